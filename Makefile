@@ -1,0 +1,50 @@
+# Two commands do everything: `make demo` and `make test`. Both make the environment first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SNAKEMAKE := $(BIN)/snakemake --profile profiles/default --cores $(CORES)
+
+.PHONY: help demo test lint format config lock clean install
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	touch $@
+
+install: $(VENV)/.installed ## make the environment from the lock file
+
+demo: install ## run the whole workflow on real and simulated data and print where the report is
+	$(SNAKEMAKE) --configfile config/demo/config.yaml -- all
+	@echo "Report: $(CURDIR)/results/demo/report.html"
+
+test: install ## run the test suite
+	$(BIN)/pytest --numprocesses $(CORES)
+
+lint: install ## check format and style of Python, rules and workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: install ## format Python and rules
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+config: install ## write the default configuration, its schema and its documentation from the typed models
+	PYTHONPATH=scripts $(BIN)/python -m spinome.configuration
+
+bench-%: install ## compare one branch with its peers, for example `make bench-neurons`
+	PYTHONPATH=scripts:benchmarks $(BIN)/python benchmarks/$*.py
+
+lock: ## write the lock file anew from pyproject.toml
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet $$(.venv-lock/bin/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['dev'])")
+	.venv-lock/bin/pip freeze | sed -E 's/\+cpu$$//' > requirements.lock
+	rm -rf .venv-lock
+
+clean: ## remove results of the demo, not the downloads
+	rm -rf results/demo

@@ -1,0 +1,1 @@
+"""The joint spine table and tables by cell class."""

@@ -1,0 +1,67 @@
+"""Write `config/config.yaml`, `workflow/schemas/config.schema.json` and `config/README.md` from the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spinome.configuration import Configuration, Section
+
+REPOSITORY = Path(__file__).parents[3]
+EXAMPLE_SAMPLES = {branch: f"config/demo/{branch}.tsv" for branch in ("stacks", "volumes", "neurons")}
+
+
+def default_configuration() -> str:
+    """The text of `config/config.yaml`: every key with its default, and the sample sheets of the demo."""
+    values = Configuration().model_dump()
+    values["samples"] = EXAMPLE_SAMPLES
+    lines = ["# Every key with its default; generated from scripts/spinome/configuration. See README.md beside it.", ""]
+    for key, value in values.items():
+        lines.append(yaml.safe_dump({key: value}, sort_keys=False, default_flow_style=False, width=110).rstrip())
+        if isinstance(value, dict):
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def schema() -> str:
+    """The text of the JSON schema of the configuration."""
+    return json.dumps(Configuration.model_json_schema(), indent=2) + "\n"
+
+
+def documentation() -> str:
+    """The text of `config/README.md`: a table of every key."""
+    introduction = (REPOSITORY / "config" / "introduction.md").read_text()
+    rows = [f"| `{key}` | {_show(default)} | {text} |" for key, default, text in keys(Configuration)]
+    table = "\n".join(["| key | default | what it does |", "|---|---|---|", *rows])
+    return f"{introduction.rstrip()}\n\n## Every key\n\n{table}\n"
+
+
+def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Every key of a section and of the sections in it: dotted name, default, description."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field.get_default(call_default_factory=True), field.description or ""
+
+
+def _show(default: Any) -> str:
+    if default is None or default == "":
+        return ""
+    return f"`{default.model_dump() if isinstance(default, Section) else default}`"
+
+
+GENERATED = {
+    "config/config.yaml": default_configuration,
+    "workflow/schemas/config.schema.json": schema,
+    "config/README.md": documentation,
+}
+
+if __name__ == "__main__":
+    for name, text in GENERATED.items():
+        (REPOSITORY / name).write_text(text())
+        print(f"wrote {name}")

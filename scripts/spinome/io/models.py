@@ -1,0 +1,60 @@
+"""Trained forests in files that are safe to load: skops, with the types that may be in them named here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+
+from spinome.io.atomic import atomic
+
+TRUSTED = ["sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An estimator with the features it takes and the card that says where it comes from.
+
+    `card` holds plain values: what the model does, its training data with their licences, scores and limits.
+    """
+
+    estimator: Any
+    features: list[str]
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Class probabilities (N, classes), in the order of `estimator.classes_`."""
+        if features.shape[1] != len(self.features):
+            raise ValueError(f"the model takes {len(self.features)} features, not {features.shape[1]}")
+        return self.estimator.predict_proba(features)
+
+
+def save_model(path: str | Path, model: Model) -> None:
+    """Write a model with its features and card."""
+    with atomic(path) as part:
+        content = {"estimator": model.estimator, "features": list(model.features), "card": model.card}
+        skops.io.dump(content, part, compression=8)
+
+
+def load_model(path: str | Path, features: list[str]) -> Model:
+    """Load a model and check that it was trained on the same features.
+
+    Raises
+    ------
+    ValueError: if the file holds anything but a forest, or other features; the message names the file.
+    """
+    try:
+        content = skops.io.load(path, trusted=TRUSTED)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path}: is not a model of Spinome ({error})") from error
+    if content["features"] != list(features):
+        raise ValueError(
+            f"{path}: was trained on other features; train it again or name another file under `models`. "
+            f"It takes {content['features']}, here are {list(features)}"
+        )
+    return Model(**content)

@@ -1,0 +1,1 @@
+"""EM volumes to agglomerated segments, with orphan spines linked to their shafts."""

@@ -1,0 +1,1 @@
+"""Neuron meshes to heat kernel signatures, labelled synapses and spines."""

@@ -1,0 +1,48 @@
+"""One look for every figure, and the folder a branch hands to the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+# one colour for one thing in every figure of the report
+COLOURS = {
+    "spine": "#d1495b",
+    "shaft": "#edae49",
+    "soma": "#66a182",
+    "axon": "#8d96a3",
+    "truth": "#00798c",
+    "found": "#d1495b",
+    "missed": "#30638e",
+    "false": "#f28f3b",
+    "grey": "#8d96a3",
+}
+plt.rcParams.update(
+    {
+        "figure.dpi": 110,
+        "savefig.bbox": "tight",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "legend.frameon": False,
+    }
+)
+
+
+def save_figure(figure: plt.Figure, folder: str | Path, name: str, title: str, caption: str) -> None:
+    """Save a figure as `<folder>/<name>.png` and enter it, in order, into `<folder>/figures.json`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png")
+    plt.close(figure)
+    index = folder / "figures.json"
+    entries = json.loads(index.read_text()) if index.exists() else []
+    entries = [entry for entry in entries if entry["name"] != name]
+    index.write_text(json.dumps([*entries, {"name": name, "title": title, "caption": caption}], indent=1))

@@ -1,0 +1,130 @@
+"""Many units, few jobs: plan shards, keep a journal of finished units, gather failures.
+
+A unit is a cuboid, a block, a neuron. Its shard follows from its own name alone, so adding units leaves the
+other shards untouched. Finished units are kept in a store beside the shard's output with a journal, one line a
+unit, under a key that covers the unit, its inputs, the parameters and the code; after a kill only what is
+missing is computed. Neither store nor journal is an output of Snakemake, which deletes those of a failed job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.atomic import atomic
+from spinome.io.tables import write_table
+from spinome.provenance import content_hash
+
+DONE_COLUMNS = ["unit", "key", "file"]
+FAILURE_COLUMNS = ["step", "unit", "reason"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: its name, unique in its step, and a key that changes when its inputs change."""
+
+    name: str
+    inputs: str = ""
+
+
+def shard_of(unit: str, shards: int) -> int:
+    """The shard of a unit, from its name alone."""
+    return int.from_bytes(hashlib.blake2b(unit.encode(), digest_size=8).digest(), "big") % shards
+
+
+def plan(units: Iterable[str], shards: int) -> dict[int, list[str]]:
+    """Group units into shards; shards without a unit are left out."""
+    groups: dict[int, list[str]] = {}
+    for unit in units:
+        groups.setdefault(shard_of(unit, shards), []).append(unit)
+    return {shard: sorted(groups[shard]) for shard in sorted(groups)}
+
+
+def seed_of(unit: str, seed: int = 0) -> int:
+    """A seed from the unit's name, so that results do not depend on the shards."""
+    return int(np.random.SeedSequence([seed, shard_of(unit, 1 << 62)]).generate_state(1)[0])
+
+
+def run_shard(
+    units: Iterable[Unit],
+    compute: Callable[[Unit, Path], None],
+    *,
+    step: str,
+    store: str | Path,
+    suffix: str,
+    key: str,
+    done: str | Path,
+    failures: str | Path,
+    max_failed_fraction: float,
+) -> pd.DataFrame:
+    """Compute what the store lacks, and write the tables of finished and of failed units.
+
+    Parameters
+    ----------
+    units : the shard's units
+    compute : called with a unit and the path it writes; the path is renamed into the store when it returns
+    step : name of the rule, for the table of failures
+    store : folder that keeps the units' files and the journal, outside of Snakemake's outputs
+    suffix : of the units' files, such as `.parquet`, or empty for a folder
+    key : hash of parameters and code (`spinome.provenance`)
+    done : table written with one row a finished unit: `unit key file`
+    failures : table written with one row a failed unit: `step unit reason`
+    max_failed_fraction : the shard fails when more than this fraction of its units failed
+
+    Raises
+    ------
+    RuntimeError: if too many units failed; the message gives the first reason. Finished units stay in the store.
+    """
+    store = Path(store)
+    store.mkdir(parents=True, exist_ok=True)
+    journal = store / "journal.jsonl"
+    known = read_journal(journal)
+    units = list(units)
+    finished, failed = [], []
+    for number, unit in enumerate(units, start=1):
+        unit_key = content_hash(unit.name, unit.inputs, key)
+        file = store / f"{unit.name.replace('/', '_')}{suffix}"
+        if known.get(unit.name) != unit_key or not file.exists():
+            started = time.monotonic()
+            try:
+                with atomic(file) as part:
+                    compute(unit, part)
+            except Exception as error:
+                traceback.print_exc()
+                failed.append({"step": step, "unit": unit.name, "reason": f"{type(error).__name__}: {error}"})
+                continue
+            seconds = round(time.monotonic() - started, 3)
+            with journal.open("a") as stream:
+                stream.write(json.dumps({"unit": unit.name, "key": unit_key, "seconds": seconds}) + "\n")
+            print(f"{step}: {unit.name} in {seconds} s ({number} of {len(units)})", flush=True)
+        finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
+    if failed and len(failed) > max_failed_fraction * len(units):
+        raise RuntimeError(
+            f"{step}: {len(failed)} of {len(units)} units failed, more than the configured fraction "
+            f"{max_failed_fraction}; the first, {failed[0]['unit']}: {failed[0]['reason']}"
+        )
+    write_table(pd.DataFrame(failed, columns=FAILURE_COLUMNS).astype(str), failures)
+    frame = pd.DataFrame(finished, columns=DONE_COLUMNS).astype(str)
+    write_table(frame, done)
+    return frame
+
+
+def read_journal(journal: str | Path) -> dict[str, str]:
+    """The key of each finished unit, the last line of a unit counting; a line cut by a kill is passed over."""
+    known = {}
+    if Path(journal).exists():
+        for line in Path(journal).read_text().splitlines():
+            try:
+                entry = json.loads(line)
+                known[entry["unit"]] = entry["key"]
+            except (json.JSONDecodeError, KeyError):
+                continue
+    return known

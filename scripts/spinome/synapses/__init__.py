@@ -1,0 +1,1 @@
+"""EM volumes to synapses, per cuboid, merged across cuboids, and their density per block."""

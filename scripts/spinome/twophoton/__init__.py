@@ -1,0 +1,1 @@
+"""Two-photon stacks over days to detected, tracked and measured spines."""

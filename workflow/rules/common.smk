@@ -1,0 +1,63 @@
+# Configuration and samples, read and validated once, and the few questions that every branch asks of them.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir)
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from spinome import configuration, samples, shards
+from spinome.provenance import code_hash, content_hash
+
+try:
+    config.update(configuration.complete(config))
+    sheets = {
+        kind: (
+            samples.read_sheet(
+                sheet if Path(sheet).exists() else REPOSITORY / sheet,
+                row_type,
+                produced=[config["results"], config["resources"]],
+            )
+            if (sheet := config["samples"][kind])
+            else []
+        )
+        for kind, row_type in {"stacks": samples.Stack, "volumes": samples.EMVolume, "neurons": samples.Neuron}.items()
+    }
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+
+stacks, volumes, neurons = sheets["stacks"], sheets["volumes"], sheets["neurons"]
+
+# each branch enters its tables of failed units here; census.smk gathers them
+failure_tables = []
+# each branch that has samples enters its name here; report.smk and census.smk take what there is
+branches = []
+
+
+def trained_here(branch):
+    """Whether the branch names training samples, so that its models are trained in this run."""
+    return bool(config[branch]["train"])
+
+
+def model_file(name, branch, suffix=".skops"):
+    """The file of a model: the configured one, else the one trained in this run, else the shipped one."""
+    if config["models"][name]:
+        return config["models"][name]
+    if trained_here(branch):
+        return f"{config['results']}/models/{name}{suffix}"
+    return str(REPOSITORY / "workflow" / "models" / f"{name}{suffix}")
+
+
+def sample(rows, **identity):
+    """The row of a sample sheet with this identity."""
+    return next(row for row in rows if all(getattr(row, key) == value for key, value in identity.items()))
+
+
+wildcard_constraints:
+    volume=r"[\w+-]+",
+    neuron=r"[\w+-]+",
+    specimen=r"[\w+-]+",
+    field=r"[\w+-]+",
+    timepoint=r"[\w+-]+",
+    shard=r"[\w+-]+",

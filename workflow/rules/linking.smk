@@ -1,0 +1,6 @@
+# The linking branch.
+
+
+rule linking:
+    input:
+        [],

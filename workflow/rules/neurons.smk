@@ -1,0 +1,6 @@
+# The neurons branch.
+
+
+rule neurons:
+    input:
+        [],

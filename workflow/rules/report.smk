@@ -1,0 +1,6 @@
+# The report.
+
+
+rule report:
+    input:
+        [],

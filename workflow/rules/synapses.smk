@@ -1,0 +1,6 @@
+# The synapses branch.
+
+
+rule synapses:
+    input:
+        [],

@@ -1,0 +1,6 @@
+# The twophoton branch.
+
+
+rule twophoton:
+    input:
+        [],
