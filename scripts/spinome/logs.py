@@ -1,0 +1,20 @@
+"""Where a script's words go: the log file of its rule."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+
+def log_to(log: Iterable[str]) -> None:
+    """Send all that this process prints, warnings and tracebacks of compiled code included, to the rule's log."""
+    path = next(iter(log), None)
+    if path is None:
+        return
+    sys.stdout.flush()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout.reconfigure(line_buffering=True)
