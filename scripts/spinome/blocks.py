@@ -1,0 +1,64 @@
+"""Cuboids that tile a volume, each with the halo that its computation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+Shape = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Cuboid:
+    """One cuboid of a tiling.
+
+    `core` is the part of the volume that this cuboid alone answers for; `padded` is the core with its halo,
+    clipped at the volume's border; `inner` is where the core lies within an array of the padded part.
+    """
+
+    core: Box
+    padded: Box
+    inner: Box
+
+    @property
+    def name(self) -> str:
+        """Name of the cuboid, from where its core starts (z, y, x): the name of a unit of work."""
+        return "-".join(str(axis.start) for axis in self.core)
+
+    @property
+    def start(self) -> Shape:
+        """First voxel of the core."""
+        return tuple(axis.start for axis in self.core)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the core."""
+        return tuple(axis.stop - axis.start for axis in self.core)
+
+
+def cuboids(shape: Shape, size: Shape, halo: Shape = (0, 0, 0)) -> Iterator[Cuboid]:
+    """Tile a volume with cuboids in raster order; those at the far border may be smaller.
+
+    Parameters
+    ----------
+    shape : of the volume, voxels (z, y, x)
+    size : of a cuboid's core, voxels (z, y, x)
+    halo : voxels (z, y, x) added on either side, as far as the volume reaches
+
+    Raises
+    ------
+    ValueError: if a size is below one voxel or a halo is negative.
+    """
+    if min(size) < 1 or min(halo) < 0:
+        raise ValueError(f"a cuboid needs at least one voxel an axis and no negative halo, not {size} and {halo}")
+    for start in product(*(range(0, length, step) for length, step in zip(shape, size))):
+        stop = [min(low + step, length) for low, step, length in zip(start, size, shape)]
+        low = [max(first - margin, 0) for first, margin in zip(start, halo)]
+        high = [min(last + margin, length) for last, margin, length in zip(stop, halo, shape)]
+        yield Cuboid(
+            core=tuple(map(slice, start, stop)),
+            padded=tuple(map(slice, low, high)),
+            inner=tuple(slice(first - edge, last - edge) for first, last, edge in zip(start, stop, low)),
+        )
