@@ -1,16 +1,20 @@
-"""Volumes in and out: OME-Zarr inside; HDF5, Zarr and TIFF read.
+"""Volumes in and out: OME-Zarr inside; HDF5, Zarr, TIFF and Neuroglancer precomputed read.
 
-A data set inside a file is written `file.h5::name`, a group inside a Zarr store `store.zarr::name`.
+A data set inside a file is written `file.h5::name`, a group inside a Zarr store `store.zarr::name`, a scale of a
+precomputed folder `folder::key`. Nothing is read before it is sliced.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import tensorstore
 import tifffile
 import zarr
 
@@ -31,7 +35,7 @@ class Volume:
 
     @property
     def dtype(self) -> np.dtype:
-        return np.dtype(self.array.dtype)
+        return np.dtype(getattr(self.array.dtype, "numpy_dtype", self.array.dtype))
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[key])
@@ -61,13 +65,20 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     if path.suffix in {".h5", ".hdf5", ".hdf"}:
         array, stored = _open_hdf5(path, name)
     elif path.suffix in {".tif", ".tiff"}:
-        array, stored = tifffile.imread(path), None
+        array, stored = _open_tiff(path)
+    elif (path / "info").is_file():
+        array, stored = _open_precomputed(path, name)
     elif path.is_dir():
         array, stored = _open_zarr(path, name)
     else:
-        raise ValueError(f"{path}: unknown kind of volume; use .zarr, .h5::name or .tif")
-    if array.ndim != 3:
-        raise ValueError(f"{source}: a volume has three axes (z, y, x), this has shape {tuple(array.shape)}")
+        raise ValueError(
+            f"{path}: unknown kind of volume; use .zarr, .h5::name, .tif or a Neuroglancer precomputed folder"
+        )
+    array = _SpatialAxes(array) if array.ndim > 3 and set(array.shape[:-3]) == {1} else array
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(f"{source}: a volume has three filled axes (z, y, x), this has shape {tuple(array.shape)}")
+    if np.dtype(getattr(array.dtype, "numpy_dtype", array.dtype)).kind not in "iufb":
+        raise ValueError(f"{source}: voxels must be plain numbers, these are {array.dtype}")
     return Volume(array, voxel_nm or stored, str(source))
 
 
@@ -86,6 +97,39 @@ def require_voxel_size(volume: Volume) -> VoxelSize:
             f"{volume.source}: has no voxel size; set voxel_z_nm, voxel_y_nm and voxel_x_nm in the sample sheet"
         )
     return volume.voxel_nm
+
+
+def require_same_grid(volumes: Iterable[Volume]) -> None:
+    """Check that volumes lie on one grid of voxels.
+
+    Raises
+    ------
+    ValueError: if two differ in shape, or in the size of a voxel where both state one; the message names both.
+    """
+    first, *others = volumes
+    for other in others:
+        if other.shape != first.shape:
+            raise ValueError(
+                f"{other.source}: has shape {other.shape}, {first.source} has {first.shape}; "
+                "volumes of one row of the sample sheet must have one shape"
+            )
+        if first.voxel_nm and other.voxel_nm and not np.allclose(first.voxel_nm, other.voxel_nm, rtol=1e-3):
+            raise ValueError(
+                f"{other.source}: has voxels of {other.voxel_nm} nm, {first.source} of {first.voxel_nm} nm; "
+                "correct the file, or set voxel_z_nm, voxel_y_nm and voxel_x_nm in the sample sheet"
+            )
+
+
+def fingerprint(source: str) -> str:
+    """What tells one state of a stored volume from another without reading it: path, size and time of change.
+
+    Of a folder the metadata counts, which every writer of a volume writes anew.
+    """
+    path, name = split_source(source)
+    metadata = [".zattrs", ".zarray", "zarr.json", "info", "0/.zarray", "0/zarr.json"]
+    files = [file for part in metadata if (file := path / name / part).is_file()] if path.is_dir() else [path]
+    states = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return json.dumps([str(source), states])
 
 
 def create_volume(
@@ -132,6 +176,17 @@ def write_volume(
     create_volume(path, data.shape, data.dtype, voxel_nm, chunks, name)[:] = data
 
 
+class _SpatialAxes:
+    """The last three axes of an array whose other axes (time, channel) have one entry."""
+
+    def __init__(self, array: Any) -> None:
+        self._array, self._lead = array, (0,) * (array.ndim - 3)
+        self.shape, self.dtype, self.ndim = tuple(array.shape[-3:]), array.dtype, 3
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return np.asarray(self._array[self._lead + (key if isinstance(key, tuple) else (key,))])
+
+
 def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
     try:
         file = h5py.File(path, "r")
@@ -165,3 +220,46 @@ def _open_zarr(path: Path, name: str) -> tuple[zarr.Array, VoxelSize | None]:
     factor = {"nanometer": 1.0, "micrometer": 1000.0}.get(next(iter(unit), None)) if len(unit) == 1 else None
     size = None if scale is None or factor is None else tuple(float(value) * factor for value in scale[-3:])
     return node[dataset["path"]], size
+
+
+def _open_tiff(path: Path) -> tuple[zarr.Array, VoxelSize | None]:
+    try:
+        file = tifffile.TiffFile(path)
+        array = zarr.open(file.series[0].aszarr(level=0), mode="r")
+    except Exception as error:
+        raise ValueError(f"{path}: is not a readable TIFF; it may be empty or cut short ({error})") from error
+    return array, _ome_voxel_size(file.ome_metadata)
+
+
+def _ome_voxel_size(metadata: str | None) -> VoxelSize | None:
+    if not metadata:
+        return None
+    image = tifffile.xml2dict(metadata)["OME"]["Image"]
+    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    factors = {"nm": 1.0, "µm": 1000.0, "um": 1000.0, "mm": 1e6, "Å": 0.1}
+    sizes = [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"]
+    units = [factors.get(pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"]
+    return None if None in sizes or None in units else tuple(float(size) * unit for size, unit in zip(sizes, units))
+
+
+def _open_precomputed(path: Path, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
+    try:
+        scales = [scale["key"] for scale in json.loads((path / "info").read_text())["scales"]]
+        if name and name not in scales:
+            raise ValueError(f"has no scale '{name}'; write {path}::KEY with one of {', '.join(scales)}")
+        store = tensorstore.open(
+            {
+                "driver": "neuroglancer_precomputed",
+                "kvstore": {"driver": "file", "path": str(path.resolve())},
+                "scale_index": scales.index(name) if name else 0,
+            },
+            open=True,
+            read=True,
+        ).result()
+    except Exception as error:
+        raise ValueError(f"{path}: is not a readable Neuroglancer precomputed volume ({error})") from error
+    if store.domain["channel"].size != 1:
+        raise ValueError(f"{path}: has {store.domain['channel'].size} channels; a volume has one")
+    first = store[tensorstore.d["channel"][store.domain["channel"].inclusive_min]]
+    spatial = first[tensorstore.d["z", "y", "x"].transpose[:]][tensorstore.d[:].translate_to[0]]
+    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units)

@@ -1,0 +1,168 @@
+"""Every format gives the same voxels and voxel size; every defect gives one message that names the file."""
+
+import h5py
+import numpy as np
+import pytest
+import tensorstore
+import tifffile
+import zarr
+
+from spinome.io.volumes import (
+    Volume,
+    create_volume,
+    fingerprint,
+    open_labels,
+    open_volume,
+    require_same_grid,
+    require_voxel_size,
+    write_volume,
+)
+
+VOXEL_NM = (40.0, 8.0, 6.0)
+DATA = np.random.default_rng(0).integers(0, 1000, (5, 7, 9)).astype(np.uint16)
+
+
+def write_zarr(folder):
+    write_volume(folder / "v.zarr", DATA, VOXEL_NM, chunks=(2, 4, 4), name="image")
+    return f"{folder / 'v.zarr'}::image"
+
+
+def write_zarr_with_channel(folder):
+    write_volume(folder / "v.zarr", DATA, VOXEL_NM)
+    group = zarr.open_group(str(folder / "v.zarr"), mode="a")
+    group.create_array("0", data=DATA[None, None], overwrite=True)
+    multiscales = group.attrs["multiscales"]
+    multiscales[0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [1.0, 1.0, *VOXEL_NM]
+    group.attrs["multiscales"] = multiscales
+    return str(folder / "v.zarr")
+
+
+def write_hdf5(folder):
+    with h5py.File(folder / "v.h5", "w") as file:
+        file.create_dataset("a/raw", data=DATA).attrs["voxel_size_nm_zyx"] = VOXEL_NM
+    return f"{folder / 'v.h5'}::a/raw"
+
+
+def write_ome_tiff(folder):
+    sizes = {f"PhysicalSize{axis}": size / 1000 for axis, size in zip("ZYX", VOXEL_NM)}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
+    tifffile.imwrite(folder / "v.ome.tif", DATA, metadata={"axes": "ZYX", **sizes, **units}, compression="zlib")
+    return str(folder / "v.ome.tif")
+
+
+def write_precomputed(folder):
+    store = tensorstore.open(
+        {
+            "driver": "neuroglancer_precomputed",
+            "kvstore": {"driver": "file", "path": str(folder / "v")},
+            "multiscale_metadata": {"data_type": "uint16", "num_channels": 1, "type": "image"},
+            "scale_metadata": {
+                "size": DATA.shape[::-1],
+                "resolution": VOXEL_NM[::-1],
+                "encoding": "raw",
+                "chunk_size": [4, 4, 2],
+                "voxel_offset": [11, 22, 33],
+            },
+        },
+        create=True,
+    ).result()
+    store[..., 0].write(DATA.transpose()).result()
+    return str(folder / "v")
+
+
+@pytest.mark.parametrize("write", [write_zarr, write_zarr_with_channel, write_hdf5, write_ome_tiff, write_precomputed])
+def test_formats_agree(write, tmp_path):
+    volume = open_volume(write(tmp_path))
+    assert volume.shape == DATA.shape
+    assert volume.dtype == DATA.dtype
+    assert volume.voxel_nm == pytest.approx(VOXEL_NM)
+    np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
+    np.testing.assert_array_equal(volume[:], DATA)
+    np.testing.assert_array_equal(volume[2], DATA[2])
+
+
+def test_sample_sheet_overrides_the_voxel_size_of_the_file(tmp_path):
+    assert open_volume(write_hdf5(tmp_path), (30.0, 6.0, 6.0)).voxel_nm == (30.0, 6.0, 6.0)
+
+
+def test_volumes_share_a_store(tmp_path):
+    for name in ("image", "labels"):
+        create_volume(tmp_path / "v.zarr", DATA.shape, np.uint8, VOXEL_NM, (4, 4, 4), name)[:] = len(name)
+    assert open_volume(f"{tmp_path / 'v.zarr'}::image")[0, 0, 0] == 5
+    assert open_volume(f"{tmp_path / 'v.zarr'}::labels")[0, 0, 0] == 6
+
+
+def test_missing_voxel_size_names_the_columns_that_set_it(tmp_path):
+    tifffile.imwrite(tmp_path / "v.tif", DATA)
+    with pytest.raises(ValueError, match=r"v\.tif.*voxel_z_nm"):
+        require_voxel_size(open_volume(str(tmp_path / "v.tif")))
+
+
+def test_labels_must_be_integers(tmp_path):
+    write_volume(tmp_path / "v.zarr", DATA.astype(np.float32), VOXEL_NM)
+    with pytest.raises(ValueError, match=r"v\.zarr: labels must be integers"):
+        open_labels(str(tmp_path / "v.zarr"))
+
+
+def cut_short(folder):
+    path = folder / "cut.tif"
+    path.write_bytes(b"")
+    return str(path), "cut.tif: is not a readable TIFF"
+
+
+def wrong_data_set(folder):
+    return write_hdf5(folder).replace("a/raw", "raw"), "has no data set 'raw'.*a/raw"
+
+
+def not_hdf5(folder):
+    (folder / "text.h5").write_text("hello")
+    return f"{folder / 'text.h5'}::raw", "text.h5: is not a readable HDF5 file"
+
+
+def flat(folder):
+    tifffile.imwrite(folder / "flat.tif", DATA[0])
+    return str(folder / "flat.tif"), "three filled axes"
+
+
+def unknown_kind(folder):
+    (folder / "v.nrrd").write_text("")
+    return str(folder / "v.nrrd"), "v.nrrd: unknown kind of volume"
+
+
+def wrong_scale(folder):
+    return f"{write_precomputed(folder)}::1_1_1", "has no scale '1_1_1'"
+
+
+def group_without_name(folder):
+    return write_zarr(folder).partition("::")[0], "without multiscales.*image"
+
+
+@pytest.mark.parametrize(
+    "make", [cut_short, wrong_data_set, not_hdf5, flat, unknown_kind, wrong_scale, group_without_name]
+)
+def test_defects_name_the_file(make, tmp_path):
+    source, message = make(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        open_volume(source)
+
+
+def test_absent_volume(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.zarr: no such volume"):
+        open_volume(str(tmp_path / "none.zarr"))
+
+
+def test_volumes_of_one_row_share_a_grid():
+    image = Volume(DATA, VOXEL_NM, "image.h5")
+    require_same_grid([image, Volume(DATA, None, "mask.tif")])
+    with pytest.raises(ValueError, match=r"mask\.tif: has shape .*image\.h5"):
+        require_same_grid([image, Volume(DATA[1:], VOXEL_NM, "mask.tif")])
+    with pytest.raises(ValueError, match=r"mask\.tif: has voxels of .*image\.h5"):
+        require_same_grid([image, Volume(DATA, (30.0, 8.0, 6.0), "mask.tif")])
+
+
+def test_fingerprint_changes_when_a_volume_is_written_anew(tmp_path):
+    source = write_zarr(tmp_path)
+    before = fingerprint(source)
+    assert fingerprint(source) == before
+    write_zarr(tmp_path)
+    assert fingerprint(source) != before
