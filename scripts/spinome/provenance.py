@@ -63,38 +63,48 @@ def _path(module: str) -> Path | None:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_path(module).read_text())
-
-
-@cache
 def _source_digest(module: str) -> bytes:
     tree = ast.parse(_path(module).read_text())
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            body[0].value = ast.Constant(None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
     return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).digest()
 
 
-def _collect(module: str, seen: set[str]) -> None:
-    if module in seen or _path(module) is None:
-        if not seen and _path(module) is None:
-            raise ValueError(f"{module}: no such module of Spinome")
-        return
-    seen.add(module)
-    for node in ast.walk(_tree(module)):
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """The modules of Spinome that a module names in its imports, inside of functions too.
+
+    `from spinome.io.tables import read_table` names the module alone, `from spinome.io import tables` the
+    submodule. The packages above them do not count: their `__init__` hold a docstring (a test says so), and
+    that of `spinome.configuration`, which imports every branch, would make each rule depend on everything.
+    """
+    path = _path(module)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.startswith("spinome"):
-                _collect(name, seen)
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*parents, *([node.module] if node.module else [])])
+            submodules = {f"{source}.{alias.name}" for alias in node.names} if source.startswith("spinome") else set()
+            submodules = {name for name in submodules if _path(name)}
+            # a package that is only passed through to its submodules is not used itself
+            names |= submodules if len(submodules) == len(node.names) else submodules | {source}
+    return frozenset(name for name in names if name.split(".")[0] == "spinome" and _path(name))
+
+
+def _collect(module: str, seen: set[str]) -> None:
+    if _path(module) is None:
+        raise ValueError(f"{module}: no such module of Spinome")
+    if module not in seen:
+        seen.add(module)
+        for name in _imports(module):
+            _collect(name, seen)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 def _plain(name: str) -> str:
@@ -38,7 +39,7 @@ PATH_COLUMNS = {
 class Row(BaseModel):
     """A row of a sample sheet."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
 
     def files(self) -> list[str]:
         """The files that the row names, without the name of a data set inside of them."""
@@ -68,7 +69,13 @@ class Stack(Row):
 
     @property
     def voxel_um(self) -> tuple[float, float, float] | None:
-        return _voxel(self.voxel_z_um, self.voxel_y_um, self.voxel_x_um)
+        """Size of a voxel, z y x, where the sheet gives it."""
+        return _all_or_none(self.voxel_z_um, self.voxel_y_um, self.voxel_x_um)
+
+    @model_validator(mode="after")
+    def _check(self):
+        _ = self.voxel_um
+        return self
 
 
 class EMVolume(Row):
@@ -90,7 +97,15 @@ class EMVolume(Row):
 
     @property
     def voxel_nm(self) -> tuple[float, float, float] | None:
-        return _voxel(self.voxel_z_nm, self.voxel_y_nm, self.voxel_x_nm)
+        """Size of a voxel, z y x, where the sheet gives it."""
+        return _all_or_none(self.voxel_z_nm, self.voxel_y_nm, self.voxel_x_nm)
+
+    @model_validator(mode="after")
+    def _check(self):
+        _ = self.voxel_nm
+        if not (self.image or self.segmentation):
+            raise ValueError("column image: give an image, or a segmentation to work on its shapes alone")
+        return self
 
 
 class Neuron(Row):
@@ -108,22 +123,20 @@ class Neuron(Row):
     @property
     def soma_nm(self) -> tuple[float, float, float] | None:
         """Position of the soma, x y z in nm."""
-        values = (self.soma_x_nm, self.soma_y_nm, self.soma_z_nm)
-        return None if None in values else values
+        return _all_or_none(self.soma_x_nm, self.soma_y_nm, self.soma_z_nm)
 
-    @field_validator("soma_x_nm", "soma_y_nm", "soma_z_nm")
-    @classmethod
-    def _finite(cls, value: float | None) -> float | None:
-        if value is not None and abs(value) == float("inf"):
-            raise ValueError("must be finite")
-        return value
+    @model_validator(mode="after")
+    def _check(self):
+        _ = self.soma_nm
+        return self
 
 
-def _voxel(*sizes: float | None) -> tuple[float, float, float] | None:
-    given = [size is not None for size in sizes]
-    if any(given) and not all(given):
-        raise ValueError("give the voxel size along all three axes, or along none")
-    return sizes if all(given) else None
+def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
+    if None not in values:
+        return values
+    if any(value is not None for value in values):
+        raise ValueError("columns voxel_* or soma_*: give the value along all three axes, or along none")
+    return None
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -144,40 +157,30 @@ def read_sheet(
 
     Raises
     ------
-    ValueError: one line an error, with file, row (the header is row 1) and column.
+    ValueError: one line an error, with file, row (the line in the file) and column.
     """
     sheet = Path(sheet)
-    try:
-        frame = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False, comment="#")
-    except FileNotFoundError:
-        raise ValueError(f"{sheet}: no such sample sheet; see `samples` in the configuration") from None
-    except Exception as error:
-        raise ValueError(f"{sheet}: cannot be read as a tab-separated table ({error})") from error
-    if len(frame.columns) == 1 and "," in frame.columns[0]:
-        raise ValueError(f"{sheet}: has one column only; separate the columns by tabs, not by commas")
-    rows, errors, seen = [], [], {}
-    for number, record in enumerate(frame.to_dict("records"), start=2):
-        values: dict[str, Any] = {key: value.strip() for key, value in record.items() if value.strip() != ""}
+    header, records = _read_cells(sheet)
+    errors = [f"header, {problem}" for problem in _header_problems(header, row_type)]
+    rows, seen = [], {}
+    for number, cells in records if not errors else []:
+        if len(cells) > len(header):
+            errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
+            continue
+        values = {column: cell.strip() for column, cell in zip(header, cells) if cell.strip()}
         try:
             row = row_type.model_validate(values)
-            for voxel in ("voxel_um", "voxel_nm"):
-                getattr(row, voxel, None)
         except ValidationError as error:
-            errors += [f"row {number}, column {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            continue
-        except ValueError as error:
-            errors.append(f"row {number}, columns voxel_*: {error}")
+            errors += [f"row {number}, {_explain(item)}" for item in error.errors()]
             continue
         identity = tuple(getattr(row, column) for column in IDENTITY[row_type])
         if identity in seen:
             errors.append(
                 f"row {number}, column {', '.join(IDENTITY[row_type])}: {' '.join(identity)} is in row {seen[identity]}"
             )
-        seen[identity] = number
-        if isinstance(row, EMVolume) and not (row.image or row.segmentation):
-            errors.append(f"row {number}, column image: give an image, or a segmentation to work on its shapes alone")
+        seen.setdefault(identity, number)
         resolved = {}
-        for column in set(values) & PATH_COLUMNS:
+        for column in sorted(set(values) & PATH_COLUMNS):
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
             except FileNotFoundError as error:
@@ -188,6 +191,51 @@ def read_sheet(
     if not rows:
         raise ValueError(f"{sheet}: has no row; leave the sheet out of `samples` if there is nothing of its kind")
     return rows
+
+
+def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header and the rows with their line numbers; blank lines and lines that begin with # are passed over."""
+    try:
+        # utf-8-sig: spreadsheet programs put a byte order mark in front
+        lines = sheet.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise ValueError(f"{sheet}: no such sample sheet; see `samples` in the configuration") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{sheet}: cannot be read as a tab-separated table ({error})") from error
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    if not numbered:
+        raise ValueError(f"{sheet}: is empty; leave the sheet out of `samples` if there is nothing of its kind")
+    cells = [(number, next(csv.reader([line], delimiter="\t"))) for number, line in numbered]
+    header = [column.strip() for column in cells[0][1]]
+    if len(header) == 1 and "," in header[0]:
+        raise ValueError(f"{sheet}: has one column only; separate the columns by tabs, not by commas")
+    return header, cells[1:]
+
+
+def _header_problems(header: list[str], row_type: type[Row]) -> list[str]:
+    known = row_type.model_fields
+    problems = []
+    for column in header:
+        if header.count(column) > 1:
+            problems.append(f"column {column}: is there {header.count(column)} times")
+        elif column not in known:
+            close = difflib.get_close_matches(column, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+            problems.append(f"column {column}: no such column; {hint}")
+    missing = [name for name, field in known.items() if field.is_required() and name not in header]
+    return [*dict.fromkeys(problems), *(f"column {column}: is missing" for column in missing)]
+
+
+def _explain(item: dict) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    column = item["loc"][0]
+    return (
+        f"column {column}: is empty"
+        if item["type"] == "missing"
+        else f"column {column}: {message}, not {item['input']!r}"
+    )
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:

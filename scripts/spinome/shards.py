@@ -8,13 +8,16 @@ missing is computed. Neither store nor journal is an output of Snakemake, which 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -77,23 +80,34 @@ def run_shard(
     key : hash of parameters and code (`spinome.provenance`)
     done : table written with one row a finished unit: `unit key file`
     failures : table written with one row a failed unit: `step unit reason`
-    max_failed_fraction : the shard fails when more than this fraction of its units failed
+    max_failed_fraction : the shard fails when more than this fraction of its units failed; a single one may
+        fail in any shard, since a fraction of few units says little, unless the fraction is 0
 
     Raises
     ------
     RuntimeError: if too many units failed; the message gives the first reason. Finished units stay in the store.
+    ValueError: if two units have the same name
     """
+    units = list(units)
+    names = [unit.name for unit in units]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{step}: several units are named {next(name for name in names if names.count(name) > 1)}")
     store = Path(store)
     store.mkdir(parents=True, exist_ok=True)
     journal = store / "journal.jsonl"
     known = read_journal(journal)
-    units = list(units)
+    if journal.exists() and not journal.read_text().endswith("\n"):
+        # a line cut by a kill must not swallow the next one
+        with journal.open("a") as stream:
+            stream.write("\n")
     finished, failed = [], []
     for number, unit in enumerate(units, start=1):
         unit_key = content_hash(unit.name, unit.inputs, key)
-        file = store / f"{unit.name.replace('/', '_')}{suffix}"
+        # quoted, so that no two names share a file
+        file = store / f"{quote(unit.name, safe='+,=@ ')}{suffix}"
         if known.get(unit.name) != unit_key or not file.exists():
             started = time.monotonic()
+            _remove_leftovers(file)
             try:
                 with atomic(file) as part:
                     compute(unit, part)
@@ -106,7 +120,8 @@ def run_shard(
                 stream.write(json.dumps({"unit": unit.name, "key": unit_key, "seconds": seconds}) + "\n")
             print(f"{step}: {unit.name} in {seconds} s ({number} of {len(units)})", flush=True)
         finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
-    if failed and len(failed) > max_failed_fraction * len(units):
+    allowed = max(1, max_failed_fraction * len(units)) if max_failed_fraction else 0
+    if len(failed) > allowed:
         raise RuntimeError(
             f"{step}: {len(failed)} of {len(units)} units failed, more than the configured fraction "
             f"{max_failed_fraction}; the first, {failed[0]['unit']}: {failed[0]['reason']}"
@@ -125,6 +140,15 @@ def read_journal(journal: str | Path) -> dict[str, str]:
             try:
                 entry = json.loads(line)
                 known[entry["unit"]] = entry["key"]
-            except (json.JSONDecodeError, KeyError):
+            except (json.JSONDecodeError, KeyError, TypeError):
                 continue
     return known
+
+
+def _remove_leftovers(file: Path) -> None:
+    """Remove the temporary paths that killed processes left of a unit; a unit belongs to one shard alone."""
+    for part in file.parent.glob(f".{glob.escape(file.stem)}.*.part*"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from spinome.configuration.base import Section
+from spinome.configuration.base import Section, nested_section
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
@@ -85,10 +85,17 @@ def _explain(item: dict[str, Any]) -> str:
 
 
 def _section(path: list[str]) -> type[Section]:
+    """The section that a path of keys leads to; the names in a mapping of sections count as keys."""
     model: type[Section] = Configuration
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         field = model.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
+        if field is None:
             break
-        model = field.annotation
+        inner = nested_section(field.annotation)
+        if inner is None:
+            break
+        if inner is not field.annotation:
+            next(parts, None)
+        model = inner
     return model

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_core import PydanticUndefined
 
-from spinome.configuration import Configuration, Section
+from spinome.configuration import Configuration
+from spinome.configuration.base import Section, nested_section
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE_SAMPLES = {branch: f"config/demo/{branch}.tsv" for branch in ("stacks", "volumes", "neurons")}
@@ -43,13 +45,16 @@ def documentation() -> str:
 def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
     """Every key of a section and of the sections in it: dotted name, default, description."""
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        else:
+        inner = nested_section(field.annotation)
+        if inner is not field.annotation:
             yield f"{prefix}{name}", field.get_default(call_default_factory=True), field.description or ""
+        if inner is not None:
+            yield from keys(inner, f"{prefix}{name}." if inner is field.annotation else f"{prefix}{name}.NAME.")
 
 
 def _show(default: Any) -> str:
+    if default is PydanticUndefined:
+        return "required"
     if default is None or default == "":
         return ""
     return f"`{default.model_dump() if isinstance(default, Section) else default}`"

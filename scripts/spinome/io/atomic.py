@@ -18,20 +18,35 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    OSError: if the folder cannot be written; the message names it.
+    OSError: if the folder cannot be written, or if the block wrote nothing; the message names the path.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"{path.parent}: cannot be made ({error}); choose another `results` folder") from error
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{path.parent}: no permission to write here; choose another `results` folder")
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    _remove(part)
     try:
         yield part
+        if not part.exists():
+            raise FileNotFoundError(f"{path}: was not written")
         if path.is_dir():
-            shutil.rmtree(path)
-        part.replace(path)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
+            # a folder cannot be renamed over another: move the earlier one out of the way first
+            earlier = part.with_name(f"{part.name}.earlier")
+            path.rename(earlier)
+            part.rename(path)
+            shutil.rmtree(earlier)
         else:
-            part.unlink(missing_ok=True)
+            part.replace(path)
+    finally:
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

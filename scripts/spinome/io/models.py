@@ -44,14 +44,17 @@ def load_model(path: str | Path, features: list[str]) -> Model:
 
     Raises
     ------
-    ValueError: if the file holds anything but a forest, or other features; the message names the file.
+    FileNotFoundError, ValueError: if there is no such file, if it holds anything but a forest, or if the forest
+        takes other features; the message names the file.
     """
     try:
         content = skops.io.load(path, trusted=TRUSTED)
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(f"{path}: no such model; see `models` in the configuration") from None
     except Exception as error:
         raise ValueError(f"{path}: is not a model of Spinome ({error})") from error
+    if not isinstance(content, dict) or set(content) != {"estimator", "features", "card"}:
+        raise ValueError(f"{path}: is not a model of Spinome; it lacks the estimator, its features or its card")
     if content["features"] != list(features):
         raise ValueError(
             f"{path}: was trained on other features; train it again or name another file under `models`. "

@@ -1,4 +1,4 @@
-"""Tables in and out: Parquet inside, CSV, TSV, Feather and JSON read."""
+"""Tables in and out: Parquet inside; CSV, TSV and Feather are read, CSV and TSV written."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ READERS = {
     ".feather": pd.read_feather,
     ".csv": pd.read_csv,
     ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+}
+WRITERS = {
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".tsv": lambda frame, path: frame.to_csv(path, sep="\t", index=False),
 }
 
 
@@ -42,12 +47,17 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> pd.DataFrame:
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as Parquet or as tab-separated text, by its suffix, whole or not at all."""
+    """Write a table as Parquet, CSV or TSV, by its suffix, whole or not at all.
+
+    Raises
+    ------
+    ValueError: if the suffix is none of these.
+    """
+    suffix = Path(path).suffix
+    if suffix not in WRITERS:
+        raise ValueError(f"{path}: tables are written as {', '.join(WRITERS)}")
     with atomic(path) as part:
-        if Path(path).suffix == ".tsv":
-            frame.to_csv(part, sep="\t", index=False)
-        else:
-            frame.to_parquet(part, index=False)
+        WRITERS[suffix](frame, part)
 
 
 def concatenate(paths: Iterable[str | Path], columns: Iterable[str] = ()) -> pd.DataFrame:

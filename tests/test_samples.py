@@ -1,0 +1,134 @@
+"""Sample sheets: what they accept, and errors that name file, row and column."""
+
+import pytest
+
+from spinome.samples import EMVolume, Neuron, Stack, read_sheet
+
+STACK_HEADER = "specimen\tfield\ttimepoint\tday\tpath"
+
+
+def sheet(folder, *lines, name="sheet.tsv", encoding="utf-8"):
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+def refuse(path, row_type, *expected, **options):
+    with pytest.raises(ValueError) as error:
+        read_sheet(path, row_type, **options)
+    message = str(error.value)
+    assert str(path) in message
+    for text in expected:
+        assert text in message
+    return message
+
+
+@pytest.fixture
+def stack(tmp_path):
+    (tmp_path / "a.tif").touch()
+    return "mouse\tfield1\t0\t0.5\ta.tif"
+
+
+def test_reads_columns_in_any_order_and_paths_from_the_sheets_folder(tmp_path):
+    (tmp_path / "a.tif").touch()
+    path = sheet(tmp_path, "day\tpath\tspecimen\tvoxel_z_um\tvoxel_y_um\tvoxel_x_um\tfield\ttimepoint",
+                 "3\ta.tif\tmouse\t1\t0.12\t0.12\tf\t2")  # fmt: skip
+    (row,) = read_sheet(path, Stack)
+    assert row.series == "mouse.f"
+    assert (row.day, row.timepoint, row.voxel_um) == (3.0, "2", (1.0, 0.12, 0.12))
+    assert row.path == str(tmp_path / "a.tif")
+    assert row.channel is None
+
+
+def test_comments_blank_lines_and_byte_order_mark_are_passed_over(tmp_path, stack):
+    path = sheet(tmp_path, "# made by hand", STACK_HEADER, "", stack, encoding="utf-8-sig")
+    assert len(read_sheet(path, Stack)) == 1
+
+
+def test_a_hash_inside_a_path_is_part_of_it(tmp_path):
+    (tmp_path / "a#1.tif").touch()
+    path = sheet(tmp_path, STACK_HEADER, "mouse\tf\t0\t0\ta#1.tif")
+    assert read_sheet(path, Stack)[0].path.endswith("a#1.tif")
+
+
+def test_a_data_set_inside_a_file_keeps_its_name(tmp_path):
+    (tmp_path / "v.h5").touch()
+    path = sheet(tmp_path, "volume\timage", "v\tv.h5::grey")
+    (row,) = read_sheet(path, EMVolume)
+    assert row.image == f"{tmp_path / 'v.h5'}::grey"
+    assert row.files() == [str(tmp_path / "v.h5")]
+
+
+def test_files_that_a_rule_makes_need_not_exist(tmp_path):
+    path = sheet(tmp_path, "neuron\tmesh", "n\tresources/phantom/p/mesh.npz")
+    assert read_sheet(path, Neuron, produced=["resources"])[0].mesh == "resources/phantom/p/mesh.npz"
+    refuse(path, Neuron, "row 2", "column mesh", "no such file")
+
+
+def test_errors_name_the_line_in_the_file(tmp_path, stack):
+    path = sheet(tmp_path, "# comment", STACK_HEADER, stack, "", stack.replace("0.5", "soon").replace("\t0\t", "\t1\t"))
+    refuse(path, Stack, "row 5", "column day", "'soon'")
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "problem"),
+    [
+        ("mouse\tf\t0\t0\tmissing.tif", "path", "no such file"),
+        ("mouse\tf\t0\tinf\ta.tif", "day", "finite"),
+        ("mo/use\tf\t0\t0\ta.tif", "specimen", "letters, digits"),
+        ("mouse\t\t0\t0\ta.tif", "field", "is empty"),
+    ],
+)
+def test_bad_cells(tmp_path, stack, cells, column, problem):
+    refuse(sheet(tmp_path, STACK_HEADER, cells), Stack, "row 2", f"column {column}", problem)
+
+
+def test_every_error_is_told_at_once(tmp_path, stack):
+    path = sheet(tmp_path, STACK_HEADER, stack.replace("0.5", "x"), stack.replace("a.tif", "b.tif"))
+    message = refuse(path, Stack, "row 2, column day", "row 3, column path")
+    assert all(line.startswith(str(path)) for line in message.splitlines())
+
+
+def test_voxel_size_along_one_axis_only(tmp_path, stack):
+    path = sheet(tmp_path, STACK_HEADER + "\tvoxel_z_um", stack + "\t1")
+    refuse(path, Stack, "row 2", "voxel_", "all three axes")
+    refuse(sheet(tmp_path, STACK_HEADER + "\tvoxel_z_um", stack + "\t-1"), Stack, "column voxel_z_um", "greater than 0")
+
+
+def test_soma_position_along_one_axis_only(tmp_path):
+    (tmp_path / "m.npz").touch()
+    refuse(sheet(tmp_path, "neuron\tmesh\tsoma_x_nm", "n\tm.npz\t5"), Neuron, "row 2", "soma_", "all three axes")
+
+
+def test_the_same_sample_twice(tmp_path, stack):
+    refuse(sheet(tmp_path, STACK_HEADER, stack, stack), Stack, "row 3", "column specimen", "is in row 2")
+
+
+def test_a_volume_needs_an_image_or_a_segmentation(tmp_path):
+    refuse(sheet(tmp_path, "volume\timage", "v\t"), EMVolume, "row 2", "column image")
+
+
+def test_header_errors_give_the_nearest_known_column(tmp_path, stack):
+    message = refuse(
+        sheet(tmp_path, STACK_HEADER.replace("timepoint", "timepiont"), stack),
+        Stack,
+        "header",
+        "did you mean 'timepoint'?",
+        "column timepoint: is missing",
+    )
+    assert "row 2" not in message
+    refuse(sheet(tmp_path, STACK_HEADER + "\tday", stack), Stack, "column day: is there 2 times")
+
+
+def test_wrong_separator_empty_sheet_and_absent_sheet(tmp_path, stack):
+    refuse(sheet(tmp_path, STACK_HEADER.replace("\t", ","), stack.replace("\t", ",")), Stack, "by tabs")
+    refuse(sheet(tmp_path, STACK_HEADER), Stack, "has no row")
+    refuse(sheet(tmp_path, ""), Stack, "is empty")
+    refuse(tmp_path / "absent.tsv", Stack, "no such sample sheet")
+    refuse(sheet(tmp_path, STACK_HEADER, stack + "\tmore"), Stack, "row 2", "6 cells")
+
+
+def test_a_binary_file_is_not_a_sheet(tmp_path):
+    path = tmp_path / "sheet.tsv"
+    path.write_bytes(b"\x89HDF\xff\xfe\x00")
+    refuse(path, Stack, "cannot be read")
