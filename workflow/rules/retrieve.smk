@@ -1,1 +1,90 @@
-# retrieve
+import re
+
+
+# Real data that the workflow obtains itself. Downloads run where Snakemake runs, since nodes may have no network.
+localrules:
+    retrieve_archive,
+    retrieve_file,
+    retrieve_record,
+
+
+rule retrieve_archive:
+    output:
+        "<resources>/archives/{archive}.tar.gz",
+    log:
+        "<logs>/retrieve_archive/{archive}.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    script:
+        "../../scripts/retrieve_archive.py"
+
+
+rule retrieve_meshparty:
+    input:
+        "<resources>/archives/meshparty-2.0.3.tar.gz",
+    output:
+        mesh="<resources>/meshparty/648518346349539862_mesh.npz",
+        synapses="<resources>/meshparty/648518346349539862_synapses.parquet",
+        big_mesh="<resources>/meshparty/648518346349499581_mesh.npz",
+        big_synapses="<resources>/meshparty/648518346349499581_synapses.parquet",
+    log:
+        "<logs>/retrieve_meshparty.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=10,
+    params:
+        code=code_hash("spinome.retrieve.meshparty"),
+    script:
+        "../../scripts/retrieve_meshparty.py"
+
+
+rule retrieve_morph_spines:
+    input:
+        "<resources>/archives/morph_spines_visualizer-0.3.0.tar.gz",
+    output:
+        "<resources>/morph_spines/864691134900032266_labelled.npz",
+    log:
+        "<logs>/retrieve_morph_spines.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
+    params:
+        code=code_hash("spinome.retrieve.morph_spines"),
+    script:
+        "../../scripts/retrieve_morph_spines.py"
+
+
+rule retrieve_file:
+    output:
+        "<resources>/public/{file}",
+    log:
+        "<logs>/retrieve_file/{file}.log",
+    wildcard_constraints:
+        file="|".join(map(re.escape, config["retrieve"]["files"])) or "(?!)",
+    conda:
+        "../../envs/retrieve.yaml"
+    params:
+        source=lambda wildcards: config["retrieve"]["files"][wildcards.file],
+        base_url=config["retrieve"]["base_url"],
+    script:
+        "../../scripts/retrieve_file.py"
+
+
+rule retrieve_record:
+    output:
+        directory("<resources>/public/{record}"),
+    log:
+        "<logs>/retrieve_record/{record}.log",
+    wildcard_constraints:
+        record="|".join(map(re.escape, config["retrieve"]["records"])) or "(?!)",
+    conda:
+        "../../envs/retrieve.yaml"
+    params:
+        url=lambda wildcards: config["retrieve"]["records"][wildcards.record],
+        base_url=config["retrieve"]["base_url"],
+    script:
+        "../../scripts/retrieve_record.py"

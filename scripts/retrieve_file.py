@@ -1,0 +1,8 @@
+"""Fetch a public file by its address."""
+
+from spinome.logs import log_to
+from spinome.retrieve.download import at_mirror, download
+
+log_to(snakemake.log)
+source = snakemake.params.source
+download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"])

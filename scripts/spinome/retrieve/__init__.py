@@ -1,0 +1,1 @@
+"""Real data from elsewhere: fetched once, checked against a checksum, brought into the formats used inside."""
