@@ -125,3 +125,28 @@ def test_file_hash_of_files_and_folders(tmp_path):
     before = provenance.file_hash(tmp_path)
     (tmp_path / "b").rename(tmp_path / "c")
     assert provenance.file_hash(tmp_path) != before
+
+
+def test_fingerprint_covers_all_of_small_inputs_and_samples_large_ones(tmp_path):
+    path = tmp_path / "stack.tif"
+    path.write_bytes(bytes(300_000))
+    whole = provenance.fingerprint(path)
+    sampled = provenance.fingerprint(path, sampled_above=1000)
+    assert (whole["hashed"], sampled["hashed"], whole["bytes"]) == ("whole", "sampled", 300_000)
+    path.write_bytes(bytes(299_999) + b"1")
+    assert provenance.fingerprint(path)["hash"] != whole["hash"]
+    assert provenance.fingerprint(path, sampled_above=1000)["hash"] != sampled["hash"]
+
+
+def test_fingerprint_of_a_folder(tmp_path):
+    (tmp_path / "0").write_bytes(bytes(100))
+    before = provenance.fingerprint(tmp_path), provenance.fingerprint(tmp_path, sampled_above=10)
+    assert [entry["hashed"] for entry in before] == ["whole", "names and sizes"]
+    (tmp_path / "1").write_bytes(bytes(1))
+    assert provenance.fingerprint(tmp_path)["hash"] != before[0]["hash"]
+    assert provenance.fingerprint(tmp_path, sampled_above=10)["hash"] != before[1]["hash"]
+
+
+def test_the_code_of_each_package_is_named():
+    assert {"spinome", "io", "census", "neurons"} <= set(provenance.code_by_package())
+    assert provenance.installed_versions()["numpy"]

@@ -6,7 +6,6 @@ import ast
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,9 +47,51 @@ def file_hash(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of packages by name."""
-    return {package: importlib.metadata.version(package) for package in packages}
+def fingerprint(path: str | Path, sampled_above: int = 1 << 28) -> dict[str, Any]:
+    """Size and hash of an input, affordable for inputs of any size.
+
+    Up to `sampled_above` bytes the hash covers all of them. Of larger files it covers the size and 64 pieces of
+    64 KiB at even distances, of larger folders the names and sizes of their files; `hashed` says which.
+
+    Returns
+    -------
+    `{"bytes": int, "hash": str, "hashed": "whole" | "sampled" | "names and sizes"}`
+    """
+    path = Path(path)
+    if path.is_dir():
+        listing = [
+            (file.relative_to(path).as_posix(), file.stat().st_size) for file in path.rglob("*") if file.is_file()
+        ]
+        size = sum(length for _, length in listing)
+        whole = size <= sampled_above
+        digest = file_hash(path) if whole else content_hash(sorted(listing))
+        return {"bytes": size, "hash": digest, "hashed": "whole" if whole else "names and sizes"}
+    size = path.stat().st_size
+    if size <= sampled_above:
+        return {"bytes": size, "hash": file_hash(path), "hashed": "whole"}
+    digest, piece, pieces = hashlib.blake2b(str(size).encode(), digest_size=8), 1 << 16, 64
+    with path.open("rb") as stream:
+        for number in range(pieces):
+            stream.seek((size - piece) * number // (pieces - 1))
+            digest.update(stream.read(piece))
+    return {"bytes": size, "hash": digest.hexdigest(), "hashed": "sampled"}
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of all installed packages by name."""
+    found = {package.name: package.version for package in importlib.metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def code_by_package() -> dict[str, str]:
+    """One hash of the code of each package of Spinome, and of the modules beside them."""
+    digests: dict[str, Any] = {}
+    for path in sorted(LIBRARY.rglob("*.py")):
+        parts = path.relative_to(LIBRARY).with_suffix("").parts
+        module = ".".join(["spinome", *(part for part in parts if part != "__init__")])
+        package = parts[0] if len(parts) > 1 else "spinome"
+        digests.setdefault(package, hashlib.blake2b(digest_size=8)).update(_source_digest(module))
+    return {package: digest.hexdigest() for package, digest in digests.items()}
 
 
 @cache

@@ -1,1 +1,132 @@
-# census
+# The census: one table of spines, what it says by cell class, how it compares with the truth, and what made it.
+from snakemake import __version__ as snakemake_version
+from spinome import __version__ as spinome_version
+from spinome.provenance import code_by_package
+
+
+localrules:
+    census,
+    census_failures,
+    provenance,
+
+
+# the final tables of the branches that have samples
+spine_tables = {branch: f"<results>/{branch}/spines.parquet" for branch in branches if branch != "synapses"}
+if "neurons" in branches:
+    spine_tables["neuron_synapses"] = "<results>/neurons/synapses.parquet"
+    branch_census = ["<results>/census/classes.parquet"]
+
+
+def simulated(path):
+    """The name of the simulated specimen that a file belongs to, or None."""
+    folder = Path(config["resources"]) / "phantom"
+    return Path(path).relative_to(folder).parts[0] if path and Path(path).is_relative_to(folder) else None
+
+
+def simulated_views():
+    """By view, the samples that show a simulated specimen and that no model of the view was trained on."""
+    chain_trained = [*config["synapses"]["train"], *config["linking"]["train"]]
+    views = {
+        "twophoton": {row.specimen: simulated(row.path) for row in stacks},
+        "linking": {row.volume: simulated(row.image) for row in volumes},
+        "chain": {row.volume: simulated(row.image) for row in volumes if row.volume not in chain_trained},
+        "neurons": {row.neuron: simulated(row.mesh) for row in neurons},
+    }
+    trained = {view: config["neurons" if view == "chain" else view]["train"] for view in views}
+    return {
+        view: {name: specimen for name, specimen in samples.items() if specimen and name not in trained[view]}
+        for view, samples in views.items()
+    }
+
+
+truth_specimens = sorted({specimen for samples in simulated_views().values() for specimen in samples.values()})
+
+
+rule census_spines:
+    input:
+        **spine_tables,
+        schema=str(REPOSITORY / "workflow/schemas/spines.schema.yaml"),
+    output:
+        report("<results>/spines.parquet", caption="../report/spines.rst", category="Tables"),
+    log:
+        "<logs>/census_spines.log",
+    conda:
+        "../../envs/census.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        code=code_hash("spinome.census.spines"),
+    script:
+        "../../scripts/census_spines.py"
+
+
+rule census_matches:
+    input:
+        "<results>/spines.parquet",
+    output:
+        "<results>/census/matches.parquet",
+    log:
+        "<logs>/census_matches.log",
+    conda:
+        "../../envs/census.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        code=code_hash("spinome.census.matches"),
+    script:
+        "../../scripts/census_matches.py"
+
+
+rule census_tables:
+    input:
+        spines="<results>/spines.parquet",
+        synapses="<results>/neurons/synapses.parquet",
+    output:
+        "<results>/census/classes.parquet",
+    log:
+        "<logs>/census_tables.log",
+    conda:
+        "../../envs/census.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        classes={row.neuron: row.cell_class for row in neurons if row.cell_class},
+        code=code_hash("spinome.census.tables"),
+    script:
+        "../../scripts/census_tables.py"
+
+
+rule census_failures:
+    input:
+        failure_tables,
+    output:
+        "<results>/failures.parquet",
+    log:
+        "<logs>/census_failures.log",
+    conda:
+        "../../envs/census.yaml"
+    script:
+        "../../scripts/census_failures.py"
+
+
+# No rule takes these files as an input but the report, so that they make nothing else run again.
+rule provenance:
+    input:
+        sorted({file for row in [*stacks, *volumes, *neurons] for file in row.files()}),
+    output:
+        provenance="<results>/provenance.json",
+        config="<results>/config.yaml",
+    log:
+        "<logs>/provenance.log",
+    conda:
+        "../../envs/census.yaml"
+    params:
+        spinome=spinome_version,
+        snakemake=snakemake_version,
+        configuration=content_hash(config),
+        code=code_by_package(),
+    script:
+        "../../scripts/provenance.py"

@@ -1,0 +1,17 @@
+"""Join the spines of all branches in one table."""
+
+from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, read_schema
+from spinome.io.tables import read_table, write_table
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+
+tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "schema"}
+parts = []
+if "twophoton" in tables:
+    parts.append(from_twophoton(tables["twophoton"]))
+if "linking" in tables:
+    parts.append(from_linking(tables["linking"]))
+if "neurons" in tables:
+    parts.append(from_neurons(tables["neurons"], tables["neuron_synapses"]))
+write_table(join(parts, read_schema(snakemake.input.schema)), snakemake.output[0])

@@ -1,0 +1,25 @@
+"""Write what made the results: configuration, versions, code and inputs. Without dates, so that reruns agree."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from spinome.io.atomic import atomic
+from spinome.logs import log_to
+from spinome.provenance import fingerprint, installed_versions
+
+log_to(snakemake.log)
+
+record = {
+    "spinome": snakemake.params.spinome,
+    "snakemake": snakemake.params.snakemake,
+    "configuration": snakemake.params.configuration,
+    "code": snakemake.params.code,
+    "inputs": {path: fingerprint(path) for path in sorted({*snakemake.input})},
+    "versions": installed_versions(),
+}
+with atomic(snakemake.output.provenance) as part:
+    part.write_text(json.dumps(record, indent=2) + "\n")
+with atomic(snakemake.output.config) as part:
+    Path(part).write_text(yaml.safe_dump(dict(snakemake.config), sort_keys=False))

@@ -1,0 +1,86 @@
+"""The same spine seen by several branches, and by the truth: one-to-one matches by position."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+MATCH_COLUMNS = ["specimen", "view", "spine", "other_view", "other_spine", "distance_um"]
+# a spine's position is its centroid on a mesh and its head in a stack; this is about the length of a small spine
+TOLERANCE_UM = 0.8
+
+
+def view(spines: pd.DataFrame) -> pd.Series:
+    """What a row was seen by: its branch, and `chain` for meshes that were made from a volume's grey values."""
+    from_volume = (spines["source"] == "neurons") & (spines["sheet"] == "volumes")
+    return spines["source"].astype(object).where(~from_volume, "chain")
+
+
+def match_points(first: np.ndarray, second: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Match two sets of points one to one.
+
+    The assignment has as many pairs within the tolerance as there can be, and of those the smallest sum of
+    distances (Hungarian method).
+
+    Parameters
+    ----------
+    first, second : (N, 3) and (M, 3), in one frame and unit
+    tolerance : pairs farther apart than this are not matched
+
+    Returns
+    -------
+    Indices into `first`, indices into `second`, distances
+    """
+    distance = np.linalg.norm(first[:, None] - second[None], axis=2)
+    return match_distances(distance, tolerance)
+
+
+def match_distances(distance: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Match rows with columns of a matrix of distances (N, M); see `match_points`."""
+    # a pair out of reach costs more than any set of pairs within it
+    cost = np.where(distance <= tolerance, distance, (min(distance.shape) + 1) * tolerance)
+    rows, columns = linear_sum_assignment(cost)
+    near = distance[rows, columns] <= tolerance
+    return rows[near], columns[near], distance[rows[near], columns[near]]
+
+
+def distance_to_spines(points: np.ndarray, base: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Distances (N, M) of points (N, 3) from spines, straight lines from base to head (M, 3)."""
+    axis = head - base
+    squared = np.maximum((axis**2).sum(axis=1), 1e-12)
+    along = np.clip(((points[:, None] - base) * axis).sum(axis=2) / squared, 0, 1)
+    return np.linalg.norm(points[:, None] - (base + along[..., None] * axis), axis=2)
+
+
+def match_views(spines: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.DataFrame:
+    """Match the spines of a specimen that several branches saw in one frame.
+
+    A volume, the meshes made from it and a neuron of the same name share the nm frame of the EM. Two-photon stacks
+    have a frame of their own and are left out.
+
+    Parameters
+    ----------
+    spines : the joint table
+    tolerance_um : largest distance of two positions of one spine
+
+    Returns
+    -------
+    Table with one row a pair: `specimen view spine other_view other_spine distance_um`
+    """
+    em = spines[spines["source"] != "twophoton"].assign(view=view)
+    rows = []
+    for specimen, group in em.groupby("specimen"):
+        for one, other in combinations(sorted(group["view"].unique()), 2):
+            first, second = group[group["view"] == one], group[group["view"] == other]
+            i, j, distances = match_points(positions_um(first), positions_um(second), tolerance_um)
+            pairs = zip(first["spine"].iloc[i], second["spine"].iloc[j], distances)
+            rows += [(specimen, one, spine, other, other_spine, distance) for spine, other_spine, distance in pairs]
+    return pd.DataFrame(rows, columns=MATCH_COLUMNS).astype({"distance_um": float})
+
+
+def positions_um(frame: pd.DataFrame) -> np.ndarray:
+    """Positions (N, 3) z y x in um."""
+    return frame[["z_um", "y_um", "x_um"]].to_numpy(float)

@@ -1,0 +1,179 @@
+"""One table of spines from the tables of the branches.
+
+Each adapter takes the final tables of a branch as they are and returns rows of the joint table; what a branch does
+not measure stays null. The table's columns, types and limits are in `workflow/schemas/spines.schema.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+NM_PER_UM = 1000.0
+DTYPES = {
+    "string": pd.ArrowDtype(pa.string()),
+    "integer": pd.ArrowDtype(pa.int64()),
+    "number": pd.ArrowDtype(pa.float64()),
+    "integers": pd.ArrowDtype(pa.list_(pa.int64())),
+}
+
+
+def read_schema(path: str | Path) -> dict[str, dict[str, Any]]:
+    """The columns of the joint table by name, in order."""
+    return yaml.safe_load(Path(path).read_text())["columns"]
+
+
+def from_twophoton(spines: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the spines of two-photon series: one row a spine and timepoint, `track` is the spine through time."""
+    series = _text(spines, "specimen", "field")
+    return pd.DataFrame(
+        {
+            "spine": "twophoton/" + series + "/" + _text(spines, "timepoint", "spine"),
+            "source": "twophoton",
+            "sheet": "stacks",
+            "specimen": _text(spines, "specimen"),
+            "parent": _optional_text(spines, "dendrite"),
+            "z_um": spines["z_um"],
+            "y_um": spines["y_um"],
+            "x_um": spines["x_um"],
+            "volume_um3": _optional(spines, "head_volume_um3"),
+            "head_diameter_um": _optional(spines, "head_diameter_um"),
+            "neck_length_um": _optional(spines, "neck_length_um"),
+            "probability": spines["score"],
+            "track": "twophoton/" + series + "/" + _text(spines, "spine"),
+            "timepoint": _text(spines, "timepoint"),
+            "day": spines["day"],
+        }
+    )
+
+
+def from_linking(spines: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the orphan spines that linking gave a parent."""
+    return pd.DataFrame(
+        {
+            "spine": "linking/" + _text(spines, "volume", "spine"),
+            "source": "linking",
+            "sheet": "volumes",
+            "specimen": _text(spines, "volume"),
+            "parent": _optional_text(spines, "parent"),
+            **_position_um(spines),
+            "volume_um3": _optional(spines, "volume_um3"),
+            "synapses": _optional(spines, "synapses"),
+            "synapse_ids": _optional(spines, "synapse_ids"),
+            "probability": _optional(spines, "probability"),
+        }
+    )
+
+
+def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the spines of neuron meshes.
+
+    Parameters
+    ----------
+    spines : `neurons/spines.parquet`; `source` is `sheet`, or the volume that the mesh was made from
+    synapses : `neurons/synapses.parquet`, for the ids of the synapses on each spine
+    """
+    origin = _text(spines, "source")
+    from_sheet = origin == "sheet"
+    specimen = origin.where(~from_sheet, _text(spines, "neuron"))
+    carried = synapses[synapses["spine"].notna()] if len(synapses) else synapses
+    ids = carried.groupby(["source", "neuron", "spine"])["id"].agg(lambda column: sorted(column.astype("int64")))
+    lookup = {(source, neuron, int(spine)): value for (source, neuron, spine), value in ids.items()}
+    keys = zip(spines["source"], spines["neuron"], spines["spine"])
+    return pd.DataFrame(
+        {
+            "spine": "neurons/" + specimen + "/" + _text(spines, "neuron", "spine"),
+            "source": "neurons",
+            "sheet": np.where(from_sheet, "neurons", "volumes"),
+            "specimen": specimen,
+            "parent": _text(spines, "neuron"),
+            **_position_um(spines),
+            "volume_um3": _optional(spines, "volume_um3"),
+            "head_diameter_um": _optional(spines, "head_diameter_nm") / NM_PER_UM,
+            "neck_length_um": _optional(spines, "neck_length_nm") / NM_PER_UM,
+            "synapses": _optional(spines, "synapses"),
+            "synapse_ids": pd.Series([lookup.get((s, n, int(i)), []) for s, n, i in keys], spines.index, object),
+            "partners": _optional(spines, "partners"),
+            "probability": _optional(spines, "probability"),
+        }
+    )
+
+
+def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """All rows in the columns, the order and the types of the schema.
+
+    Raises
+    ------
+    ValueError: one line a column that breaks the schema, with the number of rows and the first of them.
+    """
+    parts = [part for part in parts if len(part)]
+    columns = {}
+    for name, rule in schema.items():
+        pieces = [part[name] if name in part else pd.Series([None] * len(part), dtype=object) for part in parts]
+        values = [None if _is_null(value) else value for piece in pieces for value in piece]
+        try:
+            columns[name] = pd.array(pa.array(values, DTYPES[rule["type"]].pyarrow_dtype), DTYPES[rule["type"]])
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise ValueError(f"spines: column {name} must be of type {rule['type']} ({error})") from error
+    frame = pd.DataFrame(columns)
+    problems = [text for name, rule in schema.items() for text in _problems(frame, name, rule)]
+    if problems:
+        raise ValueError("spines: " + "\nspines: ".join(problems))
+    return frame
+
+
+def _problems(frame: pd.DataFrame, name: str, rule: dict[str, Any]) -> list[str]:
+    column = frame[name]
+    broken = {}
+    if rule.get("required"):
+        broken["is null"] = column.isna()
+    if rule.get("unique"):
+        broken["is there more than once"] = column.duplicated()
+    if "values" in rule:
+        broken[f"is none of {', '.join(rule['values'])}"] = column.notna() & ~column.isin(rule["values"])
+    if "minimum" in rule:
+        broken[f"is below {rule['minimum']}"] = (column < rule["minimum"]).fillna(False)
+    if "maximum" in rule:
+        broken[f"is above {rule['maximum']}"] = (column > rule["maximum"]).fillna(False)
+    return [
+        f"column {name} {what} in {int(rows.sum())} rows, the first {frame['spine'][rows.astype(bool)].iloc[0]}"
+        for what, rows in broken.items()
+        if rows.any()
+    ]
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value))
+
+
+def _position_um(spines: pd.DataFrame) -> dict[str, pd.Series]:
+    return {f"{axis}_um": spines[f"{axis}_nm"] / NM_PER_UM for axis in "zyx"}
+
+
+def _optional(frame: pd.DataFrame, column: str) -> pd.Series:
+    return frame[column] if column in frame else pd.Series(np.nan, frame.index)
+
+
+def _text(frame: pd.DataFrame, *columns: str) -> pd.Series:
+    """The columns as text, joined by slashes; whole numbers without a decimal point."""
+    texts = [frame[column].map(_plain).astype(object) for column in columns]
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + "/" + text
+    return joined
+
+
+def _optional_text(frame: pd.DataFrame, column: str) -> pd.Series:
+    return frame[column].map(_plain) if column in frame else pd.Series(None, frame.index, object)
+
+
+def _plain(value: Any) -> str | None:
+    if _is_null(value):
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

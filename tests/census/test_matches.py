@@ -1,0 +1,64 @@
+"""Matches are one to one, as many as can be within the tolerance, and only within one frame."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinome.census.matches import distance_to_spines, match_points, match_views
+from spinome.census.spines import from_linking, from_neurons, from_twophoton, join
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 1000))
+def test_matches_are_one_to_one_and_within_the_tolerance(n, m, seed):
+    rng = np.random.default_rng(seed)
+    first, second = rng.random((n, 3)) * 3, rng.random((m, 3)) * 3
+    i, j, distance = match_points(first, second, 0.8)
+    assert len(set(i)) == len(i) == len(set(j)) == len(j)
+    assert (distance <= 0.8).all()
+    np.testing.assert_allclose(distance, np.linalg.norm(first[i] - second[j], axis=1))
+
+
+def test_two_pairs_are_better_than_one_close_pair():
+    # greedy matching would take (1, 0) at distance 0.1 and leave the others alone
+    first, second = np.array([[0.0, 0, 0], [0, 0, 1.0]]), np.array([[0.0, 0, 0.9], [0, 0, 1.8]])
+    i, j, _ = match_points(first, second, 1.0)
+    assert sorted(zip(i.tolist(), j.tolist())) == [(0, 0), (1, 1)]
+
+
+def test_distance_is_to_the_line_from_base_to_head():
+    base, head = np.zeros((1, 3)), np.array([[0.0, 0.0, 2.0]])
+    points = np.array([[0, 1.0, 1.0], [0, 0, 3.0], [0, 0, -1.0], [0, 0, 0.5]])
+    np.testing.assert_allclose(distance_to_spines(points, base, head)[:, 0], [1, 1, 1, 0])
+
+
+@pytest.fixture
+def table(schema, twophoton, linking, neuron_spines, neuron_synapses):
+    twophoton["specimen"] = "p"
+    parts = [from_twophoton(twophoton), from_linking(linking), from_neurons(neuron_spines, neuron_synapses)]
+    return join(parts, schema)
+
+
+def test_views_of_one_specimen_are_matched_pairwise(table):
+    matches = match_views(table)
+    pairs = {(row.view, row.spine, row.other_view, row.other_spine) for row in matches.itertuples()}
+    assert pairs == {
+        ("chain", "neurons/p/p-1/0", "linking", "linking/p/11"),
+        ("chain", "neurons/p/p-1/0", "neurons", "neurons/p/p/0"),
+        ("linking", "linking/p/11", "neurons", "neurons/p/p/0"),
+    }
+    assert matches["distance_um"].max() == pytest.approx(0.1)
+
+
+def test_nothing_to_match_gives_an_empty_table(table):
+    assert match_views(table.iloc[:0]).empty
+    assert match_views(table[table["source"] == "twophoton"]).empty
+    assert list(match_views(table.iloc[:0]).columns) == list(match_views(table).columns)
+
+
+def test_other_specimens_are_not_matched(table):
+    table.loc[table["source"] == "linking", "specimen"] = "q"
+    assert "linking" not in set(match_views(table)["other_view"])
+    assert isinstance(match_views(table), pd.DataFrame)
