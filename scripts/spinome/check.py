@@ -1,0 +1,197 @@
+"""Every input opened once before work starts: headers only, all problems together, each with its remedy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+
+from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
+from spinome.samples import EMVolume, Neuron, Row, Stack
+
+SYNAPSE_COLUMNS = ("id", "ctr_pt_position_x", "ctr_pt_position_y", "ctr_pt_position_z")
+COLUMNS = {
+    "truth_spines": ("timepoint", "track_id"),
+    "truth_dendrites": ("timepoint", "dendrite_id", "z_px", "y_px", "x_px"),
+    "truth_links": ("orphan", "shaft"),
+}
+LABELS = ("segmentation", "synapses", "mask", "truth_segmentation", "truth_synapses")
+PROBABILITIES = ("membrane", "vesicles")
+TABLES = {".parquet", ".csv", ".tsv", ".feather"}
+MESHES = {".npz", ".h5", ".hdf5", ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
+# opening a file waits for the disk or the network, so many wait at once
+THREADS = 16
+
+
+def check_inputs(
+    stacks: Sequence[Stack], volumes: Sequence[EMVolume], neurons: Sequence[Neuron], produced: Sequence[str]
+) -> list[str]:
+    """Open what the sample sheets name, and check that the folders of results can be written.
+
+    Parameters
+    ----------
+    stacks, volumes, neurons : rows of the sample sheets
+    produced : folders that this workflow writes; their files are its own and are not checked
+
+    Returns
+    -------
+    one line a problem, naming the file, what is wrong and the remedy
+    """
+    problems = [problem for folder in produced for problem in check_folder(folder)]
+    checks = [(check_stack, stacks), (check_volume, volumes), (check_neuron, neurons)]
+    # a damaged file is told of once, here
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for check, rows in checks:
+            given = (_without(row, produced) for row in rows)
+            problems += [problem for found in pool.map(check, given) for problem in found]
+    return list(dict.fromkeys(problems))
+
+
+def check_folder(folder: str | Path) -> list[str]:
+    """Problems of a folder that is to be written: it, or the nearest folder above it that exists, must allow it."""
+    existing = Path(folder).absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        return [f"{existing}: is a file where a folder is needed; remove it or choose another `results` folder"]
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return [
+            f"{existing}: no permission to write here; choose another folder by the keys `results` and `resources`, "
+            "or ask for the permission"
+        ]
+    return []
+
+
+def check_stack(row: Stack) -> list[str]:
+    """Problems of one two-photon stack and of its tables of truth."""
+    problems = _problems(lambda: require_voxel_um(open_stack(row.path, row.channel, row.voxel_um))) if row.path else []
+    return problems + _check_tables(row)
+
+
+def check_volume(row: EMVolume) -> list[str]:
+    """Problems of one EM volume: readable, one grid, one voxel size, labels that are integers."""
+    problems, opened = [], []
+    for column in ("image", *LABELS, *PROBABILITIES):
+        source = getattr(row, column)
+        if not source or Path(source).suffix in TABLES:
+            continue
+        opener = open_labels if column in LABELS else open_volume
+        problems += _problems(lambda opener=opener, source=source: opened.append(opener(source, row.voxel_nm)))
+        if column in PROBABILITIES and opened and opened[-1].source == source and opened[-1].dtype.kind not in "fu":
+            problems.append(
+                f"{source}: probabilities are floats from 0 to 1 or integers from 0 to 255, these are "
+                f"{opened[-1].dtype}; convert them"
+            )
+    if opened:
+        problems += _problems(lambda: require_voxel_size(opened[0]))
+        problems += _problems(lambda: require_same_grid(opened))
+    return problems + _check_tables(row)
+
+
+def check_neuron(row: Neuron) -> list[str]:
+    """Problems of one neuron: a mesh that is there and not empty, synapses with the columns that are needed."""
+    problems = _problems(lambda: _check_mesh_header(row.mesh)) if row.mesh else []
+    if row.synapses:
+        problems += _problems(lambda: _require_columns(row.synapses, SYNAPSE_COLUMNS))
+    return problems
+
+
+def _without(row: Row, produced: Sequence[str]) -> Row:
+    """The row without the files that this workflow makes."""
+    made = {
+        column: None
+        for column, value in row
+        if isinstance(value, str) and any(split_source(value)[0].is_relative_to(folder) for folder in produced)
+    }
+    return row.model_copy(update=made)
+
+
+def _problems(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except (ValueError, OSError) as error:
+        return [str(error)]
+    return []
+
+
+def _check_tables(row: Row) -> list[str]:
+    given = {column: getattr(row, column, None) for column in COLUMNS}
+    tables = {column: source for column, source in given.items() if source and Path(source).suffix in TABLES}
+    return [
+        problem
+        for column, source in tables.items()
+        for problem in _problems(lambda source=source, column=column: _require_columns(source, COLUMNS[column]))
+    ]
+
+
+def _require_columns(path: str, required: Iterable[str]) -> None:
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such table")
+    try:
+        columns = _columns(Path(path))
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as a table ({error}); write it again") from error
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise ValueError(
+            f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(columns)}. Rename or add the column"
+        )
+
+
+def _columns(path: Path) -> list[str]:
+    if path.suffix == ".parquet":
+        return pyarrow.parquet.read_schema(path).names
+    if path.suffix == ".feather":
+        return pyarrow.ipc.open_file(path).schema.names
+    return list(pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", nrows=0).columns)
+
+
+def _check_mesh_header(source: str) -> None:
+    path, name = split_source(source)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such mesh")
+    if path.suffix not in MESHES:
+        raise ValueError(f"{path}: unknown kind of mesh; use one of {', '.join(sorted(MESHES))}")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: is an empty file; copy or export the mesh again")
+    try:
+        shapes = _array_shapes(path, name)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: is truncated or no mesh ({error}); copy or export it again") from error
+    for array, shape in shapes.items():
+        if 0 in shape:
+            raise ValueError(f"{path}: the mesh is empty, {array} has shape {shape}; leave the neuron out of the sheet")
+
+
+def _array_shapes(path: Path, name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of the vertices and faces of NPZ and HDF5 meshes, from their headers; other kinds have none."""
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.namelist() if member.removesuffix(".npy") in _MESH_ARRAYS]
+            return {member.removesuffix(".npy"): _npy_shape(archive, member) for member in members}
+    if path.suffix in {".h5", ".hdf5"}:
+        with h5py.File(path, "r") as file:
+            group = file[name] if name else file
+            return {array: group[array].shape for array in ("vertices", "faces")}
+    return {}
+
+
+_MESH_ARRAYS = ("vertices_nm", "vertices", "faces")
+
+
+def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return read(stream)[0]
