@@ -10,7 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pooch
 import requests
 
-CHUNK_BYTES = 1 << 20
+# what arrived of a broken download is kept but for less than this
+CHUNK_BYTES = 1 << 16
 TIMEOUT_S = 60
 
 
@@ -47,9 +48,11 @@ def download(url: str, target: str | Path, checksum: str, attempts: int = 4) -> 
             )
         )
     except requests.RequestException as error:
-        kept = f"; {part.stat().st_size} bytes are kept in {part} and the next run goes on from there"
+        kept = ""
+        if part.exists():
+            kept = f"; {part.stat().st_size} bytes are kept in {part} and the next run goes on from there"
         raise DownloadError(
-            f"{url}: out of reach after {attempts} attempts ({error}){kept if part.exists() else ''}. "
+            f"{url}: out of reach ({error}){kept}. "
             f"Check the network and the proxy, set retrieve.base_url to a mirror, {by_hand}"
         ) from error
     except ValueError as error:
