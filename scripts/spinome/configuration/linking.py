@@ -1,8 +1,76 @@
 """Keys of the linking branch."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from spinome.configuration.base import Section
+
+
+class Membranes(Section):
+    """Membranes predicted from the image."""
+
+    cuboid: tuple[int, int, int] = Field(
+        (64, 256, 256), description="voxels (z, y, x) of a cuboid that membranes are predicted in at once"
+    )
+    training_voxels: int = Field(
+        100_000, ge=1000, description="voxels drawn from the training volumes, half of them membrane"
+    )
+
+
+class Watershed(Section):
+    """Superpixels."""
+
+    threshold: float = Field(0.5, gt=0, lt=1, description="membrane probability that bounds the inside of neurites")
+    smoothing_nm: float = Field(15.0, ge=0, description="smoothing of the distance to membranes")
+    spacing_nm: float = Field(40.0, gt=0, description="a seed is the deepest point within this distance")
+
+
+class Agglomerate(Section):
+    """Merging of superpixels."""
+
+    priority: Literal["mean", "median", "forest"] = Field(
+        "forest", description="what is merged first: mean or median membrane of the contact, or the trained forest"
+    )
+    threshold: float = Field(0.5, gt=0, description="the merge tree is cut here; merges below it are done")
+
+
+class Typing(Section):
+    """What is an orphan spine and what is a dendritic shaft."""
+
+    working_nm: float = Field(
+        20.0, gt=0, description="segments are measured, linked and meshed in voxels thinned to about this size"
+    )
+    orphan_min_um3: float = Field(0.005, ge=0, description="least volume of an orphan spine")
+    orphan_max_um3: float = Field(1.0, gt=0, description="largest volume of an orphan spine")
+    orphan_max_extent_nm: float = Field(4000.0, gt=0, description="longest diagonal of an orphan's bounding box")
+    shaft_min_um3: float = Field(0.3, ge=0, description="least volume of a shaft")
+    shaft_min_extent_nm: float = Field(2000.0, ge=0, description="least diagonal of a shaft's bounding box")
+    shaft_min_radius_nm: float = Field(
+        170.0, ge=0, description="least mean radius of a shaft (three times the mean depth of its voxels)"
+    )
+
+
+class Candidates(Section):
+    """Shafts that an orphan may belong to."""
+
+    radius_nm: float = Field(1500.0, gt=0, description="farthest shaft that is a candidate of an orphan")
+    group_nm: float = Field(5000.0, gt=0, description="orphans in a cube of this size are one unit of work")
+
+
+class Links(Section):
+    """Orphans on shafts."""
+
+    threshold: float = Field(
+        0.3, ge=0, le=1, description="an orphan is linked when its most probable parent reaches this"
+    )
+
+
+class Meshes(Section):
+    """Linked segments as meshes."""
+
+    bridge_nm: float = Field(60.0, gt=0, description="radius of the neck drawn between an orphan and its shaft")
+    error_nm: float = Field(20.0, ge=0, description="how far the surface may move when the mesh is simplified")
 
 
 class Linking(Section):
@@ -10,3 +78,10 @@ class Linking(Section):
 
     train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    membranes: Membranes = Membranes()
+    watershed: Watershed = Watershed()
+    agglomerate: Agglomerate = Agglomerate()
+    typing: Typing = Typing()
+    candidates: Candidates = Candidates()
+    links: Links = Links()
+    meshes: Meshes = Meshes()

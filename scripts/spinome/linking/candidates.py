@@ -1,0 +1,168 @@
+"""Shafts that an orphan spine may belong to, and the thirteen columns by which they are compared.
+
+Seven features after Gray Roncal (2016): distances from the spine, its synapse, its end and its continuation to the
+shaft, the shaft's size in the window, the cost of the way through the membranes, and the branching angle; all but
+the angle also as a rank among the spine's candidates.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import edt
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from spinome.io.volumes import VoxelSize
+from spinome.linking.path_cost import cheapest_paths, label_membrane
+
+MEASURES = [
+    "distance_nm",
+    "synapse_distance_nm",
+    "shaft_um3",
+    "end_distance_nm",
+    "continuation_nm",
+    "path_cost_nm",
+]
+FEATURES = [*MEASURES, "angle_deg", *[f"{measure}_rank" for measure in MEASURES]]
+PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
+COLUMNS = ["orphan", "shaft", *FEATURES, *PLACES]
+# how far back from its end the course of a neck is taken, and how far along a shaft its direction
+NECK_NM, SHAFT_NM = 300.0, 1000.0
+
+
+class SpineEnd(NamedTuple):
+    """Where an orphan was cut off: `point` and the unit `direction` out of it, z y x in nm."""
+
+    point: np.ndarray
+    direction: np.ndarray
+
+
+def spine_end(points: np.ndarray, depth: np.ndarray, synapses: np.ndarray) -> SpineEnd:
+    """The blind end of an orphan spine that looks toward its shaft, and where it points.
+
+    Of the two ends of the longest way through the spine it is the one farther from the synapse, or the thinner one
+    where there is no synapse.
+
+    Parameters
+    ----------
+    points : (N, 3) voxel centres in nm
+    depth : (N,) distance to the spine's surface in nm
+    synapses : (S, 3) in nm, possibly none
+    """
+    centre = points.mean(axis=0)
+    first = points[np.argmax(((points - centre) ** 2).sum(axis=1))]
+    second = points[np.argmax(((points - first) ** 2).sum(axis=1))]
+    if len(synapses):
+        away = [np.linalg.norm(synapses - end, axis=1).min() for end in (first, second)]
+    else:
+        away = [-depth[((points - end) ** 2).sum(axis=1) < NECK_NM**2].mean() for end in (first, second)]
+    end = first if away[0] >= away[1] else second
+    behind = points[((points - end) ** 2).sum(axis=1) < NECK_NM**2].mean(axis=0)
+    direction = end - behind
+    length = np.linalg.norm(direction)
+    return SpineEnd(end, direction / length if length > 0 else np.zeros(3))
+
+
+def find_candidates(
+    labels: np.ndarray,
+    orphan: int,
+    shafts: np.ndarray,
+    synapses: np.ndarray,
+    membrane: np.ndarray | None,
+    voxel_nm: VoxelSize,
+    radius_nm: float,
+) -> pd.DataFrame:
+    """Candidates of one orphan with their features.
+
+    Parameters
+    ----------
+    labels : (Z, Y, X) int, the window: the orphan's bounding box and the radius around it
+    orphan : its label
+    shafts : labels that are shafts
+    synapses : (S, 3) the orphan's synapses, z y x in nm from the window's first voxel; there may be none
+    membrane : (Z, Y, X) float in [0, 1]; none to take the labels' borders instead
+    voxel_nm : size of a voxel (z, y, x)
+    radius_nm : a shaft farther from the orphan than this is no candidate
+
+    Returns
+    -------
+    Table of COLUMNS, one row a candidate by increasing label; `from_*` and `to_*` are the ends of the cheapest way,
+    in nm from the window's first voxel. Empty when no shaft is near.
+    """
+    source = labels == orphan
+    if not source.any():
+        raise ValueError(f"orphan {orphan} has no voxel in its window")
+    away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
+    near = np.intersect1d(np.unique(labels[away <= radius_nm]), shafts)
+    near = near[near != orphan]
+    if not len(near):
+        return pd.DataFrame(columns=COLUMNS)
+    size = np.asarray(voxel_nm, dtype=np.float64)
+    target = np.full(labels.shape, -1, dtype=np.int32)
+    for number, shaft in enumerate(near):
+        target[labels == shaft] = number
+    depth = edt.edt(source, anisotropy=voxel_nm, black_border=False, parallel=1)
+    end = spine_end((np.argwhere(source) + 0.5) * size, depth[source], synapses)
+    measured, nearest = _distances(target, away, synapses.reshape(-1, 3), end.point, end.direction, size, radius_nm)
+    if not len(synapses):
+        measured[:, 1] = np.nan
+    measured = measured[: len(near)]
+    paths = cheapest_paths(source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm)
+    angles = [_angle(target == number, nearest[number], end.direction, size) for number in range(len(near))]
+    frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64)})
+    frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
+    frame["shaft_um3"] = measured[:, 4] * float(np.prod(size)) / 1e9
+    frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
+    frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
+    frame["angle_deg"] = angles
+    for measure in MEASURES:
+        # the largest shaft comes first, else the nearest and the cheapest
+        ranks = frame[measure].rank(method="min", ascending=measure != "shaft_um3")
+        frame[f"{measure}_rank"] = ranks
+    for name, places in (("from", paths.start), ("to", paths.stop)):
+        for axis, letter in enumerate("zyx"):
+            frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis]
+    return frame[COLUMNS]
+
+
+def _angle(shaft: np.ndarray, nearest: np.ndarray, direction: np.ndarray, size: np.ndarray) -> float:
+    """Angle in degrees (0..90) between a direction and the course of a shaft near a voxel of it."""
+    low = np.maximum(nearest - (SHAFT_NM / size).astype(int), 0)
+    high = nearest + (SHAFT_NM / size).astype(int) + 1
+    points = np.argwhere(shaft[tuple(slice(a, b) for a, b in zip(low, high))]) * size
+    if len(points) < 4 or not direction.any():
+        return float("nan")
+    course = np.linalg.eigh(np.cov(points.T))[1][:, -1]
+    return float(np.degrees(np.arccos(min(abs(course @ direction), 1.0))))
+
+
+@njit(cache=True)
+def _distances(target, away, synapses, end, direction, size, reach):
+    """Per target: least distance to orphan, synapse, end, continuation; voxels. And the voxel nearest the orphan."""
+    count = max(target.max() + 1, 1)
+    out = np.full((count, 5), np.inf)
+    out[:, 4] = 0
+    nearest = np.zeros((count, 3), dtype=np.int64)
+    for z in range(target.shape[0]):
+        for y in range(target.shape[1]):
+            for x in range(target.shape[2]):
+                number = target[z, y, x]
+                if number < 0:
+                    continue
+                out[number, 4] += 1
+                if away[z, y, x] < out[number, 0]:
+                    out[number, 0] = away[z, y, x]
+                    nearest[number] = (z, y, x)
+                pz, py, px = (z + 0.5) * size[0], (y + 0.5) * size[1], (x + 0.5) * size[2]
+                for row in range(len(synapses)):
+                    far = (pz - synapses[row, 0]) ** 2 + (py - synapses[row, 1]) ** 2 + (px - synapses[row, 2]) ** 2
+                    out[number, 1] = min(out[number, 1], np.sqrt(far))
+                vz, vy, vx = pz - end[0], py - end[1], px - end[2]
+                out[number, 2] = min(out[number, 2], np.sqrt(vz * vz + vy * vy + vx * vx))
+                along = vz * direction[0] + vy * direction[1] + vx * direction[2]
+                along = min(max(along, 0.0), reach)
+                wz, wy, wx = vz - along * direction[0], vy - along * direction[1], vx - along * direction[2]
+                out[number, 3] = min(out[number, 3], np.sqrt(wz * wz + wy * wy + wx * wx))
+    return out, nearest

@@ -1,0 +1,186 @@
+"""Which shaft an orphan spine belongs to: a calibrated forest, one parent each, and a check of the grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+
+LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked"]
+VIOLATION_COLUMNS = ["object", "kind", "violation"]
+
+
+def train_links(
+    features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int
+) -> tuple[CalibratedClassifierCV, np.ndarray]:
+    """Train the link forest with all spines of one dendrite in the same fold.
+
+    The forest is calibrated (Platt 1999) on what it says of dendrites that it has not seen.
+
+    Parameters
+    ----------
+    features : (N, 13) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
+    labels : (N,) bool, true parent
+    dendrites : (N,) the true dendrite of each row's orphan
+
+    Returns
+    -------
+    the calibrated model, and the probability (N,) of each row from a forest that did not see its dendrite
+
+    Raises
+    ------
+    ValueError: if the true links lie on fewer than two dendrites.
+    """
+    with_link = np.unique(dendrites[labels])
+    if len(with_link) < 2 or labels.all():
+        raise ValueError(
+            f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, with other "
+            "candidates beside"
+        )
+    splits = PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link))))
+    unseen = cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
+    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
+    return model.fit(features, labels), unseen
+
+
+def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
+    """Deal the dendrites out to folds, those with true links first, so that every fold has some."""
+    names, row = np.unique(dendrites, return_inverse=True)
+    true = np.bincount(row, weights=labels)
+    order = np.lexsort((-np.bincount(row), -true))
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[order] = np.arange(len(names)) % count
+    return fold[row]
+
+
+def _forest(seed: int) -> RandomForestClassifier:
+    return RandomForestClassifier(200, min_samples_leaf=2, max_features=4, random_state=seed, n_jobs=1)
+
+
+def rank_links(
+    candidates: pd.DataFrame, probability: np.ndarray, orphans: Iterable[int], threshold: float
+) -> pd.DataFrame:
+    """Order each orphan's candidates and keep one parent at most: the spanning forest of spines on shafts.
+
+    Parameters
+    ----------
+    candidates : table of `candidates.COLUMNS`
+    probability : (N,) of its rows
+    orphans : all orphans; one without any candidate gets a row with shaft 0, rank 0 and probability 0
+    threshold : the most probable parent is linked when its probability reaches this
+
+    Returns
+    -------
+    Table of `orphan shaft rank probability linked`, by orphan and rank
+    """
+    frame = candidates[["orphan", "shaft"]].astype(np.int64).assign(probability=np.asarray(probability, dtype=float))
+    frame["near"] = candidates["distance_nm"].to_numpy(dtype=float)
+    frame = frame.sort_values(["orphan", "probability", "near", "shaft"], ascending=[True, False, True, True])
+    frame["rank"] = frame.groupby("orphan").cumcount() + 1
+    frame["linked"] = (frame["rank"] == 1) & (frame["probability"] >= threshold)
+    alone = np.setdiff1d(np.asarray(list(orphans), dtype=np.int64), frame["orphan"])
+    rows = pd.DataFrame({"orphan": alone, "shaft": 0, "rank": 0, "probability": 0.0, "linked": False})
+    frame = pd.concat([frame[LINK_COLUMNS], rows[LINK_COLUMNS]]) if len(rows) else frame[LINK_COLUMNS]
+    return frame.sort_values(["orphan", "rank"], ignore_index=True)
+
+
+def parents(links: pd.DataFrame) -> dict[int, int]:
+    """The shaft of each linked orphan."""
+    linked = links[links["linked"]]
+    return dict(zip(linked["orphan"].tolist(), linked["shaft"].tolist()))
+
+
+def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+    """What the result has that a neuron cannot have.
+
+    A spine has one parent and, being no orphan by the volume's edge, carries a synapse; a shaft goes on to a soma or
+    to the volume's edge; a synapse joins two neurites (Gray Roncal 2016).
+
+    Parameters
+    ----------
+    segments : table with `segment kind on_edge`
+    links : table of LINK_COLUMNS
+    synapses : table with `synapse neurite_a neurite_b`, 0 where there is none
+
+    Returns
+    -------
+    Table of `object kind violation`
+    """
+    orphans = segments.loc[segments["kind"] == "orphan", "segment"]
+    count = links[links["linked"]].groupby("orphan")["shaft"].nunique().reindex(orphans, fill_value=0)
+    touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
+    rows = [(orphan, "orphan", "has no parent") for orphan in count.index[count == 0]]
+    rows += [(orphan, "orphan", "has more than one parent") for orphan in count.index[count > 1]]
+    if len(synapses):
+        rows += [(orphan, "orphan", "carries no synapse") for orphan in orphans if orphan not in touched]
+    inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]
+    rows += [(shaft, "shaft", "does not reach the volume's edge") for shaft in inside["segment"]]
+    lost = synapses[(synapses["neurite_a"] == 0) | (synapses["neurite_b"] == 0)]
+    rows += [(synapse, "synapse", "does not join two neurites") for synapse in lost["synapse"]]
+    return pd.DataFrame(rows, columns=VIOLATION_COLUMNS).astype({"object": np.int64, "kind": str, "violation": str})
+
+
+def top_k(links: pd.DataFrame, truth: pd.DataFrame, ks: Iterable[int] = (1, 2, 3, 5, 10)) -> dict[str, float]:
+    """How often the true shaft is among the first K candidates.
+
+    Parameters
+    ----------
+    links : table of LINK_COLUMNS with all candidates
+    truth : `orphan shaft`, an orphan may have several right shafts (pieces of one dendrite)
+
+    Returns
+    -------
+    `top_1` ... as fractions of the true orphans (one that was never a candidate's orphan counts as missed),
+    `mean_rank` of those found, `candidates` an orphan, `orphans`
+    """
+    ranks = true_ranks(links, truth)
+    counted = links[links["rank"] > 0]
+    per_orphan = counted[counted["orphan"].isin(ranks.index)].groupby("orphan").size()
+    out = {f"top_{k}": float((ranks <= k).mean()) if len(ranks) else float("nan") for k in ks}
+    found = ranks[np.isfinite(ranks)]
+    out["mean_rank"] = float(found.mean()) if len(found) else float("nan")
+    out["candidates"] = float(per_orphan.mean()) if len(per_orphan) else float("nan")
+    out["orphans"] = len(ranks)
+    return out
+
+
+def true_ranks(links: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
+    """The rank of the true shaft of each true orphan, inf where it is no candidate."""
+    hits = truth[["orphan", "shaft"]].merge(links[links["rank"] > 0], on=["orphan", "shaft"])
+    best = hits.groupby("orphan")["rank"].min().astype(float)
+    return best.reindex(np.unique(truth["orphan"]), fill_value=np.inf)
+
+
+def label_candidates(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """Which rows of a candidate table are true links, (N,) bool."""
+    right = set(zip(truth["orphan"].tolist(), truth["shaft"].tolist()))
+    return np.array([pair in right for pair in zip(candidates["orphan"].tolist(), candidates["shaft"].tolist())], bool)
+
+
+def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
+    """True links of a computed segmentation: an orphan belongs to the shafts that lie in its true neurite.
+
+    Parameters
+    ----------
+    segments : table with `segment kind`
+    pairs, counts : labels of segments and of true neurites that share voxels, and how many (`contingency`)
+
+    Returns
+    -------
+    Table of `orphan shaft`; an orphan whose true neurite has no shaft in the volume has no row
+    """
+    frame = pd.DataFrame({"segment": pairs[:, 0], "neurite": pairs[:, 1], "voxels": counts})
+    whole = frame.groupby("segment")["voxels"].sum()
+    best = frame[frame["neurite"] > 0].sort_values(["voxels", "neurite"]).groupby("segment").tail(1)
+    # a segment that straddles neurites has no true neurite
+    best = best[best["voxels"].to_numpy() > 0.5 * whole.reindex(best["segment"]).to_numpy()]
+    best = best.merge(segments[["segment", "kind"]], on="segment")
+    orphans = best[best["kind"] == "orphan"].rename(columns={"segment": "orphan"})
+    shafts = best[best["kind"] == "shaft"].rename(columns={"segment": "shaft"})
+    links = orphans[["orphan", "neurite"]].merge(shafts[["shaft", "neurite"]], on="neurite")
+    return links[["orphan", "shaft"]].sort_values(["orphan", "shaft"], ignore_index=True)
+

@@ -1,0 +1,116 @@
+"""Linked segments as meshes with their synapses, ready for the `neurons` branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import zmesh
+
+from spinome.io.meshes import Mesh
+from spinome.io.volumes import VoxelSize
+
+SYNAPSE_COLUMNS = [
+    "id",
+    "size",
+    "pre_pt_root_id",
+    "post_pt_root_id",
+    "ctr_pt_position_x",
+    "ctr_pt_position_y",
+    "ctr_pt_position_z",
+]
+
+
+def join_orphans(
+    segments: np.ndarray, bridges: pd.DataFrame, shafts: np.ndarray, voxel_nm: VoxelSize, bridge_nm: float
+) -> np.ndarray:
+    """Give linked orphans the label of their shaft, with a neck where the two do not touch; keep shafts alone.
+
+    Parameters
+    ----------
+    segments : (Z, Y, X) int
+    bridges : a row a linked orphan: `orphan shaft` and the ends `from_*`, `to_*` of its way to the shaft in nm
+    shafts : labels to keep
+    voxel_nm : size of a voxel (z, y, x)
+    bridge_nm : radius of the neck
+
+    Returns
+    -------
+    (Z, Y, X) uint32, 0 for all else; shaft s has the number of its place in `shafts` plus 1
+    """
+    ids = np.unique(segments)
+    number = np.zeros(len(ids), dtype=np.uint32)
+    known, places = np.isin(ids, shafts), np.searchsorted(shafts, ids)
+    number[known] = places[known] + 1
+    parent = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
+    linked = np.array([parent.get(int(label), 0) for label in ids])
+    number[linked != 0] = np.searchsorted(shafts, linked[linked != 0]) + 1
+    joined = number[np.searchsorted(ids, segments)]
+    for row in bridges.itertuples(index=False):
+        start = np.array([row.from_z_nm, row.from_y_nm, row.from_x_nm])
+        stop = np.array([row.to_z_nm, row.to_y_nm, row.to_x_nm])
+        if np.isfinite([start, stop]).all():
+            _paint_tube(joined, start, stop, bridge_nm, voxel_nm, np.searchsorted(shafts, row.shaft) + 1)
+    return joined
+
+
+def segment_meshes(labels: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> Iterator[tuple[int, Mesh]]:
+    """Mesh each label (marching cubes, then edges collapsed as long as the surface moves less than `error_nm`).
+
+    Vertices are x y z in nm, the first voxel's corner at 0; a segment that the volume cuts is closed there.
+    """
+    mesher = zmesh.Mesher(tuple(voxel_nm[::-1]))
+    mesher.mesh(np.asfortranarray(labels.transpose(2, 1, 0)), close=True)
+    for label in sorted(mesher.ids()):
+        mesh = mesher.get(label, normals=False, reduction_factor=8, max_error=error_nm)
+        mesher.erase(label)
+        vertices = mesh.vertices.astype(np.float64) + np.array(voxel_nm[::-1]) / 2
+        yield int(label), Mesh(vertices, mesh.faces.astype(np.int64))
+
+
+def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, pd.DataFrame]:
+    """The input synapses of each dendrite in the columns of a CAVE export.
+
+    The postsynaptic side is the neurite that is a dendrite; where both are, the synapse is in both tables.
+
+    Parameters
+    ----------
+    neurites : `synapse z_nm y_nm x_nm neurite_a neurite_b`, orphans already renamed to their shafts
+    dendrites : labels of the dendrites
+    """
+    sides = []
+    for post, pre in (("neurite_a", "neurite_b"), ("neurite_b", "neurite_a")):
+        side = neurites[neurites[post].isin(dendrites)]
+        sides.append(
+            pd.DataFrame(
+                {
+                    "id": side["synapse"],
+                    "size": side["voxels"] if "voxels" in side else 0,
+                    "pre_pt_root_id": side[pre],
+                    "post_pt_root_id": side[post],
+                    **{f"ctr_pt_position_{axis}": side[f"{axis}_nm"] for axis in "xyz"},
+                }
+            )
+        )
+    table = pd.concat(sides).drop_duplicates(["id", "post_pt_root_id"]).sort_values("id")
+    return {
+        int(dendrite): table[table["post_pt_root_id"] == dendrite][SYNAPSE_COLUMNS].reset_index(drop=True)
+        for dendrite in dendrites
+    }
+
+
+def _paint_tube(
+    labels: np.ndarray, start: np.ndarray, stop: np.ndarray, radius: float, voxel_nm: VoxelSize, number: int
+) -> None:
+    """Set voxels within a radius of a line to a label, except those of another label."""
+    size = np.asarray(voxel_nm, dtype=float)
+    low = np.maximum(((np.minimum(start, stop) - radius) / size).astype(int), 0)
+    high = np.minimum(((np.maximum(start, stop) + radius) / size).astype(int) + 2, labels.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    places = (np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(low, high)], indexing="ij"), -1) + 0.5) * size
+    course = stop - start
+    along = ((places - start) @ course / max(course @ course, 1e-9)).clip(0, 1)
+    near = ((places - start - along[..., None] * course) ** 2).sum(axis=-1) <= radius**2
+    patch = labels[box]
+    patch[near & (patch == 0)] = number

@@ -1,0 +1,118 @@
+"""What each segment may be, by rules on its size, its thickness and the volume's edge.
+
+An orphan is of a spine's size, lies clear of the volume's edge and holds no shaft. A shaft is large, long and thick
+enough to be a dendrite. Everything else (axons, glia, fragments) is `other`.
+"""
+
+from __future__ import annotations
+
+import edt
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from spinome.io.volumes import VoxelSize
+from spinome.linking.region_graph import compact
+
+KINDS = ("orphan", "shaft", "other")
+
+
+def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
+    """Every how manieth voxel (z, y, x) to take, so that voxels come near to, and not above, a working size."""
+    return tuple(max(1, int(working_nm // size)) for size in voxel_nm)
+
+
+def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[int, int, int]) -> pd.DataFrame:
+    """Measure every segment.
+
+    Parameters
+    ----------
+    segments : (Z, Y, X) int, 0 is none
+    voxel_nm : size of a voxel (z, y, x)
+    stride : as these segments were thinned from the full volume; places are given in voxels of `segments`
+
+    Returns
+    -------
+    Table of one row a segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
+    bounding box), `radius_nm` (three times the mean distance to the surface: the radius where it is a cylinder),
+    `thickest_nm` (largest distance to the surface), `on_edge`, and the bounding box `z0 z1 y0 y1 x0 x1`
+    """
+    size = np.asarray(voxel_nm) * stride
+    ids = np.unique(segments)
+    ids = ids[ids != 0]
+    if not len(ids):
+        raise ValueError("there is no segment: every voxel is 0")
+    regions = compact(segments, ids)
+    distance = edt.edt(regions + 1, anisotropy=tuple(size), black_border=False, parallel=1)
+    voxels, centre, box, mean, largest = _measure(regions, distance, len(ids))
+    shape = np.asarray(segments.shape)
+    lengths = (box[:, 1::2] - box[:, ::2]) * size
+    frame = pd.DataFrame({"segment": ids.astype(np.int64), "voxels": voxels * int(np.prod(stride))})
+    frame["volume_um3"] = voxels * float(np.prod(size)) / 1e9
+    for axis, name in enumerate("zyx"):
+        frame[f"{name}_nm"] = (centre[:, axis] + 0.5) * size[axis]
+    frame["extent_nm"] = np.linalg.norm(lengths, axis=1)
+    frame["radius_nm"] = 3 * mean
+    frame["thickest_nm"] = largest
+    frame["on_edge"] = (box[:, ::2] == 0).any(axis=1) | (box[:, 1::2] == shape).any(axis=1)
+    for column, name in enumerate(("z0", "z1", "y0", "y1", "x0", "x1")):
+        frame[name] = box[:, column]
+    return frame
+
+
+def type_segments(
+    segments: pd.DataFrame,
+    *,
+    orphan_min_um3: float,
+    orphan_max_um3: float,
+    orphan_max_extent_nm: float,
+    shaft_min_um3: float,
+    shaft_min_extent_nm: float,
+    shaft_min_radius_nm: float,
+) -> pd.Series:
+    """The kind of each measured segment: `orphan`, `shaft` or `other`."""
+    shaft = (
+        (segments["volume_um3"] >= shaft_min_um3)
+        & (segments["extent_nm"] >= shaft_min_extent_nm)
+        & (segments["radius_nm"] >= shaft_min_radius_nm)
+    )
+    orphan = (
+        ~segments["on_edge"]
+        & ~shaft
+        & segments["volume_um3"].between(orphan_min_um3, orphan_max_um3)
+        & (segments["extent_nm"] <= orphan_max_extent_nm)
+    )
+    kind = np.where(shaft, "shaft", np.where(orphan, "orphan", "other"))
+    return pd.Series(kind, index=segments.index, name="kind")
+
+
+@njit(cache=True)
+def _measure(regions, distance, n):
+    voxels = np.zeros(n, dtype=np.int64)
+    centre = np.zeros((n, 3))
+    box = np.zeros((n, 6), dtype=np.int64)
+    mean = np.zeros(n)
+    largest = np.zeros(n)
+    for z in range(regions.shape[0]):
+        for y in range(regions.shape[1]):
+            for x in range(regions.shape[2]):
+                region = regions[z, y, x]
+                if region < 0:
+                    continue
+                if voxels[region] == 0:
+                    box[region] = (z, z + 1, y, y + 1, x, x + 1)
+                voxels[region] += 1
+                centre[region, 0] += z
+                centre[region, 1] += y
+                centre[region, 2] += x
+                box[region, 1] = z + 1
+                box[region, 2] = min(box[region, 2], y)
+                box[region, 3] = max(box[region, 3], y + 1)
+                box[region, 4] = min(box[region, 4], x)
+                box[region, 5] = max(box[region, 5], x + 1)
+                mean[region] += distance[z, y, x]
+                largest[region] = max(largest[region], distance[z, y, x])
+    for region in range(n):
+        centre[region] /= voxels[region]
+        mean[region] /= voxels[region]
+    return voxels, centre, box, mean, largest
