@@ -1,15 +1,21 @@
 # Two commands do everything: `make demo` and `make test`. Both make the environment first.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-SNAKEMAKE := $(BIN)/snakemake --profile profiles/default --cores $(CORES)
+# the configuration that `make demo` and `make plan` use: `make demo CONFIG=config/small/config.yaml`
+CONFIG ?= config/demo/config.yaml
+RESULTS = $(or $(shell sed -n 's/^results: *//p' $(CONFIG)),results)
+SNAKEMAKE = $(BIN)/snakemake --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
 
-.PHONY: help demo test lint format config lock clean install
+.PHONY: help demo plan test lint format config lock clean install
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "Spinome needs Python 3.11, '$(PYTHON)' is not: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making the environment in $(VENV) from requirements.lock; this takes a few minutes once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check --quiet --requirement requirements.lock
 	touch $@
@@ -17,8 +23,11 @@ $(VENV)/.installed: requirements.lock
 install: $(VENV)/.installed ## make the environment from the lock file
 
 demo: install ## run the whole workflow on real and simulated data and print where the report is
-	$(SNAKEMAKE) --configfile config/demo/config.yaml -- all
-	@echo "Report: $(CURDIR)/results/demo/report.html"
+	$(SNAKEMAKE) --quiet host rules -- all
+	@echo "Report: $(CURDIR)/$(RESULTS)/report.html"
+
+plan: install ## show what `make demo` would run, and why
+	$(SNAKEMAKE) --dry-run --quiet host -- all
 
 test: install ## run the test suite
 	$(BIN)/pytest --numprocesses $(CORES)
@@ -46,5 +55,5 @@ lock: ## write the lock file anew from pyproject.toml
 	.venv-lock/bin/pip freeze | sed -E 's/\+cpu$$//' > requirements.lock
 	rm -rf .venv-lock
 
-clean: ## remove results of the demo, not the downloads
-	rm -rf results/demo
+clean: ## remove the results of the demo, not the downloads
+	rm -rf $(RESULTS)
