@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.census.evaluate import evaluate, seen
+from spinome.census.evaluate import evaluate, in_session, in_volume, on_mesh, seen
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_one_report_finds_one_spine(truth):
 
 def test_scores_are_those_counted_by_hand(truth):
     reported = spines([0, 2, 4, 6, 7.0])
-    table = evaluate({"neurons": seen(reported, truth, 0.3)}, {"neurons": len(reported)}).set_index("metric")
+    table = evaluate(seen(reported, truth, 0.3).assign(view="neurons"), {"neurons": len(reported)}).set_index("metric")
     assert table.loc["neurons_found", "value"] == pytest.approx(4 / 6)
     assert table.loc["neurons_right", "value"] == pytest.approx(4 / 5)
     assert table.loc["neurons_volume_spearman", "value"] == pytest.approx(1)
@@ -55,10 +55,40 @@ def test_scores_are_those_counted_by_hand(truth):
 
 
 def test_nothing_found(truth):
-    table = evaluate({"chain": seen(spines([]), truth, 0.3)}, {"chain": 0}).set_index("metric")
+    table = evaluate(seen(spines([]), truth, 0.3).assign(view="chain"), {"chain": 0}).set_index("metric")
     assert table.index.tolist() == ["chain_found"]
     assert table.loc["chain_found", "value"] == 0
 
 
 def test_no_view_gives_an_empty_table():
-    assert list(evaluate({}, {}).columns) == ["metric", "value", "ci_low", "ci_high", "n", "unit"]
+    nothing = pd.DataFrame({"view": []})
+    assert list(evaluate(nothing, {}).columns) == ["metric", "value", "ci_low", "ci_high", "n", "unit"]
+
+
+@pytest.fixture
+def truth_nm():
+    frame = pd.DataFrame({"spine": [0, 1, 2], "dendrite": 0, "volume_um3": 0.1, "last_timepoint": [4, 4, 2]})
+    for axis in "zyx":
+        frame[f"base_{axis}_nm"] = 100.0
+        frame[f"head_{axis}_nm"] = [500.0, 1500.0, 500.0]
+    return frame
+
+
+def test_a_volume_shows_whole_spines_that_are_there_at_the_last_session(truth_nm):
+    visible = in_volume(truth_nm, (20, 100, 100), (40.0, 10.0, 10.0))
+    assert visible["spine"].tolist() == [0]
+    assert visible["head_z_um"].tolist() == [0.5]
+    assert in_volume(truth_nm, (40, 200, 200), (40.0, 10.0, 10.0))["spine"].tolist() == [0, 1]
+
+
+def test_a_mesh_shows_the_spines_of_its_vertices(truth_nm):
+    assert on_mesh(truth_nm, np.array([-1, -1, 2, 1, 1]))["spine"].tolist() == [1, 2]
+
+
+def test_a_session_shows_its_own_spines_in_the_frame_of_its_stack():
+    frame = pd.DataFrame({"timepoint": [0, 1], "track_id": [5, 5], "dendrite_id": 1, "head_volume_um3": 0.1})
+    for axis in "zyx":
+        frame[f"tip_{axis}_px"], frame[f"base_{axis}_px"] = [10.0, 20.0], 0.0
+    visible = in_session(frame, "1", (1.0, 0.12, 0.12))
+    assert visible["spine"].tolist() == [5]
+    assert visible[["head_z_um", "head_y_um", "base_x_um"]].iloc[0].tolist() == pytest.approx([20, 2.4, 0])

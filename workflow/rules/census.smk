@@ -14,7 +14,6 @@ localrules:
 spine_tables = {branch: f"<results>/{branch}/spines.parquet" for branch in branches if branch != "synapses"}
 if "neurons" in branches:
     spine_tables["neuron_synapses"] = "<results>/neurons/synapses.parquet"
-    branch_census = ["<results>/census/classes.parquet"]
 
 
 def simulated(path):
@@ -24,22 +23,28 @@ def simulated(path):
 
 
 def simulated_views():
-    """By view, the samples that show a simulated specimen and that no model of the view was trained on."""
-    chain_trained = [*config["synapses"]["train"], *config["linking"]["train"]]
-    views = {
-        "twophoton": {row.specimen: simulated(row.path) for row in stacks},
-        "linking": {row.volume: simulated(row.image) for row in volumes},
-        "chain": {row.volume: simulated(row.image) for row in volumes if row.volume not in chain_trained},
-        "neurons": {row.neuron: simulated(row.mesh) for row in neurons},
-    }
-    trained = {view: config["neurons" if view == "chain" else view]["train"] for view in views}
-    return {
-        view: {name: specimen for name, specimen in samples.items() if specimen and name not in trained[view]}
-        for view, samples in views.items()
-    }
-
-
-truth_specimens = sorted({specimen for samples in simulated_views().values() for specimen in samples.values()})
+    """One row a sample that shows a simulated specimen on which no model of its branch was trained."""
+    last = {row.specimen: row for row in stacks}
+    rows = [("twophoton", row.specimen, row.path, row) for row in last.values()]
+    rows += [("linking", row.volume, row.image or row.segmentation, row) for row in volumes]
+    rows += [("chain", row.volume, row.image or row.segmentation, row) for row in volumes]
+    rows += [("neurons", row.neuron, row.mesh, row) for row in neurons]
+    trained = {view: config[view]["train"] for view in ("twophoton", "linking", "neurons")}
+    trained["chain"] = [name for branch in ("synapses", "linking", "neurons") for name in config[branch]["train"]]
+    return [
+        {
+            "view": view,
+            "sample": name,
+            "specimen": specimen,
+            "path": path,
+            "truth": f"{config['resources']}/phantom/{specimen}/truth_spines.{'csv' if view == 'twophoton' else 'parquet'}",
+            "timepoint": getattr(row, "timepoint", None),
+            "voxel_um": getattr(row, "voxel_um", None),
+            "voxel_nm": getattr(row, "voxel_nm", None),
+        }
+        for view, name, path, row in rows
+        if (specimen := simulated(path)) and name not in trained[view]
+    ]
 
 
 rule census_spines:
@@ -97,6 +102,28 @@ rule census_tables:
         code=code_hash("spinome.census.tables"),
     script:
         "../../scripts/census_tables.py"
+
+
+rule census_evaluate:
+    input:
+        spines="<results>/spines.parquet",
+        truth=sorted({row["truth"] for row in simulated_views()}),
+        samples=sorted({row["path"].partition("::")[0] for row in simulated_views()}),
+    output:
+        evaluation="<results>/census/evaluation.tsv",
+        seen="<results>/census/seen.parquet",
+    log:
+        "<logs>/census_evaluate.log",
+    conda:
+        "../../envs/census.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        views=simulated_views(),
+        code=code_hash("spinome.census.evaluate"),
+    script:
+        "../../scripts/census_evaluate.py"
 
 
 rule census_failures:

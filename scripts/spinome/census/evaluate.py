@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from spinome.census.matches import distance_to_spines, match_distances, positions_um
-from spinome.scores.intervals import bootstrap, evaluation_row
+from spinome.census.matches import TOLERANCE_UM, distance_to_spines, match_distances, positions_um
+from spinome.scores.intervals import bootstrap, evaluation_row, evaluation_table
 
 # views of one specimen, in the order of the data's way
 VIEWS = ("twophoton", "linking", "chain", "neurons")
+ENDS = [f"{end}_{axis}" for end in ("head", "base") for axis in "zyx"]
+SEEN_COLUMNS = ["view", "specimen", "spine", "dendrite", "volume_um3", "found", "found_volume_um3"]
+SEEN_COLUMNS += [f"{end}_um" for end in ENDS]
 
 
-def seen(spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: float) -> pd.DataFrame:
+def on_mesh(truth: pd.DataFrame, spine_id: np.ndarray) -> pd.DataFrame:
+    """The true spines that a mesh holds.
+
+    Parameters
+    ----------
+    truth : `truth_spines.parquet` of a simulated specimen, positions in nm
+    spine_id : (V,) spine of each vertex, negative where none
+    """
+    return _in_um(truth[truth["spine"].isin(np.unique(spine_id))])
+
+
+def in_volume(truth: pd.DataFrame, shape: tuple[int, ...], voxel_nm: tuple[float, ...]) -> pd.DataFrame:
+    """The true spines that lie whole in an EM volume (z, y, x), which is taken at the last session."""
+    inside = truth["last_timepoint"] == truth["last_timepoint"].max()
+    for axis, length, size in zip("zyx", shape, voxel_nm):
+        for end in ("head", "base"):
+            inside &= truth[f"{end}_{axis}_nm"].between(0, length * size)
+    return _in_um(truth[inside])
+
+
+def in_session(truth: pd.DataFrame, timepoint: str, voxel_um: tuple[float, ...]) -> pd.DataFrame:
+    """The true spines of a two-photon session, in the frame of its stack; `truth` is its `truth_spines.csv`."""
+    there = truth[truth["timepoint"].astype(str) == timepoint]
+    columns = {"spine": there["track_id"], "dendrite": there["dendrite_id"], "volume_um3": there["head_volume_um3"]}
+    for end, name in (("head", "tip"), ("base", "base")):
+        for axis, size in zip("zyx", voxel_um):
+            columns[f"{end}_{axis}_um"] = there[f"{name}_{axis}_px"] * size
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _in_um(truth: pd.DataFrame) -> pd.DataFrame:
+    columns = {f"{end}_um": truth[f"{end}_nm"] / 1000.0 for end in ENDS}
+    return pd.DataFrame({**truth[["spine", "dendrite", "volume_um3"]], **columns}).reset_index(drop=True)
+
+
+def seen(spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.DataFrame:
     """Match found spines with the true ones of one specimen, one to one.
 
     A true spine is the straight line from its base to its head; a found position, be it a head or a centroid, is
@@ -38,26 +78,26 @@ def seen(spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: float) -> pd.D
     return truth.assign(found=found, found_volume_um3=volume)
 
 
-def evaluate(seen_by: dict[str, pd.DataFrame], found_count: dict[str, int]) -> pd.DataFrame:
+def evaluate(seen_by: pd.DataFrame, reported: Mapping[str, int]) -> pd.DataFrame:
     """Scores of each view, pooled over specimens.
 
     Parameters
     ----------
-    seen_by : by view, the true spines that could be seen, from `seen`, with `specimen`, `dendrite` and `volume_um3`
-    found_count : by view, how many spines it reported in those specimens
+    seen_by : the true spines that each view could see: the rows of `seen` with `view` and `specimen`
+    reported : by view, how many spines it reported in those specimens
 
     Returns
     -------
-    Table `metric value ci_low ci_high n unit`; intervals are bootstraps over dendrites
+    Table `metric value ci_low ci_high n unit`; intervals of `_found` are bootstraps over dendrites, the others over
+    spines
     """
     rows = []
-    for name in [view for view in VIEWS if view in seen_by]:
-        truth = seen_by[name]
+    for name in [view for view in VIEWS if (seen_by["view"] == view).any()]:
+        truth = seen_by[seen_by["view"] == name].reset_index(drop=True)
         hit = truth["found"].notna().to_numpy()
         rows.append(evaluation_row(f"{name}_found", hit.mean(), len(truth), "true spines", _interval(truth, hit)))
-        if found_count[name]:
-            # the false alarms belong to no dendrite, so this interval is over spines
-            right = np.arange(found_count[name]) < hit.sum()
+        if reported[name]:
+            right = np.arange(reported[name]) < hit.sum()
             interval = bootstrap(lambda chosen, right=right: right[chosen].mean(), len(right))
             rows.append(evaluation_row(f"{name}_right", right.mean(), len(right), "reported spines", interval))
         sized = truth[hit & truth["found_volume_um3"].notna()]
@@ -68,7 +108,7 @@ def evaluate(seen_by: dict[str, pd.DataFrame], found_count: dict[str, int]) -> p
             ratio = both[:, 1] / both[:, 0]
             interval = bootstrap(lambda chosen, ratio=ratio: np.median(ratio[chosen]), len(ratio))
             rows.append(evaluation_row(f"{name}_volume_ratio", np.median(ratio), len(ratio), "spines found", interval))
-    return pd.DataFrame(rows, columns=list(evaluation_row("", 0, 0, "")))
+    return evaluation_table(rows)
 
 
 def _interval(truth: pd.DataFrame, hit: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,52 @@
+"""Draw the figures of the census."""
+
+import shutil
+from pathlib import Path
+
+from spinome.io.tables import read_table
+from spinome.logs import log_to
+from spinome.report.census import draw_classes, draw_sizes, draw_specimen, draw_volumes
+from spinome.report.style import save_figure
+
+log_to(snakemake.log)
+
+folder = Path(snakemake.output[0])
+shutil.rmtree(folder, ignore_errors=True)
+inputs = dict(snakemake.input.items())
+if "seen" in inputs:
+    seen = read_table(inputs["seen"])
+    for specimen in sorted(set(seen["specimen"])):
+        save_figure(
+            draw_specimen(seen, specimen),
+            folder,
+            f"specimen_{specimen}",
+            f"One simulated specimen, seen by every branch: {specimen}",
+            "Each true spine is a line from its base to its head, a circle as large as its volume: filled where the "
+            "branch reported it, open where it missed it. Each view shows what it can see: the whole neuron as a "
+            "mesh, the cutout in EM, the field in the two-photon stack.",
+        )
+    save_figure(
+        draw_volumes(seen),
+        folder,
+        "volumes",
+        "Measured and true volume",
+        "Spines that were found, one point each; on the grey line the volume is right. In two-photon stacks the volume "
+        "is that of the head.",
+    )
+if "classes" in inputs:
+    save_figure(
+        draw_classes(read_table(inputs["classes"])),
+        folder,
+        "classes",
+        "Input by cell class",
+        "Points with 95 % intervals (bootstrap over cells; a class of one cell has none). Open diamonds are the values "
+        "published by Pedigo et al. 2026 for mouse visual cortex.",
+    )
+save_figure(
+    draw_sizes(read_table(inputs["spines"])),
+    folder,
+    "sizes",
+    "Size of spines by the way they were seen",
+    "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts once, by "
+    "its median.",
+)

@@ -1,0 +1,147 @@
+"""Figures of the census: where the input arrives, how big the spines are, and what each view saw of a specimen."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from spinome.census.matches import view
+from spinome.report.style import COLOURS
+
+VIEWS = {
+    "twophoton": ("two-photon", "#7d5ba6"),
+    "linking": ("EM, linked orphans", "#edae49"),
+    "chain": ("EM, meshed segments", "#d1495b"),
+    "neurons": ("mesh", "#30638e"),
+}
+SIZES = {
+    "volume_um3": ("volume (µm³)", 1e-3, 3.0),
+    "head_diameter_um": ("head diameter (µm)", 0.1, 2.0),
+    "neck_length_um": ("neck length (µm)", 0.03, 5.0),
+}
+
+
+def draw_classes(classes: pd.DataFrame) -> plt.Figure:
+    """Fractions of input on spine, shaft and soma by cell class with 95 % intervals, published values beside.
+
+    `classes` is the table of `spinome.census.tables.census_by_class`.
+    """
+    overall = classes[classes["pre_class"] == ""]
+    measured, published = overall[overall["reference"] == ""], overall[overall["reference"] != ""]
+    names = sorted(measured["cell_class"].unique()) + sorted(set(published["cell_class"]) - set(measured["cell_class"]))
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(9, 1.4 + 0.62 * max(len(names), 1)), width_ratios=[2, 1], sharey=True, layout="constrained"
+    )
+    for row, name in enumerate(names):
+        here = measured[measured["cell_class"] == name].set_index("measure")
+        beside = published[published["cell_class"] == name].set_index("measure")["value"]
+        for offset, tag in ((-0.2, "spine"), (0.0, "shaft"), (0.2, "soma")):
+            _point(left, here, f"input_on_{tag}", row + offset, COLOURS[tag])
+        _point(right, here, "multi_input", row, COLOURS["spine"])
+        for axes, measure, offset in ((left, "input_on_spine", -0.2), (right, "multi_input", 0.0)):
+            if measure in beside:
+                axes.plot(beside[measure], row + offset, "D", mfc="none", mec=COLOURS["truth"], ms=7)
+    cells = measured[measured["measure"] == "spines_per_cell"].set_index("cell_class")["cells"]
+    left.set_yticks(range(len(names)), [f"{name}\n{_cells(cells.get(name, 0))}" for name in names])
+    left.set_ylim(len(names) - 0.5, -0.5)
+    left.set(xlim=(-0.02, 1.02), xlabel="fraction of input synapses", title="Where the input arrives")
+    right.set(xlabel="fraction of innervated spines", title="Multi-input spines")
+    right.set_xlim(left=-0.005)
+    handles = [Line2D([], [], marker="o", ls="", color=COLOURS[tag], label=tag) for tag in ("spine", "shaft", "soma")]
+    handles.append(Line2D([], [], marker="D", ls="", mfc="none", mec=COLOURS["truth"], label="published"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def draw_sizes(spines: pd.DataFrame) -> plt.Figure:
+    """Distributions of volume, head diameter and neck length by view; a tracked spine counts once, by its median."""
+    spines = spines.assign(view=view(spines), one=spines["track"].fillna(spines["spine"]))
+    figure, panels = plt.subplots(1, 3, figsize=(9, 2.9), layout="constrained")
+    for axes, (column, (label, low, high)) in zip(panels, SIZES.items()):
+        bins = np.geomspace(low, high, 25)
+        for name, (text, colour) in VIEWS.items():
+            ours = spines[(spines["view"] == name) & spines[column].notna()]
+            values = ours.groupby("one")[column].median().to_numpy(float)
+            if len(values):
+                weights = np.full(len(values), 1 / len(values))
+                line = f"{text} (n = {len(values)})"
+                values = values.clip(low, high)
+                axes.hist(values, bins, weights=weights, histtype="step", color=colour, lw=1.6, label=line)
+                axes.axvline(np.median(values), color=colour, lw=1, ls=":")
+        axes.set(xscale="log", xlabel=label)
+    panels[0].set_ylabel("fraction of spines")
+    panels[0].set_title("Sizes by view")
+    handles, labels = panels[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_specimen(seen: pd.DataFrame, specimen: str) -> plt.Figure:
+    """One simulated specimen: a map of its true spines by view, those that were found and those that were missed.
+
+    `seen` is the table of `census_evaluate`: a row a view and true spine that the view could show.
+    """
+    ours = seen[seen["specimen"] == specimen]
+    names = [name for name in VIEWS if (ours["view"] == name).any()]
+    figure, panels = plt.subplots(len(names), 1, figsize=(9, 2.5 * len(names)), squeeze=False, layout="constrained")
+    for axes, name in zip(panels[:, 0], names):
+        truth = ours[ours["view"] == name]
+        hit = truth["found"].notna().to_numpy()
+        base, head = (truth[[f"{end}_x_um", f"{end}_y_um"]].to_numpy(float) for end in ("base", "head"))
+        if np.ptp(head[:, 1]) > np.ptp(head[:, 0]):
+            base, head = base[:, ::-1], head[:, ::-1]
+        for these, colour, text in ((~hit, COLOURS["grey"], "missed"), (hit, VIEWS[name][1], "found")):
+            axes.plot(
+                *np.stack([base[these], head[these], np.full_like(head[these], np.nan)], 1).reshape(-1, 2).T,
+                color=colour,
+                lw=0.9,
+            )
+            size = 12 + 260 * truth["volume_um3"].to_numpy(float)[these]
+            face = colour if text == "found" else "none"
+            axes.scatter(
+                *head[these].T,
+                s=size,
+                facecolor=face,
+                edgecolor=colour,
+                lw=0.9,
+                zorder=3,
+                label=f"{text} ({these.sum()})",
+            )
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_title(f"{VIEWS[name][0]}: {hit.sum()} of {len(hit)} true spines found")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.set_ylabel("µm")
+    panels[-1, 0].set_xlabel("µm")
+    return figure
+
+
+def draw_volumes(seen: pd.DataFrame) -> plt.Figure:
+    """Measured against true volume of the spines that were found, by view."""
+    found = seen[seen["found_volume_um3"].notna()]
+    names = [name for name in VIEWS if (found["view"] == name).any()]
+    figure, panels = plt.subplots(
+        1, max(len(names), 1), figsize=(2.6 * max(len(names), 1) + 0.6, 2.9), squeeze=False, layout="constrained"
+    )
+    limits = (5e-3, 2.0)
+    for axes, name in zip(panels[0], names):
+        ours = found[found["view"] == name]
+        axes.plot(limits, limits, color=COLOURS["grey"], lw=0.8)
+        axes.plot(ours["volume_um3"], ours["found_volume_um3"], "o", color=VIEWS[name][1], ms=4, alpha=0.7, mew=0)
+        axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, title=VIEWS[name][0], xlabel="true volume (µm³)")
+        axes.set_aspect("equal")
+    panels[0, 0].set_ylabel("measured volume (µm³)")
+    return figure
+
+
+def _point(axes: plt.Axes, table: pd.DataFrame, measure: str, height: float, colour: str) -> None:
+    if measure in table.index:
+        row = table.loc[measure]
+        axes.plot([row["ci_low"], row["ci_high"]], [height, height], color=colour, lw=1.5)
+        axes.plot(row["value"], height, "o", color=colour, ms=6)
+
+
+def _cells(count: int) -> str:
+    return "published" if not count else "1 cell" if count == 1 else f"{int(count)} cells"
