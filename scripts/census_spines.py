@@ -1,7 +1,7 @@
 """Join the spines of all branches in one table."""
 
-from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, read_schema
-from spinome.io.tables import read_table, write_table
+from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, read_schema, write_spines
+from spinome.io.tables import read_table
 from spinome.logs import log_to
 
 log_to(snakemake.log)
@@ -14,4 +14,4 @@ if "linking" in tables:
     parts.append(from_linking(tables["linking"]))
 if "neurons" in tables:
     parts.append(from_neurons(tables["neurons"], tables["neuron_synapses"]))
-write_table(join(parts, read_schema(snakemake.input.schema)), snakemake.output[0])
+write_spines(join(parts, read_schema(snakemake.input.schema)), snakemake.output[0])

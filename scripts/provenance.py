@@ -7,7 +7,7 @@ import yaml
 
 from spinome.io.atomic import atomic
 from spinome.logs import log_to
-from spinome.provenance import fingerprint, installed_versions
+from spinome.provenance import code_by_package, fingerprint, installed_versions
 
 log_to(snakemake.log)
 
@@ -15,7 +15,7 @@ record = {
     "spinome": snakemake.params.spinome,
     "snakemake": snakemake.params.snakemake,
     "configuration": snakemake.params.configuration,
-    "code": snakemake.params.code,
+    "code": code_by_package(),
     "inputs": {path: fingerprint(path) for path in sorted({*snakemake.input})},
     "versions": installed_versions(),
 }

@@ -4,8 +4,8 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 
-from spinome.census.spines import from_linking, from_neurons, from_twophoton, join
-from spinome.io.tables import write_table
+from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, write_spines
+from spinome.io.tables import read_table
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def test_meshes_made_from_a_volume_belong_to_it(table):
 def test_the_file_has_the_same_types_whatever_branches_there_are(table, schema, linking, tmp_path):
     kinds = set()
     for name, frame in {"all": table, "one": join([from_linking(linking)], schema), "none": join([], schema)}.items():
-        write_table(frame, tmp_path / f"{name}.parquet")
+        write_spines(frame, tmp_path / f"{name}.parquet")
+        assert read_table(tmp_path / f"{name}.parquet")["spine"].tolist() == frame["spine"].tolist()
         read = pyarrow.parquet.read_schema(tmp_path / f"{name}.parquet")
         kinds.add(tuple((field.name, str(field.type)) for field in read))
     assert len(kinds) == 1

@@ -47,6 +47,20 @@ def simulated_views():
     ]
 
 
+# specimens on which a trained model is held against the truth
+truth_specimens = sorted({row["specimen"] for row in simulated_views()})
+census_tables = {
+    "spines": "<results>/spines.parquet",
+    "matches": "<results>/census/matches.parquet",
+    "failures": "<results>/failures.parquet",
+}
+if "neurons" in branches:
+    census_tables["classes"] = "<results>/census/classes.parquet"
+if truth_specimens:
+    census_tables["seen"] = "<results>/census/seen.parquet"
+census_scores = ["<results>/census/evaluation.tsv"] if truth_specimens else []
+
+
 rule census_spines:
     input:
         **spine_tables,
@@ -110,7 +124,7 @@ rule census_evaluate:
         truth=sorted({row["truth"] for row in simulated_views()}),
         samples=sorted({row["path"].partition("::")[0] for row in simulated_views()}),
     output:
-        evaluation="<results>/census/evaluation.tsv",
+        evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
         seen="<results>/census/seen.parquet",
     log:
         "<logs>/census_evaluate.log",
@@ -124,6 +138,29 @@ rule census_evaluate:
         code=code_hash("spinome.census.evaluate"),
     script:
         "../../scripts/census_evaluate.py"
+
+
+rule census_figures:
+    input:
+        **{name: path for name, path in census_tables.items() if name in ("spines", "classes", "seen")},
+    output:
+        report(
+            directory("<results>/census/figures"),
+            patterns=["{name}.png"],
+            caption="../report/census_figure.rst",
+            category="Census",
+        ),
+    log:
+        "<logs>/census_figures.log",
+    conda:
+        "../../envs/census.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        code=code_hash("spinome.report.census", "spinome.report.style"),
+    script:
+        "../../scripts/census_figures.py"
 
 
 rule census_failures:
@@ -154,6 +191,13 @@ rule provenance:
         spinome=spinome_version,
         snakemake=snakemake_version,
         configuration=content_hash(config),
-        code=code_by_package(),
+        code=content_hash(code_by_package()),
     script:
         "../../scripts/provenance.py"
+
+
+rule census:
+    input:
+        list(census_tables.values()),
+        census_scores,
+        "<results>/census/figures",

@@ -1,6 +1,61 @@
-# The report.
+# The report: one page from the final tables, figures and scores of every branch that has samples.
+localrules:
+    report,
+
+
+# what the sections are made of, besides figures and scores
+report_tables = {
+    "twophoton": {"tracked": "<results>/twophoton/spines.parquet", "turnover": "<results>/twophoton/turnover.parquet"},
+    "synapses": {"objects": "<results>/synapses/objects.parquet", "blocks": "<results>/synapses/blocks.parquet"},
+    "linking": {"links": "<results>/linking/links.parquet"},
+    "neurons": {
+        "neuron_synapses": "<results>/neurons/synapses.parquet",
+        "neuron_spines": "<results>/neurons/spines.parquet",
+    },
+}
+
+
+def branch_inputs(branch):
+    """Tables, figures and, where the branch's target rule asks for it, the evaluation of a branch."""
+    asked = [str(file) for file in getattr(rules, branch).input]
+    scores = [file for file in asked if file.endswith(f"{branch}/evaluation.tsv")]
+    return {
+        **report_tables.get(branch, {}),
+        f"{branch}_figures": f"<results>/{branch}/figures",
+        **({f"{branch}_evaluation": scores[0]} if scores else {}),
+    }
+
+
+rule report_page:
+    input:
+        **{name: path for branch in [*branches, "census"] for name, path in branch_inputs(branch).items()},
+        **census_tables,
+        provenance="<results>/provenance.json",
+        configuration="<results>/config.yaml",
+        truth=[f"<resources>/phantom/{specimen}/truth_spines.parquet" for specimen in truth_specimens],
+        template=str(REPOSITORY / "scripts/spinome/report/page.html.j2"),
+    output:
+        report("<results>/report.html", caption="../report/report.rst", category="Report"),
+    log:
+        "<logs>/report_page.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        branches=branches,
+        specimens=truth_specimens,
+        samples={
+            "stacks": sorted({row.series for row in stacks}),
+            "volumes": [row.volume for row in volumes],
+            "neurons": [row.neuron for row in neurons],
+        },
+        code=code_hash("spinome.report.page", "spinome.report.summaries"),
+    script:
+        "../../scripts/report_page.py"
 
 
 rule report:
     input:
-        [],
+        "<results>/report.html",

@@ -14,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
+from pyarrow import parquet
+
+from spinome.io.atomic import atomic
 
 NM_PER_UM = 1000.0
 DTYPES = {
@@ -126,6 +129,14 @@ def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd
     if problems:
         raise ValueError("spines: " + "\nspines: ".join(problems))
     return frame
+
+
+def write_spines(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write the joint table as Parquet with the types of the schema, for any reader."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with atomic(path) as part:
+        # without pandas' own metadata, which pandas itself cannot read back for lists
+        parquet.write_table(table.replace_schema_metadata(None), part)
 
 
 def _problems(frame: pd.DataFrame, name: str, rule: dict[str, Any]) -> list[str]:

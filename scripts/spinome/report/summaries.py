@@ -1,0 +1,152 @@
+"""What the report says of each branch in numbers: tiles of the summary and small tables of its section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from spinome.census.matches import view
+from spinome.report.page import Tile, format_number
+
+SEEN_IN = {
+    "twophoton": "in two-photon stacks",
+    "linking": "linked in EM",
+    "chain": "on meshes made from EM",
+    "neurons": "on meshes",
+}
+
+
+def summarise_twophoton(spines: pd.DataFrame, turnover: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+    """Sessions, spines and tracks of each series, and its turnover."""
+    series = ["specimen", "field"]
+    table = spines.groupby(series).agg(
+        sessions=("timepoint", "nunique"), detections=("spine", "size"), tracks=("spine", "nunique")
+    )
+    lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
+    table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
+    tables = {"Spines through time": table.reset_index()}
+    if turnover is not None and len(turnover):
+        tables["Turnover"] = turnover
+    return tables
+
+
+def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Synapses, volume searched and density of each volume."""
+    table = blocks.groupby("volume").agg(blocks=("block", "size"), unmasked_um3=("unmasked_um3", "sum"))
+    table.insert(0, "synapses", objects.groupby("volume").size().reindex(table.index, fill_value=0))
+    table["in_blocks"] = blocks.groupby("volume")["synapses"].sum()
+    table["density_per_um3"] = table["in_blocks"] / table["unmasked_um3"].where(table["unmasked_um3"] > 0)
+    return {"Synapses by volume": table.reset_index()}
+
+
+def summarise_linking(links: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Orphan spines, their candidate shafts and the links that were kept, by volume."""
+    table = links.groupby("volume").agg(orphans=("orphan", "nunique"), candidates=("shaft", "size"))
+    table["candidates_an_orphan"] = table["candidates"] / table["orphans"]
+    kept = links[links["linked"].astype(bool)]
+    table["linked"] = kept.groupby("volume")["orphan"].nunique().reindex(table.index, fill_value=0)
+    table["mean_probability_of_links"] = kept.groupby("volume")["probability"].mean()
+    return {"Links by volume": table.reset_index()}
+
+
+def summarise_neurons(synapses: pd.DataFrame, spines: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Input by compartment and spines of each neuron."""
+    cell = ["source", "neuron"]
+    counted = pd.concat([synapses[cell], spines[cell]]).drop_duplicates().set_index(cell).sort_index()
+    tagged = synapses.groupby(cell)["tag"]
+    counted["input_synapses"] = tagged.size()
+    for tag in ("spine", "shaft", "soma"):
+        counted[f"on_{tag}"] = tagged.agg(lambda column, tag=tag: (column == tag).mean())
+    counted["without_a_tag"] = tagged.agg(lambda column: int(column.isna().sum()))
+    counted["spines"] = spines.groupby(cell).size()
+    if "multi_input" in spines:
+        counted["multi-input"] = spines.groupby(cell)["multi_input"].sum()
+    return {"Input and spines by neuron": counted.reset_index()}
+
+
+def summarise_phantom(truth: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Dendrites, spines and their sizes in each simulated specimen, from its `truth_spines.parquet`."""
+    rows = []
+    for specimen, spines in truth.items():
+        last = spines["last_timepoint"].max()
+        always = (spines["first_timepoint"] == 0) & (spines["last_timepoint"] == last)
+        rows.append(
+            {
+                "specimen": specimen,
+                "dendrites": spines["dendrite"].nunique(),
+                "spines": len(spines),
+                "there in every session": int(always.sum()),
+                "sessions": int(last) + 1,
+                "median_volume_um3": spines["volume_um3"].median(),
+                "median_head_diameter_nm": spines["head_diameter_nm"].median(),
+                "median_neck_length_nm": spines["neck_length_nm"].median(),
+            }
+        )
+    return {"Simulated specimens": pd.DataFrame(rows)}
+
+
+def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Rows of the joint table by view and specimen, spines that several views share, and the census by class."""
+    spines = tables["spines"].assign(view=view(tables["spines"]))
+    counts = spines.groupby(["specimen", "view"]).agg(rows=("spine", "size"), synapses=("synapses", "sum"))
+    medians = spines.groupby(["specimen", "view"])["volume_um3"].median()
+    result = {"The joint table": counts.assign(median_volume_um3=medians).reset_index()}
+    if len(tables["matches"]):
+        pairs = tables["matches"].groupby(["specimen", "view", "other_view"])["distance_um"].agg(["size", "median"])
+        pairs.columns = ["spines in both", "median_distance_um"]
+        result["Spines that two views share"] = pairs.reset_index()
+    if "classes" in tables:
+        classes = tables["classes"].drop(columns=["reference"])
+        result["Census by cell class"] = classes.assign(
+            source=["published" if name else "measured here" for name in tables["classes"]["reference"]]
+        )
+    return result
+
+
+def tiles(
+    tables: Mapping[str, pd.DataFrame], evaluations: Mapping[str, pd.DataFrame], failures: pd.DataFrame
+) -> list[Tile]:
+    """The numbers that matter, each with the truth beside where there is one.
+
+    Parameters
+    ----------
+    tables : `spines` (the joint table), and of `objects`, `links`, `neuron_synapses` those that there are
+    evaluations : by branch, and `census`
+    failures : `step unit reason`
+    """
+    scores = evaluations.get("census")
+    spines = tables["spines"].assign(view=view(tables["spines"]))
+    spines["one"] = spines["track"].fillna(spines["spine"])
+    result = [
+        Tile(format_number(group["one"].nunique()), f"spines {SEEN_IN[name]}", _against_truth(scores, f"{name}_found"))
+        for name in SEEN_IN
+        if len(group := spines[spines["view"] == name])
+    ]
+    if "objects" in tables:
+        result.append(Tile(format_number(len(tables["objects"])), "synapses detected in EM"))
+    if "neuron_synapses" in tables:
+        tagged = tables["neuron_synapses"]["tag"]
+        share = f"{100 * (tagged == 'spine').mean():.0f} % of them on spines" if len(tagged) else ""
+        result.append(Tile(format_number(tagged.notna().sum()), "input synapses labelled on meshes", share))
+    if "links" in tables:
+        links = tables["links"]
+        linked = links.loc[links["linked"].astype(bool), ["volume", "orphan"]].drop_duplicates()
+        orphans = links[["volume", "orphan"]].drop_duplicates()
+        result.append(Tile(format_number(len(linked)), "orphan spines linked", f"of {len(orphans):,} orphans"))
+    steps = failures["step"].nunique()
+    note = (
+        f"in {steps} step{'s' if steps != 1 else ''}, each with its reason below"
+        if len(failures)
+        else "every unit went through"
+    )
+    return [*result, Tile(format_number(len(failures)), "failed units", note)]
+
+
+def _against_truth(scores: pd.DataFrame | None, metric: str) -> str:
+    row = scores[scores["metric"] == metric] if scores is not None else ()
+    if not len(row):
+        return ""
+    value, low, high = (100 * float(row[key].iloc[0]) for key in ("value", "ci_low", "ci_high"))
+    interval = "" if pd.isna(low) else f" ({low:.0f} to {high:.0f})"
+    return f"{value:.0f} %{interval} of the true spines of the simulated specimen"

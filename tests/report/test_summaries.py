@@ -1,0 +1,103 @@
+"""What the report says in numbers, against small tables."""
+
+import pandas as pd
+import pytest
+
+from spinome.report import summaries
+
+
+@pytest.fixture
+def spines():
+    return pd.DataFrame(
+        {
+            "spine": ["a", "b", "c", "d", "e"],
+            "source": ["twophoton", "twophoton", "twophoton", "neurons", "neurons"],
+            "sheet": ["stacks", "stacks", "stacks", "neurons", "volumes"],
+            "specimen": "p",
+            "track": ["t1", "t1", "t2", None, None],
+            "synapses": [None, None, None, 2.0, 1.0],
+            "volume_um3": [0.1, 0.2, None, 0.3, 0.4],
+        }
+    )
+
+
+FAILURES = pd.DataFrame({"step": ["x", "x"], "unit": ["1", "2"], "reason": ["bad", "bad"]})
+
+
+def test_tiles_count_tracks_once_and_stand_beside_the_truth(spines):
+    scores = pd.DataFrame({"metric": ["twophoton_found"], "value": [0.8], "ci_low": [0.7], "ci_high": [0.9]})
+    found = {tile.label: tile for tile in summaries.tiles({"spines": spines}, {"census": scores}, FAILURES)}
+    assert found["spines in two-photon stacks"].value == "2"
+    assert found["spines in two-photon stacks"].note.startswith("80 % (70 to 90)")
+    assert found["spines on meshes"].value == "1" and found["spines on meshes"].note == ""
+    assert found["spines on meshes made from EM"].value == "1"
+    assert found["failed units"].value == "2"
+
+
+def test_tiles_of_an_empty_run(spines):
+    (tile,) = summaries.tiles({"spines": spines.iloc[:0]}, {}, FAILURES.iloc[:0])
+    assert (tile.value, tile.note) == ("0", "every unit went through")
+
+
+def test_series(spines):
+    table = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0", "1", "0"], "spine": [1, 1, 2]})
+    (row,) = summaries.summarise_twophoton(table)["Spines through time"].to_dict("records")
+    assert (row["sessions"], row["detections"], row["tracks"], row["seen_more_than_once"]) == (2, 3, 2, 1)
+
+
+def test_volumes():
+    blocks = pd.DataFrame(
+        {"volume": ["v", "v", "w"], "block": [0, 1, 0], "synapses": [3, 1, 0], "unmasked_um3": [2, 2, 0]}
+    )
+    objects = pd.DataFrame({"volume": ["v"] * 5})
+    rows = summaries.summarise_synapses(objects, blocks)["Synapses by volume"].set_index("volume")
+    assert rows.loc["v", ["synapses", "in_blocks", "density_per_um3"]].tolist() == [5, 4, 1]
+    assert rows.loc["w", "synapses"] == 0 and pd.isna(rows.loc["w", "density_per_um3"])
+
+
+def test_links():
+    links = pd.DataFrame(
+        {
+            "volume": "v",
+            "orphan": [1, 1, 2],
+            "shaft": [7, 8, 7],
+            "probability": [0.9, 0.1, 0.3],
+            "linked": [True, False, False],
+        }
+    )
+    (row,) = summaries.summarise_linking(links)["Links by volume"].to_dict("records")
+    assert (row["orphans"], row["candidates"], row["linked"]) == (2, 3, 1)
+    assert row["mean_probability_of_links"] == pytest.approx(0.9)
+
+
+def test_neurons():
+    synapses = pd.DataFrame({"source": "sheet", "neuron": ["n"] * 4, "tag": ["spine", "spine", "shaft", None]})
+    spines = pd.DataFrame({"source": "sheet", "neuron": ["n", "n", "bare"], "multi_input": [True, False, False]})
+    rows = summaries.summarise_neurons(synapses, spines)["Input and spines by neuron"].set_index("neuron")
+    assert rows.loc["n", ["input_synapses", "on_spine", "without_a_tag", "spines"]].tolist() == [4, 0.5, 1, 2]
+    assert rows.loc["bare", "spines"] == 1
+
+
+@pytest.mark.parametrize(
+    ("summarise", "columns"),
+    [
+        (lambda t: summaries.summarise_twophoton(t), "specimen field timepoint spine"),
+        (lambda t: summaries.summarise_synapses(t, t), "volume block synapses unmasked_um3"),
+        (lambda t: summaries.summarise_linking(t), "volume orphan shaft probability linked"),
+        (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),
+        (lambda t: summaries.summarise_census({"spines": t, "matches": t}),
+         "spine source sheet specimen synapses volume_um3 view"),
+    ],
+)  # fmt: skip
+def test_empty_tables(summarise, columns):
+    for table in summarise(pd.DataFrame(columns=columns.split())).values():
+        assert table.empty
+
+
+def test_simulated_specimens():
+    truth = pd.DataFrame(
+        {"dendrite": [0, 1], "first_timepoint": [0, 2], "last_timepoint": [4, 4], "volume_um3": [0.1, 0.2],
+         "head_diameter_nm": 400.0, "neck_length_nm": 500.0}
+    )  # fmt: skip
+    (row,) = summaries.summarise_phantom({"p": truth})["Simulated specimens"].to_dict("records")
+    assert (row["spines"], row["sessions"], row["there in every session"]) == (2, 5, 1)
