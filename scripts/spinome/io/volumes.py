@@ -18,6 +18,8 @@ import tensorstore
 import tifffile
 import zarr
 
+from spinome.io.tiff import require_whole_tiff
+
 VoxelSize = tuple[float, float, float]
 
 
@@ -223,6 +225,7 @@ def _open_zarr(path: Path, name: str) -> tuple[zarr.Array, VoxelSize | None]:
 
 
 def _open_tiff(path: Path) -> tuple[zarr.Array, VoxelSize | None]:
+    require_whole_tiff(path)
     try:
         file = tifffile.TiffFile(path)
         array = zarr.open(file.series[0].aszarr(level=0), mode="r")

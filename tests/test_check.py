@@ -1,0 +1,165 @@
+"""Every problem of the input is told at once, with the file and the remedy, from headers alone."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from spinome.check import check_folder, check_inputs, check_neuron, check_stack, check_volume
+from spinome.io.volumes import write_volume
+from spinome.samples import EMVolume, Neuron, Stack
+
+REPOSITORY = Path(__file__).parents[1]
+OME = {"axes": "ZYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 1.0}
+
+
+def stack(path, **columns):
+    return Stack(specimen="s", field="f", timepoint="0", day=0, path=str(path), **columns)
+
+
+def volume(**columns):
+    return EMVolume(volume="v", **{name: str(value) for name, value in columns.items()})
+
+
+@pytest.fixture
+def good_stack(tmp_path):
+    path = tmp_path / "good.ome.tif"
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 64, 64), dtype=np.uint8)
+    tifffile.imwrite(path, pixels, metadata=OME)
+    return path
+
+
+@pytest.fixture
+def em(tmp_path):
+    """A store with a good image, labels and membrane probabilities, and one of each that is bad."""
+    path = tmp_path / "em.zarr"
+    grid, voxel = (8, 20, 20), (40, 8, 8)
+    write_volume(path, np.zeros(grid, np.uint8), voxel, name="image")
+    write_volume(path, np.zeros(grid, np.uint32), voxel, name="labels")
+    write_volume(path, np.zeros(grid, np.float32), voxel, name="membrane")
+    write_volume(path, np.zeros(grid, np.int64), voxel, name="integers")
+    write_volume(path, np.zeros((8, 20, 21), np.uint32), voxel, name="other_shape")
+    write_volume(path, np.zeros(grid, np.uint32), (30, 8, 8), name="other_voxel")
+    return path
+
+
+def test_good_input_has_no_problem(good_stack, em, tmp_path):
+    mesh, synapses = tmp_path / "mesh.npz", tmp_path / "synapses.parquet"
+    np.savez(mesh, vertices_nm=np.eye(3) * 2000, faces=np.array([[0, 1, 2]]))
+    columns = ["id", *(f"ctr_pt_position_{axis}" for axis in "xyz")]
+    pd.DataFrame([[1, 0.0, 0.0, 0.0]], columns=columns).to_parquet(synapses)
+    stacks = [stack(good_stack)]
+    volumes = [volume(image=f"{em}::image", segmentation=f"{em}::labels", membrane=f"{em}::membrane")]
+    neurons = [Neuron(neuron="n", mesh=str(mesh), synapses=str(synapses))]
+    assert check_inputs(stacks, volumes, neurons, [str(tmp_path / "results")]) == []
+
+
+def test_empty_and_truncated_stacks(good_stack, tmp_path):
+    empty, cut = tmp_path / "empty.tif", tmp_path / "cut.tif"
+    empty.touch()
+    cut.write_bytes(good_stack.read_bytes()[:-30_000])
+    for path in (empty, cut):
+        (problem,) = check_stack(stack(path))
+        assert str(path) in problem and "again" in problem
+
+
+def test_a_stack_without_voxel_size_names_the_columns_that_set_it(tmp_path):
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, np.zeros((5, 16, 16), np.uint8))
+    (problem,) = check_stack(stack(path))
+    assert str(path) in problem and "voxel_z_um" in problem
+    assert check_stack(stack(path, voxel_z_um=1, voxel_y_um=0.1, voxel_x_um=0.1)) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"segmentation": "other_shape"}, ["other_shape", "(8, 20, 21)", "one shape"]),
+        ({"segmentation": "other_voxel"}, ["other_voxel", "voxel_z_nm"]),
+        ({"segmentation": "membrane"}, ["membrane", "labels must be integers"]),
+        ({"membrane": "integers"}, ["integers", "probabilities"]),
+        ({"mask": "absent"}, ["absent"]),
+    ],
+)
+def test_volumes_that_do_not_fit(em, columns, words):
+    problems = check_volume(volume(image=f"{em}::image", **{k: f"{em}::{name}" for k, name in columns.items()}))
+    assert len(problems) == 1
+    assert all(word in problems[0] for word in [str(em), *words])
+
+
+def test_a_volume_without_voxel_size(tmp_path):
+    path = tmp_path / "v.tif"
+    tifffile.imwrite(path, np.zeros((5, 16, 16), np.uint8))
+    (problem,) = check_volume(volume(image=path))
+    assert str(path) in problem and "voxel_z_nm" in problem
+
+
+def test_empty_and_truncated_meshes(tmp_path):
+    empty, cut = tmp_path / "empty.npz", tmp_path / "cut.npz"
+    np.savez(empty, vertices_nm=np.zeros((0, 3)), faces=np.zeros((0, 3), int))
+    cut.write_bytes(empty.read_bytes()[:-50])
+    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(empty)))
+    assert str(empty) in problem and "the mesh is empty" in problem
+    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(cut)))
+    assert str(cut) in problem and "again" in problem
+
+
+def test_synapses_without_a_column(tmp_path):
+    path = tmp_path / "synapses.csv"
+    path.write_text("id,ctr_pt_position_x,ctr_pt_position_y\n1,0,0\n")
+    mesh = tmp_path / "mesh.ply"
+    mesh.write_text("ply\n")
+    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), synapses=str(path)))
+    assert str(path) in problem and "lacks the column ctr_pt_position_z" in problem
+
+
+def test_files_that_the_workflow_makes_are_not_checked(tmp_path):
+    made = tmp_path / "resources"
+    neuron = Neuron(neuron="n", mesh=str(made / "mesh.npz"), synapses=str(made / "synapses.parquet"))
+    assert check_inputs([stack(made / "s.tif")], [volume(image=f"{made}/em.zarr::image")], [neuron], [str(made)]) == []
+
+
+def test_a_file_in_the_place_of_the_results(tmp_path):
+    (tmp_path / "results").touch()
+    (problem,) = check_folder(tmp_path / "results" / "demo")
+    assert str(tmp_path / "results") in problem and "`results`" in problem
+
+
+def test_results_without_permission_to_write(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    # root may write anywhere, so the question is asked by a process without rights
+    code = f"""
+        import os, sys
+        from spinome.check import check_folder
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        print(*check_folder({str(locked / "results")!r}))
+    """
+    for parent in locked.parents:
+        if parent.is_relative_to("/tmp") and parent.stat().st_uid == tmp_path.stat().st_uid and parent != Path("/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={"PYTHONPATH": str(REPOSITORY / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(locked) in answer.stdout and "no permission to write" in answer.stdout
+
+
+def test_thousands_of_files_take_seconds(tmp_path):
+    mesh = tmp_path / "mesh.npz"
+    np.savez(mesh, vertices_nm=np.zeros((100_000, 3)), faces=np.zeros((200_000, 3), int))
+    neurons = [Neuron(neuron=f"n{number}", mesh=str(mesh)) for number in range(2000)]
+    started = time.process_time()
+    assert check_inputs([], [], neurons, []) == []
+    # reading the meshes instead of their headers would take minutes
+    assert time.process_time() - started < 20
