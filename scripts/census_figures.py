@@ -12,6 +12,7 @@ log_to(snakemake.log)
 
 folder = Path(snakemake.output[0])
 shutil.rmtree(folder, ignore_errors=True)
+folder.mkdir(parents=True)
 inputs = dict(snakemake.input.items())
 if "seen" in inputs:
     seen = read_table(inputs["seen"])
@@ -42,11 +43,13 @@ if "classes" in inputs:
         "Points with 95 % intervals (bootstrap over cells; a class of one cell has none). Open diamonds are the values "
         "published by Pedigo et al. 2026 for mouse visual cortex.",
     )
-save_figure(
-    draw_sizes(read_table(inputs["spines"])),
-    folder,
-    "sizes",
-    "Size of spines by the way they were seen",
-    "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts once, by "
-    "its median.",
-)
+spines = read_table(inputs["spines"])
+if len(spines):
+    save_figure(
+        draw_sizes(spines),
+        folder,
+        "sizes",
+        "Size of spines by the way they were seen",
+        "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts once, "
+        "by its median.",
+    )
