@@ -1,0 +1,48 @@
+"""Grey levels that mean the same in every cuboid and, nearly, in every microscope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinome.blocks import cuboids
+from spinome.io.volumes import Volume
+
+# a level of 128 is the volume's median, 32 levels are one robust standard deviation
+MIDDLE, SPREAD = 128.0, 32.0
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Median and robust standard deviation of a volume's grey values."""
+
+    centre: float
+    spread: float
+
+    def levels(self, image: np.ndarray) -> np.ndarray:
+        """Scale grey values to levels: (Z, Y, X) uint8."""
+        scaled = (image.astype(np.float32) - np.float32(self.centre)) * np.float32(SPREAD / self.spread)
+        return np.clip(np.rint(scaled + np.float32(MIDDLE)), 0, 255).astype(np.uint8)
+
+
+def measure_grey(image: Volume, cuboid: tuple[int, int, int] = (8, 256, 256), most: int = 32) -> Grey:
+    """Median and spread of the grey values of a volume, once for all of its cuboids.
+
+    Evenly spaced cuboids are read, at most `most`. Values equal to zero are passed over, since volumes are
+    padded with zeros. The spread is half the distance of the 16th to the 84th percentile.
+
+    Raises
+    ------
+    ValueError: if the volume is blank; the message names the file.
+    """
+    grid = list(cuboids(image.shape, cuboid))
+    picked = [grid[index] for index in np.unique(np.linspace(0, len(grid) - 1, most).round().astype(int))]
+    values = np.concatenate([image[piece.core].ravel()[::7] for piece in picked])
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{image.source}: has grey values that are not finite; mend the image")
+    values = values[values != 0]
+    low, centre, high = np.percentile(values, [16, 50, 84]) if len(values) else (0.0, 0.0, 0.0)
+    if high <= low:
+        raise ValueError(f"{image.source}: is blank, its grey values do not vary; is it the image?")
+    return Grey(float(centre), float(high - low) / 2)
