@@ -107,7 +107,7 @@ def test_labels_must_be_integers(tmp_path):
 def cut_short(folder):
     path = folder / "cut.tif"
     path.write_bytes(b"")
-    return str(path), "cut.tif: is not a readable TIFF"
+    return str(path), "cut.tif: is empty or no TIFF"
 
 
 def wrong_data_set(folder):
