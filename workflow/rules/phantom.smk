@@ -1,1 +1,119 @@
-# phantom
+# Simulated specimens with known truth: one geometry, rendered as mesh, EM cutout and two-photon sessions.
+# All are made below <resources>/phantom/{specimen}; sample sheets name the files they want.
+
+
+def specimen_keys(*names):
+    """The keys of a specimen that a step uses, as a function of the wildcards."""
+
+    def chosen(wildcards):
+        known = config["phantom"]["specimens"]
+        if wildcards.specimen not in known:
+            raise WorkflowError(
+                f"phantom.specimens: has no '{wildcards.specimen}', which a sample sheet asks for; "
+                f"known: {', '.join(known) or 'none'}"
+            )
+        return {name: known[wildcards.specimen][name] for name in names}
+
+    return chosen
+
+
+rule phantom_specimen:
+    input:
+        [],
+    output:
+        specimen="<resources>/phantom/{specimen}/specimen.npz",
+        spines="<resources>/phantom/{specimen}/truth_spines.parquet",
+        session_spines="<resources>/phantom/{specimen}/truth_spines.csv",
+        session_dendrites="<resources>/phantom/{specimen}/truth_dendrites.csv",
+    log:
+        "<logs>/phantom_specimen/{specimen}.log",
+    benchmark:
+        "<benchmarks>/phantom_specimen/{specimen}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        settings=specimen_keys(
+            "seed",
+            "days",
+            "slices",
+            "field_px",
+            "em_shape",
+            "em_voxel_nm",
+            "soma_radius_um",
+            "spines_per_um",
+            "passing_dendrites",
+        ),
+        code=code_hash("spinome.phantom.specimen", "spinome.phantom.twophoton"),
+    script:
+        "../../scripts/phantom_specimen.py"
+
+
+rule phantom_mesh:
+    input:
+        specimen="<resources>/phantom/{specimen}/specimen.npz",
+    output:
+        mesh="<resources>/phantom/{specimen}/mesh.npz",
+        synapses="<resources>/phantom/{specimen}/mesh_synapses.parquet",
+    log:
+        "<logs>/phantom_mesh/{specimen}.log",
+    benchmark:
+        "<benchmarks>/phantom_mesh/{specimen}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        settings=specimen_keys("mesh_grid_nm"),
+        code=code_hash("spinome.phantom.mesh"),
+    script:
+        "../../scripts/phantom_mesh.py"
+
+
+rule phantom_em:
+    input:
+        specimen="<resources>/phantom/{specimen}/specimen.npz",
+    output:
+        volume=directory("<resources>/phantom/{specimen}/em.zarr"),
+        links="<resources>/phantom/{specimen}/truth_links.parquet",
+        synapses="<resources>/phantom/{specimen}/truth_synapses.parquet",
+    log:
+        "<logs>/phantom_em/{specimen}.log",
+    benchmark:
+        "<benchmarks>/phantom_em/{specimen}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        code=code_hash("spinome.phantom.em"),
+    script:
+        "../../scripts/phantom_em.py"
+
+
+rule phantom_twophoton:
+    input:
+        specimen="<resources>/phantom/{specimen}/specimen.npz",
+    output:
+        stack="<resources>/phantom/{specimen}/session_{timepoint}.ome.tif",
+    log:
+        "<logs>/phantom_twophoton/{specimen}/{timepoint}.log",
+    benchmark:
+        "<benchmarks>/phantom_twophoton/{specimen}/{timepoint}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        code=code_hash("spinome.phantom.twophoton"),
+    script:
+        "../../scripts/phantom_twophoton.py"
