@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spinome.census.evaluate import SEEN_COLUMNS, evaluate, in_session, in_volume, on_mesh, seen
+from spinome.census.evaluate import SEEN_COLUMNS, TOLERANCES_UM, evaluate, in_session, in_volume, on_mesh, seen
 from spinome.census.matches import view
 from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
@@ -31,7 +31,8 @@ for row in snakemake.params.views:
     ours = spines[(spines["view"] == row["view"]) & (spines["specimen"] == row["sample"])]
     if row["view"] == "twophoton":
         ours = ours[ours["timepoint"] == row["timepoint"]]
-    tables.append(seen(ours, visible(row["view"], row)).assign(view=row["view"], specimen=row["specimen"]))
+    found = seen(ours, visible(row["view"], row), TOLERANCES_UM[row["view"]])
+    tables.append(found.assign(view=row["view"], specimen=row["specimen"]))
     reported[row["view"]] = reported.get(row["view"], 0) + len(ours)
 table = pd.concat(tables, ignore_index=True)[SEEN_COLUMNS]
 write_table(table, snakemake.output.seen)

@@ -6,6 +6,8 @@ import pytest
 
 from spinome.census.evaluate import evaluate, in_session, in_volume, on_mesh, seen
 
+NEAR = (0.3, 0.3, 0.3)
+
 
 @pytest.fixture
 def truth():
@@ -25,7 +27,7 @@ def spines(x, y=0.5):
 
 def test_spines_are_found_along_their_whole_length(truth):
     for y in (0.0, 0.5, 1.0):
-        assert seen(spines([0.1, 4.1], y), truth, 0.3)["found"].notna().tolist() == [
+        assert seen(spines([0.1, 4.1], y), truth, NEAR)["found"].notna().tolist() == [
             True,
             False,
             True,
@@ -33,11 +35,17 @@ def test_spines_are_found_along_their_whole_length(truth):
             False,
             False,
         ]
-    assert seen(spines([0.1], 1.5), truth, 0.3)["found"].isna().all()
+    assert seen(spines([0.1], 1.5), truth, NEAR)["found"].isna().all()
+
+
+def test_the_tolerance_may_be_larger_along_z(truth):
+    above = spines([0.1]).assign(z_um=1.5)
+    assert seen(above, truth, NEAR)["found"].isna().all()
+    assert seen(above, truth, (2.0, 0.3, 0.3))["found"].notna().sum() == 1
 
 
 def test_one_report_finds_one_spine(truth):
-    result = seen(spines([0.0, 0.05, 0.1]), truth, 0.3)
+    result = seen(spines([0.0, 0.05, 0.1]), truth, NEAR)
     assert result["found"].notna().sum() == 1
     assert result.loc[0, "found"] == "s0"
     assert result.loc[0, "found_volume_um3"] == 2.0
@@ -45,7 +53,7 @@ def test_one_report_finds_one_spine(truth):
 
 def test_scores_are_those_counted_by_hand(truth):
     reported = spines([0, 2, 4, 6, 7.0])
-    table = evaluate(seen(reported, truth, 0.3).assign(view="neurons"), {"neurons": len(reported)}).set_index("metric")
+    table = evaluate(seen(reported, truth, NEAR).assign(view="neurons"), {"neurons": len(reported)}).set_index("metric")
     assert table.loc["neurons_found", "value"] == pytest.approx(4 / 6)
     assert table.loc["neurons_right", "value"] == pytest.approx(4 / 5)
     assert table.loc["neurons_volume_spearman", "value"] == pytest.approx(1)
@@ -55,7 +63,7 @@ def test_scores_are_those_counted_by_hand(truth):
 
 
 def test_nothing_found(truth):
-    table = evaluate(seen(spines([]), truth, 0.3).assign(view="chain"), {"chain": 0}).set_index("metric")
+    table = evaluate(seen(spines([]), truth, NEAR).assign(view="chain"), {"chain": 0}).set_index("metric")
     assert table.index.tolist() == ["chain_found"]
     assert table.loc["chain_found", "value"] == 0
 

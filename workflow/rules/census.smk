@@ -66,7 +66,7 @@ rule census_spines:
         **spine_tables,
         schema=str(REPOSITORY / "workflow/schemas/spines.schema.yaml"),
     output:
-        report("<results>/spines.parquet", caption="../report/spines.rst", category="Tables"),
+        "<results>/spines.parquet",
     log:
         "<logs>/census_spines.log",
     conda:

@@ -13,6 +13,8 @@ from spinome.scores.intervals import bootstrap, evaluation_row, evaluation_table
 
 # views of one specimen, in the order of the data's way
 VIEWS = ("twophoton", "linking", "chain", "neurons")
+# z, y, x; a two-photon stack resolves less along z, and its slices are 1 um apart
+TOLERANCES_UM = dict.fromkeys(VIEWS, (TOLERANCE_UM,) * 3) | {"twophoton": (2.0, TOLERANCE_UM, TOLERANCE_UM)}
 ENDS = [f"{end}_{axis}" for end in ("head", "base") for axis in "zyx"]
 SEEN_COLUMNS = ["view", "specimen", "spine", "dendrite", "volume_um3", "found", "found_volume_um3"]
 SEEN_COLUMNS += [f"{end}_um" for end in ENDS]
@@ -53,7 +55,9 @@ def _in_um(truth: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**truth[["spine", "dendrite", "volume_um3"]], **columns}).reset_index(drop=True)
 
 
-def seen(spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.DataFrame:
+def seen(
+    spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: tuple[float, float, float] = (TOLERANCE_UM,) * 3
+) -> pd.DataFrame:
     """Match found spines with the true ones of one specimen, one to one.
 
     A true spine is the straight line from its base to its head; a found position, be it a head or a centroid, is
@@ -63,14 +67,15 @@ def seen(spines: pd.DataFrame, truth: pd.DataFrame, tolerance_um: float = TOLERA
     ----------
     spines : rows of the joint table of one specimen and one view, with positions in the truth's frame
     truth : `spine` and `head_{z,y,x}_um base_{z,y,x}_um`
-    tolerance_um : largest distance from the line
+    tolerance_um : half axes (z, y, x) of the ellipsoid around a found position that must touch the line
 
     Returns
     -------
     `truth` with the columns `found` (id in the joint table, null where it was missed) and `found_volume_um3`
     """
     head, base = (truth[[f"{end}_{axis}_um" for axis in "zyx"]].to_numpy(float) for end in ("head", "base"))
-    rows, columns, _ = match_distances(distance_to_spines(positions_um(spines), base, head), tolerance_um)
+    distance = distance_to_spines(positions_um(spines) / tolerance_um, base / tolerance_um, head / tolerance_um)
+    rows, columns, _ = match_distances(distance, 1.0)
     found = pd.Series(None, truth.index, dtype=object)
     volume = pd.Series(np.nan, truth.index)
     found.iloc[columns] = spines["spine"].iloc[rows].astype(object).to_numpy()

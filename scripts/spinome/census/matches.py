@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 MATCH_COLUMNS = ["specimen", "view", "spine", "other_view", "other_spine", "distance_um"]
 # a spine's position is its centroid on a mesh and its head in a stack; this is about the length of a small spine
@@ -19,27 +20,16 @@ def view(spines: pd.DataFrame) -> pd.Series:
     return spines["source"].astype(object).where(~from_volume, "chain")
 
 
-def match_points(first: np.ndarray, second: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match two sets of points one to one.
+def match_distances(distance: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Match rows with columns of a matrix of distances (N, M) one to one.
 
     The assignment has as many pairs within the tolerance as there can be, and of those the smallest sum of
     distances (Hungarian method).
 
-    Parameters
-    ----------
-    first, second : (N, 3) and (M, 3), in one frame and unit
-    tolerance : pairs farther apart than this are not matched
-
     Returns
     -------
-    Indices into `first`, indices into `second`, distances
+    Rows, columns and distances of the pairs
     """
-    distance = np.linalg.norm(first[:, None] - second[None], axis=2)
-    return match_distances(distance, tolerance)
-
-
-def match_distances(distance: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match rows with columns of a matrix of distances (N, M); see `match_points`."""
     # a pair out of reach costs more than any set of pairs within it
     cost = np.where(distance <= tolerance, distance, (min(distance.shape) + 1) * tolerance)
     rows, columns = linear_sum_assignment(cost)
@@ -75,7 +65,7 @@ def match_views(spines: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.
     for specimen, group in em.groupby("specimen"):
         for one, other in combinations(sorted(group["view"].unique()), 2):
             first, second = group[group["view"] == one], group[group["view"] == other]
-            i, j, distances = match_points(positions_um(first), positions_um(second), tolerance_um)
+            i, j, distances = match_distances(cdist(positions_um(first), positions_um(second)), tolerance_um)
             pairs = zip(first["spine"].iloc[i], second["spine"].iloc[j], distances)
             rows += [(specimen, one, spine, other, other_spine, distance) for spine, other_spine, distance in pairs]
     return pd.DataFrame(rows, columns=MATCH_COLUMNS).astype({"distance_um": float})
