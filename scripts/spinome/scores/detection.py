@@ -1,0 +1,62 @@
+"""Scores of detected points against true points: matching, precision, recall, F1, average precision."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def match_points(
+    found: np.ndarray, true: np.ndarray, lateral: float, axial: float = np.inf
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair points one to one, as many as lie within reach of each other, at the least total lateral distance.
+
+    Parameters
+    ----------
+    found, true : (N, 3) and (M, 3), z y x in one unit
+    lateral, axial : reach in the plane and along z, in that unit
+
+    Returns
+    -------
+    indices into `found` and into `true`, of equal length
+    """
+    if not len(found) or not len(true):
+        return np.zeros(0, int), np.zeros(0, int)
+    plane = np.linalg.norm(found[:, None, 1:] - true[None, :, 1:], axis=-1)
+    near = (plane <= lateral) & (np.abs(found[:, None, 0] - true[None, :, 0]) <= axial)
+    # a pair out of reach costs more than all pairs within reach together, so the number of pairs comes first
+    rows, columns = linear_sum_assignment(np.where(near, plane, (lateral + 1) * (min(near.shape) + 1)))
+    kept = near[rows, columns]
+    return rows[kept], columns[kept]
+
+
+def precision_recall(hits: int, false: int, missed: int) -> tuple[float, float, float]:
+    """Precision, recall and F1; a ratio of nothing to nothing is NaN, F1 is 0 without a hit."""
+    precision = hits / (hits + false) if hits + false else float("nan")
+    recall = hits / (hits + missed) if hits + missed else float("nan")
+    f1 = 2 * hits / (2 * hits + false + missed) if hits + false + missed else float("nan")
+    return precision, recall, f1
+
+
+def precision_recall_curve(scores: np.ndarray, hit: np.ndarray, truths: int) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall as the score's threshold falls, one value a detection, highest score first."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(hit[order])
+    return hits / np.arange(1, len(hits) + 1), hits / max(truths, 1)
+
+
+def average_precision(scores: np.ndarray, hit: np.ndarray, truths: int) -> float:
+    """Area under the precision-recall curve, precision made monotonic from the right (Pascal VOC 2010).
+
+    Parameters
+    ----------
+    scores, hit : (N,) score of each detection, and whether it is paired with a truth
+    truths : number of true objects
+    """
+    if truths == 0:
+        return float("nan")
+    if not len(scores):
+        return 0.0
+    precision, recall = precision_recall_curve(scores, hit, truths)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(precision * np.diff(recall, prepend=0.0)))

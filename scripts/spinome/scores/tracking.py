@@ -1,0 +1,51 @@
+"""Scores of tracks against true tracks: link F1, IDF1 and MOTA.
+
+All take one frame of matched and unmatched points: `time` (int), `track` (found id or -1 where the truth was missed)
+and `true` (true id or -1 where the detection is false).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+
+def links(time: np.ndarray, track: np.ndarray) -> set[tuple[int, int]]:
+    """Pairs of row numbers that follow each other in a track."""
+    order = np.lexsort((time, track))
+    return {(int(a), int(b)) for a, b in zip(order, order[1:]) if track[a] == track[b] and track[a] >= 0}
+
+
+def link_counts(points: pd.DataFrame) -> tuple[int, int, int]:
+    """Right, wrong and missed links; a link is right where its two points are neighbours in one true track."""
+    time = points["time"].to_numpy()
+    found, true = (links(time, points[column].to_numpy()) for column in ("track", "true"))
+    right = len(found & true)
+    return right, len(found) - right, len(true) - right
+
+
+def link_f1(points: pd.DataFrame) -> float:
+    """F1 of the links between points that follow each other in a track."""
+    right, wrong, missed = link_counts(points)
+    return 2 * right / (2 * right + wrong + missed) if right + wrong + missed else float("nan")
+
+
+def idf1(points: pd.DataFrame) -> float:
+    """F1 of points under the best one-to-one pairing of whole tracks (Ristani et al. 2016)."""
+    both = points[(points["track"] >= 0) & (points["true"] >= 0)]
+    shared = pd.crosstab(both["track"], both["true"]).to_numpy()
+    rows, columns = linear_sum_assignment(-shared)
+    total = (points["track"] >= 0).sum() + (points["true"] >= 0).sum()
+    return float(2 * shared[rows, columns].sum() / total) if total else float("nan")
+
+
+def mota(points: pd.DataFrame) -> float:
+    """1 less misses, false alarms and changes of identity, over the true points (Bernardin and Stiefelhagen 2008)."""
+    true = points["true"] >= 0
+    missed = (true & (points["track"] < 0)).sum()
+    false = (~true).sum()
+    hits = points[true & (points["track"] >= 0)].sort_values(["true", "time"])
+    same = hits["true"].to_numpy()[1:] == hits["true"].to_numpy()[:-1]
+    switches = (same & (hits["track"].to_numpy()[1:] != hits["track"].to_numpy()[:-1])).sum()
+    return float(1 - (missed + false + switches) / true.sum()) if true.any() else float("nan")

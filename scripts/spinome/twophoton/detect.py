@@ -1,0 +1,79 @@
+"""Spines in each slice of a stack, by the detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+
+from spinome.twophoton.detector import UNIT_BOX, Detector
+from spinome.twophoton.inputs import compress, resample, scale_intensity, with_neighbours
+
+# boxes below this score are not kept; a spine's own threshold comes after depth tracking
+KEEP = 0.08
+# a tile's own pixels, and the margin around them that it also sees
+TILE, MARGIN = 304, 24
+BATCH = 4
+BOX_COLUMNS = ["slice", "score", "y_um", "x_um", "side_um"]
+
+
+@torch.inference_mode()
+def detect(
+    stack: np.ndarray, voxel_um: tuple[float, float, float], model: Detector, keep: float = KEEP
+) -> pd.DataFrame:
+    """Detect in every slice of a stack.
+
+    Parameters
+    ----------
+    stack : (Z, Y, X), any intensity scale
+    voxel_um : voxel size (z, y, x)
+    keep : least score of a box
+
+    Returns
+    -------
+    frame with `BOX_COLUMNS`: slice, score, centre and side of the square box in um, from the centre of the first
+    pixel
+    """
+    resampled, pixel = resample(stack, voxel_um)
+    image = compress(scale_intensity(resampled))
+    if not image.any():
+        return pd.DataFrame(columns=BOX_COLUMNS).astype(float).astype({"slice": int})
+    tiles = list(_tiles(image.shape[1:]))
+    found = []
+    jobs = [(z, tile) for z in range(len(image)) for tile in tiles]
+    for start in range(0, len(jobs), BATCH):
+        batch = jobs[start : start + BATCH]
+        crops = np.stack([_window(with_neighbours(image, z), tile) for z, tile in batch])
+        boxes, logits = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))["stages"][-1]
+        scores = logits.sigmoid().numpy()
+        for (z, (y0, y1, x0, x1)), box, score in zip(batch, boxes.numpy(), scores):
+            x, y = box[:, 0] - 0.5 + x0 - MARGIN, box[:, 1] - 0.5 + y0 - MARGIN
+            own = (score >= keep) & (y >= y0 - 0.5) & (y < y1 - 0.5) & (x >= x0 - 0.5) & (x < x1 - 0.5)
+            side = UNIT_BOX * np.exp(np.clip(box[:, 2], -1.5, 1.5))
+            place = np.column_stack([(y + 0.5) * pixel[0] - voxel_um[1] / 2, (x + 0.5) * pixel[1] - voxel_um[2] / 2])
+            columns = [np.full(own.sum(), z), score[own], *place[own].T, side[own] * np.sqrt(pixel[0] * pixel[1])]
+            found.append(np.column_stack(columns))
+    frame = pd.DataFrame(np.concatenate(found), columns=BOX_COLUMNS).astype({"slice": int})
+    return frame.sort_values(["slice", "score"], ascending=[True, False], ignore_index=True)
+
+
+def _tiles(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Cut a plane into tiles of about equal size; a detection belongs to the tile its centre lies in."""
+    edges = [np.linspace(0, length, int(np.ceil(length / TILE)) + 1).round().astype(int) for length in shape]
+    for y0, y1 in zip(edges[0], edges[0][1:]):
+        for x0, x1 in zip(edges[1], edges[1][1:]):
+            yield int(y0), int(y1), int(x0), int(x1)
+
+
+def _window(image: np.ndarray, tile: tuple[int, int, int, int]) -> np.ndarray:
+    """A tile with its margin, padded to the same multiple of 16 for tiles of about the same size."""
+    y0, y1, x0, x1 = tile
+    sizes = [-(-(length + 2 * MARGIN + 1) // 16) * 16 for length in (y1 - y0, x1 - x0)]
+    out = np.zeros((3, *sizes), np.float32)
+    top, left = max(0, y0 - MARGIN), max(0, x0 - MARGIN)
+    part = image[:, top : y0 - MARGIN + sizes[0], left : x0 - MARGIN + sizes[1]]
+    row, column = top - (y0 - MARGIN), left - (x0 - MARGIN)
+    out[:, row : row + part.shape[1], column : column + part.shape[2]] = part
+    return out

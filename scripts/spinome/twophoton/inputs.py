@@ -1,0 +1,65 @@
+"""What the detector sees: one pixel size, one intensity scale, neighbouring slices as channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+# in-plane pixel that stacks are resampled to before detection; the network's sizes are counted in it
+PIXEL_UM = 0.12
+COMPRESSION = 8.0
+
+
+def scale_intensity(image: np.ndarray) -> np.ndarray:
+    """Put an image or stack of any gain, offset and bit depth on one linear scale.
+
+    The median goes to 0 and the 99.7th percentile of the smoothed brightest projection, which lies on the
+    dendrite, to 1. An image without contrast becomes zero everywhere.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Z, Y, X), any unit
+
+    Returns
+    -------
+    float32 array of the same shape
+    """
+    image = image.astype(np.float32)
+    projection = image.max(axis=0) if image.ndim == 3 else image
+    background = float(np.median(image))
+    bright = float(np.percentile(ndimage.gaussian_filter(projection, 1.0), 99.7)) - background
+    if not bright > 0:
+        return np.zeros_like(image)
+    return (image - background) / bright
+
+
+def compress(image: np.ndarray) -> np.ndarray:
+    """Lift dim spines beside bright shafts by an inverse hyperbolic sine that keeps 0 and 1."""
+    return (np.arcsinh(COMPRESSION * np.clip(image, -0.5, 3.0)) / np.arcsinh(COMPRESSION)).astype(np.float32)
+
+
+def resample(stack: np.ndarray, voxel_um: tuple[float, float, float]) -> tuple[np.ndarray, tuple[float, float]]:
+    """Resample the slices of a stack to `PIXEL_UM` in the plane, antialiased where pixels grow.
+
+    Returns
+    -------
+    stack (Z, Y', X') float32, and the size of its pixels (y, x) in um, which differs from `PIXEL_UM` by the
+    rounding to whole pixels alone
+    """
+    height, width = stack.shape[1:]
+    shape = [max(1, round(length * size / PIXEL_UM)) for length, size in zip((height, width), voxel_um[1:])]
+    pixel = tuple(length * size / new for length, size, new in zip((height, width), voxel_um[1:], shape))
+    if tuple(shape) == (height, width):
+        return stack.astype(np.float32), pixel
+    factors = [new / length for new, length in zip(shape, (height, width))]
+    blur = [0.5 * max(0.0, 1 / factor - 1) for factor in factors]
+    out = np.empty((len(stack), *shape), np.float32)
+    for z, image in enumerate(stack):
+        smooth = ndimage.gaussian_filter(image.astype(np.float32), blur) if any(blur) else image.astype(np.float32)
+        out[z] = ndimage.zoom(smooth, factors, order=1, grid_mode=True, mode="nearest")
+    return out, pixel
+
+
+def with_neighbours(stack: np.ndarray, z: int) -> np.ndarray:
+    """Slices z-1, z and z+1 as channels (3, Y, X); the first and last slice are their own neighbour."""
+    return stack[[max(z - 1, 0), z, min(z + 1, len(stack) - 1)]]

@@ -1,0 +1,328 @@
+"""Train the detector on stacks with known spines and on flat field views with boxes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.nn import functional
+
+from spinome.io.atomic import atomic
+from spinome.twophoton.detector import CROP, HEAT_STRIDE, UNIT_BOX, Detector
+from spinome.twophoton.inputs import PIXEL_UM, compress, resample, scale_intensity
+
+# a spine fades with the distance of a slice from its head as the axial point-spread function does
+FADE_UM = 0.8
+# a spine this faint in a slice is no target there
+FAINTEST = 0.25
+BATCH = 8
+LEARNING_RATE = 1.5e-3
+DECAY = 0.05
+EMA = 0.99
+HEAT_SIGMA = 2.0
+# a query farther than this from a spine, in pixels, does not answer for it
+REACH = 8.0
+CHECKPOINT_EVERY = 50
+HISTORY_COLUMNS = ["step", "loss", "held_out_loss", "held_out_ap", "seconds"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A training image on the scale of `scale_intensity`, resampled to `PIXEL_UM`.
+
+    `stack` (Z, Y, X) float32 (Z = 1 for a flat field view), `spines` (N, 4): z in slices, y, x and box side in
+    pixels, `step_um` between slices.
+    """
+
+    stack: np.ndarray
+    spines: np.ndarray
+    step_um: float
+
+
+def fit(
+    views: Sequence[View],
+    held_out: Sequence[View],
+    steps: int,
+    checkpoint: str | Path,
+    key: str,
+    seed: int = 0,
+    report_every: int = 25,
+) -> tuple[Detector, pd.DataFrame]:
+    """Train from nothing, or on from the checkpoint where its key is the same.
+
+    AdamW with a warm-up and cosine decay, batches of 8 crops of 256 pixels drawn half from stacks and half from
+    field views where there are both, and an exponential moving average of the weights, which is what is returned.
+
+    Parameters
+    ----------
+    steps : optimiser steps, about 0.9 CPU-s each
+    checkpoint : file written every 50 steps
+    key : hash of data, parameters and code; a checkpoint of another key is not used
+
+    Returns
+    -------
+    the detector, and its history with `HISTORY_COLUMNS`
+    """
+    torch.manual_seed(seed)
+    model = Detector().to(memory_format=torch.channels_last)
+    average = Detector()
+    average.load_state_dict(model.state_dict())
+    optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=DECAY)
+    first, history = _resume(checkpoint, key, model, average, optimiser)
+    draw = sampler(views)
+    watched = [crop for number in range(16) for crop in [sampler(held_out)(np.random.default_rng(number))]]
+    losses, started = [], time.process_time()
+    for step in range(first, steps):
+        rng = np.random.default_rng([seed, step])
+        images, targets = zip(*(draw(rng) for _ in range(BATCH)))
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        batch = torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)
+        loss = set_loss(model(batch), targets)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        weight = min(EMA, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for slow, fast in zip(average.state_dict().values(), model.state_dict().values()):
+                slow.lerp_(fast.contiguous(), 1 - weight)
+        losses.append(float(loss.detach()))
+        if (step + 1) % report_every == 0 or step + 1 == steps:
+            score = _watch(average, watched) if (step + 1) % (4 * report_every) == 0 or step + 1 == steps else {}
+            row = {"step": step + 1, "loss": float(np.mean(losses)), "seconds": time.process_time() - started, **score}
+            history.append(row)
+            losses = []
+            print(", ".join(f"{name} {value:.4g}" for name, value in row.items()), f"of {steps} steps", flush=True)
+        if (step + 1) % CHECKPOINT_EVERY == 0:
+            _keep(checkpoint, key, step + 1, history, model, average, optimiser)
+    return average.eval(), pd.DataFrame(history, columns=HISTORY_COLUMNS)
+
+
+def sampler(views: Sequence[View]) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:
+    """Return a function that draws one augmented crop, from stacks and field views with equal chance."""
+    kinds = [[view for view in views if len(view.stack) > 1], [view for view in views if len(view.stack) == 1]]
+    kinds = [kind for kind in kinds if kind]
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        kind = kinds[rng.integers(len(kinds))]
+        return augmented_crop(kind[rng.integers(len(kind))], rng)
+
+    return draw
+
+
+def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a crop around a spine and vary what microscopes vary.
+
+    Rotation, mirror, scale, blur, saturation (bright shafts clipped, which lifts the spines beside them), gain and
+    noise. The neighbouring slices of a flat view are its own image, dimmed and blurred.
+
+    Returns
+    -------
+    image (3, 256, 256) float32 as the detector sees it; spines (N, 4): x, y and box side in pixels, visibility
+    """
+    focus = view.spines[rng.integers(len(view.spines))] if len(view.spines) else np.zeros(4)
+    z = int(np.clip(round(focus[0] + rng.integers(-2, 3)), 0, len(view.stack) - 1))
+    scale = np.exp(rng.uniform(-0.3, 0.3))
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn[:, 0] *= rng.choice([-1, 1])
+    middle = np.array([CROP / 2, CROP / 2])
+    centre = np.asarray(view.stack.shape[1:]) / 2
+    centre = focus[1:3] + rng.uniform(-60, 60, 2) if len(view.spines) else centre
+    # crop = turn * scale * (image - centre) + middle, in (y, x)
+    inverse = turn.T / scale
+    offset = centre - inverse @ middle
+    slices = [min(max(z + step, 0), len(view.stack) - 1) for step in (-1, 0, 1)]
+    planes = [
+        ndimage.affine_transform(view.stack[index], inverse, offset, (CROP, CROP), np.float32, order=1)
+        for index in (slices if len(view.stack) > 1 else slices[:1])
+    ]
+    if len(view.stack) == 1:
+        beside = [ndimage.gaussian_filter(planes[0], rng.uniform(0.5, 2.5)) * rng.uniform(0.3, 1.0) for _ in range(2)]
+        planes = [beside[0], planes[0], beside[1]]
+    image = np.stack(planes)
+    if rng.random() < 0.5:
+        image = ndimage.gaussian_filter(image, (0, *[rng.uniform(0.3, 1.3)] * 2))
+    if rng.random() < 0.6:
+        limit = rng.uniform(0.25, 1.0)
+        image = np.minimum(image, limit) / limit
+    image = image * np.exp(rng.uniform(-0.35, 0.35))
+    noise = np.exp(rng.uniform(np.log(0.003), np.log(0.08), 2))
+    spread = np.sqrt(noise[0] ** 2 + noise[1] ** 2 * np.clip(image, 0, None))
+    image = compress(image + spread * rng.standard_normal(image.shape, np.float32))
+
+    place = (view.spines[:, 1:3] - centre) @ (turn * scale).T + middle
+    shown = np.exp(-0.5 * ((view.spines[:, 0] - z) * view.step_um / FADE_UM) ** 2)
+    inside = ((place > 0) & (place < CROP)).all(axis=1) & (shown >= FAINTEST)
+    spines = np.column_stack([place[:, 1], place[:, 0], view.spines[:, 3] * scale, shown])[inside]
+    return image, spines.astype(np.float32)
+
+
+def set_loss(output: dict, targets: Sequence[np.ndarray]) -> Tensor:
+    """Loss of a batch: each spine is answered by one query, every other query by none, on both decoder layers.
+
+    The heatmap is an auxiliary loss. Scores and heatmap learn how visible a spine is in the slice, by quality
+    focal loss (Li et al. 2020); boxes by the absolute error of centre and log side.
+
+    Parameters
+    ----------
+    output : of `Detector`
+    targets : for each image (N, 4): x, y and box side in pixels, visibility
+    """
+    heat, size = output["heat"], output["size"]
+    count = max(1, sum(len(target) for target in targets))
+    goal = torch.from_numpy(np.stack([heat_target(target, heat.shape[1:]) for target in targets]))
+    loss = quality_focal(heat, goal).sum() / count
+    for index, target in enumerate(targets):
+        if len(target):
+            cell = torch.from_numpy((target[:, :2] / HEAT_STRIDE).astype(np.int64))
+            cell[:, 0].clamp_(0, heat.shape[2] - 1)
+            cell[:, 1].clamp_(0, heat.shape[1] - 1)
+            side = torch.from_numpy(np.log(target[:, 2] / UNIT_BOX))
+            loss = loss + 0.2 * (size[index, cell[:, 1], cell[:, 0]] - side).abs().sum() / count
+    for boxes, logits in output["stages"]:
+        wanted = torch.zeros_like(logits)
+        for index, target in enumerate(targets):
+            rows, columns = assign(boxes[index], logits[index], target)
+            if len(rows):
+                matched = torch.from_numpy(target[columns])
+                wanted[index, rows] = matched[:, 3]
+                found = boxes[index, rows]
+                loss = loss + 0.25 * (found[:, :2] - matched[:, :2]).abs().sum() / count
+                loss = loss + 0.5 * (found[:, 2] - (matched[:, 2] / UNIT_BOX).log()).abs().sum() / count
+        loss = loss + quality_focal(logits, wanted).sum() / count
+    return loss
+
+
+def assign(boxes: Tensor, logits: Tensor, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pair queries with spines at the least total cost; pairs out of reach are left unpaired."""
+    if not len(target):
+        return np.zeros(0, int), np.zeros(0, int)
+    with torch.no_grad():
+        place, score = boxes[:, :2].numpy(), logits.sigmoid().numpy()
+    distance = np.linalg.norm(place[:, None] - target[None, :, :2], axis=-1)
+    rows, columns = linear_sum_assignment(np.minimum(distance, 4 * REACH) / 4 - 2 * score[:, None])
+    near = distance[rows, columns] <= REACH
+    return rows[near], columns[near]
+
+
+def quality_focal(logits: Tensor, goal: Tensor) -> Tensor:
+    """Binary cross entropy weighted by the squared distance of prediction and soft target."""
+    return (goal - logits.sigmoid()) ** 2 * functional.binary_cross_entropy_with_logits(logits, goal, reduction="none")
+
+
+def heat_target(target: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Gaussian of each head's visibility on the heatmap's grid, the highest where they overlap."""
+    heat = np.zeros(shape, np.float32)
+    reach = 4
+    for x, y, _, shown in target:
+        column, row = int(x / HEAT_STRIDE), int(y / HEAT_STRIDE)
+        rows = np.arange(max(0, row - reach), min(shape[0], row + reach + 1))
+        columns = np.arange(max(0, column - reach), min(shape[1], column + reach + 1))
+        dy, dx = (rows + 0.5) * HEAT_STRIDE - y, (columns + 0.5) * HEAT_STRIDE - x
+        blob = shown * np.exp(-(dy[:, None] ** 2 + dx[None] ** 2) / (2 * HEAT_SIGMA**2))
+        window = np.ix_(rows, columns)
+        heat[window] = np.maximum(heat[window], blob)
+    return heat
+
+
+def field_view(image: np.ndarray, boxes: np.ndarray, box_um: float) -> View:
+    """Make a training view of a flat field view of unknown pixel size.
+
+    Parameters
+    ----------
+    image : (Y, X)
+    boxes : (N, 4) x_min, y_min, x_max, y_max in pixels
+    box_um : what the median box measures; it sets the pixel size
+    """
+    side = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    pixel = box_um / float(np.median(side))
+    stack, (pixel_y, pixel_x) = resample(image[None], (1.0, pixel, pixel))
+    centre_y = (boxes[:, 1] + boxes[:, 3]) / 2 * pixel / pixel_y - 0.5
+    centre_x = (boxes[:, 0] + boxes[:, 2]) / 2 * pixel / pixel_x - 0.5
+    spines = np.column_stack([np.zeros(len(boxes)), centre_y, centre_x, side * pixel / PIXEL_UM])
+    view = View(scale_intensity(stack), spines, 1.0)
+    return _mirrored(view) if min(stack.shape[1:]) < 1.3 * CROP else view
+
+
+def _mirrored(view: View) -> View:
+    """Four mirror images side by side, so that a crop of a small view is full."""
+    height, width = view.stack.shape[1:]
+    rows = np.concatenate([view.stack, view.stack[:, ::-1]], axis=1)
+    below = view.spines * [1, -1, 1, 1] + [0, 2 * height - 1, 0, 0]
+    spines = np.concatenate([view.spines, below])
+    right = spines * [1, 1, -1, 1] + [0, 0, 2 * width - 1, 0]
+    return View(np.concatenate([rows, rows[:, :, ::-1]], axis=2), np.concatenate([spines, right]), view.step_um)
+
+
+def stack_view(stack: np.ndarray, voxel_um: tuple[float, float, float], truth: pd.DataFrame) -> View:
+    """Make a training view of a stack (Z, Y, X) with its truth (`read_truth_spines`).
+
+    A box is the head with a margin of 0.2 um on each side, and the median box where no head's size is known.
+    """
+    resampled, pixel = resample(stack, voxel_um)
+    side = truth["diameter_um"].to_numpy(float) + 0.4
+    known = np.isfinite(side)
+    side = np.where(known, side, np.median(side[known]) if known.any() else 1.1)
+    place = truth[["z_um", "y_um", "x_um"]].to_numpy(float) / (voxel_um[0], *pixel)
+    return View(scale_intensity(resampled), np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
+
+
+def average_precision(found: Sequence[np.ndarray], targets: Sequence[np.ndarray], reach: float = 5.0) -> float:
+    """Average precision of boxes (N, 4: x, y, side, score) within `reach` pixels of targets, over images."""
+    rows, total = [], 0
+    for boxes, target in zip(found, targets):
+        free = np.ones(len(target), bool)
+        total += len(target)
+        for x, y, _, score in boxes[np.argsort(-boxes[:, 3])]:
+            distance = np.where(free, np.hypot(target[:, 0] - x, target[:, 1] - y), np.inf) if len(target) else [np.inf]
+            hit = np.min(distance) <= reach
+            if hit:
+                free[np.argmin(distance)] = False
+            rows.append((score, hit))
+    if not rows or not total:
+        return float("nan")
+    hits = np.array([hit for _, hit in sorted(rows, reverse=True)])
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(precision[hits].sum() / total)
+
+
+@torch.inference_mode()
+def _watch(model: Detector, crops: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    found, targets, losses = [], [], []
+    for image, target in crops:
+        output = model(torch.from_numpy(image[None]))
+        losses.append(float(set_loss(output, [target])))
+        boxes, logits = output["stages"][-1]
+        found.append(torch.cat([boxes[0], logits[0].sigmoid()[:, None]], -1).numpy())
+        targets.append(target)
+    return {"held_out_loss": float(np.mean(losses)), "held_out_ap": average_precision(found, targets)}
+
+
+def _resume(path: str | Path, key: str, model: Detector, average: Detector, optimiser: torch.optim.Optimizer) -> tuple:
+    if Path(path).exists():
+        state = torch.load(path, weights_only=True)
+        if state["key"] == key:
+            model.load_state_dict(state["model"])
+            average.load_state_dict(state["average"])
+            optimiser.load_state_dict(state["optimiser"])
+            print(f"resumed after {state['step']} steps", flush=True)
+            return state["step"], state["history"]
+    return 0, []
+
+
+def _keep(path: str | Path, key: str, step: int, history: list, model: Detector, average: Detector, optimiser) -> None:
+    state = {"key": key, "step": step, "history": history, "model": model.state_dict()}
+    with atomic(path) as part:
+        torch.save({**state, "average": average.state_dict(), "optimiser": optimiser.state_dict()}, part)
