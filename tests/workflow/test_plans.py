@@ -1,0 +1,81 @@
+"""Plans of every configuration, and what a plan says when the configuration or a sheet is wrong."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIGURATIONS = sorted((REPOSITORY / "config").glob("**/*.yaml"))
+
+
+def jobs(output):
+    """Number of jobs by rule, from the table of a plan."""
+    table = output.partition("Job stats:")[2].partition("total")[0]
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with one neuron that a rule retrieves, and a function that writes its configuration."""
+    mesh = "resources/meshparty/648518346349539862_mesh.npz"
+    (tmp_path / "neurons.tsv").write_text(f"neuron\tmesh\nn\t{mesh}\n")
+
+    def configure(**keys):
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({"samples": {"neurons": "neurons.tsv"}} | keys))
+        return path
+
+    return configure
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_every_configuration_can_be_planned(snakemake, tmp_path, configuration, profile):
+    plan = snakemake(
+        tmp_path, "--dry-run", "--profile", REPOSITORY / "profiles" / profile, "--configfile", configuration
+    )
+    assert plan.returncode == 0, plan.stdout
+    assert {"all", "census_spines", "report_page"} <= set(jobs(plan.stdout))
+    # a plan writes nothing that belongs to a run
+    assert not (tmp_path / "results").exists()
+
+
+def test_snakemake_finds_nothing_to_criticise(snakemake, tmp_path):
+    lint = snakemake(tmp_path, "--lint")
+    assert lint.returncode == 0, lint.stdout
+
+
+def test_a_misspelt_key_is_named_with_the_nearest(snakemake, tmp_path, project):
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", project(max_failed_fracton=0.5))
+    assert plan.returncode == 1
+    assert "max_failed_fracton: no such key; did you mean 'max_failed_fraction'?" in plan.stdout
+
+
+def test_an_absent_file_is_named_with_row_and_column(snakemake, tmp_path, project):
+    (tmp_path / "neurons.tsv").write_text("neuron\tmesh\nn\tnowhere.npz\n")
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", project())
+    assert plan.returncode == 1
+    assert "neurons.tsv: row 2, column mesh: nowhere.npz" in plan.stdout
+
+
+def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):
+    rows = [f"n{number}\tresources/meshes/n{number}.npz" for number in range(100_000)]
+    (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")
+    # the meshes stand where a rule would put them; a plan asks only whether they are there
+    (tmp_path / "resources" / "meshes").mkdir(parents=True)
+    for row in rows:
+        (tmp_path / row.partition("\t")[2]).touch()
+    before = os.times()
+    started = time.monotonic()
+    plan = snakemake(
+        tmp_path, "--dry-run", "--quiet", "rules", "--configfile", project(neurons={"shards": 200}), "--", "neurons"
+    )
+    after = os.times()
+    assert plan.returncode == 0, plan.stdout
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    assert sum(jobs(plan.stdout).values()) < 3000
+    assert cpu < 120, f"{cpu:.0f} CPU-s, {time.monotonic() - started:.0f} s"
