@@ -1,6 +1,665 @@
-# The linking branch.
+# The linking branch: membranes, superpixels, segments, and orphan spines returned to their shafts.
+linking_trained = config["linking"]["train"]
+linking_volumes = [row.volume for row in volumes if row.segmentation or row.image or row.membrane]
+linking_computed = [row.volume for row in volumes if not row.segmentation]
+linking_shards = [str(number) for number in range(config["linking"]["shards"])]
+# volumes that have synapses: given, or found in the image by the synapses branch
+linking_with_synapses = [row.volume for row in volumes if row.synapses or row.image]
+linking_scored = [
+    row.volume for row in volumes if row.volume not in linking_trained and (row.truth_segmentation or row.truth_links)
+]
+linking_dense = [
+    volume
+    for volume in linking_scored
+    if volume in linking_computed and sample(volumes, volume=volume).truth_segmentation
+]
+linking_true_graphs = [
+    volume
+    for volume in linking_scored
+    if volume in linking_with_synapses and sample(volumes, volume=volume).truth_synapses
+]
+linking_true_links = [row.volume for row in volumes if row.truth_links or row.truth_segmentation]
+
+if linking_volumes:
+    branches.append("linking")
+    failure_tables += expand(
+        "<results>/failures/linking_candidates/{volume}/{shard}.parquet",
+        volume=linking_volumes,
+        shard=linking_shards,
+    )
+    failure_tables += expand(
+        "<results>/failures/linking_membranes/{volume}/{shard}.parquet",
+        volume=[row.volume for row in volumes if row.volume in linking_computed and not row.membrane],
+        shard=linking_shards,
+    )
+
+
+def file_of(source):
+    """The file of `file::name`, as an input; none for an empty source."""
+    return source.partition("::")[0] if source else []
+
+
+def linking_column(column):
+    """A function of wildcards that gives a column of the volume's row."""
+    return lambda wildcards: getattr(sample(volumes, volume=wildcards.volume), column)
+
+
+def linking_file(column):
+    """A function of wildcards that gives the file of a column of the volume's row."""
+    return lambda wildcards: file_of(getattr(sample(volumes, volume=wildcards.volume), column))
+
+
+def linking_membrane(volume):
+    """Where the membranes of a volume are: given, predicted, or nowhere."""
+    row = sample(volumes, volume=volume)
+    return row.membrane or (f"{config['results']}/linking/membranes/{volume}.zarr" if row.image else None)
+
+
+def linking_path_membrane(volume):
+    """Membranes that links may use: those of a given segmentation only if they are given too."""
+    row = sample(volumes, volume=volume)
+    return linking_membrane(volume) if row.membrane or volume in linking_computed else None
+
+
+def linking_segmentation(volume):
+    """Where the segments of a volume are: given, or computed here."""
+    return sample(volumes, volume=volume).segmentation or f"{config['results']}/linking/segments/{volume}.zarr"
+
+
+def linking_synapse_source(volume):
+    """The volume of labelled synapses: given, or found by the synapses branch."""
+    row = sample(volumes, volume=volume)
+    return row.synapses or f"{config['results']}/synapses/labels/{volume}.zarr"
+
+
+def linking_training(*columns):
+    """Training volumes with a dense truth and one of these columns."""
+    rows = [row for row in volumes if row.volume in linking_trained and row.truth_segmentation]
+    chosen = [row.volume for row in rows if any(getattr(row, column) for column in columns)]
+    if not chosen:
+        raise WorkflowError(
+            f"linking.train names no volume with truth_segmentation and {' or '.join(columns)}; fill these columns of "
+            "the sample sheet for a training volume, or name a trained model under `models`"
+        )
+    return chosen
+
+
+def linking_sources(of, column):
+    """The files of a column of several volumes."""
+    return [file_of(getattr(sample(volumes, volume=volume), column)) for volume in of]
+
+
+localrules:
+    linking,
 
 
 rule linking:
     input:
-        [],
+        branch(
+            bool(linking_volumes),
+            then=[
+                "<results>/linking/links.parquet",
+                "<results>/linking/spines.parquet",
+                "<results>/linking/violations.parquet",
+                "<results>/linking/line_graph.parquet",
+                "<results>/linking/figures",
+            ],
+            otherwise=[],
+        ),
+        expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_computed),
+        expand("<results>/linking/segments/{volume}.zarr", volume=linking_computed),
+        expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        branch(
+            bool(linking_scored),
+            then=["<results>/linking/evaluation.tsv", "<results>/linking/topk.parquet"],
+            otherwise=[],
+        ),
+
+
+rule linking_train_membranes:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        lambda wildcards: linking_sources(linking_training("image"), "image"),
+        lambda wildcards: linking_sources(linking_training("image"), "truth_segmentation"),
+    output:
+        "<results>/models/membranes.skops",
+    log:
+        "<logs>/linking_train_membranes.log",
+    benchmark:
+        "<benchmarks>/linking_train_membranes.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=60,
+    params:
+        rows=lambda wildcards: [
+            (row.volume, row.image, row.truth_segmentation, row.voxel_nm)
+            for row in (sample(volumes, volume=v) for v in linking_training("image"))
+        ],
+        voxels=config["linking"]["membranes"]["training_voxels"],
+        seed=config["seed"],
+        code=code_hash("spinome.linking.membranes"),
+    script:
+        "../../scripts/linking_train_membranes.py"
+
+
+rule linking_membranes:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        image=linking_file("image"),
+        model=model_file("membranes", "linking"),
+    output:
+        done="<results>/linking/membrane_cuboids/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_membranes/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_membranes/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_membranes/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        image=linking_column("image"),
+        voxel_nm=linking_column("voxel_nm"),
+        cuboid=config["linking"]["membranes"]["cuboid"],
+        shards=config["linking"]["shards"],
+        store=lambda wildcards: f"{config['results']}/units/linking_membranes/{wildcards.volume}/{wildcards.shard}",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.linking.membranes", "spinome.blocks"),
+    script:
+        "../../scripts/linking_membranes.py"
+
+
+rule linking_assemble:
+    input:
+        done=expand("<results>/linking/membrane_cuboids/{{volume}}/{shard}.parquet", shard=linking_shards),
+        image=linking_file("image"),
+    output:
+        directory("<results>/linking/membranes/{volume}.zarr"),
+    log:
+        "<logs>/linking_assemble/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        image=linking_column("image"),
+        voxel_nm=linking_column("voxel_nm"),
+        cuboid=config["linking"]["membranes"]["cuboid"],
+    script:
+        "../../scripts/linking_assemble.py"
+
+
+rule linking_watershed:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
+        mask=linking_file("mask"),
+    output:
+        directory("<results>/linking/superpixels/{volume}.zarr"),
+    log:
+        "<logs>/linking_watershed/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_watershed/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        membrane=lambda wildcards: linking_membrane(wildcards.volume),
+        mask=linking_column("mask"),
+        voxel_nm=linking_column("voxel_nm"),
+        settings=config["linking"]["watershed"],
+        code=code_hash("spinome.linking.watershed"),
+    script:
+        "../../scripts/linking_watershed.py"
+
+
+rule linking_train_agglomeration:
+    input:
+        superpixels=lambda wildcards: [
+            f"{config['results']}/linking/superpixels/{volume}.zarr"
+            for volume in linking_training("image", "membrane")
+        ],
+        membrane=lambda wildcards: [
+            file_of(linking_membrane(volume)) for volume in linking_training("image", "membrane")
+        ],
+        truth=lambda wildcards: linking_sources(linking_training("image", "membrane"), "truth_segmentation"),
+    output:
+        "<results>/models/agglomeration.skops",
+    log:
+        "<logs>/linking_train_agglomeration.log",
+    benchmark:
+        "<benchmarks>/linking_train_agglomeration.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=60,
+    params:
+        volumes=lambda wildcards: linking_training("image", "membrane"),
+        membrane=lambda wildcards: [linking_membrane(volume) for volume in linking_training("image", "membrane")],
+        truth=lambda wildcards: [
+            sample(volumes, volume=volume).truth_segmentation for volume in linking_training("image", "membrane")
+        ],
+        seed=config["seed"],
+        code=code_hash("spinome.linking.agglomerate"),
+    script:
+        "../../scripts/linking_train_agglomeration.py"
+
+
+rule linking_agglomerate:
+    input:
+        superpixels="<results>/linking/superpixels/{volume}.zarr",
+        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
+        model=branch(
+            config["linking"]["agglomerate"]["priority"] == "forest",
+            then=model_file("agglomeration", "linking"),
+            otherwise=[],
+        ),
+    output:
+        "<results>/linking/merge_tree/{volume}.parquet",
+    log:
+        "<logs>/linking_agglomerate/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_agglomerate/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        membrane=lambda wildcards: linking_membrane(wildcards.volume),
+        priority=config["linking"]["agglomerate"]["priority"],
+        code=code_hash("spinome.linking.agglomerate"),
+    script:
+        "../../scripts/linking_agglomerate.py"
+
+
+rule linking_segments:
+    input:
+        superpixels="<results>/linking/superpixels/{volume}.zarr",
+        tree="<results>/linking/merge_tree/{volume}.parquet",
+    output:
+        directory("<results>/linking/segments/{volume}.zarr"),
+    log:
+        "<logs>/linking_segments/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        threshold=config["linking"]["agglomerate"]["threshold"],
+        code=code_hash("spinome.linking.agglomerate"),
+    script:
+        "../../scripts/linking_segments.py"
+
+
+rule linking_typing:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+    output:
+        "<results>/linking/typing/{volume}.parquet",
+    log:
+        "<logs>/linking_typing/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_typing/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        settings=config["linking"]["typing"],
+        code=code_hash("spinome.linking.typing"),
+    script:
+        "../../scripts/linking_typing.py"
+
+
+rule linking_synapses:
+    input:
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
+        objects=lambda wildcards: (
+            [] if sample(volumes, volume=wildcards.volume).synapses else "<results>/synapses/objects.parquet"
+        ),
+    output:
+        "<results>/linking/synapses/{volume}.parquet",
+    log:
+        "<logs>/linking_synapses/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        synapses=linking_column("synapses"),
+        voxel_nm=linking_column("voxel_nm"),
+        code=code_hash("spinome.linking.graph"),
+    script:
+        "../../scripts/linking_synapses.py"
+
+
+rule linking_candidates:
+    input:
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        membrane=lambda wildcards: file_of(linking_path_membrane(wildcards.volume)),
+        typing="<results>/linking/typing/{volume}.parquet",
+        synapses=lambda wildcards: (
+            f"{config['results']}/linking/synapses/{wildcards.volume}.parquet"
+            if wildcards.volume in linking_with_synapses
+            else []
+        ),
+    output:
+        done="<results>/linking/candidates/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_candidates/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_candidates/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_candidates/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        membrane=lambda wildcards: linking_path_membrane(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        radius_nm=config["linking"]["candidates"]["radius_nm"],
+        group_nm=config["linking"]["candidates"]["group_nm"],
+        with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
+        shards=config["linking"]["shards"],
+        store=lambda wildcards: f"{config['results']}/units/linking_candidates/{wildcards.volume}/{wildcards.shard}",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.linking.candidates"),
+    script:
+        "../../scripts/linking_candidates.py"
+
+
+rule linking_truth:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        typing="<results>/linking/typing/{volume}.parquet",
+        links=linking_file("truth_links"),
+        segments=lambda wildcards: (
+            []
+            if sample(volumes, volume=wildcards.volume).truth_links
+            else file_of(linking_segmentation(wildcards.volume))
+        ),
+        truth=linking_file("truth_segmentation"),
+    output:
+        "<results>/linking/truth/{volume}.parquet",
+    log:
+        "<logs>/linking_truth/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        truth=linking_column("truth_segmentation"),
+        code=code_hash("spinome.linking.links"),
+    script:
+        "../../scripts/linking_truth.py"
+
+
+rule linking_train_links:
+    input:
+        candidates=expand(
+            "<results>/linking/candidates/{volume}/{shard}.parquet",
+            volume=[volume for volume in linking_trained if volume in linking_true_links],
+            shard=linking_shards,
+        ),
+        truth=expand(
+            "<results>/linking/truth/{volume}.parquet",
+            volume=[volume for volume in linking_trained if volume in linking_true_links],
+        ),
+    output:
+        "<results>/models/links.skops",
+    log:
+        "<logs>/linking_train_links.log",
+    benchmark:
+        "<benchmarks>/linking_train_links.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        volumes=[volume for volume in linking_trained if volume in linking_true_links],
+        shards=config["linking"]["shards"],
+        seed=config["seed"],
+        code=code_hash("spinome.linking.links"),
+    script:
+        "../../scripts/linking_train_links.py"
+
+
+rule linking_links:
+    input:
+        candidates=expand(
+            "<results>/linking/candidates/{volume}/{shard}.parquet", volume=linking_volumes, shard=linking_shards
+        ),
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
+        synapses=expand(
+            "<results>/linking/synapses/{volume}.parquet",
+            volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        ),
+        model=model_file("links", "linking"),
+    output:
+        links="<results>/linking/links.parquet",
+        spines="<results>/linking/spines.parquet",
+        violations="<results>/linking/violations.parquet",
+        line_graph="<results>/linking/line_graph.parquet",
+        bridges="<results>/linking/bridges.parquet",
+    log:
+        "<logs>/linking_links.log",
+    benchmark:
+        "<benchmarks>/linking_links.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        volumes=linking_volumes,
+        with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        shards=config["linking"]["shards"],
+        threshold=config["linking"]["links"]["threshold"],
+        code=code_hash("spinome.linking.links", "spinome.linking.graph"),
+    script:
+        "../../scripts/linking_links.py"
+
+
+rule linking_meshes:
+    input:
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        typing="<results>/linking/typing/{volume}.parquet",
+        bridges="<results>/linking/bridges.parquet",
+        synapses=lambda wildcards: (
+            f"{config['results']}/linking/synapses/{wildcards.volume}.parquet"
+            if wildcards.volume in linking_with_synapses
+            else []
+        ),
+    output:
+        directory("<results>/linking/meshes/{volume}"),
+    log:
+        "<logs>/linking_meshes/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_meshes/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        settings=config["linking"]["meshes"],
+        with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
+        code=code_hash("spinome.linking.meshes"),
+    script:
+        "../../scripts/linking_meshes.py"
+
+
+rule linking_thresholds:
+    input:
+        superpixels="<results>/linking/superpixels/{volume}.zarr",
+        tree="<results>/linking/merge_tree/{volume}.parquet",
+        truth=linking_file("truth_segmentation"),
+    output:
+        "<results>/linking/thresholds/{volume}.parquet",
+    log:
+        "<logs>/linking_thresholds/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        truth=linking_column("truth_segmentation"),
+        code=code_hash("spinome.linking.agglomerate", "spinome.scores.segmentation"),
+    script:
+        "../../scripts/linking_thresholds.py"
+
+
+rule linking_true_graph:
+    input:
+        segments=lambda wildcards: file_of(
+            sample(volumes, volume=wildcards.volume).truth_segmentation or linking_segmentation(wildcards.volume)
+        ),
+        links="<results>/linking/truth/{volume}.parquet",
+        truth=linking_file("truth_synapses"),
+        synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
+    output:
+        pairs="<results>/linking/true_graph/{volume}.parquet",
+        matches="<results>/linking/true_graph/{volume}_matches.parquet",
+    log:
+        "<logs>/linking_true_graph/{volume}.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        segments=lambda wildcards: (
+            sample(volumes, volume=wildcards.volume).truth_segmentation or linking_segmentation(wildcards.volume)
+        ),
+        dense=lambda wildcards: bool(sample(volumes, volume=wildcards.volume).truth_segmentation),
+        truth=linking_column("truth_synapses"),
+        synapses=lambda wildcards: linking_synapse_source(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        code=code_hash("spinome.linking.graph", "spinome.scores.graphs"),
+    script:
+        "../../scripts/linking_true_graph.py"
+
+
+rule linking_evaluate:
+    input:
+        links="<results>/linking/links.parquet",
+        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+        segments=[file_of(linking_segmentation(volume)) for volume in linking_dense],
+        dense=linking_sources(linking_dense, "truth_segmentation"),
+        synapses=expand("<results>/linking/synapses/{volume}.parquet", volume=linking_true_graphs),
+        graphs=expand("<results>/linking/true_graph/{volume}.parquet", volume=linking_true_graphs),
+        matches=expand("<results>/linking/true_graph/{volume}_matches.parquet", volume=linking_true_graphs),
+    output:
+        evaluation="<results>/linking/evaluation.tsv",
+        topk="<results>/linking/topk.parquet",
+    log:
+        "<logs>/linking_evaluate.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        scored=linking_scored,
+        dense=[
+            (volume, linking_segmentation(volume), sample(volumes, volume=volume).truth_segmentation)
+            for volume in linking_dense
+        ],
+        graphs=linking_true_graphs,
+        seed=config["seed"],
+        code=code_hash("spinome.linking.evaluate"),
+    script:
+        "../../scripts/linking_evaluate.py"
+
+
+rule linking_figures:
+    input:
+        links="<results>/linking/links.parquet",
+        bridges="<results>/linking/bridges.parquet",
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
+        segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
+        superpixels=expand("<results>/linking/superpixels/{volume}.zarr", volume=linking_computed),
+        membranes=[file_of(linking_membrane(volume)) for volume in linking_computed],
+        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+        thresholds=expand(
+            "<results>/linking/thresholds/{volume}.parquet",
+            volume=linking_dense,
+        ),
+    output:
+        directory("<results>/linking/figures"),
+    log:
+        "<logs>/linking_figures.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        rows=[
+            {
+                "volume": volume,
+                "image": sample(volumes, volume=volume).image,
+                "truth": sample(volumes, volume=volume).truth_segmentation,
+                "segments": linking_segmentation(volume),
+                "superpixels": (
+                    f"{config['results']}/linking/superpixels/{volume}.zarr" if volume in linking_computed else None
+                ),
+                "typing": f"{config['results']}/linking/typing/{volume}.parquet",
+                "voxel_nm": sample(volumes, volume=volume).voxel_nm,
+            }
+            for volume in linking_volumes
+            if volume not in linking_trained
+        ],
+        scored=linking_scored,
+        dense=linking_dense,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        threshold=config["linking"]["agglomerate"]["threshold"],
+        link_threshold=config["linking"]["links"]["threshold"],
+        code=code_hash("spinome.report.linking"),
+    script:
+        "../../scripts/linking_figures.py"

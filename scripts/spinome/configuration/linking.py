@@ -41,14 +41,15 @@ class Typing(Section):
     working_nm: float = Field(
         20.0, gt=0, description="segments are measured, linked and meshed in voxels thinned to about this size"
     )
-    orphan_min_um3: float = Field(0.005, ge=0, description="least volume of an orphan spine")
+    orphan_min_um3: float = Field(0.004, ge=0, description="least volume of an orphan spine")
     orphan_max_um3: float = Field(1.0, gt=0, description="largest volume of an orphan spine")
     orphan_max_extent_nm: float = Field(4000.0, gt=0, description="longest diagonal of an orphan's bounding box")
-    shaft_min_um3: float = Field(0.3, ge=0, description="least volume of a shaft")
+    shaft_min_um3: float = Field(0.5, ge=0, description="least volume of a shaft")
     shaft_min_extent_nm: float = Field(2000.0, ge=0, description="least diagonal of a shaft's bounding box")
     shaft_min_radius_nm: float = Field(
-        170.0, ge=0, description="least mean radius of a shaft (three times the mean depth of its voxels)"
+        190.0, ge=0, description="least mean radius of a shaft (three times the mean depth of its voxels)"
     )
+    shaft_min_thickest_nm: float = Field(240.0, ge=0, description="least radius of a shaft where it is thickest")
 
 
 class Candidates(Section):

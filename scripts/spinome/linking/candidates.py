@@ -7,6 +7,7 @@ the angle also as a rank among the spine's candidates.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import edt
@@ -14,7 +15,9 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.tables import concatenate
+from spinome.io.volumes import Volume, VoxelSize
+from spinome.linking.membranes import as_probability
 from spinome.linking.path_cost import cheapest_paths, label_membrane
 
 MEASURES = [
@@ -109,7 +112,9 @@ def find_candidates(
     if not len(synapses):
         measured[:, 1] = np.nan
     measured = measured[: len(near)]
-    paths = cheapest_paths(source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm)
+    paths = cheapest_paths(
+        source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
+    )
     angles = [_angle(target == number, nearest[number], end.direction, size) for number in range(len(near))]
     frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64)})
     frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
@@ -125,6 +130,62 @@ def find_candidates(
         for axis, letter in enumerate("zyx"):
             frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis]
     return frame[COLUMNS]
+
+
+def group_names(orphans: pd.DataFrame, group_nm: float) -> pd.Series:
+    """The cube of edge `group_nm` that holds each orphan's centroid, by its first corner in whole nm: z-y-x."""
+    corners = [(orphans[f"{axis}_nm"] // group_nm * group_nm).astype(int).astype(str) for axis in "zyx"]
+    return corners[0] + "-" + corners[1] + "-" + corners[2]
+
+
+def group_candidates(
+    segments: Volume,
+    membrane: Volume | None,
+    orphans: pd.DataFrame,
+    shafts: np.ndarray,
+    synapses: pd.DataFrame | None,
+    stride: tuple[int, int, int],
+    voxel_nm: VoxelSize,
+    radius_nm: float,
+) -> pd.DataFrame:
+    """Candidates of several orphans, each in its own window of the volume thinned by `stride`.
+
+    Parameters
+    ----------
+    segments, membrane : opened volumes on one grid; see `find_candidates`
+    orphans : rows of `measure_segments` with the same stride
+    shafts : labels that are shafts
+    synapses : table with `neurite_a neurite_b z_nm y_nm x_nm`, or none
+    stride, voxel_nm : thinning and full size of a voxel (z, y, x)
+
+    Returns
+    -------
+    Table of COLUMNS, places in nm in the volume
+    """
+    size = np.asarray(voxel_nm, dtype=np.float64) * stride
+    margin = np.ceil(radius_nm / size).astype(int) + 1
+    tables = []
+    for row in orphans.itertuples():
+        low = np.maximum([row.z0, row.y0, row.x0] - margin, 0)
+        high = np.array([row.z1, row.y1, row.x1]) + margin
+        window = tuple(slice(a * step, b * step, step) for a, b, step in zip(low, high, stride))
+        own = np.zeros((0, 3))
+        if synapses is not None:
+            mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)
+            own = synapses.loc[mine, ["z_nm", "y_nm", "x_nm"]].to_numpy() - low * size
+        paths = None if membrane is None else as_probability(membrane[window])
+        table = find_candidates(segments[window], row.segment, shafts, own, paths, tuple(size), radius_nm)
+        for end in ("from", "to"):
+            table[[f"{end}_{axis}_nm" for axis in "zyx"]] += low * size
+        tables.append(table)
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(filled, ignore_index=True).astype(dict.fromkeys([*FEATURES, *PLACES], np.float64))
+
+
+def read_candidates(done: Iterable[str]) -> pd.DataFrame:
+    """The candidates of all shards of a volume, from the shards' tables of finished units."""
+    frame = concatenate(concatenate(done)["file"], COLUMNS)
+    return frame.astype({"orphan": np.int64, "shaft": np.int64}).sort_values(["orphan", "shaft"], ignore_index=True)
 
 
 def _angle(shaft: np.ndarray, nearest: np.ndarray, direction: np.ndarray, size: np.ndarray) -> float:

@@ -7,26 +7,27 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.volumes import VoxelSize
-from spinome.linking.region_graph import compact
 
-NEURITE_COLUMNS = ["synapse", "z_nm", "y_nm", "x_nm", "neurite_a", "neurite_b"]
+CENTRE_COLUMNS = ["synapse", "voxels", "z_nm", "y_nm", "x_nm"]
+NEURITE_COLUMNS = [*CENTRE_COLUMNS, "neurite_a", "neurite_b"]
 DISK = 5
 
 
-def synapse_centres(synapses: np.ndarray, voxel_nm: VoxelSize) -> pd.DataFrame:
-    """Centroids of labelled synapses: `synapse z_nm y_nm x_nm`; a mask of 0 and 1 is taken apart into its objects."""
+def object_labels(synapses: np.ndarray) -> np.ndarray:
+    """Labelled synapses as they are; a mask of 0 and 1 is taken apart into its connected objects."""
     if synapses.dtype == bool or synapses.max(initial=0) == 1:
-        synapses = cc3d.connected_components(synapses != 0, connectivity=26)
-    ids = np.unique(synapses)
-    ids = ids[ids != 0]
-    frame = pd.DataFrame({"synapse": ids.astype(np.int64)})
-    if not len(ids):
-        return frame.assign(z_nm=0.0, y_nm=0.0, x_nm=0.0)
-    places = np.argwhere(synapses != 0)
-    number = compact(synapses, ids)[tuple(places.T)]
-    count = np.bincount(number)
+        return cc3d.connected_components(synapses != 0, connectivity=26)
+    return synapses
+
+
+def synapse_centres(synapses: np.ndarray, voxel_nm: VoxelSize) -> pd.DataFrame:
+    """Centroids and sizes of labelled synapses (Z, Y, X): `synapse voxels z_nm y_nm x_nm`."""
+    synapses = object_labels(synapses)
+    places = np.nonzero(synapses)
+    ids, number, count = np.unique(synapses[places], return_inverse=True, return_counts=True)
+    frame = pd.DataFrame({"synapse": ids.astype(np.int64), "voxels": count})
     for axis, name in enumerate("zyx"):
-        middle = np.bincount(number, weights=places[:, axis]) / count
+        middle = np.bincount(number, weights=places[axis], minlength=len(ids)) / count
         frame[f"{name}_nm"] = (middle + 0.5) * voxel_nm[axis]
     return frame
 
@@ -40,7 +41,7 @@ def synapse_neurites(segments: np.ndarray, centres: pd.DataFrame, voxel_nm: Voxe
     Parameters
     ----------
     segments : (Z, Y, X) int, anything that is sliced as an array
-    centres : `synapse z_nm y_nm x_nm`
+    centres : `synapse voxels z_nm y_nm x_nm`
     voxel_nm : size of a voxel (z, y, x)
 
     Returns
@@ -48,14 +49,14 @@ def synapse_neurites(segments: np.ndarray, centres: pd.DataFrame, voxel_nm: Voxe
     Table of NEURITE_COLUMNS; 0 where there is no second, or no first, neurite
     """
     rows = []
-    for synapse, *place in centres[["synapse", "z_nm", "y_nm", "x_nm"]].itertuples(index=False):
+    for synapse, voxels, *place in centres[CENTRE_COLUMNS].itertuples(index=False):
         middle = [int(np.clip(nm // size, 0, n - 1)) for nm, size, n in zip(place, voxel_nm, segments.shape)]
         found: list[int] = []
         for radius in (DISK, 2 * DISK, 4 * DISK):
             found = _modes(segments, middle, radius)
             if len(found) == 2:
                 break
-        rows.append((synapse, *place, *found, *[0] * (2 - len(found))))
+        rows.append((synapse, voxels, *place, *found, *[0] * (2 - len(found))))
     return pd.DataFrame(rows, columns=NEURITE_COLUMNS).astype(
         {"synapse": np.int64, "neurite_a": np.int64, "neurite_b": np.int64}
     )

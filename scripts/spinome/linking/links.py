@@ -10,6 +10,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from spinome.linking.candidates import PLACES
+
 LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked"]
 VIOLATION_COLUMNS = ["object", "kind", "violation"]
 
@@ -38,8 +40,8 @@ def train_links(
     with_link = np.unique(dendrites[labels])
     if len(with_link) < 2 or labels.all():
         raise ValueError(
-            f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, with other "
-            "candidates beside"
+            f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, "
+            "with other candidates beside; or name a trained model under models.links"
         )
     splits = PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link))))
     unseen = cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
@@ -92,6 +94,25 @@ def parents(links: pd.DataFrame) -> dict[int, int]:
     """The shaft of each linked orphan."""
     linked = links[links["linked"]]
     return dict(zip(linked["orphan"].tolist(), linked["shaft"].tolist()))
+
+
+def linked_spines(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+    """Linked orphans as spines: `spine parent z_nm y_nm x_nm volume_um3 synapses probability`.
+
+    `synapses` of the result counts the synapses on the spine; see `grammar_violations` for the parameters.
+    """
+    linked = links[links["linked"]].rename(columns={"orphan": "spine", "shaft": "parent"})
+    places = segments.rename(columns={"segment": "spine"})[["spine", "z_nm", "y_nm", "x_nm", "volume_um3"]]
+    spines = linked[["spine", "parent", "probability"]].merge(places, on="spine")
+    ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
+    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype(np.int64)
+    return spines[["spine", "parent", "z_nm", "y_nm", "x_nm", "volume_um3", "synapses", "probability"]]
+
+
+def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """The ends of the cheapest way of each linked orphan: `orphan shaft from_* to_*`."""
+    linked = links.loc[links["linked"], ["orphan", "shaft"]]
+    return linked.merge(candidates[["orphan", "shaft", *PLACES]], on=["orphan", "shaft"])
 
 
 def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
@@ -183,4 +204,3 @@ def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) 
     shafts = best[best["kind"] == "shaft"].rename(columns={"segment": "shaft"})
     links = orphans[["orphan", "neurite"]].merge(shafts[["shaft", "neurite"]], on="neurite")
     return links[["orphan", "shaft"]].sort_values(["orphan", "shaft"], ignore_index=True)
-

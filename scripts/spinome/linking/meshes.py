@@ -76,7 +76,7 @@ def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, p
 
     Parameters
     ----------
-    neurites : `synapse z_nm y_nm x_nm neurite_a neurite_b`, orphans already renamed to their shafts
+    neurites : `synapse voxels z_nm y_nm x_nm neurite_a neurite_b`, orphans already renamed to their shafts
     dendrites : labels of the dendrites
     """
     sides = []
@@ -86,7 +86,7 @@ def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, p
             pd.DataFrame(
                 {
                     "id": side["synapse"],
-                    "size": side["voxels"] if "voxels" in side else 0,
+                    "size": side["voxels"],
                     "pre_pt_root_id": side[pre],
                     "post_pt_root_id": side[post],
                     **{f"ctr_pt_position_{axis}": side[f"{axis}_nm"] for axis in "xyz"},

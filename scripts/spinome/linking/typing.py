@@ -69,12 +69,14 @@ def type_segments(
     shaft_min_um3: float,
     shaft_min_extent_nm: float,
     shaft_min_radius_nm: float,
+    shaft_min_thickest_nm: float,
 ) -> pd.Series:
     """The kind of each measured segment: `orphan`, `shaft` or `other`."""
     shaft = (
         (segments["volume_um3"] >= shaft_min_um3)
         & (segments["extent_nm"] >= shaft_min_extent_nm)
         & (segments["radius_nm"] >= shaft_min_radius_nm)
+        & (segments["thickest_nm"] >= shaft_min_thickest_nm)
     )
     orphan = (
         ~segments["on_edge"]

@@ -1,0 +1,41 @@
+"""Mesh the linked dendrites of a volume, each with its input synapses, as a small sample sheet of neurons."""
+
+import pandas as pd
+
+from spinome.io.atomic import atomic
+from spinome.io.meshes import write_mesh
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import open_labels, require_voxel_size
+from spinome.linking.graph import rename_neurites
+from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
+from spinome.linking.typing import working_stride
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+params = snakemake.params
+volume = open_labels(params.segments, params.voxel_nm)
+voxel_nm = require_voxel_size(volume)
+stride = working_stride(voxel_nm, params.working_nm)
+working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
+typing, bridges = read_table(snakemake.input.typing), read_table(snakemake.input.bridges)
+bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
+shafts = typing.loc[typing["kind"] == "shaft", "segment"].sort_values().to_numpy()
+thinned = volume[tuple(slice(None, None, step) for step in stride)]
+labels = join_orphans(thinned, bridges, shafts, working_nm, params.settings["bridge_nm"])
+synapses = {}
+if params.with_synapses:
+    parents = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
+    synapses = synapse_tables(rename_neurites(read_table(snakemake.input.synapses), parents), shafts)
+rows = []
+with atomic(snakemake.output[0]) as folder:
+    folder.mkdir()
+    for number, mesh in segment_meshes(labels, working_nm, params.settings["error_nm"]):
+        shaft = int(shafts[number - 1])
+        write_mesh(folder / f"{shaft}.npz", mesh)
+        row = {"neuron": f"{shaft}", "mesh": f"{shaft}.npz", "synapses": ""}
+        if shaft in synapses:
+            row["synapses"] = f"{shaft}_synapses.parquet"
+            write_table(synapses[shaft], folder / row["synapses"])
+        rows.append(row)
+    write_table(pd.DataFrame(rows, columns=["neuron", "mesh", "synapses"]), folder / "neurons.tsv")
+print(f"{len(rows)} meshes")

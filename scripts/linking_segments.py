@@ -1,0 +1,22 @@
+"""Cut the merge tree of a volume into segments."""
+
+import numpy as np
+
+from spinome.io.atomic import atomic
+from spinome.io.tables import read_table
+from spinome.io.volumes import open_labels, require_voxel_size, write_volume
+from spinome.linking.agglomerate import cut
+from spinome.linking.region_graph import compact
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+volume = open_labels(snakemake.input.superpixels)
+superpixels = volume[:]
+labels = np.unique(superpixels)
+labels = labels[labels != 0]
+segments = cut(read_table(snakemake.input.tree), labels, snakemake.params.threshold)
+print(f"{len(labels)} superpixels in {segments.max()} segments")
+# the last place stands for what is no superpixel
+lookup = np.append(segments, 0).astype(np.uint32)
+with atomic(snakemake.output[0]) as part:
+    write_volume(part, lookup[compact(superpixels, labels)], require_voxel_size(volume))

@@ -1,0 +1,21 @@
+"""Find the two neurites of each synapse of a volume."""
+
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
+from spinome.linking.graph import synapse_centres, synapse_neurites
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+params = snakemake.params
+segments = open_labels(params.segments, params.voxel_nm)
+voxel_nm = require_voxel_size(segments)
+if params.synapses:
+    synapses = open_labels(params.synapses, params.voxel_nm)
+    require_same_grid([segments, synapses])
+    centres = synapse_centres(synapses[:], voxel_nm)
+else:
+    objects = read_table(snakemake.input.objects, ["volume", "synapse", "z_nm", "y_nm", "x_nm", "voxels"])
+    centres = objects[objects["volume"] == snakemake.wildcards.volume]
+neurites = synapse_neurites(segments, centres, voxel_nm)
+print(f"{len(neurites)} synapses, {(neurites['neurite_b'] != 0).sum()} of them between two neurites")
+write_table(neurites, snakemake.output[0])

@@ -1,0 +1,32 @@
+"""Train the forest that tells true from false links, with whole dendrites kept apart in its calibration."""
+
+import numpy as np
+
+from spinome.io.models import Model, save_model
+from spinome.io.tables import read_table
+from spinome.linking.candidates import FEATURES, read_candidates
+from spinome.linking.links import label_candidates, rank_links, top_k, train_links
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+params = snakemake.params
+features, labels, dendrites, unseen_tables = [], [], [], []
+for number, (volume, truth_file) in enumerate(zip(params.volumes, snakemake.input.truth)):
+    shards = snakemake.input.candidates[number * params.shards : (number + 1) * params.shards]
+    candidates, truth = read_candidates(shards), read_table(truth_file)
+    parent = truth.groupby("orphan")["shaft"].first()
+    own = candidates["orphan"].map(parent).fillna(-candidates["orphan"])
+    features.append(candidates[FEATURES].to_numpy(np.float32))
+    labels.append(label_candidates(candidates, truth))
+    dendrites.append(np.array([f"{volume}/{name:.0f}" for name in own]))
+    unseen_tables.append((candidates, truth))
+rows = [len(part) for part in labels]
+model, unseen = train_links(np.concatenate(features), np.concatenate(labels), np.concatenate(dendrites), params.seed)
+card = {"trained_on": params.volumes, "pairs": sum(rows), "true_links": int(np.concatenate(labels).sum())}
+for (candidates, truth), probability, volume in zip(
+    unseen_tables, np.split(unseen, np.cumsum(rows)[:-1]), params.volumes
+):
+    scores = top_k(rank_links(candidates, probability, truth["orphan"].unique(), 0.5), truth)
+    card[f"cross_validation_{volume}"] = {key: round(float(value), 4) for key, value in scores.items()}
+print(card)
+save_model(snakemake.output[0], Model(model, FEATURES, card))

@@ -1,0 +1,27 @@
+"""The true line graph of a volume's synapses, and which detected synapse is which true one."""
+
+import pandas as pd
+
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
+from spinome.linking.agglomerate import contingency
+from spinome.linking.graph import line_graph, object_labels, rename_neurites, synapse_centres, synapse_neurites
+from spinome.logs import log_to
+from spinome.scores.graphs import match_synapses
+
+log_to(snakemake.log)
+params = snakemake.params
+volumes = [open_labels(source, params.voxel_nm) for source in (params.segments, params.truth, params.synapses)]
+require_same_grid(volumes)
+segments, truth, synapses = volumes
+voxel_nm = require_voxel_size(segments)
+true_labels = object_labels(truth[:])
+neurites = synapse_neurites(segments, synapse_centres(true_labels, voxel_nm), voxel_nm)
+if not params.dense:
+    links = read_table(snakemake.input.links)
+    neurites = rename_neurites(neurites, dict(zip(links["orphan"].tolist(), links["shaft"].tolist())))
+pairs = line_graph(neurites)
+match = match_synapses(*contingency(object_labels(synapses[:]), true_labels))
+print(f"{len(neurites)} true synapses, {len(pairs)} pairs, {len(match)} synapses found")
+write_table(pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]), snakemake.output.pairs)
+write_table(pd.DataFrame(match.items(), columns=["synapse", "true"], dtype="int64"), snakemake.output.matches)
