@@ -1,4 +1,4 @@
-"""Meshes in and out: NPZ inside; HDF5, PLY, OBJ, glTF and what trimesh opens are read. Vertices are in nm."""
+"""Meshes in and out: NPZ inside; HDF5, PLY, OBJ, STL, OFF and glTF are read. Vertices are in nm, checked here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ import trimesh
 from spinome.io.atomic import atomic
 from spinome.io.volumes import split_source
 
+VERTEX_KEYS = ("vertices_nm", "vertices")
+# a neurite is at least this long, a whole neuron at most this, and no EM resolves an edge this short
+SMALLEST_EXTENT_NM = 1e3
+LARGEST_EXTENT_NM = 1e8
+SHORTEST_EDGE_NM = 1.0
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -23,7 +29,9 @@ class Mesh:
 
 
 def read_mesh(source: str) -> Mesh:
-    """Read a mesh from `path` or `path::group`.
+    """Read a mesh from `path` or `path::group` and check that it can be a neuron's surface in nm.
+
+    The scene of a glTF file is passed over: its geometry alone is in the coordinates of the specimen.
 
     Raises
     ------
@@ -32,18 +40,20 @@ def read_mesh(source: str) -> Mesh:
     path, name = split_source(source)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such mesh")
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as data:
-            vertices, faces = data["vertices_nm"], data["faces"]
-            extra = {key: data[key] for key in data.files if key not in {"vertices_nm", "faces"}}
-    elif path.suffix in {".h5", ".hdf5"}:
-        with h5py.File(path, "r") as file:
-            group = file[name] if name else file
-            vertices, faces, extra = group["vertices"][()], group["faces"][()], {}
-    else:
-        loaded = trimesh.load_mesh(path, process=False)
-        vertices, faces, extra = loaded.vertices, loaded.faces, {}
-    return Mesh(np.asarray(vertices, np.float64), np.asarray(faces, np.int64).reshape(-1, 3), extra)
+    try:
+        if path.suffix == ".npz":
+            vertices, faces, extra = _read_npz(path)
+        elif path.suffix in {".h5", ".hdf5"}:
+            vertices, faces, extra = _read_hdf5(path, name)
+        else:
+            vertices, faces, extra = _read_trimesh(path)
+    except ValueError as error:
+        raise error if str(error).startswith(str(path)) else ValueError(_unreadable(path, error)) from error
+    except Exception as error:
+        raise ValueError(_unreadable(path, error)) from error
+    check_mesh(vertices, faces, str(source))
+    vertices = np.asarray(vertices, np.float64)
+    return Mesh(vertices, np.asarray(faces, np.int64).reshape(-1, 3), _per_vertex(extra, len(vertices)))
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
@@ -52,3 +62,123 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
         np.savez_compressed(
             part, vertices_nm=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32), **mesh.vertex_data
         )
+
+
+def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
+    """Raise a ValueError, naming the source and the remedy, where this cannot be a neuron's surface in nm."""
+    vertices, faces = np.asarray(vertices), np.asarray(faces)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu":
+        raise ValueError(f"{source}: vertices must be numbers of shape (V, 3), these are {vertices.shape}")
+    if not len(vertices) or not faces.size:
+        raise ValueError(f"{source}: the mesh is empty; leave the neuron out of the sheet or write its mesh again")
+    if faces.dtype.kind not in "iu" or faces.size % 3:
+        raise ValueError(f"{source}: faces must be triangles of integers, these are {faces.dtype} {faces.shape}")
+    broken = ~np.isfinite(vertices).all(axis=1)
+    if broken.any():
+        raise ValueError(
+            f"{source}: {broken.sum()} of {len(vertices)} vertices are not finite numbers; "
+            "write the mesh again without them"
+        )
+    low, high = int(faces.min()), int(faces.max())
+    if low < 0 or high >= len(vertices):
+        raise ValueError(
+            f"{source}: faces name the vertices {low} to {high}, but there are {len(vertices)}, counted from 0; "
+            "was the mesh cut without renumbering its faces?"
+        )
+    _check_unit(vertices, faces.reshape(-1, 3), source)
+
+
+def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
+    """Merge vertices at the same position, which meshes made chunk by chunk have along their seams.
+
+    Faces that lose their area by it are left out. Vertex data is that of the first vertex merged.
+
+    Returns
+    -------
+    the welded mesh, and the welded vertex (V,) of each vertex
+    """
+    vertices, first, origin = np.unique(mesh.vertices, axis=0, return_index=True, return_inverse=True)
+    origin = origin.reshape(-1)
+    faces = origin[mesh.faces]
+    a, b, c = faces.T
+    faces = faces[(a != b) & (b != c) & (c != a)]
+    return Mesh(vertices, faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
+
+
+def mesh_edges(faces: np.ndarray) -> np.ndarray:
+    """Each undirected edge once, (E, 2)."""
+    edges = np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]), axis=1)
+    size = int(edges.max()) + 1 if len(edges) else 1
+    keys = np.unique(edges[:, 0].astype(np.int64) * size + edges[:, 1])
+    return np.stack([keys // size, keys % size], axis=1)
+
+
+def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Barycentric area of each vertex (V,): a third of the area of its faces, in the square of the unit."""
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
+    return np.bincount(faces.reshape(-1), np.repeat(area, 3), minlength=len(vertices))
+
+
+def _check_unit(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
+    extent = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
+    some = faces[:: max(1, len(faces) // 10_000)]
+    edge = float(np.median(np.linalg.norm(vertices[some[:, 0]] - vertices[some[:, 1]], axis=1)))
+    if extent == 0:
+        raise ValueError(f"{source}: all vertices are at one point; write the mesh again")
+    if extent < SMALLEST_EXTENT_NM or edge < SHORTEST_EDGE_NM:
+        unit, factor = (
+            ("micrometres", "1e3") if extent >= 1 else ("millimetres", "1e6") if extent >= 0.01 else ("metres", "1e9")
+        )
+        raise ValueError(
+            f"{source}: is {extent:.3g} across with edges of {edge:.3g}, which cannot be nanometres but may be "
+            f"{unit}; vertices are in nm: multiply them by {factor}"
+        )
+    if extent > LARGEST_EXTENT_NM:
+        raise ValueError(
+            f"{source}: is {extent:.3g} nm across, more than 10 cm; vertices are in nm: divide them by 1,000 if they "
+            "are in picometres, or write them without the scaling that was applied twice"
+        )
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    with np.load(path, allow_pickle=False) as data:
+        key = next((key for key in VERTEX_KEYS if key in data.files), None)
+        if key is None or "faces" not in data.files:
+            raise ValueError(f"{path}: needs the arrays vertices_nm and faces, it has {', '.join(data.files)}")
+        return data[key], data["faces"], {name: data[name] for name in data.files if name not in {key, "faces"}}
+
+
+def _read_hdf5(path: Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    with h5py.File(path, "r") as file:
+        if name and name not in file:
+            raise ValueError(f"{path}: has no group '{name}'; it has {', '.join(file)}")
+        group = file[name] if name else file
+        if "vertices" not in group or "faces" not in group:
+            raise ValueError(
+                f"{path}: needs the data sets vertices and faces, it has {', '.join(group)}; "
+                f"write {path}::GROUP if they are in a group"
+            )
+        # MeshParty writes the faces as one long row
+        return group["vertices"][()], group["faces"][()].reshape(-1, 3), {}
+
+
+def _read_trimesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    loaded = trimesh.load(path, process=False)
+    parts = list(loaded.geometry.values()) if isinstance(loaded, trimesh.Scene) else [loaded]
+    parts = [part for part in parts if isinstance(part, trimesh.Trimesh)]
+    if not parts:
+        raise ValueError(f"{path}: holds no triangle mesh; give the surface of a neuron")
+    starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
+    faces = np.concatenate([np.asarray(part.faces) + start for part, start in zip(parts, starts)])
+    return np.concatenate([np.asarray(part.vertices) for part in parts]), faces, {}
+
+
+def _per_vertex(extra: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+    return {key: value for key, value in extra.items() if value.ndim and len(value) == count}
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return (
+        f"{path}: cannot be read as a mesh ({error}); use .npz (vertices_nm, faces), .h5, .ply, .obj, .stl, .off, .gltf"
+    )

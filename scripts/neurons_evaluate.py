@@ -1,0 +1,37 @@
+"""Compare labels and spines with the truth of the neurons that have one and were not trained on."""
+
+import pandas as pd
+
+from spinome.io.meshes import read_mesh
+from spinome.io.tables import read_table, write_table
+from spinome.logs import log_to
+from spinome.neurons import truth
+from spinome.neurons.evaluate import COMPARED, compare_spines, compare_synapses, compare_vertices, evaluation
+from spinome.neurons.labelled import read_labelled
+from spinome.neurons.members import members
+from spinome.scores.intervals import evaluation_table
+
+log_to(snakemake.log)
+params = snakemake.params
+folders = {row.unit: row.file for table in snakemake.input.labelled for row in read_table(table).itertuples()}
+synapses = read_table(snakemake.input.synapses)
+synapses = synapses[synapses["source"] == "sheet"]
+compared, spines = [pd.DataFrame(columns=COMPARED)], []
+for neuron in members("sheet", params.rows):
+    file = params.truth[neuron.unit]
+    own = synapses[synapses["neuron"] == neuron.neuron]
+    if neuron.unit not in folders:
+        print(f"{neuron.unit}: failed, and is not in the evaluation")
+        continue
+    mesh, (labelled, _) = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
+    if len(own):
+        compared.append(compare_synapses(neuron.unit, mesh, own, file))
+    if not truth.is_table(file):
+        true = truth.read_vertex_truth(file, mesh)
+        compared.append(compare_vertices(neuron.unit, mesh, labelled, true.label))
+        if (true.spine >= 0).any():
+            spines.append(compare_spines(neuron.unit, mesh, labelled.spine, true.spine, params.min_vertices))
+compared = pd.concat(compared, ignore_index=True)
+spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
+write_table(compared.astype({"truth": int, "found": int, "value": float}), snakemake.output.compared)
+write_table(evaluation_table(evaluation(compared, spines)), snakemake.output.evaluation)

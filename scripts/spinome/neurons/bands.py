@@ -1,0 +1,154 @@
+"""Eigenpairs of a surface band by band, up to a cutoff, none missed (Vallet and Levy 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+from spinome.neurons.laplacian import factorise
+
+# below this a dense decomposition is faster, and has no trouble with multiple eigenvalues
+DENSE = 300
+# next shift beyond the band's top, and back towards it when two bands do not join, in widths of the band
+STEP, STEP_BACK = 0.4, 0.2
+TOLERANCE = 1e-6
+LARGEST_BAND = 1600
+
+
+class SpectrumError(RuntimeError):
+    """A spectrum that cannot be decomposed completely; the message says where and by how many pairs."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Eigenpairs nearest to `shift`, ascending, and how many eigenvalues of the whole spectrum are `below` it."""
+
+    shift: float
+    below: int
+    values: np.ndarray
+    vectors: np.ndarray
+
+
+def eigenpairs(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Eigenpairs of a positive semidefinite symmetric matrix with eigenvalues up to a cutoff, band by band.
+
+    Each band is found by shift-invert. How many eigenvalues lie below a shift is known from the signs of its
+    factor's pivots (Sylvester's law of inertia), so that two bands are joined only where all between them were
+    found; where they do not join, the shift goes back, and then the band grows.
+
+    Parameters
+    ----------
+    matrix : (n, n)
+    cutoff : largest eigenvalue wanted
+    pairs : eigenpairs of a band
+
+    Yields
+    ------
+    values (k,) ascending, and orthonormal vectors (n, k), of one band after the other, each pair once
+
+    Raises
+    ------
+    SpectrumError: if pairs stay missing with the largest band.
+    """
+    if matrix.shape[0] <= max(DENSE, 2 * pairs):
+        values, vectors = scipy.linalg.eigh(matrix.toarray())
+        kept = values <= cutoff
+        yield values[kept], vectors[:, kept]
+        return
+    lower, start = _solve(matrix, -1e-5 * cutoff, pairs), -np.inf
+    while True:
+        lower, upper, end = _join(matrix, lower, start, cutoff, pairs)
+        kept = (lower.values >= start) & (lower.values < end)
+        yield lower.values[kept], lower.vectors[:, kept]
+        if upper is None:
+            return
+        lower, start = upper, end
+
+
+def heat_kernel(values: np.ndarray, vectors: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """sum_k exp(-lambda_k t) phi_k(x)^2, for each row x of `vectors` (V, k) and each time: (V, T)."""
+    return vectors**2 @ np.exp(-np.outer(np.maximum(values, 0), times))
+
+
+def _join(
+    matrix: sp.csc_array, lower: Band, start: float, cutoff: float, pairs: int
+) -> tuple[Band, Band | None, float]:
+    """The band that follows `lower`, or None at the cutoff, and the value up to which `lower` counts."""
+    while True:
+        top, width = lower.values[-1], np.ptp(lower.values)
+        if top > cutoff:
+            end = np.nextafter(cutoff, np.inf)
+            wall = _inertia(matrix, end)
+            if end > start and wall - lower.below == _count(lower.values, lower.shift, end):
+                return lower, None, end
+        for step in (STEP, STEP - STEP_BACK, STEP - 2 * STEP_BACK):
+            if top > cutoff:
+                break
+            upper = _solve(matrix, top + max(step * width, 1e-9 * abs(top)), pairs)
+            end = _cut(lower, upper)
+            found = _count(lower.values, lower.shift, end) + _count(upper.values, end, upper.shift)
+            if end > start and upper.below - lower.below == found:
+                return lower, upper, end
+        size = 2 * len(lower.values)
+        if size > min(LARGEST_BAND, matrix.shape[0] // 2):
+            raise SpectrumError(
+                f"{matrix.shape[0]} vertices: eigenpairs stay missing between {lower.shift:.6g} and {top:.6g} nm^-2 "
+                f"with {len(lower.values)} pairs a band; simplify the mesh more or lower neurons.hks.cutoff"
+            )
+        lower = _solve(matrix, lower.shift, size)
+
+
+def _cut(lower: Band, upper: Band) -> float:
+    """Where the upper band takes over: in the widest gap of the values that both hold."""
+    low, high = sorted((upper.values[0], lower.values[-1]))
+    inside = np.unique(np.r_[low, lower.values, upper.values, high])
+    inside = inside[(inside >= low) & (inside <= high)]
+    if len(inside) < 2:
+        return float(np.nextafter(high, np.inf))
+    widest = np.argmax(np.diff(inside))
+    return float((inside[widest] + inside[widest + 1]) / 2)
+
+
+def _count(values: np.ndarray, low: float, high: float) -> int:
+    """How many values are between two borders, negative where they are in reverse."""
+    return int(np.sum(values < high)) - int(np.sum(values < low))
+
+
+def _solve(matrix: sp.csc_array, shift: float, pairs: int) -> Band:
+    factor, shift = _factor(matrix, shift)
+    inverse = LinearOperator(matrix.shape, factor.solve, dtype=float)
+    start = np.random.default_rng(0).standard_normal(matrix.shape[0])
+    try:
+        values, vectors = eigsh(matrix, k=pairs, sigma=shift, OPinv=inverse, tol=TOLERANCE, v0=start)
+    except ArpackError as error:
+        raise SpectrumError(f"{matrix.shape[0]} vertices: no eigenpairs at {shift:.6g} nm^-2 ({error})") from error
+    order = np.argsort(values)
+    return Band(shift, _negative(factor), values[order], vectors[:, order])
+
+
+def _inertia(matrix: sp.csc_array, shift: float) -> int:
+    """How many eigenvalues are below the shift."""
+    factor, _ = _factor(matrix, shift)
+    return _negative(factor)
+
+
+def _negative(factor) -> int:
+    """Negative pivots of a symmetric factor."""
+    if not np.array_equal(factor.perm_r, factor.perm_c):
+        raise SpectrumError("the factor of a shifted Laplacian was not symmetric; simplify the mesh more")
+    return int(np.sum(factor.U.diagonal() < 0))
+
+
+def _factor(matrix: sp.csc_array, shift: float):
+    """Factor at the shift, or just beside it where that is an eigenvalue; and the shift taken."""
+    for nudge in (0.0, 1e-9, 1e-7, 1e-5):
+        try:
+            return factorise(matrix, shift + nudge * abs(shift)), shift + nudge * abs(shift)
+        except RuntimeError:
+            continue
+    raise SpectrumError(f"{matrix.shape[0]} vertices: the Laplacian is singular around {shift:.6g} nm^-2")

@@ -1,0 +1,56 @@
+"""A mesh with its labels: of each vertex, and its spines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.meshes import Mesh, weld
+from spinome.io.tables import read_table, write_table
+from spinome.neurons.spines import SPINE, measure_spines, spine_regions
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Of each vertex of a mesh: `probability` (V, 3) of the classes, and `spine` (V,), -1 where it is on none."""
+
+    probability: np.ndarray
+    spine: np.ndarray
+
+    @property
+    def label(self) -> np.ndarray:
+        """Code of the most probable class (V,)."""
+        return self.probability.argmax(axis=1).astype(np.uint8)
+
+
+def label_mesh(mesh: Mesh, probability: np.ndarray, min_vertices: int = 10) -> tuple[Labelled, pd.DataFrame]:
+    """Find and measure the spines of a mesh whose vertices have class probabilities (V, 3).
+
+    Vertices at the same place are one here, so that a spine does not end at the seam of two meshing chunks.
+    """
+    welded, origin = weld(mesh)
+    first = np.zeros(len(welded.vertices), np.int64)
+    first[origin[::-1]] = np.arange(len(origin))[::-1]
+    probability_welded = probability[first]
+    spine = spine_regions(probability_welded.argmax(axis=1), welded.faces, min_vertices)
+    table = measure_spines(welded.vertices, welded.faces, spine, probability_welded[:, SPINE])
+    return Labelled(probability_welded[origin], spine[origin]), table
+
+
+def write_labelled(folder: Path, labelled: Labelled, spines: pd.DataFrame) -> None:
+    """Write a labelled mesh into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        folder / "vertices.npz", probability=labelled.probability.astype(np.float16), spine=labelled.spine
+    )
+    write_table(spines, folder / "spines.parquet")
+
+
+def read_labelled(folder: str | Path) -> tuple[Labelled, pd.DataFrame]:
+    """Read what `write_labelled` wrote."""
+    with np.load(Path(folder) / "vertices.npz") as data:
+        labelled = Labelled(data["probability"].astype(np.float32), data["spine"])
+    return labelled, read_table(Path(folder) / "spines.parquet")

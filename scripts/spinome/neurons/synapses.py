@@ -1,0 +1,135 @@
+"""A label for each synapse of a neuron, or the reason why it has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.tables import read_table
+from spinome.neurons.classify import CLASSES
+from spinome.neurons.surface import nearest_on_surface
+
+POSITION = [f"ctr_pt_position_{axis}" for axis in "xyz"]
+REQUIRED = ["id", "pre_pt_root_id", "post_pt_root_id", *POSITION]
+COLUMNS = {
+    "source": "string",
+    "neuron": "string",
+    "id": "Int64",
+    "tag": "string",
+    "value": "float64",
+    "p_soma": "float64",
+    "p_shaft": "float64",
+    "p_spine": "float64",
+    "distance_nm": "float64",
+    "spine": "Int64",
+    "reason": "string",
+    "z_nm": "float64",
+    "y_nm": "float64",
+    "x_nm": "float64",
+    "size": "float64",
+    "pre_pt_root_id": "Int64",
+    "post_pt_root_id": "Int64",
+}
+# this many synapses, and all of them too far, are not chance
+SUSPICIOUS = 10
+
+
+def read_synapses(path: str | Path) -> pd.DataFrame:
+    """Read a table of input synapses in CAVE's columns, positions in nm; `size` may be absent.
+
+    Raises
+    ------
+    ValueError: if a column is missing or the ids are not integers; the message names the file and the column.
+    """
+    frame = read_table(path, REQUIRED)
+    for column in ("id", "pre_pt_root_id", "post_pt_root_id"):
+        try:
+            frame[column] = frame[column].astype("Int64")
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: column {column} must hold integers ({error})") from None
+    for column in POSITION:
+        frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
+    return frame
+
+
+def label_synapses(
+    synapses: pd.DataFrame,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    probability: np.ndarray,
+    spine_of: np.ndarray,
+    max_distance_nm: float = 300.0,
+) -> pd.DataFrame:
+    """Label the synapses of a neuron by the place of its surface that each is nearest to.
+
+    Parameters
+    ----------
+    synapses : see `read_synapses`
+    vertices : (V, 3) nm, faces : (F, 3)
+    probability : (V, 3) of each vertex, in the order of `CLASSES`
+    spine_of : (V,) spine of each vertex, -1 where none
+    max_distance_nm : a synapse farther from the surface is left out
+
+    Returns
+    -------
+    Table with a row for each row of `synapses`, in its order; `tag` is empty where a `reason` is given
+
+    Raises
+    ------
+    ValueError: if there are many synapses and all are too far: the table is another neuron's or in another unit.
+    """
+    table = unlabelled(synapses, None)
+    points = synapses[POSITION].to_numpy(float)
+    placed = np.isfinite(points).all(axis=1)
+    vertex, distance = np.zeros(len(points), np.int64), np.full(len(points), np.nan)
+    if placed.any():
+        vertex[placed], distance[placed] = nearest_on_surface(vertices, faces, points[placed])
+    far = placed & (distance > max_distance_nm)
+    if placed.sum() >= SUSPICIOUS and far.sum() == placed.sum():
+        raise ValueError(
+            f"all {placed.sum()} synapses are farther than {max_distance_nm:g} nm from the mesh, the nearest "
+            f"{np.nanmin(distance):.0f} nm: is the table another neuron's, or in voxels rather than nm?"
+        )
+    autapse = (synapses["pre_pt_root_id"] == synapses["post_pt_root_id"]).fillna(False).to_numpy(bool)
+    reason = np.full(len(points), None, object)
+    reason[far] = [f"{d:.0f} nm from the surface, farther than {max_distance_nm:g}" for d in distance[far]]
+    reason[autapse] = "autapse: the presynaptic neuron is the neuron itself"
+    reason[~placed] = "has no position"
+    labelled = reason == None  # noqa: E711 (an array of objects)
+    winner = probability[vertex].argmax(axis=1)
+    table["distance_nm"] = distance
+    table["reason"] = pd.array(reason, "string")
+    table["tag"] = pd.array(np.where(labelled, np.array(CLASSES, object)[winner], None), "string")
+    table["value"] = np.where(labelled, probability[vertex].max(axis=1), np.nan)
+    for code, name in enumerate(CLASSES):
+        table[f"p_{name}"] = np.where(labelled, probability[vertex, code], np.nan)
+    on_spine = labelled & (winner == CLASSES.index("spine")) & (spine_of[vertex] >= 0)
+    table["spine"] = pd.array(np.where(on_spine, spine_of[vertex], 0), "Int64")
+    table.loc[~on_spine, "spine"] = pd.NA
+    return table
+
+
+def unlabelled(synapses: pd.DataFrame, reason: str | None) -> pd.DataFrame:
+    """A row for each synapse with its position and partners, no label, and one reason for all."""
+    columns = {
+        "id": synapses["id"],
+        **{f"{axis}_nm": synapses[f"ctr_pt_position_{axis}"] for axis in "zyx"},
+        "size": synapses.get("size", np.nan),
+        "pre_pt_root_id": synapses["pre_pt_root_id"],
+        "post_pt_root_id": synapses["post_pt_root_id"],
+        "reason": reason,
+    }
+    return with_columns(pd.DataFrame(columns, index=synapses.index), COLUMNS)
+
+
+def with_columns(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """The frame with these columns alone, in this order, of these types; null where it has none of a name."""
+    return pd.DataFrame(
+        {
+            name: (frame[name] if name in frame else pd.Series([None] * len(frame), frame.index)).astype(kind)
+            for name, kind in columns.items()
+        },
+        index=frame.index,
+    )

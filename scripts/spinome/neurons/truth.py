@@ -1,0 +1,114 @@
+"""Labels to train on and to compare with: of vertices, or of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from spinome.io.meshes import Mesh, vertex_areas
+from spinome.io.tables import read_table
+from spinome.neurons.classify import CLASSES
+
+POINT = ["x_nm", "y_nm", "z_nm"]
+# a truth point belongs to a synapse whose centre is this near
+SAME_SYNAPSE_NM = 100.0
+# a synapse farther from the surface has no true vertex under it
+ON_SURFACE_NM = 300.0
+
+
+@dataclass(frozen=True)
+class VertexTruth:
+    """`label` (V,) codes of `CLASSES`, `spine` (V,) ids, -1 where none or where no ids are known."""
+
+    label: np.ndarray
+    spine: np.ndarray
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether the truth is a table of labelled synapses rather than labels of vertices."""
+    return Path(path).suffix != ".npz"
+
+
+def read_vertex_truth(path: str | Path, mesh: Mesh) -> VertexTruth:
+    """Labels of the vertices of a mesh from an NPZ with `label` and perhaps `spine_id`.
+
+    Where the file has other vertices than the mesh, with their positions in `vertices_nm`, each vertex of the
+    mesh takes the label of the nearest.
+
+    Raises
+    ------
+    ValueError: if the file has no labels, or neither as many as the mesh nor positions.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        if "label" not in data.files:
+            raise ValueError(f"{path}: needs an array label (0 shaft, 1 spine, 2 soma), it has {', '.join(data.files)}")
+        label = data["label"].astype(int)
+        spine = data["spine_id"].astype(int) if "spine_id" in data.files else np.full(len(label), -1)
+        if len(label) != len(mesh.vertices):
+            if "vertices_nm" not in data.files:
+                raise ValueError(
+                    f"{path}: has {len(label)} labels for a mesh of {len(mesh.vertices)} vertices; "
+                    "add their positions as vertices_nm"
+                )
+            _, nearest = cKDTree(data["vertices_nm"]).query(mesh.vertices)
+            label, spine = label[nearest], spine[nearest]
+    return VertexTruth(label, spine)
+
+
+def read_synapse_truth(path: str | Path) -> pd.DataFrame:
+    """A table of labelled synapses with a column `label` of codes; those of other labels are left out.
+
+    A row says which synapse it is by its `id`, its place `synapse_row` in the synapse table, or its position
+    `x_nm y_nm z_nm`; the label is in `tag` or `label`.
+    """
+    table = read_table(path)
+    column = next((name for name in ("label", "tag") if name in table), None)
+    if column is None or not ({"id", "synapse_row"} & set(table) or set(POINT) <= set(table)):
+        raise ValueError(
+            f"{path}: needs a column tag or label, and one of id, synapse_row or {' '.join(POINT)}; "
+            f"it has {', '.join(table)}"
+        )
+    codes = {name: code for code, name in enumerate(CLASSES)}
+    table = table.assign(label=table[column].map(codes))
+    return table[table["label"].notna()].astype({"label": int}).reset_index(drop=True)
+
+
+def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray:
+    """The true code of each row of a synapse table (N,), -1 where none is known.
+
+    Parameters
+    ----------
+    truth : from `read_synapse_truth`
+    synapses : rows of one neuron in the order of its table, with `id x_nm y_nm z_nm`
+    """
+    code = np.full(len(synapses), -1)
+    if "synapse_row" in truth:
+        row = truth["synapse_row"].to_numpy(int)
+        inside = (row >= 0) & (row < len(code))
+        code[row[inside]] = truth["label"].to_numpy()[inside]
+    elif "id" in truth:
+        known = synapses["id"].map(truth.drop_duplicates("id").set_index("id")["label"])
+        code[known.notna()] = known.dropna().astype(int)
+    else:
+        points = synapses[POINT].to_numpy(float)
+        placed = np.flatnonzero(np.isfinite(points).all(axis=1))
+        if len(placed):
+            distance, nearest = cKDTree(points[placed]).query(truth[POINT].to_numpy(float))
+            near = distance <= SAME_SYNAPSE_NM
+            code[placed[nearest[near]]] = truth["label"].to_numpy()[near]
+    return code
+
+
+def soma_centre(mesh: Mesh, label: np.ndarray) -> tuple[float, float, float] | None:
+    """The middle of the surface labelled soma, or None."""
+    soma = label == CLASSES.index("soma")
+    if not soma.any():
+        return None
+    area = vertex_areas(mesh.vertices, mesh.faces)[soma]
+    if not area.sum():
+        return None
+    return tuple(float(value) for value in np.average(mesh.vertices[soma], axis=0, weights=area))
