@@ -1,6 +1,370 @@
-# The neurons branch.
+# The neurons branch: meshes to heat kernel signatures, labelled synapses and spines.
+#
+# A unit is a neuron. Shards 0 to n-1 hold the neurons of the sample sheet; a shard `volume-NAME` holds those that
+# the linking branch meshed from a volume, which are known only when it runs.
+neuron_plan = {
+    str(shard): names
+    for shard, names in shards.plan([row.neuron for row in neurons], config["neurons"]["shards"]).items()
+}
+neuron_volume_shards = [f"volume-{volume}" for volume in linking_volumes]
+neuron_shards = [*neuron_plan, *neuron_volume_shards]
+neuron_trained = [row for row in neurons if row.neuron in config["neurons"]["train"]]
+neuron_scored = [row for row in neurons if row.truth_labels and row not in neuron_trained]
+neuron_failures = expand(
+    "<results>/failures/neurons_{step}/{shard}.parquet",
+    step=["simplify", "hks", "condense", "classify", "spines", "synapses"],
+    shard=neuron_shards,
+)
+failure_tables += neuron_failures
+if neuron_shards:
+    branches.append("neurons")
+
+
+def neuron_rows(rows, *columns):
+    """What the sheet says of neurons, by name: the columns that a step uses."""
+    return {row.neuron: {column: getattr(row, column) for column in columns} for row in rows}
+
+
+def neuron_members(shard):
+    """The rows of the sheet in a shard; none for the neurons of a volume."""
+    return [sample(neurons, neuron=name) for name in neuron_plan.get(shard, [])]
+
+
+def neuron_params(*columns):
+    """A function of wildcards that gives the rows of a shard with these columns."""
+    return lambda wildcards: neuron_rows(neuron_members(wildcards.shard), *columns)
+
+
+def neuron_files(column):
+    """A function of wildcards that gives the files of a column of a shard."""
+    return lambda wildcards: neuron_sources(neuron_members(wildcards.shard), column)
+
+
+def neuron_sources(rows, column):
+    """The files of a column, without the name of a group inside of them."""
+    return [getattr(row, column).partition("::")[0] for row in rows if getattr(row, column)]
+
+
+def neuron_folder(wildcards):
+    """The folder of meshes made from a volume; none for neurons of the sheet."""
+    if wildcards.shard in neuron_volume_shards:
+        return f"{config['results']}/linking/meshes/{wildcards.shard.removeprefix('volume-')}"
+    return []
+
+
+def neuron_shards_of(rows):
+    """The shards that hold these rows."""
+    names = {row.neuron for row in rows}
+    return [shard for shard, members in neuron_plan.items() if names & set(members)]
+
+
+def neuron_training():
+    """The rows that the configuration names for training."""
+    lacking = [row.neuron for row in neuron_trained if not row.truth_labels]
+    unknown = set(config["neurons"]["train"]) - {row.neuron for row in neurons}
+    if lacking or unknown:
+        raise WorkflowError(
+            f"neurons.train names {', '.join([*lacking, *sorted(unknown)])} without truth_labels in the sample sheet; "
+            "fill the column, or train on others"
+        )
+    return neuron_trained
+
+
+localrules:
+    neurons,
 
 
 rule neurons:
     input:
-        [],
+        branch(
+            bool(neuron_shards),
+            then=[
+                "<results>/neurons/synapses.parquet",
+                "<results>/neurons/spines.parquet",
+                "<results>/neurons/figures",
+            ],
+            otherwise=[],
+        ),
+        branch(bool(neuron_scored), then=["<results>/neurons/evaluation.tsv"], otherwise=[]),
+
+
+rule neurons_simplify:
+    input:
+        ancient("<results>/checked/neurons.tsv"),
+        meshes=neuron_files("mesh"),
+        folder=neuron_folder,
+    output:
+        done="<results>/neurons/simplify/{shard}.parquet",
+        failures="<results>/failures/neurons_simplify/{shard}.parquet",
+    log:
+        "<logs>/neurons_simplify/{shard}.log",
+    benchmark:
+        "<benchmarks>/neurons_simplify/{shard}.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_params("mesh"),
+        options=config["neurons"]["simplify"],
+        store=f"{config['results']}/units/neurons_simplify",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.simplify", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_simplify.py"
+
+
+rule neurons_hks:
+    input:
+        simplified="<results>/neurons/simplify/{shard}.parquet",
+    output:
+        done="<results>/neurons/hks/{shard}.parquet",
+        failures="<results>/failures/neurons_hks/{shard}.parquet",
+    log:
+        "<logs>/neurons_hks/{shard}.log",
+    benchmark:
+        "<benchmarks>/neurons_hks/{shard}.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+    params:
+        options=config["neurons"]["hks"],
+        store=f"{config['results']}/units/neurons_hks",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.hks"),
+    script:
+        "../../scripts/neurons_hks.py"
+
+
+rule neurons_condense:
+    input:
+        simplified="<results>/neurons/simplify/{shard}.parquet",
+        signatures="<results>/neurons/hks/{shard}.parquet",
+    output:
+        done="<results>/neurons/condense/{shard}.parquet",
+        failures="<results>/failures/neurons_condense/{shard}.parquet",
+    log:
+        "<logs>/neurons_condense/{shard}.log",
+    benchmark:
+        "<benchmarks>/neurons_condense/{shard}.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        distance=config["neurons"]["condense"]["distance"],
+        store=f"{config['results']}/units/neurons_condense",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.condense"),
+    script:
+        "../../scripts/neurons_condense.py"
+
+
+rule neurons_train:
+    input:
+        meshes=lambda wildcards: neuron_sources(neuron_training(), "mesh"),
+        truth=lambda wildcards: neuron_sources(neuron_training(), "truth_labels"),
+        synapses=lambda wildcards: neuron_sources(neuron_training(), "synapses"),
+        simplified=lambda wildcards: expand(
+            "<results>/neurons/simplify/{shard}.parquet", shard=neuron_shards_of(neuron_training())
+        ),
+        domains=lambda wildcards: expand(
+            "<results>/neurons/condense/{shard}.parquet", shard=neuron_shards_of(neuron_training())
+        ),
+    output:
+        model="<results>/models/neurons.skops",
+        scores=report("<results>/neurons/training.tsv", caption="../report/neurons_training.rst", category="Neurons"),
+    log:
+        "<logs>/neurons_train.log",
+    benchmark:
+        "<benchmarks>/neurons_train.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_rows(neuron_trained, "mesh", "synapses", "soma_nm"),
+        truth={row.neuron: row.truth_labels for row in neuron_trained},
+        options={step: config["neurons"][step] for step in ("simplify", "hks", "condense")},
+        seed=config["seed"],
+        code=code_hash("spinome.neurons.train"),
+    script:
+        "../../scripts/neurons_train.py"
+
+
+rule neurons_classify:
+    input:
+        folder=neuron_folder,
+        domains="<results>/neurons/condense/{shard}.parquet",
+        model=model_file("neurons", "neurons"),
+    output:
+        done="<results>/neurons/classify/{shard}.parquet",
+        failures="<results>/failures/neurons_classify/{shard}.parquet",
+    log:
+        "<logs>/neurons_classify/{shard}.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        rows=neuron_params("mesh", "soma_nm"),
+        store=f"{config['results']}/units/neurons_classify",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_classify.py"
+
+
+rule neurons_spines:
+    input:
+        meshes=neuron_files("mesh"),
+        folder=neuron_folder,
+        simplified="<results>/neurons/simplify/{shard}.parquet",
+        domains="<results>/neurons/condense/{shard}.parquet",
+        classes="<results>/neurons/classify/{shard}.parquet",
+    output:
+        done="<results>/neurons/labelled/{shard}.parquet",
+        failures="<results>/failures/neurons_spines/{shard}.parquet",
+    log:
+        "<logs>/neurons_spines/{shard}.log",
+    benchmark:
+        "<benchmarks>/neurons_spines/{shard}.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_params("mesh"),
+        min_vertices=config["neurons"]["spines"]["min_vertices"],
+        store=f"{config['results']}/units/neurons_spines",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_spines.py"
+
+
+rule neurons_synapses:
+    input:
+        meshes=neuron_files("mesh"),
+        synapses=neuron_files("synapses"),
+        folder=neuron_folder,
+        labelled="<results>/neurons/labelled/{shard}.parquet",
+    output:
+        done="<results>/neurons/synapses/{shard}.parquet",
+        failures="<results>/failures/neurons_synapses/{shard}.parquet",
+    log:
+        "<logs>/neurons_synapses/{shard}.log",
+    benchmark:
+        "<benchmarks>/neurons_synapses/{shard}.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_params("mesh", "synapses"),
+        max_distance=config["neurons"]["synapses"]["max_distance_nm"],
+        store=f"{config['results']}/units/neurons_synapses",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.synapses", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_synapses.py"
+
+
+rule neurons_tables:
+    input:
+        tables=neuron_sources(neurons, "synapses"),
+        folders=expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards),
+        synapses=expand("<results>/neurons/synapses/{shard}.parquet", shard=neuron_shards),
+        failures=neuron_failures,
+    output:
+        synapses=report(
+            "<results>/neurons/synapses.parquet", caption="../report/neurons_synapses.rst", category="Neurons"
+        ),
+        spines=report("<results>/neurons/spines.parquet", caption="../report/neurons_spines.rst", category="Neurons"),
+    log:
+        "<logs>/neurons_tables.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_rows(neurons, "mesh", "synapses"),
+        volume_shards=neuron_volume_shards,
+        same_head=config["neurons"]["spines"]["same_head_nm"],
+        code=code_hash("spinome.neurons.tables"),
+    script:
+        "../../scripts/neurons_tables.py"
+
+
+rule neurons_evaluate:
+    input:
+        meshes=neuron_sources(neuron_scored, "mesh"),
+        truth=neuron_sources(neuron_scored, "truth_labels"),
+        synapses="<results>/neurons/synapses.parquet",
+        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards_of(neuron_scored)),
+    output:
+        evaluation=report(
+            "<results>/neurons/evaluation.tsv", caption="../report/neurons_evaluation.rst", category="Neurons"
+        ),
+        compared="<results>/neurons/compared.parquet",
+    log:
+        "<logs>/neurons_evaluate.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        rows=neuron_rows(neuron_scored, "mesh"),
+        truth={row.neuron: row.truth_labels for row in neuron_scored},
+        min_vertices=config["neurons"]["spines"]["min_vertices"],
+        code=code_hash("spinome.neurons.evaluate"),
+    script:
+        "../../scripts/neurons_evaluate.py"
+
+
+rule neurons_figures:
+    input:
+        meshes=neuron_sources(neurons, "mesh"),
+        folders=expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        synapses="<results>/neurons/synapses.parquet",
+        spines="<results>/neurons/spines.parquet",
+        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards),
+        compared=branch(bool(neuron_scored), then="<results>/neurons/compared.parquet", otherwise=[]),
+    output:
+        directory("<results>/neurons/figures"),
+    log:
+        "<logs>/neurons_figures.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        rows=neuron_rows(neurons, "mesh"),
+        truth={row.neuron: row.truth_labels for row in neurons if row.truth_labels},
+        trained=[row.neuron for row in neuron_trained],
+        volume_shards=neuron_volume_shards,
+        code=code_hash("spinome.report.neurons"),
+    script:
+        "../../scripts/neurons_figures.py"

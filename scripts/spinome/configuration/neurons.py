@@ -1,8 +1,58 @@
 """Keys of the neurons branch."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from spinome.configuration.base import Section
+
+
+class Simplify(Section):
+    """Fewer vertices for the same surface."""
+
+    reduction: float = Field(
+        0.7, ge=0, lt=1, description="fraction of the faces removed before the signatures are computed; 0 keeps all"
+    )
+    aggressiveness: int = Field(7, ge=0, le=10, description="of the decimation: 0 slow and exact, 10 fast")
+
+
+class HeatKernel(Section):
+    """Heat kernel signatures."""
+
+    solver: Literal["bands"] = Field("bands", description="how signatures are computed; `bands`: from eigenpairs")
+    max_vertices: int = Field(
+        6000, ge=200, description="largest chunk that is decomposed, without its overlap (published: 20,000)"
+    )
+    overlap_nm: float = Field(
+        10_000, ge=0, description="how far a chunk reaches beyond what it owns, along the surface (published: 20,000)"
+    )
+    max_overlapping: int = Field(18_000, ge=200, description="largest chunk with its overlap (published: 60,000)")
+    cutoff: float = Field(1e-5, gt=0, description="largest eigenvalue that counts, nm^-2")
+    pairs: int = Field(50, ge=10, description="eigenpairs of a band")
+    mollify: float = Field(1e-5, ge=0, description="of the robust Laplacian, relative to the mean edge")
+
+
+class Condense(Section):
+    """Domains of vertices with similar signatures."""
+
+    distance: float = Field(3.0, gt=0, description="height at which Ward's tree is cut; more gives fewer domains")
+
+
+class NeuronSpines(Section):
+    """Spines as instances."""
+
+    min_vertices: int = Field(10, ge=1, description="connected spine regions with fewer vertices are no spines")
+    same_head_nm: float = Field(
+        1500,
+        gt=0,
+        description="synapses of different partners count as a multi-input spine if they are all this near",
+    )
+
+
+class NeuronSynapses(Section):
+    """Synapses on the surface."""
+
+    max_distance_nm: float = Field(300, gt=0, description="a synapse farther from the surface gets no label")
 
 
 class Neurons(Section):
@@ -10,3 +60,8 @@ class Neurons(Section):
 
     train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    simplify: Simplify = Simplify()
+    hks: HeatKernel = HeatKernel()
+    condense: Condense = Condense()
+    spines: NeuronSpines = NeuronSpines()
+    synapses: NeuronSynapses = NeuronSynapses()
