@@ -26,10 +26,38 @@ def branch_inputs(branch):
     }
 
 
+rule report_phantom:
+    input:
+        samples=sorted({row["path"].partition("::")[0] for row in simulated_views()}),
+        truth=sorted({row["truth"] for row in simulated_views()}),
+        synapses=sorted(
+            {
+                f"<resources>/phantom/{row['specimen']}/truth_synapses.parquet"
+                for row in simulated_views()
+                if row["view"] == "linking"
+            }
+        ),
+    output:
+        directory("<results>/phantom/figures"),
+    log:
+        "<logs>/report_phantom.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        views=simulated_views(),
+        code=code_hash("spinome.report.phantom"),
+    script:
+        "../../scripts/report_phantom.py"
+
+
 rule report_page:
     input:
         **{name: path for branch in [*branches, "census"] for name, path in branch_inputs(branch).items()},
         **census_tables,
+        **({"phantom_figures": "<results>/phantom/figures"} if truth_specimens else {}),
         provenance="<results>/provenance.json",
         configuration="<results>/config.yaml",
         truth=[f"<resources>/phantom/{specimen}/truth_spines.parquet" for specimen in truth_specimens],
