@@ -1,6 +1,350 @@
-# The twophoton branch.
+# The twophoton branch: from stacks to spines with sizes and ids through time.
+twophoton_series = sorted({row.series for row in stacks})
+twophoton_trained = [row for row in stacks if row.series in config["twophoton"]["train"]]
+twophoton_scored = [row for row in stacks if row.truth_spines and row.series not in config["twophoton"]["train"]]
+
+if stacks:
+    branches.append("twophoton")
+
+
+def stack_row(wildcards):
+    """The row of the sample sheet of a stack."""
+    return sample(stacks, specimen=wildcards.specimen, field=wildcards.field, timepoint=wildcards.timepoint)
+
+
+def series_rows(wildcards):
+    """The rows of a series, in the order of their days."""
+    series = f"{wildcards.specimen}.{wildcards.field}"
+    return sorted((row for row in stacks if row.series == series), key=lambda row: row.day)
+
+
+def stack_files(rows, step, suffix):
+    """The files of a step, one a stack."""
+    return [f"<results>/twophoton/{step}/{row.series}.{row.timepoint}{suffix}" for row in rows]
+
+
+def series_files(step, suffix):
+    """An input function: the files of a step for the stacks of a series."""
+    return lambda wildcards: stack_files(series_rows(wildcards), step, suffix)
+
+
+def series_sessions(wildcards):
+    """Timepoints and days of a series."""
+    return [(row.timepoint, row.day) for row in series_rows(wildcards)]
+
+
+def training_stacks(column):
+    """An input function: a column of the rows that the configuration names for training."""
+
+    def chosen(wildcards):
+        known = {row.series for row in stacks if row.truth_spines}
+        if unknown := set(config["twophoton"]["train"]) - known:
+            raise WorkflowError(
+                f"twophoton.train names {', '.join(sorted(unknown))} without truth_spines in the sample sheet; "
+                f"series with truth: {', '.join(sorted(known)) or 'none'}"
+            )
+        return [getattr(row, column) for row in twophoton_trained]
+
+    return chosen
+
+
+localrules:
+    twophoton,
 
 
 rule twophoton:
     input:
-        [],
+        branch(
+            bool(stacks),
+            then=[
+                "<results>/twophoton/spines.parquet",
+                "<results>/twophoton/links.parquet",
+                "<results>/twophoton/turnover.parquet",
+                "<results>/twophoton/figures",
+                *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
+            ],
+            otherwise=[],
+        ),
+        branch(bool(twophoton_scored), then=["<results>/twophoton/evaluation.tsv"], otherwise=[]),
+
+
+rule twophoton_register:
+    input:
+        ancient("<results>/checked/stacks.tsv"),
+        stack=lambda wildcards: stack_row(wildcards).path,
+    output:
+        stack=directory("<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr"),
+        projection="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tif",
+        shifts="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tsv",
+    log:
+        "<logs>/twophoton_register/{specimen}.{field}.{timepoint}.log",
+    benchmark:
+        "<benchmarks>/twophoton_register/{specimen}.{field}.{timepoint}.tsv"
+    group:
+        "twophoton_stack"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        channel=lambda wildcards: stack_row(wildcards).channel,
+        voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
+        max_shift_um=config["twophoton"]["registration"]["max_shift_um"],
+        code=code_hash("spinome.twophoton.register"),
+    script:
+        "../../scripts/twophoton_register.py"
+
+
+rule twophoton_train:
+    input:
+        stacks=stack_files(twophoton_trained, "register", ".zarr"),
+        truths=training_stacks("truth_spines"),
+        fields=config["twophoton"]["training"]["fields"] or [],
+    output:
+        model="<results>/models/detector.safetensors",
+        history="<results>/twophoton/training.tsv",
+    log:
+        "<logs>/twophoton_train.log",
+    benchmark:
+        "<benchmarks>/twophoton_train.tsv"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        timepoints=training_stacks("timepoint"),
+        checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
+        settings=config["twophoton"]["training"],
+        seed=config["seed"],
+        code=code_hash("spinome.twophoton.train"),
+    script:
+        "../../scripts/twophoton_train.py"
+
+
+rule twophoton_detect:
+    input:
+        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+        detector=model_file("detector", "twophoton", ".safetensors"),
+        boxes=config["twophoton"]["detect"]["boxes"] or [],
+    output:
+        boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
+    log:
+        "<logs>/twophoton_detect/{specimen}.{field}.{timepoint}.log",
+    benchmark:
+        "<benchmarks>/twophoton_detect/{specimen}.{field}.{timepoint}.tsv"
+    group:
+        "twophoton_stack"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        code=code_hash("spinome.twophoton.detect"),
+    script:
+        "../../scripts/twophoton_detect.py"
+
+
+rule twophoton_depth_track:
+    input:
+        boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
+        detector=model_file("detector", "twophoton", ".safetensors"),
+        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+    output:
+        boxes="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.boxes.parquet",
+        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
+    log:
+        "<logs>/twophoton_depth_track/{specimen}.{field}.{timepoint}.log",
+    group:
+        "twophoton_stack"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=10,
+    params:
+        score=config["twophoton"]["detect"]["score"],
+        gap_slices=config["twophoton"]["detect"]["gap_slices"],
+        code=code_hash("spinome.twophoton.depth_track"),
+    script:
+        "../../scripts/twophoton_depth_track.py"
+
+
+rule twophoton_measure:
+    input:
+        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
+    output:
+        spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
+    log:
+        "<logs>/twophoton_measure/{specimen}.{field}.{timepoint}.log",
+    benchmark:
+        "<benchmarks>/twophoton_measure/{specimen}.{field}.{timepoint}.tsv"
+    group:
+        "twophoton_stack"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2500 * attempt,
+        runtime=20,
+    params:
+        **config["twophoton"]["measure"],
+        code=code_hash("spinome.twophoton.measure"),
+    script:
+        "../../scripts/twophoton_measure.py"
+
+
+rule twophoton_correspond:
+    input:
+        spines=series_files("measure", ".parquet"),
+        projections=series_files("register", ".tif"),
+        stacks=series_files("register", ".zarr"),
+    output:
+        expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
+        shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
+    log:
+        "<logs>/twophoton_correspond/{specimen}.{field}.log",
+    group:
+        "twophoton_series"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        **config["twophoton"]["track"],
+        code=code_hash("spinome.twophoton.correspond"),
+    script:
+        "../../scripts/twophoton_correspond.py"
+
+
+rule twophoton_time_track:
+    input:
+        spines=series_files("measure", ".parquet"),
+        stacks=series_files("register", ".zarr"),
+        expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
+    output:
+        spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
+        links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+    log:
+        "<logs>/twophoton_time_track/{specimen}.{field}.log",
+    group:
+        "twophoton_series"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        sessions=series_sessions,
+        gate_um=config["twophoton"]["track"]["gate_um"],
+        code=code_hash("spinome.twophoton.time_track"),
+    script:
+        "../../scripts/twophoton_time_track.py"
+
+
+rule twophoton_exchange:
+    input:
+        spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
+        boxes=series_files("depth_track", ".boxes.parquet"),
+        stacks=series_files("register", ".zarr"),
+    output:
+        tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
+    log:
+        "<logs>/twophoton_exchange/{specimen}.{field}.log",
+    group:
+        "twophoton_series"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=10,
+    params:
+        sessions=series_sessions,
+    script:
+        "../../scripts/twophoton_exchange.py"
+
+
+rule twophoton_tables:
+    input:
+        spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
+        links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
+    output:
+        spines="<results>/twophoton/spines.parquet",
+        links="<results>/twophoton/links.parquet",
+        turnover="<results>/twophoton/turnover.parquet",
+    log:
+        "<logs>/twophoton_tables.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        sessions=[(row.specimen, row.field, row.timepoint, row.day) for row in stacks],
+        seed=config["seed"],
+        code=code_hash("spinome.twophoton.dynamics"),
+    script:
+        "../../scripts/twophoton_tables.py"
+
+
+rule twophoton_evaluate:
+    input:
+        candidates=stack_files(twophoton_scored, "depth_track", ".parquet"),
+        spines="<results>/twophoton/spines.parquet",
+        stacks=stack_files(twophoton_scored, "register", ".zarr"),
+        truths=[row.truth_spines for row in twophoton_scored],
+        dendrites=[row.truth_dendrites for row in twophoton_scored if row.truth_dendrites],
+    output:
+        evaluation="<results>/twophoton/evaluation.tsv",
+        compared="<results>/twophoton/compared.parquet",
+    log:
+        "<logs>/twophoton_evaluate.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        rows=[row.model_dump() for row in twophoton_scored],
+        code=code_hash("spinome.twophoton.evaluate"),
+    script:
+        "../../scripts/twophoton_evaluate.py"
+
+
+rule twophoton_figures:
+    input:
+        spines="<results>/twophoton/spines.parquet",
+        turnover="<results>/twophoton/turnover.parquet",
+        stacks=stack_files(stacks, "register", ".zarr"),
+        projections=stack_files(stacks, "register", ".tif"),
+        truths=[row.truth_spines for row in stacks if row.truth_spines],
+        compared=branch(bool(twophoton_scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
+        history=branch(trained_here("twophoton"), then="<results>/twophoton/training.tsv", otherwise=[]),
+    output:
+        directory("<results>/twophoton/figures"),
+    log:
+        "<logs>/twophoton_figures.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        rows=[row.model_dump() for row in stacks],
+        code=code_hash("spinome.report.twophoton"),
+    script:
+        "../../scripts/twophoton_figures.py"

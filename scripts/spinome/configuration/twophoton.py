@@ -5,8 +5,58 @@ from pydantic import Field
 from spinome.configuration.base import Section
 
 
+class Registration(Section):
+    """Registration of the slices of a stack."""
+
+    max_shift_um: float = Field(1.5, gt=0, description="largest in-plane shift of a slice against its neighbours")
+
+
+class Detect(Section):
+    """Detection and depth tracking."""
+
+    score: float | None = Field(
+        None, ge=0, le=1, description="score from which a spine counts; empty: the detector's own, from held-out data"
+    )
+    boxes: str | None = Field(
+        None,
+        description="CSV of boxes by SynapFlow to take instead of detecting, file names `specimen.field.timepoint_layerNN`",
+    )
+    gap_slices: int = Field(1, ge=0, description="empty slices that a spine may have in the middle")
+
+
+class Measure(Section):
+    """Sizes and lengths."""
+
+    psf_xy_um: float = Field(0.4, gt=0, description="lateral width of the point-spread function, full at half maximum")
+    psf_z_um: float = Field(2.0, gt=0, description="axial width of the point-spread function, full at half maximum")
+
+
+class Track(Section):
+    """Correspondence between sessions and tracks through time."""
+
+    max_shift_um: float = Field(6.0, gt=0, description="largest in-plane shift between two sessions")
+    gate_um: float = Field(1.5, gt=0, description="largest distance of a spine from where it is expected")
+    gap_sessions: int = Field(1, ge=0, description="sessions that a spine may be missed in and keep its id")
+
+
+class Train(Section):
+    """Training of the detector."""
+
+    steps: int = Field(700, gt=0, description="optimiser steps, about 0.9 CPU-s each")
+    fields: str | None = Field(
+        None, description="folder of flat field views: `boxes.csv` (`image x_min_px ...`) and `images/`"
+    )
+    box_um: float = Field(1.6, gt=0, description="what the median box of the flat field views measures")
+
+
 class Twophoton(Section):
     """Keys of the twophoton branch."""
 
-    train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
-    shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    train: list[str] = Field(
+        [], description="series `specimen.field` with truth to train on; they are left out of the evaluation"
+    )
+    registration: Registration = Registration()
+    detect: Detect = Detect()
+    measure: Measure = Measure()
+    track: Track = Track()
+    training: Train = Train()

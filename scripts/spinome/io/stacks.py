@@ -44,7 +44,9 @@ class Stack:
             try:
                 image = np.asarray(self.read_slice(z))
             except Exception as error:
-                raise ValueError(f"{self.source}: slice {z} cannot be read, the file is truncated or damaged ({error})")
+                raise ValueError(
+                    f"{self.source}: slice {z} cannot be read, the file is truncated or damaged ({error})"
+                ) from None
             if image.shape != self.shape[1:]:
                 raise ValueError(
                     f"{self.source}: slice {z} is {image.shape[0]} x {image.shape[1]} pixels and the first slice "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import fft, ndimage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
+POSITION = ["z_um", "y_um", "x_um"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
@@ -116,3 +119,51 @@ def weighted_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Distances (N, M) between points z y x in um, with z counting less, as it is known less well."""
     difference = first[:, None] - second[None]
     return np.sqrt((Z_WEIGHT * difference[..., 0]) ** 2 + difference[..., 1] ** 2 + difference[..., 2] ** 2)
+
+
+def correspond_series(
+    places: list[np.ndarray],
+    projections: list[np.ndarray],
+    voxels_um: list[tuple[float, float, float]],
+    max_shift_um: float,
+    gate_um: float,
+    gap_sessions: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correspond each session of a series with those up to `gap_sessions` beyond its neighbours, both ways.
+
+    Parameters
+    ----------
+    places : for each session in order, its spines (N, 3) z y x in um
+    projections : for each session (Y, X)
+    voxels_um : for each session, voxel (z, y, x); sessions may differ
+
+    Returns
+    -------
+    expected : `session other row z_um y_um x_um support`, `row` counting the spines of `session`
+    shifts : `session other z_um y_um x_um correlation`, the coarse shifts
+    """
+    expected, shifts = [], []
+    for i, j in itertools.permutations(range(len(places)), 2):
+        if abs(i - j) > 1 + gap_sessions:
+            continue
+        other = _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:])
+        lateral, correlation = coarse_shift(projections[i], other, voxels_um[i][1:], max_shift_um)
+        axial = axial_shift(places[i] + [0, *lateral], places[j])
+        coarse = np.array([axial, *lateral])
+        found = local_field(places[i], places[j], coarse, gate_um)
+        shifts.append([i, j, *coarse, correlation])
+        rows = np.arange(len(places[i]))
+        columns = [np.full(len(rows), i), np.full(len(rows), j), rows, found.expected_um, found.support]
+        expected.append(np.column_stack(columns))
+    table = pd.DataFrame(
+        np.concatenate(expected) if expected else np.zeros((0, 7)),
+        columns=["session", "other", "row", *POSITION, "support"],
+    )
+    table = table.astype({"session": int, "other": int, "row": int})
+    return table, pd.DataFrame(shifts, columns=["session", "other", *POSITION, "correlation"])
+
+
+def _at_pixel(image: np.ndarray, pixel_um: tuple[float, float], wanted_um: tuple[float, float]) -> np.ndarray:
+    if np.allclose(pixel_um, wanted_um, rtol=1e-3):
+        return image
+    return ndimage.zoom(image.astype(np.float32), np.divide(pixel_um, wanted_um), order=1)

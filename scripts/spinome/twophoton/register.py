@@ -115,3 +115,11 @@ def _peak(product: np.ndarray, fy: np.ndarray, fx: np.ndarray, reach: tuple[floa
         best = np.unravel_index(int(np.argmax(values)), values.shape)
         centre = centre + [rows[best[0]], columns[best[1]]]
     return centre, float(values[best])
+
+
+def as_stored(stack: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Round and clip a registered stack back to the integer type of its file; floats become float32."""
+    if dtype.kind == "f":
+        return stack.astype(np.float32)
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(stack), limits.min, limits.max).astype(dtype)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-from spinome.twophoton.correspond import weighted_distance
+from spinome.twophoton.correspond import POSITION, weighted_distance
+from spinome.twophoton.dynamics import fates
 
 # share of a gate that one standard deviation of the residual displacement takes
 SIGMA = 0.45
@@ -57,8 +62,8 @@ def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.nda
 
     Each spine has at most one link to a later and one to an earlier session, so the best set of links over the
     whole series, gaps, births and deaths included, is one bipartite assignment of all spines as link starts to all
-    spines as link ends. A link gains the logarithm of its probability over `LEAST_PROBABILITY`. Links that would put two
-    spines of one session on one track cannot arise, as every link goes forward in time.
+    spines as link ends. A link gains the logarithm of its probability over `LEAST_PROBABILITY`. No track holds two
+    spines of one session, since every link goes forward in time.
 
     Parameters
     ----------
@@ -87,5 +92,89 @@ def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.nda
             tracks[node] = tracks[before[node]]
         else:
             tracks[node], following = following, following + 1
-    per_session = [tracks[a:b] for a, b in zip(offset, offset[1:])]
+    per_session = [tracks[a:b] for a, b in itertools.pairwise(offset)]
     return per_session, candidates[kept].reset_index(drop=True)
+
+
+def track_series(
+    sessions: list[pd.DataFrame],
+    days: list[tuple[str, float]],
+    expected: pd.DataFrame,
+    sizes_um: list[np.ndarray],
+    gate_um: float,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Track the spines of a series.
+
+    Parameters
+    ----------
+    sessions : the measured spines of each session
+    days : timepoint and day of each session, in order
+    expected : of `correspond_series`
+    sizes_um : extent (z, y, x) of each session's stack
+
+    Returns
+    -------
+    spines : the sessions under each other with `timepoint day spine fate origin`; `dendrite` is renumbered so that
+        a dendrite has one number through time
+    links : `spine timepoint next_timepoint probability distance_um`
+    """
+    places = [session[POSITION].to_numpy(float) for session in sessions]
+    reached = {key: group[POSITION].to_numpy(float) for key, group in expected.groupby(["session", "other"])}
+    reached |= {(i, j): np.zeros((0, 3)) for i in range(len(sessions)) for j in (i - 1, i + 1) if (i, j) not in reached}
+    forward = {(i, j): where for (i, j), where in reached.items() if 0 <= i < j < len(sessions)}
+    tracks, chosen = time_track(candidate_links(forward, places, gate_um), [len(place) for place in places])
+    count = len(sessions)
+    fate = fates(tracks, reached, sizes_um)
+    backward = {(count - 1 - i, count - 1 - j): where for (i, j), where in reached.items()}
+    origin = fates(tracks[::-1], backward, sizes_um[::-1])[::-1]
+    before = {"lost": "gained", "last": "first"}
+    dendrites = _dendrites(tracks, [session["dendrite"].to_numpy() for session in sessions])
+    tables = [
+        session.assign(
+            timepoint=timepoint,
+            day=float(day),
+            spine=tracks[index],
+            fate=fate[index],
+            origin=[before.get(name, name) for name in origin[index]],
+            dendrite=dendrites[index],
+        )
+        for index, (session, (timepoint, day)) in enumerate(zip(sessions, days))
+    ]
+    leading = ["timepoint", "day", "spine", *POSITION, "score"]
+    spines = pd.concat(tables, ignore_index=True)
+    spines = spines[leading + [column for column in spines if column not in leading]]
+    names = np.array([timepoint for timepoint, _ in days], object)
+    ids = [int(tracks[i][row]) for i, row in zip(chosen["first_session"], chosen["first"])]
+    links = pd.DataFrame(
+        {
+            "spine": np.array(ids, int),
+            "timepoint": names[chosen["first_session"]],
+            "next_timepoint": names[chosen["second_session"]],
+            "probability": chosen["probability"],
+            "distance_um": chosen["distance_um"],
+        }
+    )
+    return spines.astype({"timepoint": str, "fate": str, "origin": str}), links.astype(
+        {"timepoint": str, "next_timepoint": str}
+    )
+
+
+def _dendrites(tracks: list[np.ndarray], labels: list[np.ndarray]) -> list[np.ndarray]:
+    """Number dendrites through time: shafts of two sessions that share two tracks are one dendrite; -1 is none."""
+    nodes = pd.DataFrame(
+        {
+            "session": np.repeat(np.arange(len(labels)), [len(own) for own in labels]),
+            "label": np.concatenate([*labels, np.zeros(0, int)]),
+            "track": np.concatenate([*tracks, np.zeros(0, int)]),
+        }
+    )
+    known = nodes[nodes["label"] >= 0]
+    keys = {key: index for index, key in enumerate(dict.fromkeys(zip(known["session"], known["label"])))}
+    graph = np.zeros((len(keys), len(keys)), int)
+    shared = known.merge(known, on="track")
+    for row in shared.itertuples():
+        graph[keys[row.session_x, row.label_x], keys[row.session_y, row.label_y]] += 1
+    _, component = connected_components(csr_array(graph >= 2), directed=False)
+    number = [component[keys[key]] if key in keys else -1 for key in zip(nodes["session"], nodes["label"])]
+    edges = np.cumsum([0, *(len(own) for own in labels)])
+    return [np.array(number[a:b], int) for a, b in itertools.pairwise(edges)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 import pandas as pd
 import torch
@@ -17,6 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from spinome.io.atomic import atomic
+from spinome.io.tables import read_table
+from spinome.scores.detection import average_precision, match_points
+from spinome.twophoton.depth_track import depth_track, summarise
+from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import CROP, HEAT_STRIDE, UNIT_BOX, Detector
 from spinome.twophoton.inputs import PIXEL_UM, compress, resample, scale_intensity
 
@@ -278,24 +283,68 @@ def stack_view(stack: np.ndarray, voxel_um: tuple[float, float, float], truth: p
     return View(scale_intensity(resampled), np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
 
 
-def average_precision(found: Sequence[np.ndarray], targets: Sequence[np.ndarray], reach: float = 5.0) -> float:
+def read_fields(folder: str | Path, box_um: float) -> list[View]:
+    """Read flat field views: `boxes.csv` with `image x_min_px y_min_px x_max_px y_max_px`, and the images beside it.
+
+    Views come in the order of their names, so that near-duplicates of one dendrite, which follow each other, are
+    held out together. A view with fewer than three boxes is left out: its pixel size cannot be told.
+    """
+    folder = Path(folder)
+    corners = ["x_min_px", "y_min_px", "x_max_px", "y_max_px"]
+    boxes = read_table(folder / "boxes.csv", ["image", *corners])
+    views = []
+    for name, own in boxes.groupby("image", sort=True):
+        if len(own) >= 3:
+            image = np.asarray(imageio.imread(folder / "images" / str(name)), np.float32)
+            image = image if image.ndim == 2 else image[..., :3].mean(axis=2)
+            views.append(field_view(image, own[corners].to_numpy(float), box_um))
+    return views
+
+
+def hold_out(views: Sequence[View], share: float = 0.1) -> tuple[list[View], list[View]]:
+    """Hold the last views of each kind out: the last session of the stacks, the last tenth of the field views."""
+    training, held_out = [], []
+    for flat in (False, True):
+        kind = [view for view in views if (len(view.stack) == 1) == flat]
+        count = max(1, round(share * len(kind))) if kind else 0
+        training += kind[: len(kind) - count] or kind
+        held_out += kind[len(kind) - count :]
+    if not training:
+        raise ValueError("there is nothing to train the detector on; name series with truth in `twophoton.train`")
+    return training, held_out
+
+
+def calibrate(model: Detector, held_out: Sequence[View]) -> tuple[float, float]:
+    """The score at which held-out spines, tracked through depth, are found with the best F1, and that F1."""
+    stacks = [view for view in held_out if len(view.stack) > 1] or list(held_out)
+    scores, hits, total = [], [], 0
+    for view in stacks:
+        voxel = (view.step_um, PIXEL_UM, PIXEL_UM)
+        boxes = detect(view.stack, voxel, model)
+        spines = summarise(boxes, depth_track(boxes))
+        place = spines[["z_slice", "y_um", "x_um"]].to_numpy(float) * [view.step_um, 1, 1]
+        rows, _ = match_points(place, view.spines[:, :3] * voxel, 0.7, 2 * view.step_um)
+        hit = np.zeros(len(place), bool)
+        hit[rows] = True
+        scores.append(spines["score"].to_numpy())
+        hits.append(hit)
+        total += len(view.spines)
+    score, hit = np.concatenate(scores), np.concatenate(hits)
+    order = np.argsort(-score)
+    f1 = 2 * np.cumsum(hit[order]) / (np.arange(1, len(order) + 1) + total)
+    best = int(np.argmax(f1))
+    return round(float(score[order][best]), 4), round(float(f1[best]), 4)
+
+
+def average_precision_of_boxes(found: Sequence[np.ndarray], targets: Sequence[np.ndarray], reach: float = 5.0) -> float:
     """Average precision of boxes (N, 4: x, y, side, score) within `reach` pixels of targets, over images."""
-    rows, total = [], 0
+    scores, hits = [], []
     for boxes, target in zip(found, targets):
-        free = np.ones(len(target), bool)
-        total += len(target)
-        for x, y, _, score in boxes[np.argsort(-boxes[:, 3])]:
-            distance = np.where(free, np.hypot(target[:, 0] - x, target[:, 1] - y), np.inf) if len(target) else [np.inf]
-            hit = np.min(distance) <= reach
-            if hit:
-                free[np.argmin(distance)] = False
-            rows.append((score, hit))
-    if not rows or not total:
-        return float("nan")
-    hits = np.array([hit for _, hit in sorted(rows, reverse=True)])
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(precision[hits].sum() / total)
+        flat = [np.column_stack([np.zeros(len(points)), points[:, 1::-1]]) for points in (boxes, target)]
+        rows, _ = match_points(*flat, reach)
+        scores.append(boxes[:, 3])
+        hits.append(np.isin(np.arange(len(boxes)), rows))
+    return average_precision(np.concatenate(scores), np.concatenate(hits), sum(len(target) for target in targets))
 
 
 @torch.inference_mode()
@@ -307,7 +356,7 @@ def _watch(model: Detector, crops: Sequence[tuple[np.ndarray, np.ndarray]]) -> d
         boxes, logits = output["stages"][-1]
         found.append(torch.cat([boxes[0], logits[0].sigmoid()[:, None]], -1).numpy())
         targets.append(target)
-    return {"held_out_loss": float(np.mean(losses)), "held_out_ap": average_precision(found, targets)}
+    return {"held_out_loss": float(np.mean(losses)), "held_out_ap": average_precision_of_boxes(found, targets)}
 
 
 def _resume(path: str | Path, key: str, model: Detector, average: Detector, optimiser: torch.optim.Optimizer) -> tuple:

@@ -1,0 +1,349 @@
+"""Figures of the twophoton branch: spines in their projections, tracks through time, scores, turnover and sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import tifffile
+from matplotlib.lines import Line2D
+
+from spinome.report.style import COLOURS, save_figure
+from spinome.scores.detection import precision_recall_curve
+from spinome.twophoton.registered import read_registered
+
+STRIP_UM, STRIP_TRACKS = 3.6, 12
+
+
+@dataclass(frozen=True)
+class Session:
+    """One stack of a series: its names, its registered files, voxel (z, y, x) in um and its truth where there is one."""
+
+    specimen: str
+    field: str
+    timepoint: str
+    day: float
+    stack: str
+    projection: str
+    voxel_um: tuple[float, float, float]
+    truth: pd.DataFrame | None
+
+    @property
+    def series(self) -> str:
+        return f"{self.specimen}.{self.field}"
+
+
+def draw(
+    folder: Path,
+    sessions: list[Session],
+    spines: pd.DataFrame,
+    turnover: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    history: pd.DataFrame | None,
+) -> None:
+    """Draw every figure of the branch into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for series in sorted({session.series for session in sessions}):
+        own = sorted((session for session in sessions if session.series == series), key=lambda session: session.day)
+        table = spines[(spines["specimen"] == own[0].specimen) & (spines["field"] == own[0].field)]
+        name = series.replace(".", "_")
+        save_figure(
+            draw_series(own, table),
+            folder,
+            f"{name}_tracks",
+            f"{series}: spines through time",
+            "Brightest projection of each session with the spines found (circles; one colour a spine in all sessions)."
+            + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
+        )
+        if len(own) > 1 and len(table):
+            save_figure(
+                draw_strip(own, table),
+                folder,
+                f"{name}_strip",
+                f"{series}: tracks as film strips",
+                "One spine a row, one session a column, each at the slice of its head. Faint frames: the spine was not "
+                "found there, and the frame shows where its neighbours say it should be.",
+            )
+    if compared is not None and (compared["candidate"] >= 0).any():
+        save_figure(
+            draw_precision_recall(compared),
+            folder,
+            "precision_recall",
+            "Detection against the truth",
+            "Precision and recall as the score's threshold falls, within 3 um of the traced dendrites; a hit lies "
+            "within 0.7 um and 2 slices of the head. Dot: the threshold in use.",
+        )
+    if len(turnover):
+        save_figure(
+            draw_turnover(turnover),
+            folder,
+            "turnover",
+            "Gained, lost and stable spines",
+            "Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
+            "bootstrap interval over spines; spines out of either field are left out.",
+        )
+    if len(spines):
+        save_figure(
+            draw_sizes(spines, compared),
+            folder,
+            "sizes",
+            "Size of spine heads",
+            "Head volume from brightness, as the spines of all sessions have it"
+            + (", and against the true volume." if _sized(compared) is not None else "."),
+        )
+    if history is not None and len(history):
+        save_figure(
+            draw_training(history),
+            folder,
+            "training",
+            "Training of the detector",
+            "Loss on training crops, and average precision of boxes on views that were held out.",
+        )
+
+
+def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
+    """Projection of each session with its spines, coloured by their id, and the truth."""
+    images = [tifffile.imread(session.projection) for session in sessions]
+    height, width = images[0].shape
+    columns = 1 if width > 1.8 * height else min(len(sessions), 3)
+    rows = -(-len(sessions) // columns)
+    panel = 10.5 / columns
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(10.5, rows * (panel * height / width + 0.3)), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, session in zip(axes.flat, images, sessions):
+        show(axis, image)
+        pixel = session.voxel_um[1:]
+        own = spines[spines["timepoint"] == session.timepoint]
+        axis.scatter(
+            own["x_um"] / pixel[1],
+            own["y_um"] / pixel[0],
+            s=55 if columns == 1 else 28,
+            facecolors="none",
+            edgecolors=track_colours(own["spine"]),
+            linewidths=1.1,
+        )
+        if session.truth is not None:
+            axis.scatter(
+                session.truth["x_um"] / pixel[1],
+                session.truth["y_um"] / pixel[0],
+                marker="+",
+                s=14,
+                linewidths=0.7,
+                color="white",
+            )
+        axis.set_title(f"day {session.day:g}: {len(own)} spines" + _of_truth(session))
+        scale_bar(axis, image.shape, pixel)
+    return figure
+
+
+def draw_strip(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
+    """Film strips of some tracks: those with most sessions first, whole ones and interrupted ones in turn."""
+    spans = spines.groupby("spine").agg(sessions=("timepoint", "size"), score=("score", "mean"))
+    whole = spans[spans["sessions"] == len(sessions)].sort_values("score", ascending=False).index
+    part = spans[spans["sessions"].between(2, len(sessions) - 1)].sort_values("score", ascending=False).index
+    half = STRIP_TRACKS // 2
+    chosen = [*whole[: max(half, STRIP_TRACKS - len(part))], *part[:half]][:STRIP_TRACKS]
+    chosen = chosen or list(spans.index[:STRIP_TRACKS])
+    stacks = [read_registered(session.stack) for session in sessions]
+    blocks = 2 if len(sessions) <= 6 and len(chosen) > 6 else 1
+    rows, columns = -(-len(chosen) // blocks), len(sessions) * blocks
+    figure, axes = plt.subplots(rows, columns, figsize=(min(11, 1.05 * columns), 1.05 * rows + 0.3), squeeze=False)
+    figure.subplots_adjust(wspace=0.04, hspace=0.04)
+    for axis in axes.flat:
+        axis.axis("off")
+    for number, spine in enumerate(chosen):
+        block, row = divmod(number, rows)
+        track = spines[spines["spine"] == spine].set_index("timepoint")
+        for column, (session, stack) in enumerate(zip(sessions, stacks)):
+            axis = axes[row, block * len(sessions) + column]
+            seen = session.timepoint in track.index
+            place = track.loc[session.timepoint] if seen else _between(track, spines, session)
+            axis.imshow(
+                _cut(stack, place), cmap="gray", vmin=0, vmax=1, alpha=1.0 if seen else 0.5, interpolation="bicubic"
+            )
+            if seen:
+                middle = STRIP_UM / 2 / stack.voxel_um[1]
+                axis.add_patch(
+                    plt.Circle((middle, middle), 0.45 / stack.voxel_um[1], fill=False, lw=0.8, ec=COLOURS["shaft"])
+                )
+            if row == 0:
+                axis.set_title(f"day {session.day:g}", fontsize=8, loc="center", pad=3)
+            if column == 0:
+                axis.text(-0.06, 0.5, f"{spine}", transform=axis.transAxes, ha="right", va="center", fontsize=8)
+    return figure
+
+
+def draw_precision_recall(compared: pd.DataFrame) -> plt.Figure:
+    """Precision and recall of each series, and the threshold in use."""
+    figure, axis = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
+    for f1 in (0.5, 0.6, 0.7, 0.8, 0.9):
+        recall = np.linspace(f1 / (2 - f1) + 1e-3, 1, 100)
+        axis.plot(recall, f1 * recall / (2 * recall - f1), color="0.88", lw=0.8, zorder=0)
+        axis.text(1.005, f1 / (2 - f1), f"F1 {f1:g}", fontsize=7, color="0.6", va="center")
+    colours = plt.get_cmap("Dark2").colors
+    for (series, own), colour in zip(compared.groupby(["specimen", "field"]), colours):
+        found = own[own["candidate"] >= 0]
+        truths = int((own["true"] >= 0).sum())
+        hit = (found["true"] >= 0).to_numpy()
+        precision, recall = precision_recall_curve(found["score"].to_numpy(), hit, truths)
+        axis.plot(recall, precision, color=colour, lw=1.6, label=f"{'.'.join(series)} ({truths} true spines)")
+        used = found["counts"].to_numpy(bool)
+        if used.any():
+            axis.plot(hit[used].sum() / max(truths, 1), hit[used].mean(), "o", color=colour, ms=6)
+    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    axis.legend(loc="lower left")
+    return figure
+
+
+def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
+    """Counts of stable, gained and lost spines, and the turnover ratio, between sessions."""
+    series = list(turnover.groupby(["specimen", "field"]))
+    figure, axes = plt.subplots(
+        len(series), 2, figsize=(8, 2.5 * len(series) + 0.3), squeeze=False, layout="constrained", width_ratios=(3, 2)
+    )
+    for (name, own), (counts, ratio) in zip(series, axes):
+        place = np.arange(len(own))
+        labels = [f"{a} to {b}" for a, b in zip(own["timepoint"], own["next_timepoint"])]
+        counts.bar(place, own["stable"], color="0.8", label="stable")
+        counts.bar(place, own["gained"], bottom=own["stable"], color=COLOURS["soma"], label="gained")
+        counts.bar(place, -own["lost"], color=COLOURS["spine"], label="lost")
+        counts.axhline(0, color="black", lw=0.8)
+        counts.set_xticks(place, labels)
+        counts.set(ylabel="spines", title=".".join(name))
+        counts.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, 1.0), fontsize=8)
+        counts.margins(y=0.25)
+        value = own["turnover_ratio"].to_numpy()
+        error = np.nan_to_num(np.abs(np.array([value - own["turnover_low"], own["turnover_high"] - value])))
+        ratio.errorbar(place, value, error, fmt="o", color=COLOURS["truth"], capsize=3)
+        ratio.set_xticks(place, labels)
+        ratio.set(
+            ylabel="turnover ratio", ylim=(0, max(0.5, float(np.nanmax(value + error[1])) * 1.1 if len(value) else 1))
+        )
+        ratio.margins(x=0.2)
+    return figure
+
+
+def draw_sizes(spines: pd.DataFrame, compared: pd.DataFrame | None) -> plt.Figure:
+    """Histogram of head volumes on a logarithmic axis, and measured against true volumes where these are known."""
+    sized = _sized(compared)
+    figure, axes = plt.subplots(
+        1, 1 + (sized is not None), figsize=(4.4 * (1 + (sized is not None)), 3.4), squeeze=False, layout="constrained"
+    )
+    volume = spines["head_volume_um3"].to_numpy(float)
+    volume = volume[np.isfinite(volume) & (volume > 0)]
+    bins = np.geomspace(0.005, 5, 31)
+    axes[0, 0].hist(np.clip(volume, bins[0], bins[-1]), bins, color=COLOURS["spine"], alpha=0.85)
+    if len(volume):
+        axes[0, 0].axvline(np.median(volume), color="black", lw=1, ls="--", label=f"median {np.median(volume):.2f} um³")
+        axes[0, 0].legend()
+    axes[0, 0].set(xscale="log", xlabel="head volume (um³)", ylabel="spines and sessions")
+    if sized is not None:
+        axis = axes[0, 1]
+        axis.scatter(sized["true_volume_um3"], sized["head_volume_um3"], s=8, color=COLOURS["truth"], alpha=0.5, lw=0)
+        limits = [0.9 * sized["true_volume_um3"].min(), 1.1 * sized["true_volume_um3"].max()]
+        axis.plot(limits, limits, color="black", lw=0.8)
+        rank = sized["head_volume_um3"].corr(sized["true_volume_um3"], method="spearman")
+        axis.set(
+            xscale="log",
+            yscale="log",
+            xlabel="true head volume (um³)",
+            ylabel="measured head volume (um³)",
+            title=f"rank correlation {rank:.2f}",
+        )
+    return figure
+
+
+def draw_training(history: pd.DataFrame) -> plt.Figure:
+    """Training loss and held-out average precision by step."""
+    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    axis.plot(history["step"], history["loss"], color=COLOURS["grey"])
+    axis.set(xlabel="step", ylabel="training loss")
+    watched = history.dropna(subset="held_out_ap")
+    right = axis.twinx()
+    right.spines["right"].set_visible(True)
+    right.plot(watched["step"], watched["held_out_ap"], "o-", color=COLOURS["spine"], ms=4)
+    right.set(ylabel="held-out average precision", ylim=(0, 1))
+    lines = [Line2D([], [], color=COLOURS["grey"]), Line2D([], [], color=COLOURS["spine"], marker="o", ms=4)]
+    axis.legend(lines, ["training loss", "held-out average precision"], loc="center right")
+    return figure
+
+
+def show(axis: plt.Axes, image: np.ndarray) -> None:
+    """An image in grey values with dim spines beside bright shafts visible."""
+    axis.imshow(_grey(image, *_range(image)), cmap="gray", vmin=0, vmax=1)
+
+
+def scale_bar(axis: plt.Axes, shape: tuple[int, int], pixel_um: tuple[float, float]) -> None:
+    """A bar of 5 or 10 um in the lower right corner."""
+    length = 10 if shape[1] * pixel_um[1] > 40 else 5
+    x, y = shape[1] * 0.97, shape[0] * 0.94
+    axis.plot([x - length / pixel_um[1], x], [y, y], color="white", lw=2.5, solid_capstyle="butt")
+    axis.text(
+        x - length / pixel_um[1] / 2,
+        y - shape[0] * 0.015,
+        f"{length} um",
+        color="white",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+    )
+
+
+def track_colours(ids: pd.Series) -> np.ndarray:
+    """A colour for each id, the same in every session, neighbouring ids far apart on the wheel."""
+    return plt.get_cmap("hsv")((ids.to_numpy(float) * 0.61803398875) % 1.0) * [0.9, 0.9, 0.9, 1]
+
+
+def _range(image: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(image, [30, 99.6])
+    return float(low), float(max(high, low + 1e-6))
+
+
+def _grey(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((image.astype(np.float32) - low) / (high - low), 0, 1) ** 0.6
+
+
+def _of_truth(session: Session) -> str:
+    return f" found, {len(session.truth)} true" if session.truth is not None else ""
+
+
+def _between(track: pd.DataFrame, spines: pd.DataFrame, session: Session) -> pd.Series:
+    """Where an unseen spine should be: its nearest session's place, moved as its neighbours moved."""
+    place = ["z_um", "y_um", "x_um"]
+    near = track.iloc[(track["day"] - session.day).abs().argmin()]
+    here = spines[spines["timepoint"] == session.timepoint].set_index("spine")[place]
+    there = spines[spines["day"] == near["day"]].set_index("spine")[place]
+    both = here.index.intersection(there.index)
+    if not len(both):
+        return near
+    distance = np.linalg.norm((there.loc[both] - near[place].astype(float)).to_numpy(float), axis=1)
+    close = both[np.argsort(distance)[:5]]
+    moved = near.copy()
+    moved[place] = near[place].astype(float) + (here.loc[close] - there.loc[close]).median()
+    return moved
+
+
+def _cut(stack, place: pd.Series) -> np.ndarray:
+    """A square of `STRIP_UM` around a place, the brightest of three slices, in the stack's grey range."""
+    z = int(np.clip(round(float(place["z_um"]) / stack.voxel_um[0]), 0, len(stack.voxels) - 1))
+    image = stack.voxels[max(0, z - 1) : z + 2].max(axis=0)
+    low, high = np.percentile(image, [20, 99.8])
+    half = [int(STRIP_UM / 2 / size) for size in stack.voxel_um[1:]]
+    y, x = (int(round(float(place[f"{axis}_um"]) / size)) for axis, size in zip("yx", stack.voxel_um[1:]))
+    padded = np.pad(image, [(half[0],) * 2, (half[1],) * 2], constant_values=int(low))
+    y, x = int(np.clip(y, 0, image.shape[0] - 1)), int(np.clip(x, 0, image.shape[1] - 1))
+    patch = padded[y : y + 2 * half[0] + 1, x : x + 2 * half[1] + 1]
+    return _grey(patch, low, max(0.7 * np.percentile(patch, 99.5), 0.3 * high, low + 1e-6))
+
+
+def _sized(compared: pd.DataFrame | None) -> pd.DataFrame | None:
+    if compared is None:
+        return None
+    own = compared[(compared["head_volume_um3"] > 0) & (compared["true_volume_um3"] > 0)]
+    return own if len(own) > 2 else None

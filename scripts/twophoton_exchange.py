@@ -1,0 +1,17 @@
+"""Write the tracked boxes of a series in the columns of SynapFlow."""
+
+from spinome.io.synapflow import tracked_boxes, write_tracks
+from spinome.io.tables import read_table
+from spinome.logs import log_to
+from spinome.twophoton.registered import registered_grid
+
+log_to(snakemake.log)
+inputs = snakemake.input
+spines = read_table(inputs.spines)
+tables = []
+for (timepoint, _), boxes, stack in zip(snakemake.params.sessions, inputs.boxes, inputs.stacks):
+    own = spines.loc[spines["timepoint"] == timepoint].set_index("candidate")["spine"]
+    shape, voxel_um = registered_grid(stack)
+    name = f"{snakemake.wildcards.specimen}.{snakemake.wildcards.field}.{timepoint}"
+    tables.append(tracked_boxes(read_table(boxes), own, name, shape, voxel_um))
+write_tracks(snakemake.output.tracks, tables)
