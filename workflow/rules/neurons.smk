@@ -364,6 +364,7 @@ rule neurons_figures:
         rows=neuron_rows(neurons, "mesh"),
         truth={row.neuron: row.truth_labels for row in neurons if row.truth_labels},
         trained=[row.neuron for row in neuron_trained],
+        shown=12,
         volume_shards=neuron_volume_shards,
         code=code_hash("spinome.report.neurons"),
     script:

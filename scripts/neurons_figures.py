@@ -1,0 +1,73 @@
+"""Draw the figures of the neurons branch."""
+
+import shutil
+from pathlib import Path
+
+from spinome.io.meshes import read_mesh
+from spinome.io.tables import read_table
+from spinome.logs import log_to
+from spinome.neurons import truth
+from spinome.neurons.labelled import read_labelled
+from spinome.neurons.members import members
+from spinome.report import neurons as figures
+from spinome.report.style import save_figure
+
+log_to(snakemake.log)
+params, given, folder = snakemake.params, snakemake.input, Path(snakemake.output[0])
+shutil.rmtree(folder, ignore_errors=True)
+folder.mkdir(parents=True)
+labelled = {row.unit: row.file for table in given.labelled for row in read_table(table).itertuples()}
+synapses, spines = read_table(given.synapses), read_table(given.spines)
+shown = members("sheet", params.rows)
+for shard, meshes in zip(params.volume_shards, given.get("folders", [])):
+    shown += members(shard, {}, meshes)[:1]
+for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.shown]:
+    mesh, (labels, _) = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
+    own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
+    file = params.truth.get(neuron.neuron) if neuron.source == "sheet" else None
+    true = truth.read_vertex_truth(file, mesh).label if file and not truth.is_table(file) else None
+    name = neuron.unit.replace("/", "_")
+    seen = " The forest was trained on this neuron." if neuron.unit in params.trained else ""
+    seen += " Truth: the labels of the sample sheet." if true is not None else ""
+    save_figure(
+        figures.draw_neuron(mesh, labels.label, true),
+        folder,
+        f"neuron_{name}",
+        f"Soma, shaft and spine: {neuron.unit}",
+        f"The whole mesh ({len(mesh.vertices):,} vertices), each vertex in the colour of its most probable class.{seen}",
+    )
+    places = figures.close_up_places(mesh, labels.spine, own)
+    if places:
+        save_figure(
+            figures.draw_close_ups(mesh, labels.label, own, places, true),
+            folder,
+            f"close_{name}",
+            f"Spines and their synapses: {neuron.unit}",
+            f"Stretches with many spines, 12 um across; dots are the synapses on the side in sight.{seen}",
+        )
+if synapses["tag"].notna().any():
+    save_figure(
+        figures.draw_synapses(synapses),
+        folder,
+        "synapses",
+        "Where the input arrives",
+        "Left: input synapses by label, the twelve neurons with the most; dotted, the published fraction on spines of "
+        "excitatory neurons, 0.703 (Pedigo et al. 2026). Right: probability of the labels given.",
+    )
+if len(spines):
+    save_figure(
+        figures.draw_spines(spines),
+        folder,
+        "spines",
+        "How large the spines are",
+        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their own surface; dotted: median.",
+    )
+if given.get("compared"):
+    save_figure(
+        figures.draw_scores(read_table(given.compared)),
+        folder,
+        "scores",
+        "Labels against the truth",
+        "Neurons with a truth that the forest was not trained on. Rows are normalised, counts below. Truth that an "
+        "algorithm made measures agreement with it, not accuracy.",
+    )

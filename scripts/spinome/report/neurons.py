@@ -1,0 +1,220 @@
+"""Figures of the neurons branch: labelled meshes, synapses, spines, and the truth beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from scipy.spatial import cKDTree
+
+from spinome.io.meshes import Mesh
+from spinome.neurons.classify import CLASSES
+from spinome.report.render import Camera, frame, render_mesh, visible
+from spinome.report.style import COLOURS
+from spinome.scores.classification import calibration, f1_scores
+
+PALETTE = np.array([to_rgb(COLOURS[name]) for name in CLASSES])
+UNKNOWN = np.array([0.82, 0.82, 0.8])
+# edge of a close-up, and how deep below what is seen a synapse may lie and still be drawn
+CLOSE_UP_NM, SLACK_NM = 12_000.0, 250.0
+PIXELS = (760, 1100)
+CLOSE_PIXELS = (560, 560)
+
+
+def draw_neuron(mesh: Mesh, label: np.ndarray, truth: np.ndarray | None = None) -> plt.Figure:
+    """A whole neuron in the colours of its labels, and beside it in those of the truth (codes, -1 unknown)."""
+    panels = [("predicted", label)] + ([("truth", truth)] if truth is not None else [])
+    camera = frame(mesh.vertices, PIXELS)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(9, 6.4 if len(panels) == 1 else 3.6), layout="constrained", squeeze=False
+    )
+    for axis, (name, codes) in zip(axes[0], panels):
+        show(axis, mesh, codes, camera, name if len(panels) > 1 else "")
+    _class_legend(figure, [])
+    return figure
+
+
+def draw_close_ups(
+    mesh: Mesh, label: np.ndarray, synapses: pd.DataFrame, places: Sequence[np.ndarray], truth: np.ndarray | None = None
+) -> plt.Figure:
+    """Stretches around `places` (3,), with the synapses on the visible side as dots; the truth below, if any."""
+    rows = [("", label, synapses)] + ([("truth", truth, synapses.iloc[:0])] if truth is not None else [])
+    figure, axes = plt.subplots(
+        len(rows),
+        len(places),
+        figsize=(3 * len(places), 3 * len(rows) + 0.35),
+        layout="constrained",
+        squeeze=False,
+    )
+    for column, place in enumerate(places):
+        part, kept = crop(mesh, place, CLOSE_UP_NM / 2)
+        rotation = frame(part.vertices, CLOSE_PIXELS).rotation
+        camera = Camera(rotation, place, CLOSE_UP_NM / CLOSE_PIXELS[0], CLOSE_PIXELS)
+        for row, (name, codes, dots) in enumerate(rows):
+            show(axes[row, column], part, codes[kept], camera, name if column == 0 else "", dots)
+    _class_legend(figure, [] if synapses.empty else ["synapse"])
+    return figure
+
+
+def close_up_places(mesh: Mesh, spine: np.ndarray, synapses: pd.DataFrame, count: int = 3) -> list[np.ndarray]:
+    """Middles (3,) of stretches with many spines, far from one another."""
+    inside = np.flatnonzero(spine >= 0)
+    if not len(inside):
+        return []
+    centres = pd.DataFrame(mesh.vertices[inside]).groupby(spine[inside]).mean().to_numpy()
+    tree = cKDTree(centres)
+    score = np.array([len(near) for near in tree.query_ball_point(centres, CLOSE_UP_NM / 3)], float)
+    points = synapses[["x_nm", "y_nm", "z_nm"]].dropna().to_numpy(float)
+    if len(points):
+        score += [len(near) for near in cKDTree(points).query_ball_point(centres, CLOSE_UP_NM / 3)]
+    chosen: list[np.ndarray] = []
+    for number in np.argsort(-score, kind="stable"):
+        if all(np.linalg.norm(centres[number] - other) > 2 * CLOSE_UP_NM for other in chosen):
+            chosen.append(centres[number])
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def draw_spines(spines: pd.DataFrame) -> plt.Figure:
+    """How large spines are: volume, head diameter, neck length, and head against neck."""
+    figure, axes = plt.subplots(1, 4, figsize=(9.5, 2.5), layout="constrained")
+    volume = spines["volume_um3"].to_numpy(float)
+    volume = volume[np.isfinite(volume) & (volume > 0)]
+    panels = [
+        (volume, np.geomspace(0.003, 3, 32), "volume (um³)"),
+        (spines["head_diameter_nm"].to_numpy(float) / 1000, np.linspace(0, 2, 33), "head diameter (um)"),
+        (spines["neck_length_nm"].to_numpy(float) / 1000, np.linspace(0, 3, 31), "neck length (um)"),
+    ]
+    for axis, (values, bins, name) in zip(axes, panels):
+        values = values[np.isfinite(values)]
+        axis.hist(np.clip(values, bins[0], bins[-1]), bins, color=COLOURS["spine"], alpha=0.85)
+        if len(values):
+            axis.axvline(np.median(values), color="black", lw=1, ls=":")
+            axis.set_title(f"median {np.median(values):.2g}")
+        axis.set(xlabel=name)
+    axes[0].set(xscale="log", ylabel="spines")
+    axes[3].scatter(
+        spines["neck_length_nm"] / 1000,
+        spines["head_diameter_nm"] / 1000,
+        s=3,
+        color=COLOURS["spine"],
+        alpha=0.35,
+        lw=0,
+    )
+    axes[3].set(xlabel="neck length (um)", ylabel="head diameter (um)", xlim=(0, 3), ylim=(0, 2))
+    return figure
+
+
+def draw_synapses(synapses: pd.DataFrame, published: float = 0.703) -> plt.Figure:
+    """Where the input of each neuron arrives, and how sure the labels are."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=[3, 2])
+    tagged = synapses[synapses["tag"].notna()]
+    name = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"] + "/" + tagged["neuron"])
+    share = pd.crosstab(name, tagged["tag"], normalize="index").reindex(columns=list(CLASSES[::-1]), fill_value=0.0)
+    count = name.value_counts()
+    share = share.loc[count.index[:12][::-1]]
+    start = np.zeros(len(share))
+    for tag in ("spine", "shaft", "soma"):
+        left.barh(share.index, share[tag], left=start, color=COLOURS[tag], label=tag)
+        start += share[tag].to_numpy()
+    left.axvline(published, color="black", lw=1, ls=":")
+    left.set(xlabel="fraction of input synapses", xlim=(0, 1))
+    left.set_yticks(range(len(share)), [f"{neuron} (n={count[neuron]:,})" for neuron in share.index])
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    for tag in ("spine", "shaft", "soma"):
+        values = tagged["value"][tagged["tag"] == tag]
+        right.hist(values, np.linspace(1 / 3, 1, 28), histtype="step", color=COLOURS[tag], lw=1.5)
+    right.set(xlabel="probability of the label", ylabel="synapses", yscale="log")
+    return figure
+
+
+def draw_scores(compared: pd.DataFrame) -> plt.Figure:
+    """Confusion matrices and calibration against the truth; `compared` from `spinome.neurons.evaluate`."""
+    kinds = [kind for kind in ("synapse", "vertex") if (compared["kind"] == kind).any()]
+    figure, axes = plt.subplots(1, len(kinds) + 1, figsize=(3.2 * (len(kinds) + 1), 3.1), layout="constrained")
+    for axis, kind in zip(axes, kinds):
+        _confusion(axis, compared[compared["kind"] == kind], {"synapse": "synapses", "vertex": "vertices"}[kind])
+    last = axes[-1]
+    last.plot([1 / 3, 1], [1 / 3, 1], color=COLOURS["grey"], lw=1, ls=":")
+    for kind, style in zip(kinds, ("o-", "s--")):
+        rows = compared[(compared["kind"] == kind) & (compared["found"] >= 0)]
+        table = calibration(rows["value"].to_numpy(float), (rows["truth"] == rows["found"]).to_numpy())
+        last.plot(
+            table["stated"],
+            table["observed"],
+            style,
+            color=COLOURS["truth"],
+            ms=4,
+            label={"synapse": "synapses", "vertex": "vertices"}[kind],
+        )
+    last.set(
+        xlabel="stated probability", ylabel="fraction right", title="calibration", xlim=(0.3, 1.01), ylim=(0, 1.02)
+    )
+    last.legend()
+    return figure
+
+
+def show(axes: plt.Axes, mesh: Mesh, codes: np.ndarray, camera: Camera, title: str, dots: pd.DataFrame | None = None):
+    """Render a labelled mesh into axes, with a scale bar, and the synapses that are in sight."""
+    colours = np.where((codes >= 0)[:, None], PALETTE[np.maximum(codes, 0)], UNKNOWN)
+    axes.imshow(render_mesh(mesh.vertices, mesh.faces, colours, camera))
+    axes.set_axis_off()
+    axes.set_title(title)
+    if dots is not None and len(dots):
+        points = dots[["x_nm", "y_nm", "z_nm"]].to_numpy(float)
+        points = points[np.isfinite(points).all(axis=1)]
+        points = points[visible(mesh.vertices, mesh.faces, points, camera, SLACK_NM)]
+        column, row, _ = camera.project(points).T
+        axes.scatter(column, row, s=14, color="#22262b", edgecolor="white", linewidth=0.7)
+    _scale_bar(axes, camera)
+
+
+def crop(mesh: Mesh, place: np.ndarray, half_nm: float) -> tuple[Mesh, np.ndarray]:
+    """The part of a mesh within a cube, and which vertices it keeps."""
+    near = (np.abs(mesh.vertices - place) <= 1.3 * half_nm).all(axis=1)
+    faces = mesh.faces[near[mesh.faces].all(axis=1)]
+    kept, faces = np.unique(faces, return_inverse=True)
+    return Mesh(mesh.vertices[kept], faces.reshape(-1, 3)), kept
+
+
+def _confusion(axes: plt.Axes, rows: pd.DataFrame, unit: str) -> None:
+    counts = np.zeros((len(CLASSES), len(CLASSES) + 1))
+    np.add.at(counts, (rows["truth"].to_numpy(int), np.where(rows["found"] < 0, len(CLASSES), rows["found"])), 1)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            axes.text(
+                column,
+                row,
+                f"{share[row, column]:.3f}\n{counts[row, column]:,.0f}",
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="white" if share[row, column] > 0.55 else "black",
+            )
+    scores = f1_scores(counts)
+    axes.set_yticks(range(3), [f"{name}\nF1 {score:.3f}" for name, score in zip(CLASSES, scores)])
+    axes.set_xticks(range(4), [*CLASSES, "none"])
+    axes.set(xlabel="predicted", ylabel="true", title=unit)
+
+
+def _class_legend(figure: plt.Figure, extra: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name) for name in ("shaft", "spine", "soma")
+    ]
+    handles += [Line2D([], [], marker="o", ls="", color="#22262b", ms=4, label=name) for name in extra]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _scale_bar(axes: plt.Axes, camera: Camera) -> None:
+    width = camera.size[1] * camera.nm_per_pixel
+    length = max(step for step in (1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5) if step <= max(width / 4, 1e3))
+    row, column = camera.size[0] * 0.96, camera.size[1] * 0.03
+    axes.plot([column, column + length / camera.nm_per_pixel], [row, row], color="#22262b", lw=2, solid_capstyle="butt")
+    axes.text(column, row - 0.015 * camera.size[0], f"{length / 1000:g} um", va="bottom", fontsize=7.5)
