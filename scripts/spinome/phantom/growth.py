@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 STEP = 250.0  # between two nodes, nm
 
@@ -83,38 +84,40 @@ def passing_branches(
     rng: np.random.Generator,
     box: np.ndarray,
     count: int,
-    others: np.ndarray,
+    nodes: np.ndarray,
     first_neuron: int,
     margin: float = 2000.0,
 ) -> list[Branch]:
     """Dendrites of other neurons that pass through a box from (0, 0, 0) to `box` (nm).
 
-    Drawn at random and kept where they stay away from `others` (N, 3) and from one another; the distance asked
-    for shrinks until there are `count` of them.
+    Drawn at random and kept where they stay away from other dendrites' `nodes` (N, 3) and from one another; the
+    distance asked for shrinks until there are `count` of them.
     """
     branches: list[Branch] = []
-    clearance = 1500.0
-    while len(branches) < count and clearance > 600.0:
-        for _ in range(150):
-            centre = rng.uniform(0.1, 0.9, 3) * box
-            direction = rng.normal(size=3) * [0.35, 1.0, 1.0]
-            direction /= np.linalg.norm(direction)
-            half = np.linalg.norm(box) / 2 + margin
-            start, end = centre - half * direction, centre + half * direction
-            nodes = walk(rng, start, end, direction)
-            near = ((nodes > -margin) & (nodes < box + margin)).all(axis=1)
-            if near.sum() < 8:
+    clearance = 1600.0
+    while len(branches) < count and clearance > 700.0:
+        for _ in range(200):
+            path = _through(rng, box, margin)
+            inside = ((path > 0) & (path < box)).all(axis=1).sum() * STEP
+            if inside < 0.8 * box[1:].min() or len(path) < 8:
                 continue
-            first, last = np.flatnonzero(near)[[0, -1]]
-            nodes = nodes[first : last + 1]
-            inside = ((nodes > 0) & (nodes < box)).all(axis=1).sum() * STEP
-            gaps = np.linalg.norm(nodes[:, None] - others[None], axis=2)
-            if inside < 0.6 * box.max() or gaps.min() < clearance:
+            if cKDTree(nodes).query(path)[0].min() < clearance:
                 continue
-            radius = rng.uniform(170, 420)
-            branches.append(Branch(nodes, taper(rng, len(nodes), radius, radius), first_neuron + len(branches)))
-            others = np.concatenate([others, nodes])
+            radius = rng.uniform(170, 400)
+            branches.append(Branch(path, taper(rng, len(path), radius, radius), first_neuron + len(branches)))
+            nodes = np.concatenate([nodes, path])
             break
         else:
-            clearance *= 0.85
+            clearance *= 0.9
     return branches
+
+
+def _through(rng: np.random.Generator, box: np.ndarray, margin: float) -> np.ndarray:
+    """Nodes of a walk through a box, most of them in plane, that end `margin` nm outside of it."""
+    centre = rng.uniform([0.05, 0.1, 0.1], [0.95, 0.9, 0.9]) * box
+    direction = rng.normal(size=3) * [0.1, 1.0, 1.0]
+    direction /= np.linalg.norm(direction)
+    half = np.linalg.norm(box) / 2 + margin
+    nodes = walk(rng, centre - half * direction, centre + half * direction, direction)
+    near = np.flatnonzero(((nodes > -margin) & (nodes < box + margin)).all(axis=1))
+    return nodes[near[0] : near[-1] + 1] if len(near) else nodes[:0]

@@ -17,7 +17,7 @@ from spinome.io.atomic import atomic
 from spinome.phantom.geometry import SHAFT, SOMA, Tubes, chain, join
 from spinome.phantom.growth import Branch, grow_arbour, passing_branches, taper, walk
 from spinome.phantom.neuropil import grow_axons
-from spinome.phantom.spines import place_spines, points, spine_tubes
+from spinome.phantom.spines import place_spines, spine_tubes
 from spinome.phantom.synapses import place_synapses
 
 NEURON = 1  # the neuron that is meshed and that fluoresces
@@ -117,20 +117,15 @@ def grow_specimen(
     radius = soma_radius_um * 1000.0
     soma = np.array([field[0] / 2, rng.uniform(0.4, 0.6) * field[1], -radius - 1500.0])
     branches = _arbour(rng, soma, radius, field)
-    bare = [2500.0 if index == 0 else 800.0 for index in range(len(branches))]
-    spines = place_spines(rng, branches, spines_per_um, len(days), bare)
-    origin = _cutout(rng, branches, points(spines, "head"), box, field)
-    branches = [Branch(branch.nodes - origin, branch.radii, branch.neuron) for branch in branches]
+    origin = _cutout(rng, branches, box, field)
     soma = soma - origin
-    _shift(spines, origin)
+    branches = [Branch(branch.nodes - origin, branch.radii, branch.neuron) for branch in branches]
     nodes = np.concatenate([branch.nodes for branch in branches])
-    passing = passing_branches(rng, box, passing_dendrites, np.concatenate([nodes, points(spines, "head")]), NEURON + 1)
-    own = len(branches)
+    passing = passing_branches(rng, box, passing_dendrites, nodes, NEURON + 1)
+    bare = [2500.0, *[800.0] * (len(branches) - 1), *[0.0] * len(passing)]
+    density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1, 2, len(passing)))
     branches += passing
-    more = place_spines(
-        rng, branches, spines_per_um, len(days), [0.0] * len(branches), len(spines), spines, first_branch=own
-    )
-    spines = pd.concat([spines, more], ignore_index=True)
+    spines = place_spines(rng, branches, density, len(days), bare)
     spines["neuron"] = [branches[dendrite].neuron for dendrite in spines["dendrite"]]
     dendrites = pd.concat(
         [
@@ -233,30 +228,21 @@ def _soma_balls(rng: np.random.Generator, soma: np.ndarray, radius: float) -> pd
     return pd.DataFrame(rows, columns=["z_nm", "y_nm", "x_nm", "radius_nm"])
 
 
-def _cutout(rng, branches: list[Branch], heads: np.ndarray, box: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Origin of a cutout inside the field that one dendrite crosses and that holds many spines."""
-    best, best_score = None, -1.0
-    for branch in branches[1:-2]:
-        for node in range(0, len(branch.nodes), 4):
-            centre = branch.nodes[node] + rng.uniform(-0.15, 0.15, 3) * box
-            low = centre - box / 2
-            if (low < 0).any() or (low + box > field).any():
-                continue
-            score = float(((heads > low) & (heads < low + box)).all(axis=1).sum()) + rng.random()
-            if score > best_score:
-                best, best_score = low, score
+def _cutout(rng: np.random.Generator, branches: list[Branch], box: np.ndarray, field: np.ndarray) -> np.ndarray:
+    """Origin of a cutout inside of the field that dendrites cross along a long way."""
+    nodes = np.concatenate([branch.nodes for branch in branches[1:-2]])
+    best, longest = None, 0.0
+    for centre in nodes[::4]:
+        low = centre + rng.uniform(-0.65, -0.35, 3) * box
+        inside = ((nodes > low) & (nodes < low + box)).all(axis=1).sum() + rng.random()
+        if (low > 0).all() and (low + box < field).all() and inside > longest:
+            best, longest = low, inside
     if best is None:
         raise ValueError(
             f"no dendrite crosses the field of {_um(field)} um where a cutout of {_um(box)} um fits; "
             "raise slices and field_px"
         )
     return best
-
-
-def _shift(spines: pd.DataFrame, origin: np.ndarray) -> None:
-    for name in ("axis", "base", "bend", "head", "lobe"):
-        for axis, value in zip("zyx", origin):
-            spines[f"{name}_{axis}_nm"] -= value
 
 
 def _values(specimen: Specimen) -> dict:

@@ -18,30 +18,25 @@ KINDS = {
     "mushroom": (0.32, (300, 900), (150, 260), (480, 800)),
     "stubby": (0.18, (0, 150), (260, 380), (380, 600)),
 }
-CLEARANCE = 170.0  # between a head and what it does not belong to, nm
+CLEARANCE = 130.0  # between a head and what it does not belong to, nm
 STABLE_SHARE = 0.7
 
 
 def place_spines(
     rng: np.random.Generator,
     branches: list[Branch],
-    per_um: float,
+    per_um: list[float],
     sessions: int,
     bare: list[float],
-    first_id: int = 0,
-    taken: pd.DataFrame | None = None,
-    first_branch: int = 0,
 ) -> pd.DataFrame:
     """Spines of dendrites, one row each, that touch neither one another nor another dendrite.
 
     Parameters
     ----------
     branches : the dendrites; `dendrite` counts in them
-    per_um : mean number of spines a micrometre
+    per_um : mean number of spines a micrometre of each branch
     sessions : number of sessions; a spine is there from `first_timepoint` to `last_timepoint`
     bare : length without spines at the beginning of each branch, nm
-    first_id, taken : number of the first spine, and spines that are there already
-    first_branch : branches before it get no spines
 
     Returns
     -------
@@ -53,21 +48,19 @@ def place_spines(
     node_branch = np.concatenate([np.full(len(branch.nodes), index) for index, branch in enumerate(branches)])
     tree = cKDTree(nodes)
     rows: list[dict] = []
-    balls = [] if taken is None else [_balls(row) for row in taken.to_dict("records")]
+    balls: list[np.ndarray] = []
     for index, branch in enumerate(branches):
-        if index < first_branch:
-            continue
         length = (len(branch.nodes) - 1) * STEP
-        place = bare[index] + rng.exponential(500.0 / per_um)
+        place = bare[index] + rng.exponential(500.0 / per_um[index])
         while place < length - 250.0:
-            for _ in range(8):
+            for _ in range(24):
                 row = _draw(rng, branch, place)
                 ball = _balls(row)
                 if _is_free(ball, row, index, tree, nodes, node_radii, node_branch, balls):
                     balls.append(ball)
-                    rows.append({"spine": first_id + len(rows), "dendrite": index, **row})
+                    rows.append({"spine": len(rows), "dendrite": index, **row})
                     break
-            place += max(250.0, rng.gamma(2.0, 500.0 / per_um))
+            place += max(250.0, rng.gamma(2.0, 500.0 / per_um[index]))
     frame = pd.DataFrame(rows)
     return frame.assign(**_presence(rng, len(frame), sessions))
 
