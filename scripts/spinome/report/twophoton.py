@@ -20,7 +20,7 @@ STRIP_UM, STRIP_TRACKS = 3.6, 12
 
 @dataclass(frozen=True)
 class Session:
-    """One stack of a series: its names, its registered files, voxel (z, y, x) in um and its truth where there is one."""
+    """One stack of a series: names, registered files, voxel (z, y, x) in um, and the truth where there is one."""
 
     specimen: str
     field: str
@@ -335,7 +335,7 @@ def _cut(stack, place: pd.Series) -> np.ndarray:
     image = stack.voxels[max(0, z - 1) : z + 2].max(axis=0)
     low, high = np.percentile(image, [20, 99.8])
     half = [int(STRIP_UM / 2 / size) for size in stack.voxel_um[1:]]
-    y, x = (int(round(float(place[f"{axis}_um"]) / size)) for axis, size in zip("yx", stack.voxel_um[1:]))
+    y, x = (round(float(place[f"{axis}_um"]) / size) for axis, size in zip("yx", stack.voxel_um[1:]))
     padded = np.pad(image, [(half[0],) * 2, (half[1],) * 2], constant_values=int(low))
     y, x = int(np.clip(y, 0, image.shape[0] - 1)), int(np.clip(x, 0, image.shape[1] - 1))
     patch = padded[y : y + 2 * half[0] + 1, x : x + 2 * half[1] + 1]

@@ -6,6 +6,8 @@ and `true` (true id or -1 where the detection is false).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
@@ -14,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 def links(time: np.ndarray, track: np.ndarray) -> set[tuple[int, int]]:
     """Pairs of row numbers that follow each other in a track."""
     order = np.lexsort((time, track))
-    return {(int(a), int(b)) for a, b in zip(order, order[1:]) if track[a] == track[b] and track[a] >= 0}
+    return {(int(a), int(b)) for a, b in pairwise(order) if track[a] == track[b] and track[a] >= 0}
 
 
 def link_counts(points: pd.DataFrame) -> tuple[int, int, int]:

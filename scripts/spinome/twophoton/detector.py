@@ -137,7 +137,7 @@ class Detector(nn.Module):
         quarter = self.fourth(half)
         eighth = self.eighth(quarter)
         deep = self.sixteenth(eighth)
-        batch, channels, height, width = deep.shape
+        channels, height, width = deep.shape[1:]
         tokens = deep.flatten(2).transpose(1, 2) + grid_position(height, width, channels, deep)
         deep = self.encoder(tokens).transpose(1, 2).view_as(deep)
         p16 = self.lateral[0](deep)

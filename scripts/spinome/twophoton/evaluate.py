@@ -71,8 +71,6 @@ def compare(
     rest = missed[POSITION].reset_index(drop=True)
     rest = rest.assign(true=missed["track"].to_numpy(), true_loose=-1, candidate=-1, spine=-1, score=0.0, counts=False)
     out = pd.concat([out, rest], ignore_index=True)
-    # in the loose pairing other truths are missed: they are counted from the number of truths
-    out["truths"] = len(truth)
     owner = np.zeros(len(out), int)
     if len(truth):
         owner = truth["dendrite"].to_numpy()[cKDTree(heads).query(out[POSITION].to_numpy(float))[1]]

@@ -121,7 +121,7 @@ def fit_head(image: np.ndarray, pixel_um: tuple[float, float], place_um: tuple[f
 
 
 def ball_diameter_um(sigma_um: float, psf_xy_um: float) -> float:
-    """Diameter of the uniform ball whose image has this standard deviation; a ball's variance along an axis is R^2/5."""
+    """Diameter of the uniform ball whose image is this wide; its variance along an axis is R^2/5."""
     return 2 * float(np.sqrt(5 * max(sigma_um**2 - (psf_xy_um / FWHM) ** 2, 0.0)))
 
 

@@ -113,7 +113,7 @@ def _peak(product: np.ndarray, fy: np.ndarray, fx: np.ndarray, reach: tuple[floa
         right = np.exp(2j * np.pi * np.outer(fx, centre[1] + columns)).astype(np.complex64)
         values = (left @ product @ right).real
         best = np.unravel_index(int(np.argmax(values)), values.shape)
-        centre = centre + [rows[best[0]], columns[best[1]]]
+        centre = centre + np.array([rows[best[0]], columns[best[1]]])
     return centre, float(values[best])
 
 
