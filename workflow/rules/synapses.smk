@@ -1,6 +1,341 @@
-# The synapses branch.
+# The synapses branch: voxels classified per cuboid, parts merged to objects, objects counted per block.
+synapses_trained = config["synapses"]["train"]
+synapses_volumes = [row.volume for row in volumes if row.synapses or row.image]
+# volumes whose synapses are found in the image; those of the others are given
+synapses_detected = [row.volume for row in volumes if row.image and not row.synapses]
+synapses_scored = [
+    volume
+    for volume in synapses_detected
+    if volume not in synapses_trained and sample(volumes, volume=volume).truth_synapses
+]
+synapses_shards = [str(number) for number in range(config["synapses"]["shards"])]
+
+if synapses_volumes:
+    branches.append("synapses")
+    failure_tables += expand(
+        "<results>/failures/{step}/{volume}/{shard}.parquet",
+        step=["synapses_detect", "synapses_density"],
+        volume=synapses_volumes,
+        shard=synapses_shards,
+    )
+
+
+def synapses_row(*columns):
+    """A function of wildcards that gives columns of the volume's row, with its voxel size."""
+
+    def columns_of(wildcards):
+        row = sample(volumes, volume=wildcards.volume)
+        return {column: getattr(row, column) for column in (*columns, "voxel_nm")}
+
+    return columns_of
+
+
+def synapses_files(volume, *columns):
+    """The files that columns of a volume's row name, without the names of data sets in them."""
+    row = sample(volumes, volume=volume)
+    return sorted({source.partition("::")[0] for column in columns if (source := getattr(row, column))})
+
+
+def synapses_training():
+    """The rows of the training volumes; each needs an image and a truth."""
+    rows = [row for row in volumes if row.volume in synapses_trained]
+    unknown = sorted(set(synapses_trained) - {row.volume for row in rows if row.image and row.truth_synapses})
+    if unknown:
+        raise WorkflowError(
+            f"synapses.train names {', '.join(unknown)}: a training volume is a row of the sample sheet `volumes` "
+            "with image and truth_synapses"
+        )
+    return rows
+
+
+def synapses_memory(bytes_per_voxel):
+    """Memory in MB for one cuboid with a halo of 10 sections and 70 pixels, and for the program itself."""
+    depth, height, width = config["synapses"]["cuboid"]
+    padded = (depth + 20) * (height + 140) * (width + 140)
+    return lambda wildcards, attempt: int(800 + padded * bytes_per_voxel / 1e6) * attempt
+
+
+localrules:
+    synapses,
 
 
 rule synapses:
     input:
-        [],
+        branch(
+            bool(synapses_volumes),
+            then=["<results>/synapses/objects.parquet", "<results>/synapses/blocks.parquet"],
+            otherwise=[],
+        ),
+        branch(
+            bool(synapses_volumes) or bool(config["synapses"]["uniformity"]["block_tables"]),
+            then=["<results>/synapses/uniformity.parquet", "<results>/synapses/figures"],
+            otherwise=[],
+        ),
+        branch(bool(synapses_scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
+
+
+rule synapses_grey:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        lambda wildcards: synapses_files(wildcards.volume, "image"),
+    output:
+        "<results>/synapses/grey/{volume}.json",
+    log:
+        "<logs>/synapses_grey/{volume}.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=15,
+    params:
+        row=synapses_row("image"),
+        code=code_hash("spinome.synapses.grey"),
+    script:
+        "../../scripts/synapses_grey.py"
+
+
+rule synapses_train:
+    input:
+        lambda wildcards: [
+            file
+            for row in synapses_training()
+            for file in synapses_files(row.volume, "image", "membrane", "vesicles", "truth_synapses")
+        ],
+        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_trained),
+    output:
+        model="<results>/models/synapses.skops",
+    log:
+        "<logs>/synapses_train.log",
+    benchmark:
+        "<benchmarks>/synapses_train.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=120,
+    params:
+        rows=lambda wildcards: {
+            row.volume: {
+                column: getattr(row, column)
+                for column in ("image", "membrane", "vesicles", "truth_synapses", "voxel_nm")
+            }
+            for row in synapses_training()
+        },
+        cuboid=config["synapses"]["cuboid"],
+        classify=config["synapses"]["classify"],
+        seed=config["seed"],
+        code=code_hash("spinome.synapses.train"),
+    script:
+        "../../scripts/synapses_train.py"
+
+
+rule synapses_detect:
+    input:
+        ancient("<results>/checked/volumes.tsv"),
+        lambda wildcards: synapses_files(wildcards.volume, "image", "membrane", "vesicles", "synapses"),
+        model=branch(
+            lambda wildcards: wildcards.volume in synapses_detected,
+            then=[model_file("synapses", "synapses")],
+            otherwise=[],
+        ),
+        grey=branch(
+            lambda wildcards: wildcards.volume in synapses_detected,
+            then=["<results>/synapses/grey/{volume}.json"],
+            otherwise=[],
+        ),
+    output:
+        done="<results>/synapses/detect/{volume}/{shard}.parquet",
+        failures="<results>/failures/synapses_detect/{volume}/{shard}.parquet",
+    log:
+        "<logs>/synapses_detect/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/synapses_detect/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=synapses_memory(90),
+        runtime=60,
+    params:
+        row=synapses_row("image", "membrane", "vesicles", "synapses"),
+        cuboid=config["synapses"]["cuboid"],
+        threshold=config["synapses"]["merge"]["threshold"],
+        contrast=config["synapses"]["classify"]["contrast"],
+        vesicle_threshold=config["synapses"]["classify"]["vesicle_threshold"],
+        shards=config["synapses"]["shards"],
+        store=f"{config['results']}/units/synapses_detect/{{volume}}/{{shard}}",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.synapses.detect"),
+    script:
+        "../../scripts/synapses_detect.py"
+
+
+rule synapses_merge:
+    input:
+        lambda wildcards: synapses_files(wildcards.volume, "image", "synapses"),
+        parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_shards),
+        model=branch(
+            lambda wildcards: wildcards.volume in synapses_detected,
+            then=[model_file("synapses", "synapses")],
+            otherwise=[],
+        ),
+    output:
+        objects="<results>/synapses/merged/{volume}.parquet",
+        labels=directory("<results>/synapses/labels/{volume}.zarr"),
+    log:
+        "<logs>/synapses_merge/{volume}.log",
+    benchmark:
+        "<benchmarks>/synapses_merge/{volume}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        row=synapses_row("image", "synapses"),
+        cuboid=config["synapses"]["cuboid"],
+        rules={key: value for key, value in config["synapses"]["merge"].items() if key != "threshold"},
+        code=code_hash("spinome.synapses.merge"),
+    script:
+        "../../scripts/synapses_merge.py"
+
+
+rule synapses_density:
+    input:
+        lambda wildcards: synapses_files(wildcards.volume, "mask"),
+        labels="<results>/synapses/labels/{volume}.zarr",
+    output:
+        done="<results>/synapses/density/{volume}/{shard}.parquet",
+        failures="<results>/failures/synapses_density/{volume}/{shard}.parquet",
+    log:
+        "<logs>/synapses_density/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/synapses_density/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=synapses_memory(60),
+        runtime=60,
+    params:
+        row=synapses_row("mask"),
+        cuboid=config["synapses"]["cuboid"],
+        block_um=config["synapses"]["density"]["block_um"],
+        shards=config["synapses"]["shards"],
+        store=f"{config['results']}/units/synapses_density/{{volume}}/{{shard}}",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.synapses.density"),
+    script:
+        "../../scripts/synapses_density.py"
+
+
+rule synapses_blocks:
+    input:
+        counts=expand(
+            "<results>/synapses/density/{volume}/{shard}.parquet", volume=synapses_volumes, shard=synapses_shards
+        ),
+        objects=expand("<results>/synapses/merged/{volume}.parquet", volume=synapses_volumes),
+        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
+    output:
+        blocks="<results>/synapses/blocks.parquet",
+        objects="<results>/synapses/objects.parquet",
+    log:
+        "<logs>/synapses_blocks.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        volumes=synapses_volumes,
+        block_um=config["synapses"]["density"]["block_um"],
+        code=code_hash("spinome.synapses.density"),
+    script:
+        "../../scripts/synapses_blocks.py"
+
+
+rule synapses_uniformity:
+    input:
+        blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
+        tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
+    output:
+        "<results>/synapses/uniformity.parquet",
+    log:
+        "<logs>/synapses_uniformity.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=30,
+    params:
+        names=list(config["synapses"]["uniformity"]["block_tables"]),
+        superblock_um=config["synapses"]["uniformity"]["superblock_um"],
+        repeats=config["synapses"]["uniformity"]["repeats"],
+        seed=config["seed"],
+        code=code_hash("spinome.synapses.uniformity"),
+    script:
+        "../../scripts/synapses_uniformity.py"
+
+
+rule synapses_evaluate:
+    input:
+        lambda wildcards: [file for volume in synapses_scored for file in synapses_files(volume, "truth_synapses")],
+        objects="<results>/synapses/objects.parquet",
+        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_scored),
+    output:
+        "<results>/synapses/evaluation.tsv",
+    log:
+        "<logs>/synapses_evaluate.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        truth={volume: sample(volumes, volume=volume).truth_synapses for volume in synapses_scored},
+        seed=config["seed"],
+        code=code_hash("spinome.synapses.evaluate"),
+    script:
+        "../../scripts/synapses_evaluate.py"
+
+
+rule synapses_figures:
+    input:
+        lambda wildcards: [
+            file for volume in synapses_volumes for file in synapses_files(volume, "image", "truth_synapses", "mask")
+        ],
+        objects=branch(bool(synapses_volumes), then=["<results>/synapses/objects.parquet"], otherwise=[]),
+        blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
+        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
+        tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
+        uniformity="<results>/synapses/uniformity.parquet",
+    output:
+        directory("<results>/synapses/figures"),
+    log:
+        "<logs>/synapses_figures.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        rows={
+            volume: {
+                column: getattr(sample(volumes, volume=volume), column)
+                for column in ("image", "truth_synapses", "mask", "voxel_nm")
+            }
+            for volume in synapses_volumes
+        },
+        scored=synapses_scored,
+        cuboid=config["synapses"]["cuboid"],
+        names=list(config["synapses"]["uniformity"]["block_tables"]),
+        code=code_hash("spinome.report.synapses"),
+    script:
+        "../../scripts/synapses_figures.py"

@@ -5,8 +5,65 @@ from pydantic import Field
 from spinome.configuration.base import Section
 
 
+class Classify(Section):
+    """The voxel classifier."""
+
+    contrast: float = Field(
+        1.0,
+        description="voxels this many standard deviations darker than their surround pass where no membrane is given",
+    )
+    vesicle_threshold: float = Field(
+        1.0, description="least score of a vesicle (correlation plus blob response) where no vesicles are given"
+    )
+    trees: int = Field(60, ge=1, description="trees of the forest")
+    depth: int = Field(12, ge=1, le=12, description="largest depth of a tree")
+    voxels_per_class: int = Field(100_000, ge=1, description="training voxels of each class, at most")
+
+
+class Merge(Section):
+    """From voxels to objects; every rule acts on whole objects."""
+
+    threshold: float | None = Field(
+        None, gt=0, le=1, description="least probability of a synapse voxel; empty: the one the model was tuned to"
+    )
+    connectivity: int = Field(18, description="neighbours that join voxels to objects: 6, 18 or 26")
+    min_area_um2: float = Field(0.0, ge=0, description="smallest patch of a section that is kept")
+    max_area_um2: float | None = Field(None, gt=0, description="largest patch of a section that is kept")
+    min_volume_um3: float | None = Field(
+        None, ge=0, description="smallest object that is kept; empty: the one the model was tuned to"
+    )
+    min_sections: int = Field(1, ge=1, description="least number of sections that an object spans")
+
+
+class Density(Section):
+    """Synapses per block."""
+
+    block_um: tuple[float, float, float] = Field((5.0, 5.0, 5.0), description="size of a block (z, y, x)")
+
+
+class Uniformity(Section):
+    """Statistics of the blocks."""
+
+    superblock_um: float = Field(
+        50.0,
+        gt=0,
+        description="side of the super-blocks taken for independent; longer than neighbours resemble each other",
+    )
+    repeats: int = Field(999, ge=99, description="repeats of the bootstrap")
+    block_tables: dict[str, str] = Field(
+        {}, description="tables of blocks counted elsewhere, by name: z_nm y_nm x_nm synapses unmasked_um3"
+    )
+
+
 class Synapses(Section):
     """Keys of the synapses branch."""
 
     train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    cuboid: tuple[int, int, int] = Field(
+        (32, 512, 512), description="voxels (z, y, x) of a cuboid without its halo; memory grows with it"
+    )
+    classify: Classify = Classify()
+    merge: Merge = Merge()
+    density: Density = Density()
+    uniformity: Uniformity = Uniformity()

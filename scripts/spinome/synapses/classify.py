@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import edt
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.blocks import Cuboid
-from spinome.io.volumes import Volume, VoxelSize
+from spinome.io.volumes import (
+    Volume,
+    VoxelSize,
+    open_labels,
+    open_volume,
+    require_same_grid,
+    require_voxel_size,
+)
 from spinome.shards import seed_of
 from spinome.synapses import features, gate, vesicles
 from spinome.synapses.forest import FlatForest
 from spinome.synapses.grey import Grey
 
 NEGATIVE_DISTANCE_NM = 80.0
-BATCH = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,21 @@ class Evidence:
     @property
     def voxel_nm(self) -> VoxelSize:
         return self.image.voxel_nm
+
+
+def open_evidence(row: Mapping[str, Any], grey: Grey) -> Evidence:
+    """Open what a row of the sample sheet says of a volume: `image voxel_nm membrane vesicles`.
+
+    Raises
+    ------
+    ValueError: if there is no voxel size, or the maps do not lie on the grid of the image.
+    """
+    image = open_volume(row["image"], row["voxel_nm"])
+    require_voxel_size(image)
+    membrane = open_volume(row["membrane"], row["voxel_nm"]) if row["membrane"] else None
+    spots = open_labels(row["vesicles"], row["voxel_nm"]) if row["vesicles"] else None
+    require_same_grid([image, *(given for given in (membrane, spots) if given)])
+    return Evidence(image, grey, membrane, spots)
 
 
 def halo(voxel_nm: VoxelSize, given_vesicles: bool) -> tuple[int, int, int]:

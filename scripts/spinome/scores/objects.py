@@ -1,0 +1,147 @@
+"""Found objects against true ones, matched one to one.
+
+A score that counts every overlap can be gamed: all membranes as one object find every synapse. Here a found object
+answers for one true object at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from spinome.scores.intervals import bootstrap
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Outcome of a matching: `found_score` and `found_true` for each found object, `truth_found` for each true one.
+
+    All are arrays of one entry an object; the latter two bool.
+    """
+
+    found_score: np.ndarray
+    found_true: np.ndarray
+    truth_found: np.ndarray
+
+
+def overlaps(truth: np.ndarray, found: np.ndarray) -> pd.DataFrame:
+    """Shared voxels of objects of two label volumes of one shape: `truth found voxels`, background left out."""
+    if truth.shape != found.shape:
+        raise ValueError(f"truth of shape {truth.shape} cannot be compared with objects of shape {found.shape}")
+    both = (truth > 0) & (found > 0)
+    pairs = pd.DataFrame({"truth": truth[both].astype(np.int64), "found": found[both].astype(np.int64)})
+    return pairs.value_counts(sort=False).rename("voxels").reset_index()
+
+
+def match_one_to_one(shared: pd.DataFrame, min_voxels: int = 10) -> pd.DataFrame:
+    """The largest set of pairs in which no object appears twice; among those of one size, the largest overlap.
+
+    Parameters
+    ----------
+    shared : from `overlaps`
+    min_voxels : overlaps below this do not count
+
+    Returns
+    -------
+    the rows of `shared` that are matched
+    """
+    shared = shared[shared["voxels"] >= min_voxels].reset_index(drop=True)
+    if shared.empty:
+        return shared
+    truth, truths = pd.factorize(shared["truth"])
+    found, founds = pd.factorize(shared["found"])
+    size = len(truths) + len(founds)
+    graph = coo_array((np.ones(len(shared)), (truth, found + len(truths))), shape=(size, size))
+    group = connected_components(graph, directed=False)[1][truth]
+    kept = []
+    for rows in shared.groupby(group).indices.values():
+        local_truth, first = np.unique(truth[rows], return_inverse=True)
+        local_found, second = np.unique(found[rows], return_inverse=True)
+        voxels = shared["voxels"].to_numpy()[rows]
+        gain = np.zeros((len(local_truth), len(local_found)))
+        # a pair more outweighs any overlap
+        gain[first, second] = voxels.sum() + voxels
+        row_of = np.full(gain.shape, -1)
+        row_of[first, second] = rows
+        chosen = row_of[linear_sum_assignment(gain, maximize=True)]
+        kept.extend(chosen[chosen >= 0])
+    return shared.loc[sorted(kept)].reset_index(drop=True)
+
+
+def outcome(matched: pd.DataFrame, truth_ids: np.ndarray, found_ids: np.ndarray, scores: np.ndarray) -> Matched:
+    """What became of each object: `matched` from `match_one_to_one`, and all ids with the scores of the found."""
+    return Matched(
+        found_score=np.asarray(scores, float),
+        found_true=np.isin(found_ids, matched["found"]),
+        truth_found=np.isin(truth_ids, matched["truth"]),
+    )
+
+
+def pool(outcomes: list[Matched]) -> Matched:
+    """Join the outcomes of several volumes."""
+    return Matched(
+        *(
+            np.concatenate([getattr(one, name) for one in outcomes])
+            for name in ("found_score", "found_true", "truth_found")
+        )
+    )
+
+
+def precision_recall_f1(result: Matched) -> tuple[float, float, float]:
+    """Precision, recall and F1; precision is not a number where nothing is found, recall where nothing is true."""
+    true = int(result.truth_found.sum())
+    found, truth = len(result.found_true), len(result.truth_found)
+    precision = true / found if found else float("nan")
+    recall = true / truth if truth else float("nan")
+    return precision, recall, 2 * true / (found + truth) if found + truth else float("nan")
+
+
+def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
+    """Bootstrap intervals of precision, recall and F1 over objects: found pairs, misses and false ones."""
+    pairs, misses = int(result.truth_found.sum()), int((~result.truth_found).sum())
+    kinds = np.repeat([0, 1, 2], [pairs, misses, int((~result.found_true).sum())])
+
+    def resampled(score: int):
+        def statistic(drawn: np.ndarray) -> float:
+            hits, missed, false = np.bincount(kinds[drawn], minlength=3)
+            bottom = (hits + false, hits + missed, hits + (missed + false) / 2)[score]
+            return hits / bottom if bottom else float("nan")
+
+        return statistic
+
+    return [bootstrap(resampled(score), len(kinds), seed=seed) for score in range(3)]
+
+
+def precision_recall_curve(result: Matched) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall when found objects are taken in the order of falling score."""
+    order = np.argsort(-result.found_score, kind="stable")
+    hits = np.cumsum(result.found_true[order])
+    return hits / np.arange(1, len(hits) + 1), hits / max(len(result.truth_found), 1)
+
+
+def average_precision(result: Matched) -> float:
+    """Area under the precision-recall curve of objects, recall that is never reached counting as zero precision.
+
+    Precision is made to fall with recall first, as in Pascal VOC (Everingham et al. 2010).
+    """
+    if not len(result.truth_found):
+        return float("nan")
+    precision, recall = precision_recall_curve(result)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((np.diff(np.append(0, recall)) * envelope).sum())
+
+
+def published_rule(shared: pd.DataFrame, truths: int, founds: int, min_voxels: int = 10) -> tuple[float, float]:
+    """Precision and recall as VESICLE counts them (Roncal et al. 2015), for comparison alone: they can be gamed.
+
+    A true object is found if at least 10 of its voxels are, by any objects; a found one is true if at least 10 of its
+    voxels are.
+    """
+    true = (shared.groupby("found")["voxels"].sum() >= min_voxels).sum()
+    hit = (shared.groupby("truth")["voxels"].sum() >= min_voxels).sum()
+    return (true / founds if founds else float("nan")), (hit / truths if truths else float("nan"))

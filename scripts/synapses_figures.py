@@ -1,0 +1,41 @@
+"""Draw the figures of the synapses branch."""
+
+from pathlib import Path
+
+import cc3d
+
+from spinome.io.atomic import atomic
+from spinome.io.tables import read_table
+from spinome.io.volumes import open_labels, open_volume
+from spinome.logs import log_to
+from spinome.report import synapses as draw
+from spinome.scores.objects import pool
+from spinome.synapses.evaluate import compare
+from spinome.synapses.uniformity import BLOCK_COLUMNS
+
+log_to(snakemake.log)
+params, given = snakemake.params, snakemake.input
+uniformity = read_table(given.uniformity)
+imported = {name: read_table(file, BLOCK_COLUMNS) for name, file in zip(params.names, given.tables)}
+own = read_table(given.blocks[0]) if given.blocks else None
+with atomic(snakemake.output[0]) as part:
+    part = Path(part)
+    part.mkdir()
+    outcomes = []
+    for (volume, row), labels in zip(params.rows.items(), given.labels):
+        labels = open_labels(labels)
+        objects = read_table(given.objects[0]).query("volume == @volume")
+        image = open_volume(row["image"], row["voxel_nm"] or labels.voxel_nm) if row["image"] else None
+        truth = open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None
+        if image and len(objects):
+            draw.draw_sections(part, volume, image, labels, objects, truth)
+        if truth:
+            outcomes.append(compare(truth, labels, objects).result)
+            centres = draw.centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
+            found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
+            draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
+        draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
+    if outcomes:
+        draw.draw_precision_recall(part, pool(outcomes))
+    for volume, blocks in draw.tables_by_volume(own, imported).items():
+        draw.draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume])
