@@ -1,4 +1,4 @@
-"""Pictures of surfaces: parallel projection, hidden surfaces, soft light and dark outlines, on one core."""
+"""Shaded pictures of triangle meshes by a z-buffer: no display, no graphics library, the same pixels everywhere."""
 
 from __future__ import annotations
 
@@ -6,145 +6,177 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
-BACKGROUND = np.array([255, 255, 255], np.float32)
-# from the viewer's upper left
-LIGHT = np.array([-0.4, -0.55, 0.73])
-AMBIENT = 0.42
-# pictures are drawn this much larger and then averaged
-OVERSAMPLING = 2
+SUPERSAMPLING = 2
+KEY_LIGHT = np.array([-0.45, 0.6, 0.66])
+AMBIENT, KEY, HEADLIGHT = 0.38, 0.45, 0.25
+OCCLUSION = 0.45  # how dark what lies behind an edge becomes
+HAZE = 0.35  # how pale the farthest point becomes
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a picture is taken from: `rotation` (3, 3) has the picture's right, down and towards the viewer as rows.
+    """Orthographic camera: `axes` (3, 3) rows right, up, towards the viewer; `centre` in nm; `size` (H, W) pixels."""
 
-    `centre` (3,) is in the middle, `nm_per_pixel` is its scale, `size` its height and width in pixels.
-    """
-
-    rotation: np.ndarray
+    axes: np.ndarray
     centre: np.ndarray
-    nm_per_pixel: float
+    nm_per_px: float
     size: tuple[int, int]
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Column, row and nearness (N, 3) of points (N, 3), in pixels."""
-        turned = (points - self.centre) @ self.rotation.T / self.nm_per_pixel
-        return turned + [self.size[1] / 2, self.size[0] / 2, 0]
+        """Pixel x, pixel y (downwards) and height towards the viewer in nm of points (N, 3) x y z nm."""
+        seen = (np.asarray(points, float) - self.centre) @ self.axes.T
+        height, width = self.size
+        return np.stack(
+            [seen[:, 0] / self.nm_per_px + width / 2, height / 2 - seen[:, 1] / self.nm_per_px, seen[:, 2]], axis=1
+        )
 
 
-def frame(vertices: np.ndarray, size: tuple[int, int], rotation: np.ndarray | None = None) -> Camera:
-    """A camera that sees all vertices (V, 3), by default with their longest axis across and their thinnest in depth."""
-    if rotation is None:
-        middle = vertices.mean(axis=0)
-        _, axes = np.linalg.eigh(np.cov((vertices - middle).T))
-        rotation = axes[:, ::-1].T * np.sign(axes[np.abs(axes).argmax(axis=0), range(3)])[::-1, None]
-        rotation[2] = np.cross(rotation[0], rotation[1])
-    turned = vertices @ rotation.T
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    scale = 1.04 * max((high[0] - low[0]) / size[1], (high[1] - low[1]) / size[0])
-    return Camera(rotation, (low + high) / 2 @ rotation, float(scale), size)
-
-
-def render_mesh(vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray, camera: Camera) -> np.ndarray:
-    """Draw a surface.
+def fit_camera(
+    vertices: np.ndarray, size: tuple[int, int] = (700, 1000), view: str | np.ndarray = "broad", margin: float = 0.04
+) -> Camera:
+    """A camera that sees all vertices.
 
     Parameters
     ----------
-    vertices : (V, 3); faces : (F, 3)
-    colours : (V, 3) of each vertex, 0 to 1
-    camera : see `frame`
+    vertices : (V, 3) x y z in nm
+    size : height and width of the picture
+    view : `broad` to look along the shortest principal axis with the longest one horizontal; `x`, `y` or `z` to
+        look along that axis; or a rotation (3, 3) with rows right, up, towards the viewer
+    margin : share of the picture left free on each side
+    """
+    vertices = np.asarray(vertices, float)
+    if isinstance(view, str) and view == "broad":
+        _, axes = np.linalg.eigh(np.cov((vertices - vertices.mean(axis=0)).T))
+        axes = axes.T[::-1]
+        axes[0] *= np.sign(axes[0, np.argmax(np.abs(axes[0]))])
+        axes[1] *= np.sign(axes[1, np.argmax(np.abs(axes[1]))])
+        axes[2] = np.cross(axes[0], axes[1])
+    elif isinstance(view, str):
+        # image rows run downwards along the second axis, as in a slice of the volume
+        right, down = {"z": (0, 1), "y": (0, 2), "x": (2, 1)}[view]
+        axes = np.stack([np.eye(3)[right], -np.eye(3)[down], np.cross(np.eye(3)[right], -np.eye(3)[down])])
+    else:
+        axes = np.asarray(view, float)
+    seen = vertices @ axes.T
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    room = np.array([size[1], size[0]]) * (1 - 2 * margin)
+    scale = max(float(((high - low)[:2] / room).max()), 1e-9)
+    return Camera(axes, (low + high) / 2 @ axes, scale, (int(size[0]), int(size[1])))
+
+
+def render_mesh(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    colours: np.ndarray,
+    view: str | np.ndarray = "broad",
+    size: tuple[int, int] = (700, 1000),
+    camera: Camera | None = None,
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> np.ndarray:
+    """Draw a mesh with a colour a vertex.
+
+    Lambert shading by a key light and a headlight, darkening behind edges from the blurred depth (Luft, Colditz &
+    Deussen 2006, https://doi.org/10.1145/1141911.1142016), and haze with distance.
+
+    Parameters
+    ----------
+    vertices, faces : (V, 3) x y z in nm, (F, 3)
+    colours : (V, 3) or (3,), 0 to 1
+    view, size : see `fit_camera`; not used where a camera is given
+    camera : to draw several things on one another, or synapses (`Camera.project`)
 
     Returns
     -------
-    (H, W, 3) uint8 on white
+    (H, W, 3) uint8
     """
-    times = OVERSAMPLING
-    height, width = camera.size[0] * times, camera.size[1] * times
-    points = camera.project(vertices) * times
-    normals = _normals(points, faces)
-    light = LIGHT / np.linalg.norm(LIGHT)
-    bright = AMBIENT + (1 - AMBIENT) * np.maximum(normals @ light, 0)
-    lit = (255 * np.clip(colours * bright[:, None], 0, 1)).astype(np.float32)
-    image = np.tile(BACKGROUND, (height, width, 1))
-    depth = np.full((height, width), -np.inf, np.float32)
-    _fill(points.astype(np.float32), faces.astype(np.int64), lit, image, depth)
-    image *= _outlines(depth)[..., None]
-    return image.reshape(camera.size[0], times, camera.size[1], times, 3).mean(axis=(1, 3)).astype(np.uint8)
-
-
-def visible(vertices: np.ndarray, faces: np.ndarray, points: np.ndarray, camera: Camera, slack_nm: float) -> np.ndarray:
-    """Which points (N, 3) lie no deeper than `slack_nm` behind the surface that the camera sees."""
-    depth = np.full(camera.size, -np.inf, np.float32)
-    image = np.zeros((*camera.size, 3), np.float32)
-    _fill(
-        camera.project(vertices).astype(np.float32),
-        faces.astype(np.int64),
-        np.zeros((len(vertices), 3), np.float32),
-        image,
-        depth,
+    vertices, faces = np.asarray(vertices, float), np.asarray(faces, np.int64)
+    camera = camera or fit_camera(vertices, size, view)
+    height, width = camera.size
+    fine = Camera(
+        camera.axes,
+        camera.centre,
+        camera.nm_per_px / SUPERSAMPLING,
+        (height * SUPERSAMPLING, width * SUPERSAMPLING),
     )
-    column, row, near = camera.project(points).T
-    inside = (column >= 0) & (row >= 0) & (column < camera.size[1]) & (row < camera.size[0])
-    seen = np.zeros(len(points), bool)
-    place = row[inside].astype(int), column[inside].astype(int)
-    seen[inside] = near[inside] >= depth[place] - slack_nm / camera.nm_per_pixel
-    return seen
+    places = fine.project(vertices)
+    normals = _vertex_normals(vertices, faces) @ camera.axes.T
+    colours = np.broadcast_to(np.asarray(colours, np.float32), (len(vertices), 3))
+    depth = np.full(fine.size, -np.inf)
+    face = np.full(fine.size, -1, np.int64)
+    weight = np.zeros((*fine.size, 3), np.float32)
+    _fill_triangles(places, faces, depth, face, weight)
+    hit = face >= 0
+    picture = np.broadcast_to(np.asarray(background, np.float32), (*fine.size, 3)).copy()
+    if hit.any():
+        corners, share = faces[face[hit]], weight[hit][:, :, None]
+        normal = (normals[corners] * share).sum(axis=1)
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+        normal[normal[:, 2] < 0] *= -1
+        light = AMBIENT + KEY * (normal @ KEY_LIGHT).clip(0) + HEADLIGHT * normal[:, 2]
+        shaded = (colours[corners] * share).sum(axis=1) * light[:, None]
+        far = _haze(depth[hit])[:, None]
+        shaded = shaded * (1 - far) + np.asarray(background) * far
+        picture[hit] = shaded * (1 - _occlusion(depth, hit, fine.nm_per_px)[hit])[:, None]
+    picture = picture.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3).mean(axis=(1, 3))
+    return np.round(picture.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals of vertices, turned to the viewer."""
-    a, b, c = points[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    normal = np.stack(
-        [np.bincount(faces.reshape(-1), np.repeat(face[:, i], 3), minlength=len(points)) for i in range(3)], axis=1
+def _haze(depth: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(depth, [1, 99])
+    return HAZE * ((high - depth) / max(high - low, 1e-9)).clip(0, 1)
+
+
+def _occlusion(depth: np.ndarray, hit: np.ndarray, nm_per_px: float) -> np.ndarray:
+    """Darkness from 0 to OCCLUSION where the neighbourhood stands higher than the pixel."""
+    blur = 5.0 * SUPERSAMPLING
+    floor = depth[hit].min() - 20 * blur * nm_per_px
+    filled = np.where(hit, depth, floor)
+    above = np.maximum(
+        gaussian_filter(np.where(hit, depth, 0), blur) / np.maximum(gaussian_filter(hit * 1.0, blur), 1e-3), floor
     )
-    normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
-    return normal * np.where(normal[:, 2:] < 0, -1, 1)
+    return OCCLUSION * ((above - filled) / (2.5 * blur * nm_per_px)).clip(0, 1)
 
 
-def _outlines(depth: np.ndarray) -> np.ndarray:
-    """Darkening (H, W) where the surface drops away behind an edge."""
-    filled = np.where(np.isfinite(depth), depth, np.nan)
-    dark = np.zeros(depth.shape, np.float32)
-    for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
-        drop = np.nan_to_num(np.roll(filled, shift, axis) - filled, nan=0.0)
-        dark = np.maximum(dark, np.clip((drop - 6) / 40, 0, 0.55))
-    return 1 - dark
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    corners = vertices[faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.stack(
+        [
+            sum(np.bincount(faces[:, corner], normal[:, axis], len(vertices)) for corner in range(3))
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 @numba.njit(cache=True)
-def _fill(points, faces, colours, image, depth):
+def _fill_triangles(places, faces, depth, face, weight):
     height, width = depth.shape
-    for face in range(len(faces)):
-        i, j, k = faces[face]
-        ax, ay, bx, by, cx, cy = (
-            points[i, 0],
-            points[i, 1],
-            points[j, 0],
-            points[j, 1],
-            points[k, 0],
-            points[k, 1],
-        )
-        left, right = max(int(min(ax, bx, cx)), 0), min(int(max(ax, bx, cx)) + 1, width - 1)
-        top, bottom = max(int(min(ay, by, cy)), 0), min(int(max(ay, by, cy)) + 1, height - 1)
-        twice = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if left > right or top > bottom or twice == 0:
+    for f in range(len(faces)):
+        a, b, c = places[faces[f, 0]], places[faces[f, 1]], places[faces[f, 2]]
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if area == 0.0:
             continue
+        left = max(0, int(np.floor(min(a[0], b[0], c[0]))))
+        right = min(width - 1, int(np.ceil(max(a[0], b[0], c[0]))))
+        top = max(0, int(np.floor(min(a[1], b[1], c[1]))))
+        bottom = min(height - 1, int(np.ceil(max(a[1], b[1], c[1]))))
         for row in range(top, bottom + 1):
             y = row + 0.5
             for column in range(left, right + 1):
                 x = column + 0.5
-                v = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / twice
-                w = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / twice
-                u = 1 - v - w
-                # a hair's width of slack leaves no gap between faces
-                if u < -1e-4 or v < -1e-4 or w < -1e-4:
+                u = ((b[0] - x) * (c[1] - y) - (b[1] - y) * (c[0] - x)) / area
+                v = ((c[0] - x) * (a[1] - y) - (c[1] - y) * (a[0] - x)) / area
+                w = 1.0 - u - v
+                if u < -1e-9 or v < -1e-9 or w < -1e-9:
                     continue
-                near = u * points[i, 2] + v * points[j, 2] + w * points[k, 2]
-                if near > depth[row, column]:
-                    depth[row, column] = near
-                    for channel in range(3):
-                        image[row, column, channel] = (
-                            u * colours[i, channel] + v * colours[j, channel] + w * colours[k, channel]
-                        )
+                z = u * a[2] + v * b[2] + w * c[2]
+                if z > depth[row, column]:
+                    depth[row, column] = z
+                    face[row, column] = f
+                    weight[row, column, 0] = u
+                    weight[row, column, 1] = v
+                    weight[row, column, 2] = w
