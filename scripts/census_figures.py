@@ -22,8 +22,8 @@ if "seen" in inputs:
             folder,
             f"specimen_{specimen}",
             f"One simulated specimen, seen by every branch: {specimen}",
-            "Each true spine is a line from its base to its head, a circle as large as its volume: filled where the "
-            "branch reported it, open where it missed it. Each view shows what it can see: the whole neuron as a "
+            "Each true spine is a line from its base to its head and a ball of its volume: filled where the branch "
+            "reported it, open where it missed it. Each view shows what it can see: the whole neuron as a "
             "mesh, the cutout in EM, the field in the two-photon stack.",
         )
     save_figure(

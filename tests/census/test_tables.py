@@ -80,6 +80,11 @@ def test_cells_without_a_spine_or_a_class_count_too(schema, many):
     assert (row["value"], row["cells"]) == (pytest.approx(14 / 4), 4)
 
 
+def test_a_volume_gives_its_class_to_the_cells_in_it(schema, neuron_spines, neuron_synapses):
+    rows = census(schema, neuron_spines, neuron_synapses, {"p": "simulated"})
+    assert rows.loc[("simulated", "", "spines_per_cell", ""), ["value", "cells"]].tolist() == [1.5, 2]
+
+
 def test_empty_tables_give_published_values_alone(schema, neuron_spines, neuron_synapses):
     table = join([], schema)
     rows = census_by_class(neuron_synapses.iloc[:0], table, {})

@@ -112,7 +112,12 @@ rule census_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        classes={row.neuron: row.cell_class for row in neurons if row.cell_class},
+        # simulated cells are kept apart from real ones, whatever the sheet calls them
+        classes={
+            **{row.neuron: row.cell_class for row in neurons if row.cell_class},
+            **{row.neuron: "simulated" for row in neurons if simulated(row.mesh)},
+            **{row.volume: "simulated" for row in volumes if simulated(row.image or row.segmentation)},
+        },
         code=code_hash("spinome.census.tables"),
     script:
         "../../scripts/census_tables.py"

@@ -26,7 +26,8 @@ def census_by_class(synapses: pd.DataFrame, spines: pd.DataFrame, classes: Mappi
     ----------
     synapses : `neurons/synapses.parquet`; rows without a tag are left out
     spines : rows of the joint table with source `neurons`
-    classes : cell class by name of the neuron, looked up for the presynaptic cell too
+    classes : cell class by name of the neuron, or of the volume whose neurons all have it; looked up for the
+        presynaptic cell too
 
     Returns
     -------
@@ -43,7 +44,10 @@ def census_by_class(synapses: pd.DataFrame, spines: pd.DataFrame, classes: Mappi
     # cells that carry no spine count too
     cells = pd.concat([tagged[["specimen", "parent"]], spines[["specimen", "parent"]].astype(object)])
     cells = cells.drop_duplicates().sort_values(["specimen", "parent"], ignore_index=True)
-    cells["cell_class"] = [classes.get(name) or UNKNOWN for name in cells["parent"]]
+    cells["cell_class"] = [
+        classes.get(name) or classes.get(specimen) or UNKNOWN
+        for specimen, name in zip(cells["specimen"], cells["parent"])
+    ]
     number = {cell: row for row, cell in enumerate(zip(cells["specimen"], cells["parent"]))}
     tagged["cell"] = [number[cell] for cell in zip(tagged["specimen"], tagged["parent"])]
     spines = spines.assign(cell=[number[cell] for cell in zip(spines["specimen"], spines["parent"])])

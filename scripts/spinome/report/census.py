@@ -5,7 +5,9 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 
 from spinome.census.matches import view
 from spinome.report.style import COLOURS
@@ -86,36 +88,39 @@ def draw_specimen(seen: pd.DataFrame, specimen: str) -> plt.Figure:
     """
     ours = seen[seen["specimen"] == specimen]
     names = [name for name in VIEWS if (ours["view"] == name).any()]
-    figure, panels = plt.subplots(len(names), 1, figsize=(9, 2.5 * len(names)), squeeze=False, layout="constrained")
-    for axes, name in zip(panels[:, 0], names):
-        truth = ours[ours["view"] == name]
-        hit = truth["found"].notna().to_numpy()
-        base, head = (truth[[f"{end}_x_um", f"{end}_y_um"]].to_numpy(float) for end in ("base", "head"))
-        if np.ptp(head[:, 1]) > np.ptp(head[:, 0]):
-            base, head = base[:, ::-1], head[:, ::-1]
-        for these, colour, text in ((~hit, COLOURS["grey"], "missed"), (hit, VIEWS[name][1], "found")):
-            axes.plot(
-                *np.stack([base[these], head[these], np.full_like(head[these], np.nan)], 1).reshape(-1, 2).T,
-                color=colour,
-                lw=0.9,
-            )
-            size = 12 + 260 * truth["volume_um3"].to_numpy(float)[these]
-            face = colour if text == "found" else "none"
-            axes.scatter(
-                *head[these].T,
-                s=size,
-                facecolor=face,
-                edgecolor=colour,
-                lw=0.9,
-                zorder=3,
-                label=f"{text} ({these.sum()})",
-            )
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set_title(f"{VIEWS[name][0]}: {hit.sum()} of {len(hit)} true spines found")
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    maps = {name: _spine_map(ours[ours["view"] == name]) for name in names}
+    extents = [np.ptp(np.concatenate([base, head]), axis=0) + 1.0 for base, head, _ in maps.values()]
+    heights = [np.clip(6.8 * height / width, 1.0, 4.5) for width, height in extents]
+    figure, panels = plt.subplots(
+        len(names), 1, figsize=(9, sum(heights) + 0.7 * len(names)), height_ratios=heights, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for axes, (name, (base, head, diameter)) in zip(panels[:, 0], maps.items()):
+        text, colour = VIEWS[name]
+        hit = ours.loc[ours["view"] == name, "found"].notna().to_numpy()
+        for these, edge, face in ((~hit, COLOURS["false"], "none"), (hit, colour, colour)):
+            axes.add_collection(LineCollection(np.stack([base, head], axis=1)[these], color=edge, lw=1.0))
+            circles = [Circle(centre, size / 2) for centre, size in zip(head[these], diameter[these])]
+            axes.add_collection(PatchCollection(circles, facecolor=face, edgecolor=edge, lw=1.2, zorder=3))
+        axes.set_aspect("equal")
+        axes.autoscale_view()
+        axes.set_title(f"{text}: {hit.sum()} of {len(hit)} true spines found")
         axes.set_ylabel("µm")
+        handles = [
+            Line2D([], [], marker="o", ls="", color=colour, label=f"found ({hit.sum()})"),
+            Line2D([], [], marker="o", ls="", mfc="none", mec=COLOURS["false"], label=f"missed ({(~hit).sum()})"),
+        ]
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     panels[-1, 0].set_xlabel("µm")
     return figure
+
+
+def _spine_map(truth: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bases and heads (N, 2) in um, the longer axis first, and the diameters of balls of the spines' volumes."""
+    base, head = (truth[[f"{end}_x_um", f"{end}_y_um"]].to_numpy(float) for end in ("base", "head"))
+    if np.ptp(head[:, 1]) > np.ptp(head[:, 0]):
+        base, head = base[:, ::-1], head[:, ::-1]
+    return base, head, np.cbrt(6 * truth["volume_um3"].to_numpy(float) / np.pi)
 
 
 def draw_volumes(seen: pd.DataFrame) -> plt.Figure:
