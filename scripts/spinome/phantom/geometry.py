@@ -19,9 +19,9 @@ FAR = np.float32(1e6)
 # widths of the smooth unions, nm
 HEAD_TO_NECK, SPINE_TO_SHAFT, SHAFT_TO_SOMA = 50.0, 90.0, 700.0
 # irregularity of the surface: amplitude and length, nm; necks are too thin for the whole of it
-ROUGHNESS, ROUGHNESS_LENGTH = 24.0, 330.0
-NECK_ROUGHNESS = 0.3
-SOMA_ROUGHNESS = 3.0
+ROUGHNESS, ROUGHNESS_LENGTH = 38.0, 330.0
+NECK_ROUGHNESS = 0.18
+SOMA_ROUGHNESS = 2.0
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,34 @@ def onto_surface(tubes: Tubes, points: np.ndarray, seed: int, steps: int = 6) ->
     return points, _normals(tubes, points, seed)
 
 
-def distance_to_nearest(
-    tubes: Tubes, origin: np.ndarray, spacing: np.ndarray, shape: tuple[int, int, int], margin: float
+def nearest_owner(
+    tubes: Tubes,
+    origin: np.ndarray,
+    spacing: np.ndarray,
+    shape: tuple[int, int, int],
+    margin: float,
+    warp: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest tube (float32, FAR beyond `margin`) and its owner (int32, 0 where none) on a grid."""
-    distance = np.full((4, *shape), FAR, np.float32)
-    nearest = np.full((4, *shape), -1, np.int32)
-    arrays = list(_arrays(tubes))
-    arrays[4] = np.zeros_like(arrays[4])
-    _paint(distance[:1], nearest[:1], *arrays, np.asarray(origin, float), np.asarray(spacing, float), margin)
-    owners = np.append(tubes.owner, 0).astype(np.int32)
-    return distance[0], owners[nearest[0]]
+    """Distance to the nearest tube (float32 nm, FAR beyond `margin`) and its owner (int32, 0 where none) on a grid.
+
+    `warp` (3, *shape) in nm displaces each voxel before it is asked, which makes straight borders wavy.
+    """
+    distance, owner = np.full(shape, FAR, np.float32), np.zeros(shape, np.int32)
+    warp = np.zeros((3, *shape), np.float32) if warp is None else warp
+    start, end, start_radius, end_radius, _ = _arrays(tubes)
+    grid = np.asarray(origin, float), np.asarray(spacing, float)
+    _paint_owner(distance, owner, start, end, start_radius, end_radius, tubes.owner, *grid, margin, warp)
+    return distance, owner
+
+
+def noise(
+    origin: np.ndarray, spacing: np.ndarray, shape: tuple[int, int, int], length: np.ndarray, seed: int
+) -> np.ndarray:
+    """Smooth value noise (float32, about -1 to 1) of a length z y x in nm on a grid; the same on any grid."""
+    values = np.empty(shape, np.float32)
+    scale = 1.0 / np.broadcast_to(np.asarray(length, float), 3)
+    _noise_grid(values, np.asarray(origin, float) * scale, np.asarray(spacing, float) * scale, seed)
+    return values
 
 
 def _normals(tubes: Tubes, points: np.ndarray, seed: int, step: float = 8.0) -> np.ndarray:
@@ -253,6 +270,40 @@ def _paint(distance, nearest, start, end, start_radius, end_radius, part, origin
                     if d < distance[p, i, j, k] and d <= margin:
                         distance[p, i, j, k] = d
                         nearest[p, i, j, k] = n
+
+
+@numba.njit(cache=True)
+def _paint_owner(distance, owner, start, end, start_radius, end_radius, tube_owner, origin, spacing, margin, warp):
+    shape = distance.shape
+    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+    farthest = np.abs(warp).max()
+    for n in range(len(start)):
+        reach = max(start_radius[n], end_radius[n]) + margin + farthest
+        for axis in range(3):
+            first = min(start[n, axis], end[n, axis]) - reach
+            last = max(start[n, axis], end[n, axis]) + reach
+            low[axis] = max(0, int(np.ceil((first - origin[axis]) / spacing[axis])))
+            high[axis] = min(shape[axis], int(np.floor((last - origin[axis]) / spacing[axis])) + 1)
+        for i in range(low[0], high[0]):
+            for j in range(low[1], high[1]):
+                for k in range(low[2], high[2]):
+                    z = origin[0] + i * spacing[0] + warp[0, i, j, k]
+                    y = origin[1] + j * spacing[1] + warp[1, i, j, k]
+                    x = origin[2] + k * spacing[2] + warp[2, i, j, k]
+                    d = _cone_distance(z, y, x, start[n], end[n], start_radius[n], end_radius[n])
+                    if d < distance[i, j, k] and d <= margin:
+                        distance[i, j, k] = d
+                        owner[i, j, k] = tube_owner[n]
+
+
+@numba.njit(cache=True)
+def _noise_grid(values, origin, spacing, seed):
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            for k in range(values.shape[2]):
+                values[i, j, k] = _value_noise(
+                    origin[0] + i * spacing[0], origin[1] + j * spacing[1], origin[2] + k * spacing[2], seed
+                )
 
 
 @numba.njit(cache=True)

@@ -72,7 +72,7 @@ def walk(rng: np.random.Generator, start: np.ndarray, target: np.ndarray, headin
     return np.array(nodes)
 
 
-def taper(rng: np.random.Generator, count: int, first: float, last: float, roughness: float = 0.1) -> np.ndarray:
+def taper(rng: np.random.Generator, count: int, first: float, last: float, roughness: float = 0.15) -> np.ndarray:
     """Radii (count,) from `first` to `last` with slow varicosities."""
     slow = np.interp(
         np.arange(count), np.arange(0, count + 5, 5), rng.normal(0, roughness, len(range(0, count + 5, 5)))
@@ -96,7 +96,7 @@ def passing_branches(
     branches: list[Branch] = []
     clearance = 1600.0
     while len(branches) < count and clearance > 700.0:
-        for _ in range(200):
+        for _ in range(80):
             path = _through(rng, box, margin)
             inside = ((path > 0) & (path < box)).all(axis=1).sum() * STEP
             if inside < 0.8 * box[1:].min() or len(path) < 8:

@@ -14,7 +14,7 @@ from spinome.phantom.geometry import SHAFT, Tubes, chain, join, surface
 STEP = 200.0  # between two nodes of an axon, nm
 GRID = 70.0  # spacing of the map of free space, nm
 MARGIN = 800.0  # axons reach this far out of the box, nm
-SMALLEST_GAP = 210.0  # free space up to this radius is left to glia, nm
+SMALLEST_GAP = 175.0  # free space up to this radius is left to glia, nm
 
 
 def grow_axons(
@@ -47,11 +47,11 @@ def grow_axons(
         owners[chosen] = len(paths) + 1
         paths.append(path)
         boutons.append(bouton)
-        radii.append(rng.uniform(90, 140))
+        radii.append(rng.uniform(75, 130))
     for path in _fill(rng, room, origin, paths, box):
         paths.append(path)
         boutons.append(np.zeros(len(path), int))
-        radii.append(rng.uniform(90, 190))
+        radii.append(rng.uniform(60, 190))
     paths = _relax(paths, radii, boutons, room, slope, origin)
     size = dict(zip(synapses["id"], bouton_radius))
     frames = []
@@ -135,7 +135,9 @@ def _clip(path: np.ndarray, bouton: np.ndarray, box: np.ndarray) -> tuple[np.nda
 
 def _fill(rng, room: np.ndarray, origin: np.ndarray, paths: list[np.ndarray], box: np.ndarray) -> list[np.ndarray]:
     """Straight axons through the largest gaps, one after the other, until only narrow ones are left."""
-    grid = origin + GRID * np.stack(np.meshgrid(*map(np.arange, room.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    room = room[::2, ::2, ::2]
+    steps = np.stack(np.meshgrid(*map(np.arange, room.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = origin + 2 * GRID * steps
     inside = ((grid > -200) & (grid < box + 200)).all(axis=1)
     grid, gap = grid[inside], room.reshape(-1)[inside].astype(float)
     if paths:
