@@ -34,7 +34,7 @@ for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.s
         folder,
         f"neuron_{name}",
         f"Soma, shaft and spine: {neuron.unit}",
-        f"The whole mesh ({len(mesh.vertices):,} vertices), each vertex in the colour of its most probable class.{seen}",
+        f"The whole mesh, {len(mesh.vertices):,} vertices, each in the colour of its most probable class.{seen}",
     )
     places = figures.close_up_places(mesh, labels.spine, own)
     if places:
@@ -60,7 +60,7 @@ if len(spines):
         folder,
         "spines",
         "How large the spines are",
-        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their own surface; dotted: median.",
+        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their surface; dotted: median.",
     )
 if given.get("compared"):
     save_figure(
