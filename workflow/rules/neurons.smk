@@ -90,7 +90,6 @@ rule neurons:
 
 rule neurons_simplify:
     input:
-        ancient("<results>/checked/neurons.tsv"),
         meshes=neuron_files("mesh"),
         folder=neuron_folder,
     output:

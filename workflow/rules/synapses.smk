@@ -76,7 +76,6 @@ rule synapses:
 
 rule synapses_grey:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         lambda wildcards: synapses_files(wildcards.volume, "image"),
     output:
         "<results>/synapses/grey/{volume}.json",
@@ -133,7 +132,6 @@ rule synapses_train:
 
 rule synapses_detect:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         lambda wildcards: synapses_files(wildcards.volume, "image", "membrane", "vesicles", "synapses"),
         model=branch(
             lambda wildcards: wildcards.volume in synapses_detected,

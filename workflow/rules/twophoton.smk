@@ -70,7 +70,6 @@ rule twophoton:
 
 rule twophoton_register:
     input:
-        ancient("<results>/checked/stacks.tsv"),
         stack=lambda wildcards: stack_row(wildcards).path,
     output:
         stack=directory("<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr"),
