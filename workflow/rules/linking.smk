@@ -118,7 +118,6 @@ rule linking:
 
 rule linking_train_membranes:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         lambda wildcards: linking_sources(linking_training("image"), "image"),
         lambda wildcards: linking_sources(linking_training("image"), "truth_segmentation"),
     output:
@@ -147,7 +146,6 @@ rule linking_train_membranes:
 
 rule linking_membranes:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         image=linking_file("image"),
         model=model_file("membranes", "linking"),
     output:
@@ -199,7 +197,6 @@ rule linking_assemble:
 
 rule linking_watershed:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
         mask=linking_file("mask"),
     output:
@@ -310,7 +307,6 @@ rule linking_segments:
 
 rule linking_typing:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
     output:
         "<results>/linking/typing/{volume}.parquet",
@@ -400,7 +396,6 @@ rule linking_candidates:
 
 rule linking_truth:
     input:
-        ancient("<results>/checked/volumes.tsv"),
         typing="<results>/linking/typing/{volume}.parquet",
         links=linking_file("truth_links"),
         segments=lambda wildcards: (
