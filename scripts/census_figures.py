@@ -51,5 +51,5 @@ if len(spines):
         "sizes",
         "Size of spines by the way they were seen",
         "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts once, "
-        "by its median.",
+        "by its median; sizes beyond an axis, as the neck of a stubby spine, are in its outermost bin.",
     )

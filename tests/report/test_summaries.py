@@ -34,6 +34,15 @@ def test_tiles_count_tracks_once_and_stand_beside_the_truth(spines):
     assert found["failed units"].value == "2"
 
 
+def test_tiles_carry_the_score_of_their_branch(spines):
+    tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0", "1", "0"], "spine": [1, 1, 2]})
+    scores = pd.DataFrame({"metric": ["idf1"], "value": [0.7], "ci_low": [0.65], "ci_high": [0.75]})
+    tables = {"spines": spines, "tracked": tracked}
+    found = {tile.label: tile for tile in summaries.tiles(tables, {"twophoton": scores}, FAILURES)}
+    tile = found["spines followed from session to session"]
+    assert (tile.value, tile.note) == ("1", "IDF1 0.70 (0.65 to 0.75) where the truth is known")
+
+
 def test_tiles_of_an_empty_run(spines):
     (tile,) = summaries.tiles({"spines": spines.iloc[:0]}, {}, FAILURES.iloc[:0])
     assert (tile.value, tile.note) == ("0", "every unit went through")
@@ -100,4 +109,4 @@ def test_simulated_specimens():
          "head_diameter_nm": 400.0, "neck_length_nm": 500.0}
     )  # fmt: skip
     (row,) = summaries.summarise_phantom({"p": truth})["Simulated specimens"].to_dict("records")
-    assert (row["spines"], row["sessions"], row["there in every session"]) == (2, 5, 1)
+    assert (row["spines"], row["sessions"], row["there in all"]) == (2, 5, 1)

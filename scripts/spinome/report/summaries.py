@@ -76,8 +76,8 @@ def summarise_phantom(truth: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
                 "specimen": specimen,
                 "dendrites": spines["dendrite"].nunique(),
                 "spines": len(spines),
-                "there in every session": int(always.sum()),
                 "sessions": int(last) + 1,
+                "there in all": int(always.sum()),
                 "median_volume_um3": spines["volume_um3"].median(),
                 "median_head_diameter_nm": spines["head_diameter_nm"].median(),
                 "median_neck_length_nm": spines["neck_length_nm"].median(),
@@ -97,10 +97,11 @@ def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
         pairs.columns = ["spines in both", "median_distance_um"]
         result["Spines that two views share"] = pairs.reset_index()
     if "classes" in tables:
-        classes = tables["classes"].drop(columns=["reference"])
-        result["Census by cell class"] = classes.assign(
-            source=["published" if name else "measured here" for name in tables["classes"]["reference"]]
-        )
+        classes = tables["classes"].assign(measure=tables["classes"]["measure"].str.replace("_", " "))
+        classes["source"] = ["published" if name else "measured here" for name in classes.pop("reference")]
+        if not classes["pre_class"].any():
+            del classes["pre_class"]
+        result["Census by cell class"] = classes
     return result
 
 
@@ -123,17 +124,23 @@ def tiles(
         for name in SEEN_IN
         if len(group := spines[spines["view"] == name])
     ]
+    if "tracked" in tables:
+        sessions = tables["tracked"].groupby(["specimen", "field", "spine"])["timepoint"].nunique()
+        note = _scored(evaluations, "twophoton", "idf1", "IDF1")
+        result.append(Tile(format_number((sessions > 1).sum()), "spines followed from session to session", note))
     if "objects" in tables:
-        result.append(Tile(format_number(len(tables["objects"])), "synapses detected in EM"))
-    if "neuron_synapses" in tables:
-        tagged = tables["neuron_synapses"]["tag"]
-        share = f"{100 * (tagged == 'spine').mean():.0f} % of them on spines" if len(tagged) else ""
-        result.append(Tile(format_number(tagged.notna().sum()), "input synapses labelled on meshes", share))
+        note = _scored(evaluations, "synapses", "f1", "F1")
+        result.append(Tile(format_number(len(tables["objects"])), "synapses detected in EM", note))
     if "links" in tables:
         links = tables["links"]
         linked = links.loc[links["linked"].astype(bool), ["volume", "orphan"]].drop_duplicates()
-        orphans = links[["volume", "orphan"]].drop_duplicates()
-        result.append(Tile(format_number(len(linked)), "orphan spines linked", f"of {len(orphans):,} orphans"))
+        orphans = len(links[["volume", "orphan"]].drop_duplicates())
+        note = _scored(evaluations, "linking", "link_f1", "F1")
+        result.append(Tile(format_number(len(linked)), f"of {orphans:,} orphan spines linked to a shaft", note))
+    if "neuron_synapses" in tables:
+        tagged = tables["neuron_synapses"]["tag"]
+        note = _scored(evaluations, "neurons", "synapse_weighted_f1", "weighted F1")
+        result.append(Tile(format_number(tagged.notna().sum()), "input synapses labelled on meshes", note))
     steps = failures["step"].nunique()
     note = (
         f"in {steps} step{'s' if steps != 1 else ''}, each with its reason below"
@@ -144,9 +151,21 @@ def tiles(
 
 
 def _against_truth(scores: pd.DataFrame | None, metric: str) -> str:
-    row = scores[scores["metric"] == metric] if scores is not None else ()
-    if not len(row):
+    row = _row(scores, metric)
+    if row is None:
         return ""
-    value, low, high = (100 * float(row[key].iloc[0]) for key in ("value", "ci_low", "ci_high"))
-    interval = "" if pd.isna(low) else f" ({low:.0f} to {high:.0f})"
-    return f"{value:.0f} %{interval} of the true spines of the simulated specimen"
+    interval = "" if pd.isna(row["ci_low"]) else f" ({100 * row['ci_low']:.0f} to {100 * row['ci_high']:.0f})"
+    return f"{100 * row['value']:.0f} %{interval} of the true spines of the simulated specimen"
+
+
+def _scored(evaluations: Mapping[str, pd.DataFrame], branch: str, metric: str, name: str) -> str:
+    row = _row(evaluations.get(branch), metric)
+    if row is None or pd.isna(row["value"]):
+        return ""
+    interval = "" if pd.isna(row["ci_low"]) else f" ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    return f"{name} {row['value']:.2f}{interval} where the truth is known"
+
+
+def _row(scores: pd.DataFrame | None, metric: str) -> pd.Series | None:
+    found = scores[scores["metric"] == metric] if scores is not None else ()
+    return found.iloc[0] if len(found) else None
