@@ -4,7 +4,9 @@ linking_volumes = [row.volume for row in volumes if row.segmentation or row.imag
 linking_computed = [row.volume for row in volumes if not row.segmentation]
 linking_shards = [str(number) for number in range(config["linking"]["shards"])]
 # volumes that have synapses: given, or found in the image by the synapses branch
-linking_with_synapses = [row.volume for row in volumes if row.synapses or row.image]
+linking_with_synapses = [
+    row.volume for row in volumes if row.synapses or (row.image and config["linking"]["find_synapses"])
+]
 linking_scored = [
     row.volume for row in volumes if row.volume not in linking_trained and (row.truth_segmentation or row.truth_links)
 ]

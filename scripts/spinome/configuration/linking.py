@@ -79,6 +79,9 @@ class Linking(Section):
 
     train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    find_synapses: bool = Field(
+        True, description="take the synapses that the synapses branch finds where the sample sheet gives none"
+    )
     membranes: Membranes = Membranes()
     watershed: Watershed = Watershed()
     agglomerate: Agglomerate = Agglomerate()

@@ -40,27 +40,26 @@ def link_rows(links: pd.DataFrame, truth: pd.DataFrame, seed: int) -> list[dict]
     links : `links.parquet` of the scored volumes
     truth : `volume orphan shaft`, true links
     """
-    ranks, outcome = _per_orphan(links, truth)
-    groups = outcome["dendrite"].factorize()[0]
-    members = [np.flatnonzero(groups == group) for group in range(groups.max(initial=-1) + 1)]
+    outcome = _per_orphan(links, truth)
+    dendrite = outcome["dendrite"].factorize()[0]
 
-    def pooled(statistic, drawn):
-        return statistic(outcome.iloc[np.concatenate([members[group] for group in drawn])])
+    def row(metric: str, counted: pd.Series, of: pd.Series) -> dict:
+        """A ratio of counts, over all orphans and over dendrites drawn again."""
+        parts = np.stack([np.bincount(dendrite, weights=part) for part in (counted & of, of)])
+        interval = bootstrap(lambda drawn: _ratio(*parts[:, drawn].sum(axis=1)), parts.shape[1], 1000, seed)
+        return evaluation_row(metric, _ratio(*parts.sum(axis=1)), int(parts[1].sum()), "orphans", interval)
 
-    def interval(statistic):
-        return bootstrap(lambda drawn: pooled(statistic, drawn), len(members), 500, seed)
-
-    known = int(outcome["true"].sum())
-    rows = []
-    for k in KS:
-        statistic = lambda part, k=k: (part.loc[part["true"], "rank"] <= k).mean()  # noqa: E731
-        rows.append(evaluation_row(f"top_{k}", float(statistic(outcome)), known, "orphans", interval(statistic)))
+    rows = [row(f"top_{k}", outcome["rank"] <= k, outcome["true"]) for k in KS]
     summary = top_k(_named(links), _named(truth), KS)
-    rows.append(evaluation_row("mean_rank", summary["mean_rank"], int(np.isfinite(ranks).sum()), "rank"))
-    rows.append(evaluation_row("candidates", summary["candidates"], known, "candidates an orphan"))
-    for name, statistic in {"link_precision": _precision, "link_recall": _recall, "link_f1": _f1}.items():
-        rows.append(evaluation_row(name, float(statistic(outcome)), len(outcome), "orphans", interval(statistic)))
-    return rows
+    found = int(np.isfinite(outcome["rank"]).sum())
+    rows.append(evaluation_row("mean_rank", summary["mean_rank"], found, "rank"))
+    rows.append(evaluation_row("candidates", summary["candidates"], summary["orphans"], "candidates an orphan"))
+    precision = row("link_precision", outcome["right"], outcome["linked"])
+    recall = row("link_recall", outcome["right"], outcome["true"])
+    sums = np.stack([np.bincount(dendrite, weights=outcome[part]) for part in ("right", "linked", "true")])
+    interval = bootstrap(lambda drawn: _f1(*sums[:, drawn].sum(axis=1)), sums.shape[1], 1000, seed)
+    f1 = evaluation_row("link_f1", _f1(*sums.sum(axis=1)), len(outcome), "orphans", interval)
+    return [*rows, precision, recall, f1]
 
 
 def graph_rows(name: str, scores: list[GraphScore]) -> list[dict]:
@@ -113,31 +112,25 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _per_orphan(links: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
+def _per_orphan(links: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """One row an orphan, true or reported: `true rank linked right dendrite`."""
     links, truth = _named(links), _named(truth)
     ranks = true_ranks(links, truth)
-    names = np.union1d(ranks.index.to_numpy(), links["orphan"].to_numpy())
-    frame = pd.DataFrame(index=pd.Index(names, name="orphan"))
+    frame = pd.DataFrame(index=pd.Index(np.union1d(ranks.index.to_numpy(), links["orphan"].to_numpy()), name="orphan"))
     frame["true"] = frame.index.isin(ranks.index)
-    frame["rank"] = ranks.reindex(frame.index)
+    frame["rank"] = ranks.reindex(frame.index, fill_value=np.inf)
     linked = links[links["linked"]]
     frame["linked"] = frame.index.isin(linked["orphan"])
     frame["right"] = frame.index.isin(linked["orphan"][label_candidates(linked, truth)])
-    # the true shaft of an orphan; an orphan without one stands for itself
+    # an orphan that belongs to no shaft stands for itself
     shaft = truth.groupby("orphan")["shaft"].first().reindex(frame.index)
     frame["dendrite"] = shaft.fillna(pd.Series(frame.index, index=frame.index))
-    return ranks, frame
+    return frame
 
 
-def _precision(part: pd.DataFrame) -> float:
-    return part["right"].sum() / part["linked"].sum() if part["linked"].any() else float("nan")
+def _ratio(count: float, of: float) -> float:
+    return float(count / of) if of else float("nan")
 
 
-def _recall(part: pd.DataFrame) -> float:
-    return part["right"].sum() / part["true"].sum() if part["true"].any() else float("nan")
-
-
-def _f1(part: pd.DataFrame) -> float:
-    total = part["linked"].sum() + part["true"].sum()
-    return 2 * part["right"].sum() / total if total else float("nan")
+def _f1(right: float, linked: float, true: float) -> float:
+    return _ratio(2 * right, linked + true)

@@ -60,7 +60,7 @@ def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
 
 
 def _forest(seed: int) -> RandomForestClassifier:
-    return RandomForestClassifier(200, min_samples_leaf=2, max_features=4, random_state=seed, n_jobs=1)
+    return RandomForestClassifier(100, min_samples_leaf=2, max_features=4, random_state=seed, n_jobs=1)
 
 
 def rank_links(

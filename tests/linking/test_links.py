@@ -1,0 +1,258 @@
+"""From a volume with spines cut off to links, spines, violations and a line graph."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.linking.candidates import FEATURES, find_candidates, spine_end
+from spinome.linking.evaluate import link_rows, precision_recall, top_k_table
+from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
+from spinome.linking.links import (
+    derive_truth,
+    grammar_violations,
+    label_candidates,
+    linked_spines,
+    parents,
+    rank_links,
+    top_k,
+    train_links,
+)
+from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
+from spinome.linking.typing import measure_segments, type_segments, working_stride
+
+VOXEL = (40.0, 20.0, 20.0)
+RULES = {
+    "orphan_min_um3": 0.004,
+    "orphan_max_um3": 0.5,
+    "orphan_max_extent_nm": 3000.0,
+    "shaft_min_um3": 0.3,
+    "shaft_min_extent_nm": 2000.0,
+    "shaft_min_radius_nm": 150.0,
+    "shaft_min_thickest_nm": 150.0,
+}
+
+
+def ball(places, centre, radius):
+    return ((places - np.asarray(centre)) ** 2).sum(-1) < radius**2
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    """Two shafts along x, an orphan spine that points at the lower one, an axon beside; synapse on its head."""
+    shape = (40, 80, 150)
+    places = (np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), -1) + 0.5) * VOXEL
+    labels = np.zeros(shape, np.uint32)
+    for label, y in ((1, 300.0), (2, 1400.0)):
+        labels[(places[..., 0] - 800) ** 2 + (places[..., 1] - y) ** 2 < 220**2] = label
+    head, neck = np.array([800.0, 760.0, 1500.0]), np.array([800.0, 1060.0, 1500.0])
+    for share in np.linspace(0, 1, 30):
+        labels[ball(places, head + share * (neck - head), 60) & (labels == 0)] = 10
+    labels[ball(places, head, 150)] = 10
+    labels[((places[..., 0] - 800) ** 2 + (places[..., 2] - 1800) ** 2 < 80**2) & (labels == 0)] = 20
+    synapse = np.array([[800.0, 640.0, 1500.0]])
+    return labels, synapse
+
+
+def test_kinds_of_segments(tissue):
+    labels, _ = tissue
+    segments = measure_segments(labels, VOXEL, (1, 1, 1))
+    kind = dict(zip(segments["segment"], type_segments(segments, **RULES)))
+    assert kind == {1: "shaft", 2: "shaft", 10: "orphan", 20: "other"}
+    tube = segments.set_index("segment").loc[1]
+    assert tube["radius_nm"] == pytest.approx(220, rel=0.15) and tube["on_edge"]
+    assert tube["volume_um3"] == pytest.approx(np.pi * 0.22**2 * 3.0, rel=0.05)
+
+
+def test_thinned_voxels_measure_the_same():
+    assert working_stride((40.0, 8.0, 8.0), 20.0) == (1, 2, 2)
+    labels = np.zeros((30, 60, 60), int)
+    labels[5:25, 10:50, 10:50] = 4
+    whole = measure_segments(labels, (20.0, 10.0, 10.0), (1, 1, 1)).iloc[0]
+    thin = measure_segments(labels[:, ::2, ::2], (20.0, 10.0, 10.0), (1, 2, 2)).iloc[0]
+    assert thin["volume_um3"] == pytest.approx(whole["volume_um3"])
+    assert thin["z_nm"] == pytest.approx(whole["z_nm"]) and thin["y_nm"] == pytest.approx(whole["y_nm"], abs=6)
+
+
+def test_candidates_by_hand(tissue):
+    labels, synapse = tissue
+    table = find_candidates(labels, 10, np.array([1, 2]), synapse, None, VOXEL, 1500.0).set_index("shaft")
+    assert list(table.index) == [1, 2]
+    near, far = table.loc[2], table.loc[1]
+    assert near["end_distance_nm"] < 150 < 400 < far["end_distance_nm"]
+    assert near["continuation_nm"] < 40 and near["angle_deg"] > 80
+    assert near["synapse_distance_nm"] == pytest.approx(540, abs=40)
+    assert far["synapse_distance_nm"] == pytest.approx(120, abs=40)
+    assert near["path_cost_nm_rank"] == 1 and far["path_cost_nm_rank"] == 2
+    assert abs(near["to_y_nm"] - 1180) < 60
+
+
+def test_nothing_near_gives_no_candidate(tissue):
+    labels, synapse = tissue
+    assert find_candidates(labels, 10, np.array([1, 2]), synapse, None, VOXEL, 20.0).empty
+
+
+def test_a_spine_without_synapse_ends_where_it_is_thin(tissue):
+    labels, _ = tissue
+    table = find_candidates(labels, 10, np.array([1, 2]), np.zeros((0, 3)), None, VOXEL, 1500.0).set_index("shaft")
+    assert table["synapse_distance_nm"].isna().all()
+    assert table.loc[2, "end_distance_nm"] < table.loc[1, "end_distance_nm"]
+
+
+def test_the_end_of_one_voxel_points_nowhere():
+    end = spine_end(np.array([[1.0, 2.0, 3.0]]), np.array([1.0]), np.zeros((0, 3)))
+    assert end.point.tolist() == [1, 2, 3] and end.direction.tolist() == [0, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Pairs of orphans and candidates whose true shaft has the shorter way, 12 dendrites of 8 orphans each."""
+    rng = np.random.default_rng(7)
+    rows, truth = [], []
+    for orphan in range(100, 196):
+        shafts = rng.choice(12, 5, replace=False) + 1
+        truth.append((orphan, shafts[0]))
+        for place, shaft in enumerate(shafts):
+            values = rng.random(len(FEATURES))
+            values[5] = abs(rng.normal(0.2 if place == 0 else 0.8, 0.2))
+            rows.append((orphan, shaft, *values))
+    return pd.DataFrame(rows, columns=["orphan", "shaft", *FEATURES]), pd.DataFrame(truth, columns=["orphan", "shaft"])
+
+
+def test_forest_finds_the_parent_of_dendrites_it_has_not_seen(simulated):
+    candidates, truth = simulated
+    labels = label_candidates(candidates, truth)
+    dendrites = candidates["orphan"].map(truth.set_index("orphan")["shaft"]).to_numpy()
+    model, unseen = train_links(candidates[FEATURES].to_numpy(), labels, dendrites, 0)
+    scores = top_k(rank_links(candidates, unseen, truth["orphan"], 0.5), truth)
+    assert scores["top_1"] > 0.8 and scores["top_3"] > 0.95 and scores["candidates"] == 5
+    # calibrated: probabilities add up to the number of true links
+    probability = model.predict_proba(candidates[FEATURES].to_numpy())[:, 1]
+    assert probability.sum() == pytest.approx(labels.sum(), rel=0.25)
+
+
+def test_one_dendrite_cannot_train(simulated):
+    candidates, truth = simulated
+    labels = label_candidates(candidates, truth)
+    with pytest.raises(ValueError, match="two at least"):
+        train_links(candidates[FEATURES].to_numpy(), labels, np.zeros(len(labels)), 0)
+
+
+def test_each_orphan_has_one_parent_at_most(simulated):
+    candidates, truth = simulated
+    probability = np.random.default_rng(0).random(len(candidates))
+    links = rank_links(candidates, probability, [*truth["orphan"], 999], 0.9)
+    assert links.groupby("orphan")["linked"].sum().max() == 1
+    assert (links[links["linked"]]["probability"] >= 0.9).all()
+    alone = links[links["orphan"] == 999].iloc[0]
+    assert (alone["shaft"], alone["rank"], alone["linked"]) == (0, 0, False)
+    for _, group in links[links["rank"] > 0].groupby("orphan"):
+        assert group.sort_values("rank")["probability"].is_monotonic_decreasing
+
+
+def test_missed_orphans_count_against_top_k(simulated):
+    candidates, truth = simulated
+    perfect = label_candidates(candidates, truth).astype(float)
+    links = rank_links(candidates, perfect, truth["orphan"], 0.5)
+    more = pd.concat([truth, pd.DataFrame({"orphan": [7000], "shaft": [1]})])
+    assert top_k(links, truth)["top_1"] == 1
+    assert top_k(links, more)["top_10"] == pytest.approx(96 / 97)
+
+
+def test_evaluation_has_intervals_and_unique_metrics(simulated):
+    candidates, truth = simulated
+    links = rank_links(candidates, label_candidates(candidates, truth).astype(float), truth["orphan"], 0.5)
+    links, truth = links.assign(volume="v"), truth.assign(volume="v")
+    rows = {row["metric"]: row for row in link_rows(links, truth, 0)}
+    assert rows["top_1"]["value"] == rows["link_f1"]["value"] == 1
+    assert rows["top_1"]["ci_low"] == 1 and rows["top_1"]["n"] == 96
+    assert top_k_table(links, truth)["volume"].tolist() == ["v"]
+    curve = precision_recall(links, truth)
+    assert curve["precision"].iloc[-1] == 1 and curve["recall"].iloc[-1] == 1
+
+
+def test_grammar_lists_what_cannot_be():
+    segments = pd.DataFrame(
+        {
+            "segment": [1, 2, 10, 11],
+            "kind": ["shaft", "shaft", "orphan", "orphan"],
+            "on_edge": [True, False, False, False],
+        }
+    )
+    links = pd.DataFrame({"orphan": [10], "shaft": [1], "rank": [1], "probability": [0.9], "linked": [True]})
+    synapses = pd.DataFrame({"synapse": [1, 2], "neurite_a": [10, 1], "neurite_b": [20, 0]})
+    found = set(grammar_violations(segments, links, synapses).itertuples(index=False, name=None))
+    assert found == {
+        (11, "orphan", "has no parent"),
+        (11, "orphan", "carries no synapse"),
+        (2, "shaft", "does not reach the volume's edge"),
+        (2, "synapse", "does not join two neurites"),
+    }
+
+
+def test_truth_from_a_dense_segmentation():
+    segments = pd.DataFrame({"segment": [1, 2, 10, 11, 12], "kind": ["shaft", "shaft", "orphan", "orphan", "orphan"]})
+    pairs = np.array([[1, 5], [2, 5], [10, 5], [11, 6], [12, 5], [12, 7]])
+    truth = derive_truth(segments, pairs, np.array([100, 90, 10, 10, 5, 5]))
+    assert truth.to_numpy().tolist() == [[10, 1], [10, 2]]
+
+
+def test_synapses_join_the_neurites_beside_them():
+    segments = np.zeros((3, 30, 30), np.uint64)
+    segments[:, :14], segments[:, 16:] = (1 << 40) + 1, 2
+    synapses = np.zeros(segments.shape, np.uint8)
+    synapses[1, 14:16, 10:14] = 1
+    centres = synapse_centres(synapses, VOXEL)
+    assert centres["voxels"].tolist() == [8] and centres["y_nm"].tolist() == [300]
+    row = synapse_neurites(segments, centres, VOXEL).iloc[0]
+    assert {int(row["neurite_a"]), int(row["neurite_b"])} == {(1 << 40) + 1, 2}
+    lonely = synapse_neurites(np.ones((3, 30, 30), int), centres, VOXEL).iloc[0]
+    assert (lonely["neurite_a"], lonely["neurite_b"]) == (1, 0)
+
+
+def test_linking_adds_pairs_to_the_line_graph():
+    neurites = pd.DataFrame({"synapse": [1, 2, 3], "neurite_a": [10, 1, 4], "neurite_b": [20, 21, 0]})
+    assert line_graph(neurites).tolist() == []
+    assert line_graph(rename_neurites(neurites, {10: 1})).tolist() == [[1, 2]]
+
+
+def test_linked_segments_are_one_closed_mesh(tissue):
+    labels, _ = tissue
+    shafts = np.array([1, 2])
+    bridges = pd.DataFrame([[10, 2, 800.0, 1110.0, 1500.0, 800.0, 1190.0, 1500.0]], columns=[
+        "orphan", "shaft", "from_z_nm", "from_y_nm", "from_x_nm", "to_z_nm", "to_y_nm", "to_x_nm"])  # fmt: skip
+    joined = join_orphans(labels, bridges, shafts, VOXEL, 60.0)
+    assert set(np.unique(joined)) == {0, 1, 2} and (joined[labels == 10] == 2).all()
+    meshes = dict(segment_meshes(joined, VOXEL, 10.0))
+    assert list(meshes) == [1, 2]
+    import trimesh
+
+    mesh = trimesh.Trimesh(meshes[2].vertices, meshes[2].faces, process=True)
+    assert mesh.body_count == 1 and mesh.is_watertight
+    assert mesh.volume / 1e9 == pytest.approx((joined == 2).sum() * np.prod(VOXEL) / 1e9, rel=0.1)
+    # x y z: along x through the whole volume, the head at small y
+    assert meshes[2].vertices[:, 0].max() == pytest.approx(3000, abs=40)
+    assert meshes[2].vertices[:, 1].min() == pytest.approx(610, abs=40)
+    neurites = pd.DataFrame(
+        {
+            "synapse": [5],
+            "voxels": [30],
+            "z_nm": 800.0,
+            "y_nm": 640.0,
+            "x_nm": 1500.0,
+            "neurite_a": [20],
+            "neurite_b": [2],
+        }
+    )
+    table = synapse_tables(neurites, shafts)
+    assert table[1].empty and table[2].iloc[0][["pre_pt_root_id", "post_pt_root_id"]].tolist() == [20, 2]
+
+
+def test_spines_carry_their_synapses():
+    segments = pd.DataFrame(
+        {"segment": [10], "kind": ["orphan"], "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0, "volume_um3": 0.1}
+    )
+    links = pd.DataFrame({"orphan": [10], "shaft": [1], "rank": [1], "probability": [0.9], "linked": [True]})
+    synapses = pd.DataFrame({"neurite_a": [10, 4], "neurite_b": [3, 10]})
+    spine = linked_spines(segments, links, synapses).iloc[0]
+    assert (spine["spine"], spine["parent"], spine["synapses"]) == (10, 1, 2)
+    assert parents(links) == {10: 1}

@@ -1,0 +1,72 @@
+"""Membranes are found where grey values show them, and blocks leave no seam."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from spinome.blocks import cuboids
+from spinome.linking.forest import flatten_forest
+from spinome.linking.membranes import (
+    as_probability,
+    grey_range,
+    halo,
+    membrane_truth,
+    predict_membranes,
+    train_membranes,
+    training_voxels,
+)
+
+VOXEL = (30.0, 12.0, 12.0)
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    """Cells of a random Voronoi diagram, dark where they meet."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.meshgrid(*[np.arange(n) for n in (20, 60, 60)], indexing="ij"), -1) * VOXEL
+    seeds = rng.random((30, 3)) * places[-1, -1, -1]
+    labels = np.argmin([((places - seed) ** 2).sum(-1) for seed in seeds], axis=0) + 1
+    image = 160 - 90 * membrane_truth(labels) + rng.normal(0, 12, labels.shape)
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def forest(tissue):
+    image, labels = tissue
+    features, membrane = training_voxels(image, membrane_truth(labels), VOXEL, 8000, 0)
+    return flatten_forest(train_membranes(features, membrane, 0))
+
+
+def test_finds_membranes(tissue, forest):
+    image, labels = tissue
+    found = predict_membranes(image, grey_range(image), VOXEL, forest)
+    assert roc_auc_score(membrane_truth(labels).ravel(), found.ravel()) > 0.95
+
+
+def test_blocks_leave_no_seam(tissue, forest):
+    image, _ = tissue
+    grey = grey_range(image)
+    whole = predict_membranes(image, grey, VOXEL, forest)
+    for block in cuboids(image.shape, (9, 24, 33), halo(VOXEL)):
+        part = predict_membranes(image[block.padded], grey, VOXEL, forest)[block.inner]
+        np.testing.assert_array_equal(part, whole[block.core])
+
+
+def test_contrast_and_offset_do_not_matter(tissue, forest):
+    image, _ = tissue
+    brighter = image.astype(np.float32) * 3 + 100
+    first = predict_membranes(image, grey_range(image), VOXEL, forest).astype(int)
+    second = predict_membranes(brighter, grey_range(brighter), VOXEL, forest).astype(int)
+    assert np.abs(first - second).mean() < 0.5
+
+
+def test_truth_without_membrane_is_refused():
+    with pytest.raises(ValueError, match="no membrane"):
+        train_membranes(np.zeros((10, 16), np.float32), np.zeros(10, bool), 0)
+
+
+def test_stored_maps_become_probabilities():
+    assert as_probability(np.array([0, 255], np.uint8)).tolist() == [0, 1]
+    assert as_probability(np.array([0.25, np.nan], np.float16)).tolist() == [0.25, 0]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        as_probability(np.array([0.0, 200.0]))

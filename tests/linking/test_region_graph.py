@@ -1,0 +1,57 @@
+"""The region graph holds every true contact and statistics that add up."""
+
+import cc3d
+import numpy as np
+import pytest
+
+from spinome.linking.region_graph import compact, region_graph
+
+VOXEL = (40.0, 10.0, 10.0)
+
+
+@pytest.fixture
+def volume():
+    rng = np.random.default_rng(2)
+    labels = np.repeat(np.repeat(rng.integers(0, 40, (6, 8, 8)), 3, 1), 3, 2).astype(np.uint32)
+    return labels, rng.random(labels.shape).astype(np.float32)
+
+
+def test_edges_are_the_contacts_of_cc3d(volume):
+    labels, membrane = volume
+    graph = region_graph(labels, membrane, VOXEL)
+    contacts = cc3d.contacts(labels, connectivity=6, surface_area=True, anisotropy=VOXEL[::-1])
+    expected = {tuple(sorted(pair)): area for pair, area in contacts.items() if 0 not in pair}
+    found = {tuple(sorted(map(int, graph.labels[pair]))): m[0] for pair, m in zip(graph.pairs, graph.edge_moments)}
+    assert set(found) == set(expected)
+
+
+def test_areas_and_moments_by_hand():
+    labels = np.array([[[1, 1, 2], [1, 3, 2]]])
+    membrane = np.array([[[0.0, 0.2, 0.4], [0.6, 0.8, 1.0]]], np.float32)
+    graph = region_graph(labels, membrane, VOXEL)
+    assert graph.labels[graph.pairs].tolist() == [[1, 2], [1, 3], [2, 3]]
+    face_y, face_x = 0.04 * 0.01, 0.04 * 0.01
+    np.testing.assert_allclose(graph.edge_moments[:, 0], [face_x, face_y + face_x, face_x])
+    # the value of a face is the higher of its two voxels
+    np.testing.assert_allclose(graph.edge_moments[:, 1] / graph.edge_moments[:, 0], [0.4, 0.8, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(graph.region_moments[:, 1], [0.8, 1.4, 0.8], rtol=1e-6)
+
+
+def test_statistics_do_not_depend_on_the_numbers_of_labels(volume):
+    labels, membrane = volume
+    first = region_graph(labels, membrane, VOXEL)
+    large = np.where(labels > 0, labels.astype(np.uint64) + (1 << 40), 0)
+    second = region_graph(large, membrane, VOXEL)
+    np.testing.assert_array_equal(first.pairs, second.pairs)
+    np.testing.assert_allclose(first.edge_histogram, second.edge_histogram)
+
+
+def test_compact_knows_what_is_not_listed():
+    assert compact(np.array([0, 5, 9, 7]), np.array([5, 7])).tolist() == [-1, 0, -1, 1]
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="shape"):
+        region_graph(np.ones((2, 2, 2), int), np.ones((2, 2, 3)), VOXEL)
+    with pytest.raises(ValueError, match="every voxel is 0"):
+        region_graph(np.zeros((2, 2, 2), int), np.zeros((2, 2, 2)), VOXEL)
