@@ -16,7 +16,9 @@ class Specimen(Section):
     em_voxel_nm: tuple[float, float, float] = Field((30, 12, 12), description="voxel of the EM cutout (z, y, x), nm")
     mesh_grid_nm: float = Field(75, gt=20, le=90, description="grid that the mesh is made on, nm")
     soma_radius_um: float = Field(3.0, gt=1, lt=12, description="radius of the soma, um")
-    spines_per_um: float = Field(1.5, gt=0.05, le=4, description="spines a micrometre of dendrite")
+    spines_per_um: float = Field(
+        1.1, gt=0.05, le=4, description="spines a micrometre of the neuron; passing dendrites have about twice as many"
+    )
     passing_dendrites: int = Field(9, ge=0, le=30, description="dendrites of other neurons in the EM cutout")
 
 

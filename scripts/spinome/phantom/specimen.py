@@ -123,7 +123,7 @@ def grow_specimen(
     nodes = np.concatenate([branch.nodes for branch in branches])
     passing = passing_branches(rng, box, passing_dendrites, nodes, NEURON + 1)
     bare = [2500.0, *[800.0] * (len(branches) - 1), *[0.0] * len(passing)]
-    density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1, 2, len(passing)))
+    density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1.4, 2.4, len(passing)))
     branches += passing
     spines = place_spines(rng, branches, density, len(days), bare)
     spines["neuron"] = [branches[dendrite].neuron for dendrite in spines["dendrite"]]

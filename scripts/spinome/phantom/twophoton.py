@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,12 @@ PHOTONS = 14.0  # a voxel at the usual brightness of a shaft
 GAIN = 8.0  # grey values a photon
 READ_NOISE = 3.0  # grey values
 OFFSET = -4.0
+# what else fluoresces dimly: spots, clouds and thin processes; sizes in nm
+OTHERS = (
+    {"per_um2": 0.02, "radius": (100, 260), "step": 250.0, "strength": 0.5, "blur": 0.0},
+    {"per_um2": 0.006, "radius": (300, 900), "step": 700.0, "strength": 0.14, "blur": 600.0},
+    {"per_um2": 0.004, "radius": (80, 120), "step": 1600.0, "strength": 0.35, "blur": 0.0},
+)
 VISIBLE = 200.0  # a spine is seen when its head lies so far beside its shaft, nm
 
 
@@ -43,8 +50,9 @@ def render_session(specimen: Specimen, timepoint: int) -> np.ndarray:
     size = shape * spacing
     tubes = tubes.touching(np.zeros(3), size, 500.0)
     filled = _occupancy(tubes, spacing, shape, specimen.seed)
-    for dim, strength in _other_processes(specimen, timepoint):
-        filled = np.maximum(filled, strength * _occupancy(dim, spacing, shape, specimen.seed))
+    for dim, strength, blur in _other_processes(specimen, timepoint):
+        haze = _occupancy(dim, spacing, shape, specimen.seed)
+        filled = np.maximum(filled, strength * gaussian_filter(haze, blur / spacing))
     sigma = np.array([FWHM_AXIAL, FWHM_LATERAL, FWHM_LATERAL]) / 2.355 / spacing
     light = gaussian_filter(filled, sigma, truncate=3.5)[OVERSAMPLING // 2 :: OVERSAMPLING]
     light /= _shaft_light(tubes, light, spacing)
@@ -155,22 +163,14 @@ def _shaft_light(tubes: Tubes, light: np.ndarray, spacing: np.ndarray) -> float:
     return float(np.median(light[tuple(index[inside].T)])) if inside.any() else float(light.max())
 
 
-def _other_processes(specimen: Specimen, timepoint: int) -> list[tuple[Tubes, float]]:
-    """Dim pieces of other labelled cells: thin processes, spots and clouds."""
+def _other_processes(specimen: Specimen, timepoint: int) -> Iterator[tuple[Tubes, float, float]]:
+    """Dim pieces of other labelled cells, the same in all sessions, with their brightness and blur in nm."""
     rng = np.random.default_rng([specimen.seed, 43])
     size = specimen.field_shape * np.array(FIELD_VOXEL_NM)
-    area = size[1] * size[2] / 1e6
-    pieces = []
-    for strength, count, radius, length in (
-        (0.5, 0.01, (120, 250), 1200),
-        (0.12, 0.006, (700, 1400), 800),
-        (0.3, 0.004, (80, 120), 6000),
-    ):
+    for kind in OTHERS:
         tubes = []
-        for _ in range(rng.poisson(count * area)):
-            start = rng.uniform(0, 1, 3) * size
-            line = start + np.cumsum(rng.normal(0, length / 4, (4, 3)) * [0.6, 1, 1], axis=0)
-            tubes.append(chain(line + specimen.field_origin_nm, rng.uniform(*radius, 4), HEAD, -1))
+        for _ in range(rng.poisson(kind["per_um2"] * size[1] * size[2] / 1e6)):
+            line = rng.uniform(0, 1, 3) * size + np.cumsum(rng.normal(0, kind["step"], (4, 3)) * [0.6, 1, 1], axis=0)
+            tubes.append(chain(line + specimen.field_origin_nm, rng.uniform(*kind["radius"], 4), HEAD, -1))
         if tubes:
-            pieces.append((_moved(specimen, join(tubes), timepoint), strength))
-    return pieces
+            yield _moved(specimen, join(tubes), timepoint), kind["strength"], kind["blur"]

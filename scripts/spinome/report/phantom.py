@@ -9,11 +9,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from spinome.io.meshes import Mesh
+from spinome.report.render import fit_camera, render_mesh
 from spinome.report.style import COLOURS
 
 LABELS = ("shaft", "spine", "soma")
-GROUND = np.array([0.97, 0.97, 0.96])
-PIXEL_NM = 60.0
 
 
 def draw_mesh(mesh: Mesh) -> plt.Figure:
@@ -21,21 +20,17 @@ def draw_mesh(mesh: Mesh) -> plt.Figure:
 
     `mesh.vertex_data["label"]` is 0 shaft, 1 spine, 2 soma.
     """
-    points, normals, labels = _surface_points(mesh)
-    pixel = max(PIXEL_NM, np.ptp(points[:, :2], axis=0).max() / 1600)
-    column, row = ((points[:, :2] - points[:, :2].min(axis=0)) / pixel).astype(int).T
-    shade = 0.45 + 0.55 * np.abs(normals @ (np.array([0.35, -0.45, 0.82])))
-    colours = np.array([to_rgb(COLOURS[name]) for name in LABELS])[labels]
-    image = np.tile(GROUND, (row.max() + 1, column.max() + 1, 1))
-    # painter's order: the nearest point of a pixel is painted last
-    order = np.argsort(-points[:, 2], kind="stable")
-    image[row[order], column[order]] = (colours * shade[:, None])[order]
-    size = np.array(image.shape[:2]) * pixel / 1000
-    figure, axes = plt.subplots(figsize=(9, max(2.2, 9 * size[0] / size[1])), layout="constrained")
-    axes.imshow(image, extent=(0, size[1], size[0], 0), interpolation="antialiased")
-    _scale_bar(axes, size[::-1], 5, "#22262b")
+    extent = np.ptp(mesh.vertices, axis=0)
+    size = (int(np.clip(1500 * extent[1] / extent[0], 300, 1100)), 1500)
+    camera = fit_camera(mesh.vertices, size, view="z")
+    colours = np.array([to_rgb(COLOURS[name]) for name in LABELS])[mesh.vertex_data["label"].astype(int).clip(0, 2)]
+    image = render_mesh(mesh.vertices, mesh.faces, colours, camera=camera)
+    height, width = np.array(size) * camera.nm_per_px / 1000
+    figure, axes = plt.subplots(figsize=(9, 9 * size[0] / size[1]), layout="constrained")
+    axes.imshow(image, extent=(0, width, height, 0), interpolation="antialiased")
+    _scale_bar(axes, (width, height), 5, "#22262b")
     handles = [Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name) for name in LABELS]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    axes.legend(handles=handles, loc="upper left", ncols=3)
     return figure
 
 
@@ -91,17 +86,6 @@ def draw_session(stack: np.ndarray, truth: pd.DataFrame, voxel_um: tuple[float, 
     left.set_title("maximum projection")
     right.set_title("tips of its true spines")
     return figure
-
-
-def _surface_points(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points spread over the faces, about one a pixel, with the normals and labels of their faces."""
-    corners = mesh.vertices[mesh.faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    labels = mesh.vertex_data["label"].astype(int)[mesh.faces[:, 0]].clip(0, 2)
-    weights = np.array([[a, b, 4 - a - b] for a in range(5) for b in range(5 - a)]) / 4
-    points = np.einsum("pc,fcd->fpd", weights, corners).reshape(-1, 3)
-    return points, np.repeat(normals, len(weights), axis=0), np.repeat(labels, len(weights))
 
 
 def _scale_bar(axes: plt.Axes, size_um: np.ndarray, length_um: float, colour: str) -> None:

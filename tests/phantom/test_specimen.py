@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.phantom.geometry import surface_at
+from spinome.phantom.specimen import grow_specimen, load_specimen, save_specimen, truth_spines
+from spinome.phantom.spines import points
+
+
+def test_same_seed_same_bytes_and_other_seed_another_specimen(tiny, specimen, tmp_path):
+    again, other = grow_specimen(seed=5, **tiny), grow_specimen(seed=6, **tiny)
+    for name, one in (("a", specimen), ("b", again), ("c", other)):
+        save_specimen(tmp_path / f"{name}.npz", one)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert (tmp_path / "a.npz").read_bytes() != (tmp_path / "c.npz").read_bytes()
+
+
+def test_a_saved_specimen_comes_back_whole(specimen, tmp_path):
+    save_specimen(tmp_path / "specimen.npz", specimen)
+    loaded = load_specimen(tmp_path / "specimen.npz")
+    for name in ("dendrites", "spines", "synapses", "axons", "soma"):
+        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(specimen, name), check_dtype=False)
+    np.testing.assert_array_equal(loaded.field_origin_nm, specimen.field_origin_nm)
+    assert loaded.seed == specimen.seed
+
+
+def test_heads_lie_inside_of_their_own_spine(specimen):
+    there = specimen.present(len(specimen.days) - 1)
+    tubes = specimen.tubes()
+    found = surface_at(tubes, points(there, "head"), specimen.seed)
+    assert (found.distance < 0).all()
+    np.testing.assert_array_equal(tubes.spine[found.tube], there["spine"])
+
+
+def test_spines_do_not_touch_one_another(specimen):
+    there = specimen.present(len(specimen.days) - 1)
+    heads, radii = points(there, "head"), there["head_diameter_nm"].to_numpy() / 2
+    gaps = np.linalg.norm(heads[:, None] - heads[None], axis=2) - radii[:, None] - radii[None]
+    assert gaps[~np.eye(len(heads), dtype=bool)].min() > 50
+
+
+def test_synapses_lie_on_the_part_that_their_tag_says(specimen):
+    tubes = specimen.tubes()
+    position = specimen.synapses[["z_nm", "y_nm", "x_nm"]].to_numpy()
+    found = surface_at(tubes, position, specimen.seed)
+    assert np.abs(found.distance).max() < 40
+    names = np.array(["shaft", "spine", "spine", "soma"])[tubes.part[found.tube]]
+    assert (names == specimen.synapses["tag"]).mean() > 0.97
+    on_spine = specimen.synapses["spine"].to_numpy() >= 0
+    assert (tubes.spine[found.tube][on_spine] == specimen.synapses["spine"][on_spine]).mean() > 0.97
+
+
+def test_truth_counts_the_synapses_of_each_spine(specimen):
+    truth = truth_spines(specimen)
+    assert truth["spine"].is_unique
+    assert truth["synapses"].sum() == (specimen.synapses["spine"] >= 0).sum()
+    assert (truth["last_timepoint"] >= truth["first_timepoint"]).all()
+
+
+def test_a_field_smaller_than_the_cutout_is_refused(tiny):
+    with pytest.raises(ValueError, match="raise slices and field_px"):
+        grow_specimen(seed=1, **{**tiny, "field_shape": (12, 20, 30)})
