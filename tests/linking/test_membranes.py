@@ -33,7 +33,9 @@ def tissue():
 @pytest.fixture(scope="module")
 def forest(tissue):
     image, labels = tissue
-    features, membrane = training_voxels(image, membrane_truth(labels), VOXEL, 8000, 0)
+    blocks = list(cuboids(image.shape, (20, 60, 30), halo(VOXEL)))
+    features, membrane = training_voxels(image, labels, VOXEL, blocks, 8000, 0)
+    assert membrane.mean() == 0.5
     return flatten_forest(train_membranes(features, membrane, 0))
 
 

@@ -139,6 +139,8 @@ rule linking_train_membranes:
             (row.volume, row.image, row.truth_segmentation, row.voxel_nm)
             for row in (sample(volumes, volume=v) for v in linking_training("image"))
         ],
+        cuboid=config["linking"]["membranes"]["cuboid"],
+        cuboids=config["linking"]["membranes"]["training_cuboids"],
         voxels=config["linking"]["membranes"]["training_voxels"],
         seed=config["seed"],
         code=code_hash("spinome.linking.membranes"),

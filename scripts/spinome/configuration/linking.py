@@ -14,8 +14,9 @@ class Membranes(Section):
         (64, 256, 256), description="voxels (z, y, x) of a cuboid that membranes are predicted in at once"
     )
     training_voxels: int = Field(
-        100_000, ge=1000, description="voxels drawn from the training volumes, half of them membrane"
+        80_000, ge=1000, description="voxels drawn from the training volumes, half of them membrane"
     )
+    training_cuboids: int = Field(4, ge=1, description="cuboids of each training volume that they are drawn from")
 
 
 class Watershed(Section):

@@ -8,13 +8,15 @@ model holds for other voxel sizes within reason.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from spinome.io.volumes import VoxelSize
+from spinome.blocks import Cuboid
+from spinome.io.volumes import Volume, VoxelSize
 from spinome.linking.forest import FlatForest, forest_probability
 
 SCALES_NM = (15.0, 30.0, 60.0)
@@ -100,18 +102,38 @@ def membrane_truth(truth: np.ndarray) -> np.ndarray:
 
 
 def training_voxels(
-    image: np.ndarray, membrane: np.ndarray, voxel_nm: VoxelSize, most: int, seed: int
+    image: Volume, truth: Volume, voxel_nm: VoxelSize, blocks: Sequence[Cuboid], most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (M, WIDTH) float32 and labels (M,) bool of voxels drawn at random, half of them membrane."""
+    """Features and labels of voxels drawn at random from some blocks of a volume, half of them membrane.
+
+    Parameters
+    ----------
+    image, truth : (Z, Y, X) grey values and dense truth, anything that is sliced as an array
+    voxel_nm : size of a voxel (z, y, x)
+    blocks : where to draw from, with the `halo`
+    most : voxels to draw in all
+
+    Returns
+    -------
+    features (M, WIDTH) float32 and labels (M,) bool
+    """
     rng = np.random.default_rng(seed)
-    chosen = []
-    for kind in (True, False):
-        places = np.flatnonzero(membrane.ravel() == kind)
-        chosen.append(rng.choice(places, min(most // 2, len(places)), replace=False))
-    chosen = np.sort(np.concatenate(chosen))
-    points = np.stack(np.unravel_index(chosen, image.shape), axis=1)
-    stack = smooth(image, grey_range(image), voxel_nm)
-    return _features_at(stack, np.asarray(voxel_nm, dtype=np.float64), points), membrane.ravel()[chosen]
+    grey = grey_range(image)
+    parts = []
+    for block in blocks:
+        membrane = membrane_truth(truth[block.padded])[block.inner]
+        share = most // (2 * len(blocks))
+        chosen = []
+        for kind in (True, False):
+            places = np.flatnonzero(membrane.ravel() == kind)
+            chosen.append(rng.choice(places, min(share, len(places)), replace=False))
+        chosen = np.sort(np.concatenate(chosen))
+        inside = np.stack(np.unravel_index(chosen, membrane.shape), axis=1)
+        points = inside + [axis.start for axis in block.inner]
+        stack = smooth(image[block.padded], grey, voxel_nm)
+        parts.append((_features_at(stack, np.asarray(voxel_nm, dtype=np.float64), points), membrane.ravel()[chosen]))
+    features, labels = zip(*parts)
+    return np.concatenate(features), np.concatenate(labels)
 
 
 def train_membranes(features: np.ndarray, labels: np.ndarray, seed: int) -> RandomForestClassifier:
