@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from spinome.io.meshes import Mesh
 from spinome.neurons.classify import CLASSES
-from spinome.report.render import Camera, frame, render_mesh, visible
+from spinome.report.render import Camera, fit_camera, render_mesh, visible
 from spinome.report.style import COLOURS
 from spinome.scores.classification import calibration, f1_scores
 
@@ -28,7 +28,7 @@ CLOSE_PIXELS = (560, 560)
 def draw_neuron(mesh: Mesh, label: np.ndarray, truth: np.ndarray | None = None) -> plt.Figure:
     """A whole neuron in the colours of its labels, and beside it in those of the truth (codes, -1 unknown)."""
     panels = [("predicted", label)] + ([("truth", truth)] if truth is not None else [])
-    camera = frame(mesh.vertices, PIXELS)
+    camera = fit_camera(mesh.vertices, PIXELS)
     figure, axes = plt.subplots(
         1, len(panels), figsize=(9, 6.4 if len(panels) == 1 else 3.6), layout="constrained", squeeze=False
     )
@@ -52,7 +52,7 @@ def draw_close_ups(
     )
     for column, place in enumerate(places):
         part, kept = crop(mesh, place, CLOSE_UP_NM / 2)
-        rotation = frame(part.vertices, CLOSE_PIXELS).rotation
+        rotation = fit_camera(part.vertices, CLOSE_PIXELS).axes
         camera = Camera(rotation, place, CLOSE_UP_NM / CLOSE_PIXELS[0], CLOSE_PIXELS)
         for row, (name, codes, dots) in enumerate(rows):
             show(axes[row, column], part, codes[kept], camera, name if column == 0 else "", dots)
@@ -162,7 +162,7 @@ def draw_scores(compared: pd.DataFrame) -> plt.Figure:
 def show(axes: plt.Axes, mesh: Mesh, codes: np.ndarray, camera: Camera, title: str, dots: pd.DataFrame | None = None):
     """Render a labelled mesh into axes, with a scale bar, and the synapses that are in sight."""
     colours = np.where((codes >= 0)[:, None], PALETTE[np.maximum(codes, 0)], UNKNOWN)
-    axes.imshow(render_mesh(mesh.vertices, mesh.faces, colours, camera))
+    axes.imshow(render_mesh(mesh.vertices, mesh.faces, colours, camera=camera))
     axes.set_axis_off()
     axes.set_title(title)
     if dots is not None and len(dots):
@@ -213,8 +213,8 @@ def _class_legend(figure: plt.Figure, extra: Sequence[str]) -> None:
 
 
 def _scale_bar(axes: plt.Axes, camera: Camera) -> None:
-    width = camera.size[1] * camera.nm_per_pixel
+    width = camera.size[1] * camera.nm_per_px
     length = max(step for step in (1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5) if step <= max(width / 4, 1e3))
     row, column = camera.size[0] * 0.96, camera.size[1] * 0.03
-    axes.plot([column, column + length / camera.nm_per_pixel], [row, row], color="#22262b", lw=2, solid_capstyle="butt")
+    axes.plot([column, column + length / camera.nm_per_px], [row, row], color="#22262b", lw=2, solid_capstyle="butt")
     axes.text(column, row - 0.015 * camera.size[0], f"{length / 1000:g} um", va="bottom", fontsize=7.5)

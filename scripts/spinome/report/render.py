@@ -123,6 +123,18 @@ def render_mesh(
     return np.round(picture.clip(0, 1) * 255).astype(np.uint8)
 
 
+def visible(vertices: np.ndarray, faces: np.ndarray, points: np.ndarray, camera: Camera, slack_nm: float) -> np.ndarray:
+    """Which points (N, 3) lie in the picture and no deeper than `slack_nm` behind the surface that is seen there."""
+    depth = np.full(camera.size, -np.inf)
+    face, weight = np.full(camera.size, -1, np.int64), np.zeros((*camera.size, 3), np.float32)
+    _fill_triangles(camera.project(vertices), np.asarray(faces, np.int64), depth, face, weight)
+    column, row, near = camera.project(points).T
+    seen = (column >= 0) & (row >= 0) & (column < camera.size[1]) & (row < camera.size[0])
+    place = row[seen].astype(int), column[seen].astype(int)
+    seen[seen] = near[seen] >= depth[place] - slack_nm
+    return seen
+
+
 def _haze(depth: np.ndarray) -> np.ndarray:
     low, high = np.percentile(depth, [1, 99])
     return HAZE * ((high - depth) / max(high - low, 1e-9)).clip(0, 1)
