@@ -33,21 +33,31 @@ def link_f1(points: pd.DataFrame) -> float:
     return 2 * right / (2 * right + wrong + missed) if right + wrong + missed else float("nan")
 
 
-def idf1(points: pd.DataFrame) -> float:
-    """F1 of points under the best one-to-one pairing of whole tracks (Ristani et al. 2016)."""
+def identity_counts(points: pd.DataFrame) -> tuple[int, int, int]:
+    """Points on the right track under the best one-to-one pairing of whole tracks, found points, true points."""
     both = points[(points["track"] >= 0) & (points["true"] >= 0)]
     shared = pd.crosstab(both["track"], both["true"]).to_numpy()
     rows, columns = linear_sum_assignment(-shared)
-    total = (points["track"] >= 0).sum() + (points["true"] >= 0).sum()
-    return float(2 * shared[rows, columns].sum() / total) if total else float("nan")
+    return int(shared[rows, columns].sum()), int((points["track"] >= 0).sum()), int((points["true"] >= 0).sum())
+
+
+def idf1(points: pd.DataFrame) -> float:
+    """F1 of points under the best one-to-one pairing of whole tracks (Ristani et al. 2016)."""
+    shared, found, true = identity_counts(points)
+    return 2 * shared / (found + true) if found + true else float("nan")
+
+
+def error_counts(points: pd.DataFrame) -> tuple[int, int]:
+    """Misses, false alarms and changes of identity together, and true points."""
+    true = points["true"] >= 0
+    missed = (true & (points["track"] < 0)).sum()
+    hits = points[true & (points["track"] >= 0)].sort_values(["true", "time"])
+    same = hits["true"].to_numpy()[1:] == hits["true"].to_numpy()[:-1]
+    switches = (same & (hits["track"].to_numpy()[1:] != hits["track"].to_numpy()[:-1])).sum()
+    return int(missed + (~true).sum() + switches), int(true.sum())
 
 
 def mota(points: pd.DataFrame) -> float:
     """1 less misses, false alarms and changes of identity, over the true points (Bernardin and Stiefelhagen 2008)."""
-    true = points["true"] >= 0
-    missed = (true & (points["track"] < 0)).sum()
-    false = (~true).sum()
-    hits = points[true & (points["track"] >= 0)].sort_values(["true", "time"])
-    same = hits["true"].to_numpy()[1:] == hits["true"].to_numpy()[:-1]
-    switches = (same & (hits["track"].to_numpy()[1:] != hits["track"].to_numpy()[:-1])).sum()
-    return float(1 - (missed + false + switches) / true.sum()) if true.any() else float("nan")
+    errors, true = error_counts(points)
+    return 1 - errors / true if true else float("nan")

@@ -9,10 +9,11 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from scipy.stats import rankdata
 
 from spinome.scores.detection import average_precision, match_points, precision_recall
 from spinome.scores.intervals import bootstrap, evaluation_row
-from spinome.scores.tracking import idf1, link_f1, mota
+from spinome.scores.tracking import error_counts, identity_counts, link_counts
 from spinome.twophoton.truth import distance_to_dendrites
 
 # annotators trace some dendrites only; what lies farther from them is not scored
@@ -85,31 +86,48 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
     a spine with all that it was confused with for tracks, a spine in one session for sizes.
     """
     rows = []
-    truths = int((compared["true"] >= 0).sum())
+    counts, is_true = compared["counts"].to_numpy(bool), (compared["true"] >= 0).to_numpy()
+    truths = int(is_true.sum())
     groups = _groups(compared, [*SERIES, "timepoint", "dendrite"])
     for suffix in REACH:
-        true = f"true{suffix}"
-        names = ["precision", "recall", "f1"]
-        for index, name in enumerate(names):
-            statistic = lambda frame, true=true, index=index: _detection(frame, true)[index]  # noqa: E731
-            rows.append(_row(f"detection_{name}{suffix}", statistic, compared, groups, truths, "spine"))
-    rows.append(_row("detection_average_precision", _average_precision, compared, groups, truths, "spine"))
+        hit = counts & (compared[f"true{suffix}"] >= 0).to_numpy()
+        # hits, detections and truths of each group
+        sums = np.array([[hit[own].sum(), counts[own].sum(), is_true[own].sum()] for own in groups]).reshape(-1, 3)
+        for index, name in enumerate(("precision", "recall", "f1")):
+            rows.append(_summed_row(f"detection_{name}{suffix}", sums, _precision_recall(index), truths))
+    found = (compared["candidate"] >= 0).to_numpy()
+    score = compared["score"].to_numpy()
+
+    def precision_of(index: np.ndarray) -> float:
+        kept = index[found[index]]
+        return average_precision(score[kept], is_true[kept], int(is_true[index].sum()))
+
+    rows.append(_row("detection_average_precision", precision_of, groups, truths))
     for timepoint, own in compared.groupby([*SERIES, "timepoint"]):
-        count = int((own["true"] >= 0).sum())
-        rows.append(
-            evaluation_row(f"detection_f1.{'.'.join(map(str, timepoint))}", _detection(own, "true")[2], count, "spine")
-        )
+        hits = int((own["counts"] & (own["true"] >= 0)).sum())
+        true = int((own["true"] >= 0).sum())
+        f1 = precision_recall(hits, int(own["counts"].sum()) - hits, true - hits)[2]
+        rows.append(evaluation_row(f"detection_f1.{'.'.join(map(str, timepoint))}", f1, true, "spine"))
     points = track_points(compared)
-    tracks = _confusable(points)
-    for name, score in {"link_f1": link_f1, "idf1": idf1, "mota": mota}.items():
-        rows.append(_row(name, score, points, tracks, int((points["true"] >= 0).sum()), "spine", 200))
+    # no track is in two groups, so the scores of a resample are sums over its groups
+    groups = [points.iloc[own] for own in _confusable(points)]
+    tracked = int((points["true"] >= 0).sum())
+    for name, count, ratio in (
+        ("link_f1", link_counts, lambda right, wrong, missed: (2 * right, 2 * right + wrong + missed)),
+        ("idf1", identity_counts, lambda shared, found, true: (2 * shared, found + true)),
+        ("mota", error_counts, lambda errors, true: (true - errors, true)),
+    ):
+        sums = np.array([ratio(*count(own)) for own in groups]).reshape(-1, 2)
+        rows.append(_summed_row(name, sums, _ratio, tracked))
     sized = compared[np.isfinite(compared["head_volume_um3"]) & np.isfinite(compared["true_volume_um3"])]
-    if len(sized) > 2:
-        own = [np.array([index]) for index in range(len(sized))]
-        statistic = lambda frame: frame["head_volume_um3"].corr(frame["true_volume_um3"], method="spearman")  # noqa: E731
-        rows.append(_row("volume_rank_correlation", statistic, sized, own, len(sized), "spine"))
-        statistic = lambda frame: float((frame["head_volume_um3"] / frame["true_volume_um3"]).median())  # noqa: E731
-        rows.append(_row("volume_median_ratio", statistic, sized, own, len(sized), "spine"))
+    measured, true = (sized[name].to_numpy() for name in ("head_volume_um3", "true_volume_um3"))
+    if len(sized) > 2 and np.ptp(measured) > 0 and np.ptp(true) > 0:
+        own = list(np.arange(len(sized))[:, None])
+        ranks = [rankdata(values) for values in (measured, true)]
+        correlate = lambda index: float(np.corrcoef(ranks[0][index], ranks[1][index])[0, 1])  # noqa: E731
+        rows.append(_row("volume_rank_correlation", correlate, own, len(sized)))
+        ratio = measured / true
+        rows.append(_row("volume_median_ratio", lambda index: float(np.median(ratio[index])), own, len(sized)))
     return rows
 
 
@@ -124,32 +142,33 @@ def track_points(compared: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _detection(frame: pd.DataFrame, true: str) -> tuple[float, float, float]:
-    counts = frame["counts"].to_numpy(bool)
-    hits = int((counts & (frame[true] >= 0)).sum())
-    return precision_recall(hits, int(counts.sum()) - hits, int((frame["true"] >= 0).sum()) - hits)
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
 
 
-def _average_precision(frame: pd.DataFrame) -> float:
-    found = frame[frame["candidate"] >= 0]
-    return average_precision(
-        found["score"].to_numpy(), (found["true"] >= 0).to_numpy(), int((frame["true"] >= 0).sum())
-    )
+def _precision_recall(index: int) -> Callable[[int, int, int], float]:
+    return lambda hits, found, true: precision_recall(hits, found - hits, true - hits)[index]
+
+
+def _summed_row(name: str, sums: np.ndarray, score: Callable[..., float], n: int) -> dict:
+    """A row whose score takes the columns' sums over groups, with its interval over groups."""
+
+    def scored(drawn: np.ndarray) -> float:
+        return float(score(*sums[drawn].sum(axis=0)))
+
+    return evaluation_row(name, scored(np.arange(len(sums))), n, "spine", bootstrap(scored, len(sums)))
 
 
 def _row(
-    name: str,
-    statistic: Callable[[pd.DataFrame], float],
-    frame: pd.DataFrame,
-    groups: list[np.ndarray],
-    n: int,
-    unit: str,
-    repeats: int = 500,
+    name: str, statistic: Callable[[np.ndarray], float], groups: list[np.ndarray], n: int, repeats: int = 500
 ) -> dict:
-    def resampled(index: np.ndarray) -> float:
-        return statistic(frame.iloc[np.concatenate([groups[group] for group in index])])
+    """A row whose statistic takes row numbers, with its interval over groups of rows."""
 
-    return evaluation_row(name, statistic(frame), n, unit, bootstrap(resampled, len(groups), repeats))
+    def resampled(drawn: np.ndarray) -> float:
+        return statistic(np.concatenate([groups[group] for group in drawn]))
+
+    interval = bootstrap(resampled, len(groups), repeats)
+    return evaluation_row(name, resampled(np.arange(len(groups))) if groups else float("nan"), n, "spine", interval)
 
 
 def _groups(frame: pd.DataFrame, columns: list[str]) -> list[np.ndarray]:

@@ -27,8 +27,11 @@ def scale_intensity(image: np.ndarray) -> np.ndarray:
     image = image.astype(np.float32)
     projection = image.max(axis=0) if image.ndim == 3 else image
     background = float(np.median(image))
-    bright = float(np.percentile(ndimage.gaussian_filter(projection, 1.0), 99.7)) - background
-    if not bright > 0:
+    smooth = ndimage.gaussian_filter(projection, 1.0)
+    bright = float(np.percentile(smooth, 99.7)) - background
+    # a dendrite may fill less than that of a large field
+    bright = bright if bright > 0 else float(smooth.max()) - background
+    if not bright > 1e-6 * max(abs(background), 1e-6):
         return np.zeros_like(image)
     return (image - background) / bright
 

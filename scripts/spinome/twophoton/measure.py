@@ -127,9 +127,10 @@ def ball_diameter_um(sigma_um: float, psf_xy_um: float) -> float:
 
 def cylinder_fill(radius_um: float, psf_xy_um: float, psf_z_um: float) -> float:
     """Share of the point-spread function that a cylinder around its centre fills, the cylinder lying in the plane."""
-    across = np.linspace(-radius_um, radius_um, 41)
-    half = np.sqrt(np.maximum(radius_um**2 - across**2, 0))
     lateral, axial = psf_xy_um / FWHM, psf_z_um / FWHM
+    reach = min(radius_um, 5 * lateral)
+    across = np.linspace(-reach, reach, 81)
+    half = np.sqrt(np.maximum(radius_um**2 - across**2, 0))
     inner = special.erf(half / (np.sqrt(2) * axial))
     profile = np.exp(-(across**2) / (2 * lateral**2)) / (lateral * np.sqrt(2 * np.pi))
     return float(np.trapezoid(inner * profile, across))

@@ -37,6 +37,8 @@ HEAT_SIGMA = 2.0
 # a query farther than this from a spine, in pixels, does not answer for it
 REACH = 8.0
 CHECKPOINT_EVERY = 50
+# held-out crops that the score is watched on
+WATCHED = 16
 HISTORY_COLUMNS = ["step", "loss", "held_out_loss", "held_out_ap", "seconds"]
 
 
@@ -84,7 +86,7 @@ def fit(
     optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=DECAY)
     first, history = _resume(checkpoint, key, model, average, optimiser)
     draw = sampler(views)
-    watched = [crop for number in range(16) for crop in [sampler(held_out)(np.random.default_rng(number))]]
+    watched = [sampler(held_out)(np.random.default_rng(number)) for number in range(WATCHED)]
     losses, started = [], time.process_time()
     for step in range(first, steps):
         rng = np.random.default_rng([seed, step])
@@ -216,8 +218,9 @@ def assign(boxes: Tensor, logits: Tensor, target: np.ndarray) -> tuple[np.ndarra
     with torch.no_grad():
         place, score = boxes[:, :2].numpy(), logits.sigmoid().numpy()
     distance = np.linalg.norm(place[:, None] - target[None, :, :2], axis=-1)
-    rows, columns = linear_sum_assignment(np.minimum(distance, 4 * REACH) / 4 - 2 * score[:, None])
-    near = distance[rows, columns] <= REACH
+    within = distance <= REACH
+    rows, columns = linear_sum_assignment(np.where(within, distance / 4 - 2 * score[:, None], 10.0))
+    near = within[rows, columns]
     return rows[near], columns[near]
 
 

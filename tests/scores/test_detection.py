@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from spinome.scores.detection import average_precision, match_points, precision_recall
+
+
+def test_matching_takes_as_many_pairs_as_there_can_be():
+    # the nearest pair first would leave the other two alone
+    found = np.array([[0, 0, 0.0], [0, 0, 1.0]])
+    true = np.array([[0, 0, 0.9], [0, 0, 1.7]])
+    rows, columns = match_points(found, true, 1.0)
+    assert dict(zip(rows.tolist(), columns.tolist())) == {0: 0, 1: 1}
+
+
+def test_matching_keeps_to_its_reach_in_the_plane_and_along_z():
+    found, true = np.array([[0.0, 0, 0]]), np.array([[2.5, 0.3, 0.4]])
+    assert len(match_points(found, true, 0.51, 3.0)[0]) == 1
+    assert len(match_points(found, true, 0.49, 3.0)[0]) == 0
+    assert len(match_points(found, true, 0.51, 2.0)[0]) == 0
+    assert len(match_points(found[:0], true, 1.0)[0]) == 0
+
+
+def test_precision_recall_of_counts():
+    assert precision_recall(6, 2, 4) == (0.75, 0.6, pytest.approx(2 / 3))
+    assert precision_recall(0, 3, 4)[2] == 0
+    assert np.isnan(precision_recall(0, 0, 4)[0])
+
+
+def test_average_precision_by_hand():
+    # hits at ranks 1 and 3 of 3, four truths: precision 1 to recall 1/4, 2/3 to recall 2/4
+    value = average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 4)
+    assert value == pytest.approx(0.25 * 1 + 0.25 * 2 / 3)
+    assert average_precision(np.array([0.2, 0.3]), np.array([True, True]), 2) == 1.0
+    assert average_precision(np.zeros(0), np.zeros(0, bool), 3) == 0.0
+    assert np.isnan(average_precision(np.zeros(0), np.zeros(0, bool), 0))

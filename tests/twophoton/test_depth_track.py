@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.scores.tracking import idf1
+from spinome.twophoton.depth_track import depth_track, summarise
+
+
+def boxes(rows):
+    return pd.DataFrame(rows, columns=["slice", "y_um", "x_um", "score"]).assign(side_um=1.2)
+
+
+def test_one_spine_through_a_missed_slice():
+    ids = depth_track(boxes([(3, 1.0, 1.0, 0.5), (4, 1.1, 1.0, 0.9), (6, 1.1, 1.1, 0.6)]), gap_slices=1)
+    assert ids.nunique() == 1
+    ids = depth_track(boxes([(3, 1.0, 1.0, 0.5), (4, 1.1, 1.0, 0.9), (6, 1.1, 1.1, 0.6)]), gap_slices=0)
+    assert ids.nunique() == 2
+
+
+def test_nothing_is_dropped_after_an_empty_slice():
+    frame = boxes([(0, 1.0, 1.0, 0.5), (7, 1.0, 1.0, 0.5), (8, 1.0, 1.1, 0.5)])
+    assert depth_track(frame).tolist() == [0, 1, 1]
+
+
+def test_neighbours_keep_apart():
+    frame = boxes([(z, 1.0, x + 0.02 * z, 0.5) for z in range(5) for x in (1.0, 1.6)])
+    ids = depth_track(frame)
+    assert ids.nunique() == 2
+    assert (frame.groupby(ids)["x_um"].std() < 0.1).all()
+
+
+def test_rows_in_any_order_give_the_same_groups():
+    frame = boxes([(z, y, x + 0.05 * z, 0.5) for z in range(4) for y, x in ((1.0, 1.0), (3.0, 1.2), (5.0, 4.0))])
+    ids = depth_track(frame)
+    shuffled = frame.sample(frac=1, random_state=0)
+    again = depth_track(shuffled).sort_index()
+    assert (pd.factorize(again)[0] == pd.factorize(ids)[0]).all()
+
+
+def test_summary_weights_by_score():
+    frame = boxes([(3, 1.0, 1.0, 0.1), (4, 1.0, 1.2, 0.9)])
+    spine = summarise(frame, depth_track(frame)).iloc[0]
+    assert spine["score"] == 0.9
+    assert (spine["first_slice"], spine["last_slice"], spine["slices"]) == (3, 4, 2)
+    assert spine["z_slice"] == pytest.approx((3 * 0.01 + 4 * 0.81) / 0.82)
+
+
+def test_no_boxes_give_no_spines():
+    empty = boxes([]).astype({"slice": int})
+    assert summarise(empty, depth_track(empty)).empty
+
+
+def test_real_boxes(shared_data):
+    frame = pd.read_csv(shared_data("twophoton/depth_boxes") / "annotated.csv")
+    pixel_um = 0.0944
+    scores = []
+    for _, own in frame.groupby("stack"):
+        table = pd.DataFrame(
+            {
+                "slice": own["slice"],
+                "score": own["score"],
+                "y_um": (own["ymin"] + own["ymax"]) / 2 * pixel_um,
+                "x_um": (own["xmin"] + own["xmax"]) / 2 * pixel_um,
+                "side_um": np.sqrt((own["xmax"] - own["xmin"]) * (own["ymax"] - own["ymin"])) * pixel_um,
+            }
+        )
+        points = pd.DataFrame({"time": own["slice"], "track": depth_track(table), "true": own["id"]})
+        scores.append((idf1(points), len(own)))
+    values, weights = zip(*scores)
+    assert np.average(values, weights=weights) > 0.95

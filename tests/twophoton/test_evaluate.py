@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.twophoton.evaluate import compare, evaluation
+from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+
+VOXEL = (1.0, 0.12, 0.12)
+
+
+@pytest.fixture
+def truth():
+    place = pd.DataFrame({"z_um": 5.0, "y_um": 5.0, "x_um": 2.0 + 3.0 * np.arange(6)})
+    return place.assign(track=np.arange(6), dendrite=[0, 0, 0, 1, 1, 1], head_volume_um3=0.1 * np.arange(1, 7))
+
+
+def tables(truth, days=(0, 3)):
+    dendrites = pd.DataFrame({"dendrite": 0, "z_um": 5.0, "y_um": 6.0, "x_um": np.arange(0, 25, 0.2)})
+    out = []
+    for number, day in enumerate(days):
+        found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, counts=True)
+        far = pd.DataFrame({"z_um": [5.0], "y_um": [30.0], "x_um": [5.0]}).assign(candidate=6, score=0.9, counts=True)
+        near = far.assign(y_um=7.0, x_um=9.6, candidate=7)
+        weak = near.assign(x_um=12.6, candidate=8, score=0.2, counts=False)
+        found = pd.concat([found.iloc[1:], far, near, weak], ignore_index=True)
+        spines = found[found["counts"]].assign(spine=lambda table: table["candidate"], head_volume_um3=0.2)
+        identity = {"specimen": "s", "field": "f", "timepoint": str(number), "day": day}
+        out.append(compare(found, spines, truth, dendrites, 1.0).assign(**identity))
+    return pd.concat(out, ignore_index=True)
+
+
+def test_only_what_lies_near_a_traced_dendrite_is_scored(truth):
+    compared = tables(truth)
+    rows = {row["metric"]: row for row in evaluation(compared)}
+    # each session: five hits, one false alarm near the dendrite, one truth missed; the far candidate does not count
+    assert rows["detection_precision"]["value"] == pytest.approx(5 / 6)
+    assert rows["detection_recall"]["value"] == pytest.approx(5 / 6)
+    assert rows["detection_f1"]["n"] == 12
+    assert rows["detection_f1_loose"]["value"] == pytest.approx(5 / 6)
+    assert rows["link_f1"]["value"] == pytest.approx(2 * 5 / (2 * 5 + 1 + 1))
+    assert rows["idf1"]["value"] == pytest.approx(2 * 10 / (12 + 12))
+    assert rows["mota"]["value"] == pytest.approx(1 - (2 + 2) / 12)
+    assert rows["detection_f1"]["ci_low"] <= rows["detection_f1"]["value"] <= rows["detection_f1"]["ci_high"]
+    assert {"detection_f1.s.f.0", "detection_f1.s.f.1", "detection_average_precision"} <= set(rows)
+
+
+def test_a_candidate_below_the_threshold_takes_no_truth_from_one_above(truth):
+    found = truth[["z_um", "y_um", "x_um"]].head(1)
+    found = pd.concat([found, found + np.array([0, 0.3, 0])], ignore_index=True)
+    found = found.assign(candidate=[0, 1], score=[0.1, 0.9], counts=[False, True])
+    compared = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(1), None, 1.0)
+    assert compared.set_index("candidate")["true"].to_dict() == {0: -1, 1: 0}
+
+
+def test_heads_lie_between_tip_and_base(tmp_path):
+    columns = "timepoint,track_id,dendrite_id,tip_z_px,tip_y_px,tip_x_px,base_z_px,base_y_px,base_x_px"
+    (tmp_path / "t.csv").write_text(f"{columns}\n0,3,1,5,10,10,5,10,30\n1,3,1,5,10,10,5,10,14\n")
+    long = read_truth_spines(tmp_path / "t.csv", "0", VOXEL)
+    assert long["x_um"].item() == pytest.approx(1.2 + 0.6)
+    short = read_truth_spines(tmp_path / "t.csv", "1", VOXEL)
+    assert short["x_um"].item() == pytest.approx(1.2 + 0.24)
+    assert read_truth_spines(tmp_path / "t.csv", "7", VOXEL).empty
+
+
+def test_truth_without_a_column_names_it(tmp_path):
+    (tmp_path / "t.csv").write_text("timepoint,node\n0,1\n")
+    with pytest.raises(ValueError, match=r"t.csv: lacks the column dendrite_id"):
+        read_truth_dendrites(tmp_path / "t.csv", "0", VOXEL)

@@ -1,0 +1,84 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.twophoton.measure import ball_diameter_um, cylinder_fill, fit_head, measure, saturation
+from spinome.twophoton.shaft import shafts
+
+PSF = (0.4, 2.0)
+
+
+def spines(heads, offset=0.0):
+    return pd.DataFrame({"z_slice": heads[:, 0], "y_um": heads[:, 1] + offset, "x_um": heads[:, 2] - offset})
+
+
+def test_volumes_follow_the_truth(phantom_stack):
+    truth = 4 / 3 * np.pi * phantom_stack.radii**3
+    found = measure(phantom_stack.stack, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    assert found["fitted"].all()
+    assert np.corrcoef(found["head_volume_um3"], truth)[0, 1] > 0.9
+    assert 0.5 < np.median(found["head_volume_um3"] / truth) < 2
+
+
+def test_sizes_do_not_depend_on_where_in_the_box_the_head_lies(phantom_stack):
+    centred, beside = (
+        measure(phantom_stack.stack, phantom_stack.voxel_um, spines(phantom_stack.heads, offset), *PSF)
+        for offset in (0.0, 0.12)
+    )
+    np.testing.assert_allclose(beside["head_volume_um3"], centred["head_volume_um3"], rtol=0.1)
+
+
+def test_sizes_do_not_depend_on_gain_and_offset(phantom_stack):
+    one = measure(phantom_stack.stack, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    other = measure(3 * phantom_stack.stack + 100, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    for column in ("head_volume_um3", "head_diameter_um", "dendrite_distance_um"):
+        np.testing.assert_allclose(other[column], one[column], rtol=0.02, atol=0.02)
+
+
+def test_the_base_lies_on_the_shaft_beside_the_head(phantom_stack):
+    found = measure(phantom_stack.stack, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    assert (found["dendrite"] == 1).all()
+    np.testing.assert_allclose(found["base_x_um"], phantom_stack.heads[:, 2], atol=0.6)
+    # the head lies 1.7 um beside the middle of a shaft of 0.5 um radius
+    np.testing.assert_allclose(found["dendrite_distance_um"], 1.2, atol=0.45)
+    assert (found["neck_length_um"] <= found["dendrite_distance_um"]).all()
+
+
+def test_diameter_takes_the_point_spread_function_off():
+    sigma = 0.4 / 2.3548
+    assert ball_diameter_um(sigma, 0.4) == pytest.approx(0, abs=0.01)
+    assert ball_diameter_um(sigma / 2, 0.4) == 0
+    assert ball_diameter_um(np.hypot(sigma, 0.3 / np.sqrt(5)), 0.4) == pytest.approx(0.6, abs=0.01)
+
+
+def test_cylinder_fill_goes_from_nothing_to_all():
+    values = [cylinder_fill(radius, *PSF) for radius in (0.01, 0.3, 0.6, 1.5, 10)]
+    assert values == sorted(values)
+    assert values[0] < 0.05 and values[-1] == pytest.approx(1, abs=0.01)
+
+
+def test_flat_image_has_no_head():
+    assert fit_head(np.ones((30, 30)), (0.12, 0.12), (1.8, 1.8)) is None
+
+
+def test_far_from_any_shaft_nothing_is_made_up(phantom_stack):
+    stack = phantom_stack.render(np.array([[8.0, 2.0, 12.0]]), [0.4], shaft_y=-50.0)
+    row = measure(stack, phantom_stack.voxel_um, spines(np.array([[8.0, 2.0, 12.0]])), *PSF).iloc[0]
+    assert row["dendrite"] == -1
+    assert np.isnan(row["head_volume_um3"]) and np.isnan(row["dendrite_distance_um"])
+    assert row["head_diameter_um"] == pytest.approx(0.8, abs=0.25)
+
+
+def test_saturation_is_flagged(phantom_stack):
+    clipped = np.clip(phantom_stack.stack, 0, 60).astype(np.uint8)
+    assert saturation(clipped) == 60
+    assert saturation(phantom_stack.stack) == np.inf
+    found = measure(clipped.astype(np.float32), phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF, 60.0)
+    assert found["shaft_saturated"].all()
+    assert found["saturated"].iloc[-1] and not found["saturated"].iloc[0]
+
+
+def test_no_spines_and_no_shaft():
+    none = pd.DataFrame({"z_slice": [], "y_um": [], "x_um": []})
+    assert measure(np.zeros((5, 40, 40), np.float32), (1, 0.12, 0.12), none, *PSF).empty
+    assert shafts(np.zeros((5, 40, 40)), (0.12, 0.12)).labels.max() == 0

@@ -1,0 +1,92 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.time_track import candidate_links, time_track, track_series
+
+
+def linked(places, gate=1.2, reach=2):
+    expected = {(i, j): places[i] for i in range(len(places)) for j in range(i + 1, min(i + 1 + reach, len(places)))}
+    candidates = candidate_links(expected, places, gate)
+    return time_track(candidates, [len(place) for place in places])
+
+
+PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])
+
+
+def test_spines_keep_their_ids():
+    tracks, links = linked([PLACE, PLACE[::-1] + 0.1, PLACE])
+    assert [list(ids) for ids in tracks] == [[0, 1, 2], [2, 1, 0], [0, 1, 2]]
+    assert len(links) == 6 and (links["probability"] > 0.6).all()
+
+
+def test_a_missed_spine_comes_back_under_its_id():
+    tracks, _ = linked([PLACE, PLACE[1:], PLACE])
+    assert [list(ids) for ids in tracks] == [[0, 1, 2], [1, 2], [0, 1, 2]]
+
+
+def test_ids_are_never_used_again():
+    tracks, _ = linked([PLACE, PLACE[1:], PLACE[1:], PLACE])
+    assert tracks[3][0] not in tracks[0]
+    assert list(tracks[3][1:]) == [1, 2]
+
+
+def test_probability_falls_with_competition():
+    near = np.array([[5.0, 2.3, 2], [5, 1.7, 2]])
+    clear = candidate_links({(0, 1): PLACE[:1]}, [PLACE[:1], near[:1]], 1.2)["probability"].item()
+    contested = candidate_links({(0, 1): PLACE[:1]}, [PLACE[:1], near], 1.2)["probability"]
+    assert contested.max() < clear
+    assert contested.sum() < 1
+
+
+def test_the_whole_series_decides():
+    # alone, the middle session's one spine would go to the nearer end of each pair
+    first, middle, last = np.array([[5.0, 2, 2.0]]), np.array([[5.0, 2, 2.5], [5.0, 2, 3.4]]), np.array([[5.0, 2, 2.9]])
+    tracks, _ = linked([first, middle, last])
+    assert tracks[0][0] == tracks[1][0] == tracks[2][0]
+
+
+@pytest.fixture
+def series():
+    rng = np.random.default_rng(0)
+    place = np.column_stack([rng.uniform(8, 12, 40), rng.uniform(4, 26, 40), rng.uniform(4, 38.5, 40)])
+    sessions = []
+    for number in range(3):
+        here = place + np.array([0.0, 0.0, 3.0 * number])
+        keep = np.ones(40, bool)
+        keep[number] = False
+        table = pd.DataFrame(here[keep], columns=POSITION).assign(score=0.9, dendrite=1, candidate=range(39))
+        sessions.append(table[table["x_um"] < 39].reset_index(drop=True))
+    size = np.array([20.0, 30.0, 40.0])
+    places = [table[POSITION].to_numpy() for table in sessions]
+    images = [np.zeros((250, 333), np.float32) for _ in sessions]
+    for image, where in zip(images, places):
+        rows, columns = (np.clip((where[:, axis] / 0.12).astype(int), 1, image.shape[axis - 1] - 3) for axis in (1, 2))
+        for dy in range(3):
+            for dx in range(3):
+                image[rows + dy, columns + dx] = 100
+    expected, _ = correspond_series(places, images, [(1.0, 0.12, 0.12)] * 3, 8.0, 1.2, 1)
+    return track_series(sessions, [("a", 0.0), ("b", 2.0), ("c", 5.0)], expected, [size] * 3, 1.2)
+
+
+def test_series_tells_lost_from_out_of_field(series):
+    spines, links = series
+    assert not spines.duplicated(["timepoint", "spine"]).any()
+    first = spines[spines["timepoint"] == "a"]
+    assert (first["fate"] == "stable").sum() > 25
+    gone = first[first["x_um"] > 36.2]
+    assert len(gone) and (gone["fate"] == "out of field").all()
+    assert set(spines.loc[spines["timepoint"] == "a", "origin"]) == {"first"}
+    assert (spines.loc[spines["timepoint"] == "b", "origin"] == "gained").sum() == 1
+    assert (spines["fate"] == "hidden").sum() >= 1
+    assert links["probability"].between(0, 1).all()
+    assert set(spines["dendrite"]) == {0}
+
+
+def test_a_series_of_one_session():
+    table = pd.DataFrame(PLACE, columns=POSITION).assign(score=0.9, dendrite=[1, 1, -1], candidate=[0, 1, 2])
+    expected, _ = correspond_series([PLACE], [np.zeros((9, 9))], [(1.0, 0.12, 0.12)], 5.0, 1.2, 1)
+    spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], 1.2)
+    assert len(links) == 0 and list(spines["spine"]) == [0, 1, 2]
+    assert set(spines["fate"]) == {"last"} and set(spines["origin"]) == {"first"}
