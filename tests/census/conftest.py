@@ -66,6 +66,7 @@ def neuron_spines():
             "neck_length_nm": [500.0, 900.0, None],
             "synapses": [2, 1, 1],
             "partners": [2, 1, 1],
+            "multi_input": [True, False, False],
             "probability": [0.9, 0.8, 0.7],
         }
     )

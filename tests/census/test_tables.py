@@ -26,7 +26,7 @@ def many(schema):
     spines = pd.DataFrame(
         [
             {"neuron": cell, "source": "sheet", "spine": n, "z_nm": 0.0, "y_nm": 0.0, "x_nm": 1000.0 * n,
-             "volume_um3": 0.1 * (n + 1), "synapses": 1, "partners": 2 if n == 0 else 1}
+             "volume_um3": 0.1 * (n + 1), "synapses": 1, "partners": 2 if n < 2 else 1, "multi_input": n == 0}
             for cell, (spine, _) in cells.items() for n in range(spine)
         ]
     )  # fmt: skip

@@ -23,6 +23,7 @@ DTYPES = {
     "string": pd.ArrowDtype(pa.string()),
     "integer": pd.ArrowDtype(pa.int64()),
     "number": pd.ArrowDtype(pa.float64()),
+    "boolean": pd.ArrowDtype(pa.bool_()),
     "integers": pd.ArrowDtype(pa.list_(pa.int64())),
 }
 
@@ -103,6 +104,7 @@ def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
             "synapses": _optional(spines, "synapses"),
             "synapse_ids": pd.Series([lookup.get((s, n, int(i)), []) for s, n, i in keys], spines.index, object),
             "partners": _optional(spines, "partners"),
+            "multi_input": _optional(spines, "multi_input"),
             "probability": _optional(spines, "probability"),
         }
     )

@@ -84,7 +84,7 @@ def _spine_rows(name: str, spines: pd.DataFrame, cells: np.ndarray) -> list[tupl
     rows = [(name, "", "spines_per_cell", count.mean(), *interval, int(count.sum()), len(cells), "spines")]
     carrying = ours[ours["partners"].fillna(0) > 0]
     if len(carrying):
-        several = carrying["cell"][carrying["partners"] > 1]
+        several = carrying["cell"][carrying["multi_input"].astype(bool)]
         rows.append(_ratio_row(name, "", "multi_input", _per_cell(several, cells), _per_cell(carrying["cell"], cells)))
     for column, unit in SIZES.items():
         known = ours[ours[column].notna()]
