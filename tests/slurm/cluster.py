@@ -149,7 +149,9 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen:
 
 
 def _idle_nodes() -> set[str]:
-    answer = subprocess.run(["sinfo", "-h", "-N", "-t", "idle", "-o", "%N"], capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        ["sinfo", "-h", "-N", "-t", "idle", "-o", "%N"], capture_output=True, text=True, check=False
+    )
     return set(answer.stdout.split())
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import trimesh
 import yaml
 
 from spinome.io.volumes import write_volume
@@ -55,3 +56,26 @@ def test_results_in_the_place_of_a_file(snakemake, project):
     run = snakemake(project, "--configfile", project / "config.yaml", "--cores", "1", "--config", "results=occupied/x")
     assert run.returncode == 1
     assert "occupied: is a file where a folder is needed" in run.stdout
+
+
+def test_a_bad_mesh_is_told_of_and_the_others_go_on(snakemake, tmp_path):
+    tube = trimesh.creation.cylinder(radius=400, height=20_000).subdivide().subdivide().subdivide()
+    vertices, faces = np.asarray(tube.vertices), np.asarray(tube.faces)
+    broken = vertices.copy()
+    broken[7] = np.nan
+    meshes = {"good": vertices, "in_um": vertices / 1000, "not_finite": broken}
+    for name, array in meshes.items():
+        np.savez(tmp_path / f"{name}.npz", vertices_nm=array, faces=faces)
+    rows = [f"{name}\t{name}.npz" for name in meshes]
+    (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")
+    content = {"samples": {"neurons": "neurons.tsv"}, "neurons": {"shards": 1}, "max_failed_fraction": 0.7}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    failures = "results/failures/neurons_simplify/0.parquet"
+    run = snakemake(tmp_path, "--configfile", tmp_path / "config.yaml", "--cores", "1", "--", failures)
+    assert run.returncode == 0, run.stdout
+    reasons = pd.read_parquet(tmp_path / failures).set_index("unit").reason
+    assert set(reasons.index) == {"in_um", "not_finite"}
+    assert "in_um.npz" in reasons["in_um"] and "multiply them by 1e3" in reasons["in_um"]
+    assert "not_finite.npz" in reasons["not_finite"] and "not finite" in reasons["not_finite"]
+    done = pd.read_parquet(tmp_path / "results" / "neurons" / "simplify" / "0.parquet")
+    assert list(done.unit) == ["good"]

@@ -1,0 +1,126 @@
+"""The whole workflow, end to end, on two very small simulated specimens."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
+# what others may build upon: these columns are in these tables
+COLUMNS = {
+    "twophoton/spines.parquet": "specimen field timepoint day spine z_um y_um x_um score",
+    "twophoton/links.parquet": "probability",
+    "synapses/objects.parquet": "volume synapse z_nm y_nm x_nm voxels score",
+    "synapses/blocks.parquet": "volume block z_nm y_nm x_nm synapses unmasked_um3 density_um3",
+    "linking/links.parquet": "volume orphan shaft rank probability linked",
+    "linking/spines.parquet": "volume spine parent z_nm y_nm x_nm volume_um3 synapses probability",
+    "neurons/synapses.parquet": "neuron id tag value p_soma p_shaft p_spine distance_nm spine reason",
+    "neurons/spines.parquet": "neuron spine z_nm y_nm x_nm volume_um3 area_um2 head_diameter_nm neck_length_nm",
+    "spines.parquet": "spine",
+    "failures.parquet": "step unit reason",
+}
+
+
+@pytest.fixture(scope="module")
+def small(snakemake, tmp_path_factory):
+    """The folder in which the small configuration has run, and what the run said."""
+    folder = tmp_path_factory.mktemp("small")
+    run = snakemake(folder, "--configfile", CONFIGURATION, "--cores", "2", timeout=1800, OMP_NUM_THREADS="1")
+    assert run.returncode == 0, run.stdout
+    return folder, run.stdout
+
+
+def planned(snakemake, folder, **keys):
+    """Names of the rules that would run when keys of the configuration change, and the plan's words."""
+    changed = folder / "changed.yaml"
+    changed.write_text(yaml.safe_dump(keys))
+    plan = snakemake(folder, "--dry-run", "--configfile", CONFIGURATION, changed)
+    assert plan.returncode == 0, plan.stdout
+    table = plan.stdout.partition("Job stats:")[2].partition("total")[0]
+    return set(re.findall(r"^(\w+) +\d+$", table, re.MULTILINE)), plan.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", COLUMNS)
+def test_every_result_table_is_there_with_its_columns(small, table):
+    frame = pd.read_parquet(small[0] / "results" / "small" / table)
+    assert set(COLUMNS[table].split()) <= set(frame.columns)
+    if table != "failures.parquet":
+        assert len(frame)
+
+
+@pytest.mark.slow
+def test_no_unit_failed(small):
+    failures = pd.read_parquet(small[0] / "results" / "small" / "failures.parquet")
+    assert failures.empty, failures.to_string()
+
+
+@pytest.mark.slow
+def test_every_synapse_of_the_sheet_has_a_row(small):
+    rows = pd.read_parquet(small[0] / "results" / "small" / "neurons" / "synapses.parquet")
+    for name in ("small", "small_train"):
+        given = pd.read_parquet(small[0] / "resources" / "phantom" / name / "mesh_synapses.parquet")
+        assert sorted(rows.id[rows.neuron == name]) == sorted(given.id)
+    untagged = rows[rows.tag.isna() | (rows.tag == "")]
+    assert (untagged.reason.fillna("") != "").all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("branch", ["twophoton", "synapses", "linking", "neurons", "census"])
+def test_every_branch_is_evaluated_where_there_is_truth(small, branch):
+    frame = pd.read_csv(small[0] / "results" / "small" / branch / "evaluation.tsv", sep="\t")
+    assert list(frame.columns) == ["metric", "value", "ci_low", "ci_high", "n", "unit"]
+    assert len(frame) and frame.metric.is_unique
+
+
+@pytest.mark.slow
+def test_the_report_stands_alone(small):
+    page = (small[0] / "results" / "small" / "report.html").read_text()
+    for branch in ("twophoton", "synapses", "linking", "neurons"):
+        assert branch in page
+    sources = re.findall(r"<(?:img|script|link)[^>]*(?:src|href)=[\"']?([^\"'> ]+)", page)
+    assert sources and all(source.startswith(("data:", "#")) for source in sources)
+
+
+@pytest.mark.slow
+def test_the_provenance_holds_the_whole_configuration(small):
+    provenance = json.loads((small[0] / "results" / "small" / "provenance.json").read_text())
+    assert "max_failed_fraction" in json.dumps(provenance)
+
+
+@pytest.mark.slow
+def test_a_second_run_does_nothing_and_says_so(snakemake, small):
+    again = snakemake(small[0], "--configfile", CONFIGURATION, "--cores", "2")
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stdout
+    assert "Finished jobid" not in again.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("keys", "reruns", "stays"),
+    [
+        ({"neurons": {"condense": {"distance": 2.5}}}, "neurons_condense", "neurons_hks"),
+        ({"synapses": {"density": {"block_um": [4, 4, 4]}}}, "synapses_density", "synapses_detect"),
+    ],
+    ids=["neurons", "synapses"],
+)
+def test_a_changed_key_reruns_what_depends_on_it(snakemake, small, keys, reruns, stays):
+    rules, words = planned(snakemake, small[0], **keys)
+    branch = reruns.partition("_")[0]
+    assert reruns in rules and "census_spines" in rules | {"census_spines"}
+    assert stays not in rules
+    # other branches stay, but for those that come after: the census, the report and the provenance
+    assert all(rule.partition("_")[0] in {branch, "census", "report", "provenance", "all"} for rule in rules), rules
+    assert "Params have changed since last execution" in words
+
+
+@pytest.mark.slow
+def test_a_branch_can_be_run_alone(snakemake, small):
+    for branch in ("twophoton", "synapses", "linking", "neurons", "census", "report"):
+        plan = snakemake(small[0], "--dry-run", "--configfile", CONFIGURATION, "--", branch)
+        assert plan.returncode == 0 and "Nothing to be done" in plan.stdout, branch
