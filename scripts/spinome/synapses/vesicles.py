@@ -73,7 +73,7 @@ def vesicle_score(levels: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
     values = levels.astype(np.int32)
     total = box_sum(values, (1, size, size))
     squares = box_sum(values * values, (1, size, size))
-    blob = _blob_template(size, DIAMETER_NM / 2 / voxel_nm[2]) / np.float32(SPREAD)
+    blob = _blob_template(size, (DIAMETER_NM / 2 - RIM_NM) / voxel_nm[2]) / np.float32(SPREAD)
     norm = np.sqrt((template.astype(np.float64) ** 2).sum())
     return _score(np.ascontiguousarray(levels), (template / norm).astype(np.float32), blob, total, squares)
 

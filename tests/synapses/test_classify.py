@@ -1,0 +1,191 @@
+"""A voxel's probability does not depend on its cuboid; the forest walks as scikit-learn's does."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from spinome.blocks import cuboids
+from spinome.io.volumes import Volume, open_volume
+from spinome.synapses import features, gate, vesicles
+from spinome.synapses.classify import Evidence, balance, describe, draw, halo, open_evidence, training_classes
+from spinome.synapses.detect import synapse_probability
+from spinome.synapses.forest import flatten
+from spinome.synapses.grey import Grey, measure_grey
+
+VOXEL_NM = (45.0, 8.0, 8.0)
+
+
+def tissue(shape, seed=0):
+    """Blobs of many sizes, dark lines, and rings of the size of vesicles."""
+    rng = np.random.default_rng(seed)
+    image = rng.normal(130, 20, shape)
+    image[:, ::37] -= 70
+    image[:, :, ::53] -= 70
+    template = vesicles.mean_template(VOXEL_NM)
+    side = len(template)
+    for _ in range(int(np.prod(shape) / 2000)):
+        z, y, x = (int(rng.integers(0, length)) for length in shape)
+        patch = image[z, y : y + side, x : x + side]
+        patch += 150 * template[: patch.shape[0], : patch.shape[1]]
+    return np.clip(image, 1, 255).astype(np.uint8)
+
+
+def evidence_of(image, **maps):
+    volume = Volume(image, VOXEL_NM, "image")
+    return Evidence(volume, measure_grey(volume), **maps)
+
+
+@pytest.fixture(scope="module")
+def forest():
+    """A forest on random labels of the features of tissue: it has an opinion on every voxel."""
+    evidence = evidence_of(tissue((6, 90, 90)))
+    piece = next(iter(cuboids((6, 90, 90), (6, 90, 90))))
+    described = describe(evidence, piece, 0.5, 0.6)[1]
+    labels = np.random.default_rng(0).integers(0, 2, len(described))
+    return RandomForestClassifier(8, max_depth=6, random_state=0).fit(described, labels)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_probabilities_do_not_depend_on_the_cuboid(forest, given):
+    image = tissue((18, 150, 170))
+    spots = Volume((image > 200).astype(np.uint8), VOXEL_NM, "vesicles") if given else None
+    evidence = evidence_of(image, vesicles=spots)
+    flat = flatten(forest)
+    margin = halo(VOXEL_NM, given)
+    whole = next(iter(cuboids(image.shape, image.shape, margin)))
+    expected = synapse_probability(evidence, whole, flat, 0.5, 0.6)
+    assert len(np.unique(expected)) > 100
+    for size in ((18, 60, 50), (5, 150, 90), (4, 41, 170)):
+        found = np.empty_like(expected)
+        for piece in cuboids(image.shape, size, margin):
+            found[piece.core] = synapse_probability(evidence, piece, flat, 0.5, 0.6)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_forest_equals_scikit_learn(forest):
+    described = np.random.default_rng(1).normal(100, 60, (5000, len(features.FEATURES))).astype(np.float32)
+    # values on a threshold go left, as in scikit-learn
+    tree = forest.estimators_[0].tree_
+    described[:20, tree.feature[0]] = np.float32(tree.threshold[0])
+    np.testing.assert_array_equal(flatten(forest).probabilities(described), forest.predict_proba(described)[:, 1])
+
+
+def test_forest_refuses_deep_trees_and_features_that_are_not_finite(forest):
+    rng = np.random.default_rng(0)
+    deep = RandomForestClassifier(2, random_state=0).fit(rng.random((20000, 3)), rng.integers(0, 2, 20000))
+    with pytest.raises(ValueError, match="depth"):
+        flatten(deep)
+    with pytest.raises(ValueError, match="1 voxels have features that are not finite"):
+        flatten(forest).probabilities(np.full((1, len(features.FEATURES)), np.nan, np.float32))
+
+
+def test_features_of_simple_images():
+    levels = np.full((5, 80, 80), 100, np.uint8)
+    levels[:, :, 40:] = 180
+    spots = np.zeros(levels.shape, bool)
+    spots[2, 10:14, 10:14] = spots[2, 20:24, 10:14] = True
+    where = np.array([[2, 40, 20], [2, 12, 17], [2, 40, 39]])
+    described = dict(zip(features.FEATURES, features.compute_features(levels, spots, where, VOXEL_NM).T))
+    assert described["intensity_40nm"].tolist() == pytest.approx([100, 100, 132])
+    assert described["vesicle_distance_nm"].tolist() == pytest.approx([np.hypot(136, 56), 32, features.DISTANCE_NM])
+    assert described["vesicle_count_400nm"].tolist() == pytest.approx([1, 2, 0])
+    assert described["gradient_120nm"][2] > 5 > described["gradient_120nm"][0]
+    assert described["coherence_120nm"][2] > 0.4
+
+
+def test_vesicles_are_found_in_clusters_only():
+    levels = np.full((3, 120, 120), 128, np.uint8)
+    picture = levels.astype(float)
+    template = vesicles.mean_template(VOXEL_NM)
+    template = template / np.abs(template).max()
+    side = len(template)
+    cluster = [(30, 30), (30, 38), (38, 30), (38, 38), (46, 30)]
+    for y, x in [*cluster, (90, 95)]:
+        picture[1, y - side // 2 : y + side // 2 + 1, x - side // 2 : x + side // 2 + 1] += 60 * template
+    mask = vesicles.detect_vesicles(np.clip(picture, 0, 255).astype(np.uint8), VOXEL_NM, 0.8)
+    assert all(mask[1, y, x] for y, x in cluster)
+    assert not mask[1, 85:101, 90:101].any()
+    assert not mask[[0, 2]].any()
+
+
+def test_gate_keeps_true_synapses_of_real_tissue(shared_data):
+    path = shared_data("em/drosophila_vnc") / "stack1_y0000-0640.h5"
+    image = open_volume(f"{path}::raw")
+    synapse = open_volume(f"{path}::synapse")[8:12] > 0
+    passed = gate.dark_gate(measure_grey(image).levels(image[8:12]), image.voxel_nm, 1.0)
+    assert passed[synapse].mean() > 0.98
+    assert passed.mean() < 0.75
+
+
+def test_membranes_may_be_masks_or_probabilities():
+    mask = np.zeros((1, 30, 30), np.uint8)
+    mask[0, 15, 15] = 1
+    expected = gate.membrane_gate(mask, VOXEL_NM)
+    assert expected.sum() == 81  # a disc of five pixels
+    for same in (mask.astype(bool), mask.astype(np.float32), mask * np.uint8(255)):
+        np.testing.assert_array_equal(gate.membrane_gate(same, VOXEL_NM), expected)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        gate.membrane_gate(mask.astype(np.float32) * 2, VOXEL_NM)
+
+
+def test_training_leaves_out_what_is_close_to_a_synapse():
+    truth = np.zeros((5, 40, 40), np.uint32)
+    truth[2, 20, 20] = 7
+    classes = training_classes(truth, VOXEL_NM)
+    assert classes[2, 20, 20] == 1
+    assert classes[2, 20, 29] == -1 and classes[2, 20, 30] == 0
+    assert classes[1, 20, 20] == -1 and classes[0, 20, 20] == 0  # sections are 45 nm thick
+    assert (training_classes(np.zeros((2, 3, 3)), VOXEL_NM) == 0).all()
+
+
+def test_draw_depends_on_the_name_of_the_cuboid_alone():
+    classes = np.zeros((4, 50, 50), np.int8)
+    classes[0, :5] = 1
+    chosen = draw(classes, 0.1, "a", 0)
+    np.testing.assert_array_equal(chosen, draw(classes, 0.1, "a", 0))
+    assert (chosen != draw(classes, 0.1, "b", 0)).any()
+    assert chosen[classes == 1].all()
+    assert 0.05 < chosen[classes == 0].mean() < 0.15
+
+
+def test_balance_needs_both_classes():
+    described, labels = np.arange(20, dtype=np.float32).reshape(10, 2), np.repeat([0, 1], 5)
+    assert np.bincount(balance(described, labels, 3, 0)[1]).tolist() == [3, 3]
+    with pytest.raises(ValueError, match="no synapse voxel"):
+        balance(described, np.zeros(10, int), 3, 0)
+
+
+def test_chosen_voxels_have_the_features_of_all(forest):
+    evidence = evidence_of(tissue((6, 90, 90)))
+    piece = next(iter(cuboids((6, 90, 90), (6, 90, 90))))
+    where, described = describe(evidence, piece, 0.5, 0.6)
+    chosen = np.random.default_rng(0).random((6, 90, 90)) < 0.1
+    some, of_some = describe(evidence, piece, 0.5, 0.6, chosen)
+    inside = chosen[tuple(where.T)]
+    np.testing.assert_array_equal(where[inside], some)
+    np.testing.assert_array_equal(described[inside], of_some)
+
+
+def test_blank_image_is_an_error():
+    with pytest.raises(ValueError, match=r"blank\.tif: is blank"):
+        measure_grey(Volume(np.zeros((3, 9, 9), np.uint8), VOXEL_NM, "blank.tif"))
+
+
+def test_levels_do_not_depend_on_contrast():
+    image = tissue((4, 60, 60)).astype(np.uint16)
+    levels = [measure_grey(Volume(one, VOXEL_NM, "")).levels(one) for one in (image, image * 40 + 3000)]
+    assert np.abs(levels[0].astype(int) - levels[1]).max() <= 1
+    assert Grey(100.0, 10.0).levels(np.array([100, 110])).tolist() == [128, 160]
+
+
+def test_maps_must_lie_on_the_grid_of_the_image(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "image.tif", tissue((3, 20, 20)))
+    tifffile.imwrite(tmp_path / "vesicles.tif", np.zeros((3, 20, 21), np.uint8))
+    row = {"image": str(tmp_path / "image.tif"), "voxel_nm": VOXEL_NM, "membrane": None, "vesicles": None}
+    assert open_evidence(row, Grey(128.0, 20.0)).voxel_nm == VOXEL_NM
+    with pytest.raises(ValueError, match=r"vesicles\.tif: has shape"):
+        open_evidence({**row, "vesicles": str(tmp_path / "vesicles.tif")}, Grey(128.0, 20.0))
+    with pytest.raises(ValueError, match=r"image\.tif: has no voxel size"):
+        open_evidence({**row, "voxel_nm": None}, Grey(128.0, 20.0))

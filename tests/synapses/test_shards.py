@@ -1,0 +1,77 @@
+"""Shards of cuboids: any number of them gives the same objects, and a second run computes only what is missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.blocks import cuboids
+from spinome.io.volumes import Volume
+from spinome.shards import Unit, run_shard, shard_of
+from spinome.synapses.detect import take_given
+from spinome.synapses.merge import merge_parts
+from spinome.synapses.parts import save_parts
+
+VOXEL_NM = (40.0, 8.0, 8.0)
+SIZE = (3, 10, 10)
+
+
+@pytest.fixture
+def labels():
+    return Volume((np.random.default_rng(0).random((8, 30, 33)) > 0.75).astype(np.uint8), VOXEL_NM, "labels.h5")
+
+
+def find(labels, folder, shards, computed):
+    """Run all shards and return the file of every cuboid."""
+    blocks = {block.name: block for block in cuboids(labels.shape, SIZE)}
+
+    def compute(unit, path):
+        computed.append(unit.name)
+        save_parts(path, take_given(labels, blocks[unit.name]))
+
+    done = [
+        run_shard(
+            [Unit(name) for name in blocks if shard_of(name, shards) == shard],
+            compute,
+            step="synapses_detect",
+            store=folder / f"store_{shard}",
+            suffix=".npz",
+            key="key",
+            done=folder / f"done_{shard}.parquet",
+            failures=folder / f"failures_{shard}.parquet",
+            max_failed_fraction=0,
+        )
+        for shard in range(shards)
+    ]
+    files = pd.concat(done).set_index("unit")["file"]
+    return files[list(blocks)].tolist()
+
+
+def test_objects_do_not_depend_on_the_number_of_shards(labels, tmp_path):
+    found = [
+        merge_parts(find(labels, tmp_path / str(shards), shards, []), labels.shape, VOXEL_NM)[0] for shards in (1, 2, 5)
+    ]
+    assert len(found[0]) > 20
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(other, found[0], check_exact=True)
+
+
+def test_rerun_computes_only_what_is_missing(labels, tmp_path):
+    computed = []
+    files = find(labels, tmp_path, 2, computed)
+    assert len(computed) == len(files)
+    before = merge_parts(files, labels.shape, VOXEL_NM)[0]
+    # as after a kill: one cuboid was never finished, the journal's last line is cut
+    missing = next(file for file in (tmp_path / "store_0").glob("*.npz"))
+    missing.unlink()
+    with (tmp_path / "store_1" / "journal.jsonl").open("a") as journal:
+        journal.write('{"unit": "0-0')
+    computed.clear()
+    again = merge_parts(find(labels, tmp_path, 2, computed), labels.shape, VOXEL_NM)[0]
+    assert computed == [missing.stem]
+    pd.testing.assert_frame_equal(again, before, check_exact=True)
+
+
+def test_negative_labels_are_an_error_that_names_the_file():
+    bad = Volume(np.full((2, 3, 3), -1, np.int32), VOXEL_NM, "bad.h5::labels")
+    with pytest.raises(ValueError, match=r"bad\.h5::labels: has negative labels"):
+        take_given(bad, next(iter(cuboids(bad.shape, bad.shape))))
