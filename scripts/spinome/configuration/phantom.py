@@ -25,4 +25,4 @@ class Specimen(Section):
 class Phantom(Section):
     """Simulated specimens by name; `resources/phantom/<name>/` holds each as mesh, EM and two-photon sessions."""
 
-    specimens: dict[str, Specimen] = Field({}, description="specimens by name, each with keys of its own: see below")
+    specimens: dict[str, Specimen] = Field({}, description="specimens by name")
