@@ -28,7 +28,7 @@ def twophoton():
             "y_um": 1.0,
             "x_um": 2.0,
             "score": [0.9, 0.8, 0.7],
-            "dendrite": [1, 1, None],
+            "dendrite": [1, 1, -1],
             "head_volume_um3": [0.1, None, 0.2],
         }
     )

@@ -36,6 +36,9 @@ def read_schema(path: str | Path) -> dict[str, dict[str, Any]]:
 def from_twophoton(spines: pd.DataFrame) -> pd.DataFrame:
     """Rows of the spines of two-photon series: one row a spine and timepoint, `track` is the spine through time."""
     series = _text(spines, "specimen", "field")
+    if "dendrite" in spines:
+        # -1 stands for no dendrite
+        spines = spines.assign(dendrite=spines["dendrite"].where(spines["dendrite"] != -1))
     return pd.DataFrame(
         {
             "spine": "twophoton/" + series + "/" + _text(spines, "timepoint", "spine"),
