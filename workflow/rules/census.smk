@@ -10,55 +10,7 @@ localrules:
     provenance,
 
 
-# the final tables of the branches that have samples
-spine_tables = {branch: f"<results>/{branch}/spines.parquet" for branch in branches if branch != "synapses"}
-if "neurons" in branches:
-    spine_tables["neuron_synapses"] = "<results>/neurons/synapses.parquet"
-
-
-def simulated(path):
-    """The name of the simulated specimen that a file belongs to, or None."""
-    folder = Path(config["resources"]) / "phantom"
-    return Path(path).relative_to(folder).parts[0] if path and Path(path).is_relative_to(folder) else None
-
-
-def simulated_views():
-    """One row a sample that shows a simulated specimen on which no model of its branch was trained."""
-    last = {row.specimen: row for row in stacks}
-    rows = [("twophoton", row.specimen, row.path, row) for row in last.values()]
-    rows += [("linking", row.volume, row.image or row.segmentation, row) for row in volumes]
-    rows += [("chain", row.volume, row.image or row.segmentation, row) for row in volumes]
-    rows += [("neurons", row.neuron, row.mesh, row) for row in neurons]
-    trained = {view: config[view]["train"] for view in ("twophoton", "linking", "neurons")}
-    trained["chain"] = [name for branch in ("synapses", "linking", "neurons") for name in config[branch]["train"]]
-    return [
-        {
-            "view": view,
-            "sample": name,
-            "specimen": specimen,
-            "path": path,
-            "truth": f"{config['resources']}/phantom/{specimen}/truth_spines.{'csv' if view == 'twophoton' else 'parquet'}",
-            "timepoint": getattr(row, "timepoint", None),
-            "voxel_um": getattr(row, "voxel_um", None),
-            "voxel_nm": getattr(row, "voxel_nm", None),
-        }
-        for view, name, path, row in rows
-        if (specimen := simulated(path)) and name not in trained[view]
-    ]
-
-
-# specimens on which a trained model is held against the truth
-truth_specimens = sorted({row["specimen"] for row in simulated_views()})
-census_tables = {
-    "spines": "<results>/spines.parquet",
-    "matches": "<results>/census/matches.parquet",
-    "failures": "<results>/failures.parquet",
-}
-if "neurons" in branches:
-    census_tables["classes"] = "<results>/census/classes.parquet"
-if truth_specimens:
-    census_tables["seen"] = "<results>/census/seen.parquet"
-census_scores = ["<results>/census/evaluation.tsv"] if truth_specimens else []
+include: "census_inputs.smk"
 
 
 rule census_spines:

@@ -15,15 +15,12 @@ report_tables = {
 }
 
 
-def branch_inputs(branch):
-    """Tables, figures and, where the branch's target rule asks for it, the evaluation of a branch."""
-    asked = [str(file) for file in getattr(rules, branch).input]
-    scores = [file for file in asked if file.endswith(f"{branch}/evaluation.tsv")]
-    return {
-        **report_tables.get(branch, {}),
-        f"{branch}_figures": f"<results>/{branch}/figures",
-        **({f"{branch}_evaluation": scores[0]} if scores else {}),
-    }
+# the scores of the branches whose target rules ask for them
+report_scores = {
+    f"{branch}_evaluation": f"<results>/{branch}/evaluation.tsv"
+    for branch in [*branches, "census"]
+    if any(str(file).endswith(f"{branch}/evaluation.tsv") for file in getattr(rules, branch).input)
+}
 
 
 rule report_phantom:
@@ -55,7 +52,9 @@ rule report_phantom:
 
 rule report_page:
     input:
-        **{name: path for branch in [*branches, "census"] for name, path in branch_inputs(branch).items()},
+        **{name: path for branch in branches for name, path in report_tables[branch].items()},
+        **{f"{branch}_figures": f"<results>/{branch}/figures" for branch in [*branches, "census"]},
+        **report_scores,
         **census_tables,
         **({"phantom_figures": "<results>/phantom/figures"} if truth_specimens else {}),
         provenance="<results>/provenance.json",
