@@ -144,7 +144,7 @@ def grow_specimen(
         ],
         ignore_index=True,
     )
-    balls = _soma_balls(rng, soma, radius)
+    balls = _soma_balls(soma, radius, branches)
     empty = pd.DataFrame({"axon": [], "node": [], "z_nm": [], "y_nm": [], "x_nm": [], "radius_nm": [], "bouton": []})
     bare_specimen = Specimen(
         seed,
@@ -217,14 +217,16 @@ def _arbour(rng: np.random.Generator, soma: np.ndarray, radius: float, field: np
     return branches
 
 
-def _soma_balls(rng: np.random.Generator, soma: np.ndarray, radius: float) -> pd.DataFrame:
-    """A ball and a few smaller ones half sunk into it."""
+def _soma_balls(soma: np.ndarray, radius: float, branches: list[Branch]) -> pd.DataFrame:
+    """A ball, drawn out towards each dendrite that leaves it."""
     rows = [[*soma, radius]]
-    for _ in range(5):
-        direction = rng.normal(size=3)
-        direction /= np.linalg.norm(direction)
-        size = rng.uniform(0.5, 0.7)
-        rows.append([*(soma + direction * (1.05 - size) * radius), size * radius])
+    for branch in branches:
+        way = branch.nodes[0] - soma
+        if np.linalg.norm(way) < radius:
+            direction = way / np.linalg.norm(way)
+            rows += [
+                [*(soma + share * radius * direction), size * radius] for share, size in ((0.55, 0.65), (1.0, 0.34))
+            ]
     return pd.DataFrame(rows, columns=["z_nm", "y_nm", "x_nm", "radius_nm"])
 
 

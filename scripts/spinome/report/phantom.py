@@ -22,7 +22,7 @@ def draw_mesh(mesh: Mesh) -> plt.Figure:
     """
     extent = np.ptp(mesh.vertices, axis=0)
     size = (int(np.clip(1500 * extent[1] / extent[0], 300, 1100)), 1500)
-    camera = fit_camera(mesh.vertices, size, view="z")
+    camera = fit_camera(mesh.vertices, size, view="z", margin=0.07)
     colours = np.array([to_rgb(COLOURS[name]) for name in LABELS])[mesh.vertex_data["label"].astype(int).clip(0, 2)]
     image = render_mesh(mesh.vertices, mesh.faces, colours, camera=camera)
     height, width = np.array(size) * camera.nm_per_px / 1000
@@ -30,7 +30,7 @@ def draw_mesh(mesh: Mesh) -> plt.Figure:
     axes.imshow(image, extent=(0, width, height, 0), interpolation="antialiased")
     _scale_bar(axes, (width, height), 5, "#22262b")
     handles = [Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name) for name in LABELS]
-    axes.legend(handles=handles, loc="upper left", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
