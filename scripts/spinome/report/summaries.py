@@ -9,9 +9,9 @@ import pandas as pd
 from spinome.census.matches import view
 from spinome.report.page import Tile, format_number
 
+# linked orphans have a tile of their own
 SEEN_IN = {
     "twophoton": "in two-photon stacks",
-    "linking": "linked in EM",
     "chain": "on meshes made from EM",
     "neurons": "on meshes",
 }
