@@ -13,7 +13,7 @@ class Classify(Section):
         description="voxels this many standard deviations darker than their surround pass where no membrane is given",
     )
     vesicle_threshold: float = Field(
-        1.0, description="least score of a vesicle (correlation plus blob response) where no vesicles are given"
+        1.05, description="least score of a vesicle (correlation plus blob response) where no vesicles are given"
     )
     trees: int = Field(60, ge=1, description="trees of the forest")
     depth: int = Field(12, ge=1, le=12, description="largest depth of a tree")

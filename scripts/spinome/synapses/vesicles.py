@@ -1,7 +1,8 @@
-"""Synaptic vesicles: small bright discs with a dark rim, in clusters.
+"""Synaptic vesicles: small dark rings, in clusters.
 
 As in VESICLE (Roncal et al. 2015): within each section the normalised cross-correlation with the template of a mean
-vesicle plus a Laplacian of Gaussian, a threshold, and only vesicles with enough neighbours close by. The template is
+vesicle plus a Laplacian of Gaussian of the inverted image, a threshold, and only vesicles with enough neighbours close
+by. The Laplacian's share is limited, since membranes have far more of it than any vesicle. The template is
 the mean profile of a vesicle over all directions, drawn at the volume's own voxel size, and neighbours are counted in
 nanometres, so the same settings hold for any volume. All of it looks no further than `reach_nm`.
 """
@@ -20,6 +21,7 @@ from spinome.synapses.plane import dilate, to_pixels
 DIAMETER_NM, RIM_NM = 40.0, 8.0
 NEIGHBOURS, NEIGHBOURHOOD_NM = 3, 120.0
 DISC_NM = 32.0
+BLOB_LIMIT = 0.5
 
 
 def reach_nm(voxel_nm: VoxelSize) -> tuple[float, float, float]:
@@ -47,8 +49,7 @@ def detect_vesicles(levels: np.ndarray, voxel_nm: VoxelSize, threshold: float) -
     Parameters
     ----------
     levels : (Z, Y, X) uint8 from `Grey.levels`
-    threshold : of the score, the correlation (-1 to 1) plus the blob response (about 1 for a contrast of one
-        standard deviation)
+    threshold : of the score, see `vesicle_score`
 
     Returns
     -------
@@ -67,25 +68,28 @@ def detect_vesicles(levels: np.ndarray, voxel_nm: VoxelSize, threshold: float) -
 
 
 def vesicle_score(levels: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
-    """Correlation with the mean vesicle plus the blob response of its bright inside: (Z, Y, X) float32."""
+    """Correlation with the mean vesicle (-1 to 1) plus its response as a dark blob (-0.5 to 0.5): (Z, Y, X) float32.
+
+    The response is one for a blob that is darker than its surround by a standard deviation of the volume.
+    """
     template = mean_template(voxel_nm)
     size = len(template)
     values = levels.astype(np.int32)
     total = box_sum(values, (1, size, size))
     squares = box_sum(values * values, (1, size, size))
-    blob = _blob_template(size, (DIAMETER_NM / 2 - RIM_NM) / voxel_nm[2]) / np.float32(SPREAD)
+    blob = _blob_template(size, DIAMETER_NM / 2 / voxel_nm[2]) / np.float32(SPREAD)
     norm = np.sqrt((template.astype(np.float64) ** 2).sum())
     return _score(np.ascontiguousarray(levels), (template / norm).astype(np.float32), blob, total, squares)
 
 
 def _blob_template(size: int, radius: float) -> np.ndarray:
-    """Negative Laplacian of a Gaussian with its zero at the radius, weights of the bright part summing to one."""
+    """Laplacian of a Gaussian with its zero at the radius, for a dark blob; weights of the blob sum to minus one."""
     sigma = radius / np.sqrt(2)
     axis = np.arange(size) - size // 2
     square = axis[:, None] ** 2 + axis[None, :] ** 2
     weights = (1 - square / (2 * sigma**2)) * np.exp(-square / (2 * sigma**2))
     weights -= weights.mean()
-    return (weights / weights[weights > 0].sum()).astype(np.float32)
+    return (-weights / weights[weights > 0].sum()).astype(np.float32)
 
 
 @numba.njit(cache=True)
@@ -126,7 +130,7 @@ def _score(levels, template, blob, total, squares):
                 variation = np.sqrt(
                     max(count * np.float64(squares[z, y, x + reach]) - mean * mean, count * count) / count
                 )
-                scores[z, y, x + reach] = correlation[x] / variation + response[x]
+                scores[z, y, x + reach] = correlation[x] / variation + min(max(response[x], -BLOB_LIMIT), BLOB_LIMIT)
     return scores
 
 
