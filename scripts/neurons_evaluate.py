@@ -31,7 +31,7 @@ for neuron in members("sheet", params.rows):
         compared.append(compare_vertices(neuron.unit, mesh, labelled, true.label))
         if (true.spine >= 0).any():
             spines.append(compare_spines(neuron.unit, mesh, labelled.spine, true.spine, params.min_vertices))
-compared = pd.concat(compared, ignore_index=True)
+compared = pd.concat(compared, ignore_index=True).astype({"truth": int, "found": int, "value": float})
 spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
-write_table(compared.astype({"truth": int, "found": int, "value": float}), snakemake.output.compared)
+write_table(compared, snakemake.output.compared)
 write_table(evaluation_table(evaluation(compared, spines)), snakemake.output.evaluation)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from spinome.neurons.laplacian import factorise
 
@@ -17,7 +17,11 @@ DENSE = 300
 # next shift beyond the band's top, and back towards it when two bands do not join, in widths of the band
 STEP, STEP_BACK = 0.4, 0.2
 TOLERANCE = 1e-6
+# eigenvalues that differ by less, relative to their size, are copies of one
+SAME = 1e-6
 LARGEST_BAND = 1600
+# of ARPACK; a band takes about five where its eigenvalues are distinct
+RESTARTS = 60
 
 
 class SpectrumError(RuntimeError):
@@ -87,31 +91,48 @@ def _join(
             if end > start and wall - lower.below == _count(lower.values, lower.shift, end):
                 return lower, None, end
         for step in (STEP, STEP - STEP_BACK, STEP - 2 * STEP_BACK):
-            if top > cutoff:
+            shift = top + max(step * width, SAME * abs(top))
+            if top > cutoff or shift <= lower.shift:
                 break
-            upper = _solve(matrix, top + max(step * width, 1e-9 * abs(top)), pairs)
-            end = _cut(lower, upper)
-            found = _count(lower.values, lower.shift, end) + _count(upper.values, end, upper.shift)
-            if end > start and upper.below - lower.below == found:
-                return lower, upper, end
+            for upper in _attempts(matrix, shift, pairs):
+                # a band that reaches no further would come back for ever
+                for end in _cuts(lower, upper) if upper.values[-1] > top * (1 + SAME) else []:
+                    found = _count(lower.values, lower.shift, end) + _count(upper.values, end, upper.shift)
+                    if end > start and upper.below - lower.below == found:
+                        return lower, upper, end
         size = 2 * len(lower.values)
         if size > min(LARGEST_BAND, matrix.shape[0] // 2):
             raise SpectrumError(
                 f"{matrix.shape[0]} vertices: eigenpairs stay missing between {lower.shift:.6g} and {top:.6g} nm^-2 "
                 f"with {len(lower.values)} pairs a band; simplify the mesh more or lower neurons.hks.cutoff"
             )
-        lower = _solve(matrix, lower.shift, size)
+        lower = _grow(matrix, lower)
 
 
-def _cut(lower: Band, upper: Band) -> float:
-    """Where the upper band takes over: in the widest gap of the values that both hold."""
+def _cuts(lower: Band, upper: Band) -> np.ndarray:
+    """Where the upper band may take over, the widest gap first: in a gap of the values around what both hold.
+
+    Values closer than `SAME` count as one, since a cut through a multiple eigenvalue would take some of its
+    vectors from one band and some from the other, which are not orthogonal.
+    """
     low, high = sorted((upper.values[0], lower.values[-1]))
-    inside = np.unique(np.r_[low, lower.values, upper.values, high])
-    inside = inside[(inside >= low) & (inside <= high)]
-    if len(inside) < 2:
-        return float(np.nextafter(high, np.inf))
-    widest = np.argmax(np.diff(inside))
-    return float((inside[widest] + inside[widest + 1]) / 2)
+    near = SAME * abs(high)
+    below = lower.values[lower.values < low - near]
+    above = upper.values[upper.values > high + near]
+    values = np.sort(np.r_[below[-1:], lower.values, upper.values, above[:1]])
+    values = values[(values >= np.min(np.r_[below[-1:], low])) & (values <= np.max(np.r_[above[:1], high]))]
+    gaps = np.diff(values)
+    wide = np.flatnonzero(gaps > near)
+    wide = wide[np.argsort(-gaps[wide], kind="stable")]
+    return (values[wide] + values[wide + 1]) / 2
+
+
+def _end(values: np.ndarray, cutoff: float) -> float:
+    """The cutoff, or the middle of the next gap where an eigenvalue is at it."""
+    near = SAME * cutoff
+    above = np.r_[cutoff, values[values > cutoff - near]]
+    gap = np.flatnonzero(np.diff(above) > near)
+    return float(above[gap[0]] + above[gap[0] + 1]) / 2 if len(gap) else float(above[-1] + near)
 
 
 def _count(values: np.ndarray, low: float, high: float) -> int:
@@ -121,14 +142,49 @@ def _count(values: np.ndarray, low: float, high: float) -> int:
 
 def _solve(matrix: sp.csc_array, shift: float, pairs: int) -> Band:
     factor, shift = _factor(matrix, shift)
-    inverse = LinearOperator(matrix.shape, factor.solve, dtype=float)
-    start = np.random.default_rng(0).standard_normal(matrix.shape[0])
-    try:
-        values, vectors = eigsh(matrix, k=pairs, sigma=shift, OPinv=inverse, tol=TOLERANCE, v0=start)
-    except ArpackError as error:
-        raise SpectrumError(f"{matrix.shape[0]} vertices: no eigenpairs at {shift:.6g} nm^-2 ({error})") from error
+    values, vectors = _nearest(matrix, factor.solve, shift, pairs)
     order = np.argsort(values)
     return Band(shift, _negative(factor), values[order], vectors[:, order])
+
+
+def _attempts(matrix: sp.csc_array, shift: float, pairs: int) -> Iterator[Band]:
+    band = _solve(matrix, shift, pairs)
+    yield band
+    yield _grow(matrix, band)
+
+
+def _grow(matrix: sp.csc_array, band: Band) -> Band:
+    """The band with twice its pairs, searched at a right angle to those it has.
+
+    So the copies of a multiple eigenvalue are found that one start vector does not reach.
+    """
+    factor, shift = _factor(matrix, band.shift)
+    known = band.vectors
+
+    def rest(vector: np.ndarray) -> np.ndarray:
+        return vector - known @ (known.T @ vector)
+
+    values, vectors = _nearest(matrix, lambda v: rest(factor.solve(rest(v))), shift, len(band.values), rest)
+    values = np.r_[band.values, values]
+    order = np.argsort(values)
+    return Band(band.shift, band.below, values[order], np.column_stack([known, vectors])[:, order])
+
+
+def _nearest(
+    matrix: sp.csc_array, solve: Callable, shift: float, pairs: int, project: Callable = lambda vector: vector
+) -> tuple[np.ndarray, np.ndarray]:
+    count = matrix.shape[0]
+    inverse = LinearOperator(matrix.shape, solve, dtype=float)
+    start = project(np.random.default_rng(pairs).standard_normal(count))
+    try:
+        values, vectors = eigsh(matrix, k=pairs, sigma=shift, OPinv=inverse, tol=TOLERANCE, v0=start, maxiter=RESTARTS)
+    except ArpackNoConvergence as error:
+        values, vectors = error.eigenvalues, error.eigenvectors  # whether they are enough, inertia tells
+    except ArpackError as error:
+        raise SpectrumError(f"{count} vertices: no eigenpairs at {shift:.6g} nm^-2 ({error})") from error
+    if not len(values):
+        raise SpectrumError(f"{count} vertices: no eigenpair at {shift:.6g} nm^-2 converged")
+    return values, vectors
 
 
 def _inertia(matrix: sp.csc_array, shift: float) -> int:

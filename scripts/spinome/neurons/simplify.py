@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import fast_simplification
 import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh, weld
+from spinome.io.meshes import Mesh, mesh_edges, weld
 
-# below this there is nothing to gain, and a small component could collapse altogether
+# components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
 SMALLEST_SIMPLIFIED = 200
 
 
@@ -44,16 +46,41 @@ def simplify(mesh: Mesh, reduction: float = 0.7, aggressiveness: int = 7) -> Sim
     if not len(welded.faces):
         raise ValueError("no face of the mesh has an area; write the mesh again")
     vertices, faces = welded.vertices, welded.faces
-    if reduction > 0 and len(vertices) > SMALLEST_SIMPLIFIED:
-        points, triangles = vertices.astype(np.float32), faces.astype(np.int32)
-        *_, collapses = fast_simplification.simplify(
-            points, triangles, target_reduction=reduction, agg=aggressiveness, return_collapses=True
-        )
-        kept, kept_faces, moved = fast_simplification.replay_simplification(points, triangles, collapses)
-        if len(kept_faces):
-            vertices, faces, vertex_of = kept.astype(np.float64), kept_faces.astype(np.int64), moved[vertex_of]
+    component = _components(len(vertices), faces)
+    large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
+    if reduction > 0 and large.any():
+        vertices, faces, moved = _decimate(vertices, faces, large, reduction, aggressiveness)
+        vertex_of = moved[vertex_of]
     vertices, faces, vertex_of = _drop_unused(vertices, faces, vertex_of, mesh.vertices)
     return Simplified(vertices, faces, vertex_of.astype(np.int32))
+
+
+def _decimate(
+    vertices: np.ndarray, faces: np.ndarray, large: np.ndarray, reduction: float, aggressiveness: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Decimate the vertices `large` (V,), keep the others; new vertices and faces, and the new vertex of each.
+
+    Small components are kept as they are, since fast-simplification maps what vanishes to any vertex at all.
+    """
+    number = np.cumsum(large) - 1
+    points = vertices[large].astype(np.float32)
+    triangles = number[faces[large[faces[:, 0]]]].astype(np.int32)
+    *_, collapses = fast_simplification.simplify(
+        points, triangles, target_reduction=reduction, agg=aggressiveness, return_collapses=True
+    )
+    kept, kept_faces, moved = fast_simplification.replay_simplification(points, triangles, collapses)
+    rest = np.flatnonzero(~large)
+    place = np.empty(len(vertices), np.int64)
+    place[large] = moved
+    place[rest] = len(kept) + np.arange(len(rest))
+    faces = np.concatenate([kept_faces, place[faces[~large[faces[:, 0]]]]])
+    return np.concatenate([kept.astype(np.float64), vertices[rest]]), faces, place
+
+
+def _components(count: int, faces: np.ndarray) -> np.ndarray:
+    edges = mesh_edges(faces)
+    graph = sp.coo_array((np.ones(len(edges), np.int8), tuple(edges.T)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
 
 
 def _drop_unused(

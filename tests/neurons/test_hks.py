@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import scipy.linalg
+
+from spinome.io.meshes import Mesh, read_mesh, vertex_areas
+from spinome.neurons.hks import TIMES_NM2, log_hks
+from spinome.neurons.laplacian import mesh_laplacian
+from spinome.neurons.simplify import simplify
+
+
+def dense(mesh, times=TIMES_NM2, cutoff=np.inf):
+    """The definition: every eigenpair of the whole mesh up to a cutoff."""
+    stiffness, mass = mesh_laplacian(mesh.vertices, mesh.faces)
+    values, vectors = scipy.linalg.eigh(stiffness.toarray(), np.diag(mass))
+    kept = values <= cutoff
+    return np.log(vectors[:, kept] ** 2 @ np.exp(-np.outer(values[kept], times)))
+
+
+def test_sphere_agrees_with_spherical_harmonics(sphere):
+    times = TIMES_NM2[(TIMES_NM2 > 5e5)]
+    degree = np.arange(60)
+    exact = np.log(((2 * degree + 1) * np.exp(-np.outer(times, degree * (degree + 1)) / 1000.0**2)).sum(axis=1))
+    exact -= np.log(4 * np.pi * 1000.0**2)
+    found = log_hks(sphere.vertices, sphere.faces, times)
+    assert np.abs(found - exact).max() < 0.03
+
+
+def test_one_chunk_equals_the_dense_decomposition(sphere):
+    found = log_hks(sphere.vertices, sphere.faces, max_vertices=2000)
+    assert np.abs(found - dense(sphere, cutoff=1e-5)).max() < 1e-4
+
+
+def test_borders_of_chunks_leave_no_mark(coarse_tube):
+    whole = dense(coarse_tube, cutoff=1e-5)
+    found = log_hks(coarse_tube.vertices, coarse_tube.faces, max_vertices=400, overlap_nm=10_000.0)
+    error = np.abs(found - whole)
+    assert np.median(error) < 1e-4
+    assert np.quantile(error[:, 8:], 0.99) < 0.02
+
+
+def test_heat_is_conserved_at_long_times_on_each_component(sphere, tube, joined):
+    """A component keeps its own heat, whatever its size, and a small one has a signature too."""
+    dot = Mesh(sphere.vertices / 20, sphere.faces)
+    mesh = joined(tube, Mesh(dot.vertices + np.array([0, 5000, 0]), dot.faces))
+    found = log_hks(mesh.vertices, mesh.faces)
+    assert np.isfinite(found).all()
+    small = np.arange(len(mesh.vertices)) >= len(tube.vertices)
+    area = vertex_areas(mesh.vertices, mesh.faces)[small].sum()
+    assert np.allclose(np.exp(found[small][:, -1]), 1 / area, rtol=0.01)
+
+
+def test_a_single_triangle_and_a_fan_of_three_faces_on_an_edge_have_features():
+    triangle = Mesh(np.array([[0.0, 0, 0], [2000, 0, 0], [0, 2000, 0]]), np.array([[0, 1, 2]]))
+    fan = Mesh(
+        np.array([[0.0, 0, 0], [0, 0, 2000], [2000, 0, 0], [0, 2000, 0], [-2000, -500, 0]]),
+        np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]]),
+    )
+    for mesh in (triangle, fan):
+        assert np.isfinite(log_hks(mesh.vertices, mesh.faces)).all()
+
+
+def test_turning_and_moving_the_mesh_changes_nothing(tube):
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moved = tube.vertices @ turn.T + [1e5, -2e5, 3e5]
+    here, there = log_hks(tube.vertices, tube.faces), log_hks(moved, tube.faces)
+    assert np.abs(here - there).max() < 1e-3
+
+
+def test_chunks_of_a_real_dendrite_agree_with_the_whole(shared_data):
+    mesh = read_mesh(str(shared_data("neurons/dendrite_sample.gltf")))
+    piece = mesh.vertices[:, 0] < np.quantile(mesh.vertices[:, 0], 0.3)
+    small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]), 0.85)
+    assert 1200 < len(small.vertices) < 2200
+    error = np.abs(
+        log_hks(small.vertices, small.faces, max_vertices=500, overlap_nm=10_000.0)
+        - dense(Mesh(small.vertices, small.faces), cutoff=1e-5)
+    )
+    assert np.median(error) < 1e-3
+    assert np.quantile(error, 0.99) < 0.05
+
+
+def test_unknown_solver_is_an_error(sphere):
+    with pytest.raises(KeyError):
+        log_hks(sphere.vertices, sphere.faces, solver="none")

@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.io.tables import write_table
+from spinome.neurons.surface import nearest_on_surface
+from spinome.neurons.synapses import COLUMNS, POSITION, label_synapses, read_synapses
+
+
+def table(points, pre=1, post=2):
+    points = np.asarray(points, float)
+    frame = pd.DataFrame(points, columns=POSITION)
+    return frame.assign(id=np.arange(len(points)), size=10, pre_pt_root_id=pre, post_pt_root_id=post)
+
+
+@pytest.fixture
+def labels(tube):
+    probability = np.where((tube.vertices[:, :1] > 15_000), [[0.2, 0.7, 0.1]], [[0.8, 0.1, 0.1]])
+    return probability, np.where(tube.vertices[:, 0] > 15_000, 4, -1)
+
+
+def test_the_foot_on_a_face_counts_not_the_nearest_vertex():
+    vertices = np.array([[0.0, 0, 0], [1000, 0, 0], [0, 1000, 0], [300, 300, 260]])
+    faces = np.array([[0, 1, 2]])
+    vertex, distance = nearest_on_surface(vertices, faces, np.array([[300.0, 200, 50]]))
+    assert (vertex[0], distance[0]) == (0, 50.0)
+
+
+def test_each_synapse_has_its_label_and_probabilities(tube, labels):
+    found = label_synapses(table([[5000, 500, 0], [25_000, 0, 520]]), tube.vertices, tube.faces, *labels)
+    assert found["tag"].tolist() == ["shaft", "spine"]
+    assert found["value"].tolist() == [0.8, 0.7]
+    assert found["p_soma"].tolist() == [0.1, 0.1]
+    assert found["spine"].isna().tolist() == [True, False] and found["spine"][1] == 4
+    assert found["reason"].isna().all()
+    assert list(found) == list(COLUMNS)
+
+
+def test_whatever_has_no_label_has_a_reason_and_a_row(tube, labels):
+    points = [[5000, 500, 0], [5000, 5000, 0], [np.nan, 0, 0], [6000, 500, 0]]
+    synapses = table(points, pre=[1, 1, 1, 2])
+    found = label_synapses(synapses, tube.vertices, tube.faces, *labels)
+    assert found["id"].tolist() == [0, 1, 2, 3]
+    assert found["tag"].isna().tolist() == [False, True, True, True]
+    assert "4500 nm from the surface" in found["reason"][1]
+    assert found["reason"][2] == "has no position"
+    assert "autapse" in found["reason"][3]
+    assert (found["tag"].isna() == found["reason"].notna()).all()
+
+
+def test_the_table_of_another_neuron_is_one_clear_error(tube, labels):
+    far = table(np.random.default_rng(0).uniform(5e5, 6e5, (20, 3)))
+    with pytest.raises(ValueError, match="all 20 synapses are farther than 300 nm"):
+        label_synapses(far, tube.vertices, tube.faces, *labels)
+
+
+def test_root_ids_of_64_bits_survive(tmp_path):
+    root = 864691135361314119
+    write_table(table([[0, 0, 0]], pre=root), tmp_path / "synapses.parquet")
+    assert read_synapses(tmp_path / "synapses.parquet")["pre_pt_root_id"][0] == root
+
+
+def test_a_missing_column_is_named(tmp_path):
+    write_table(table([[0, 0, 0]]).drop(columns="ctr_pt_position_z"), tmp_path / "synapses.parquet")
+    with pytest.raises(ValueError, match=r"synapses\.parquet: lacks the column ctr_pt_position_z"):
+        read_synapses(tmp_path / "synapses.parquet")
