@@ -43,7 +43,7 @@ rule neurons_simplify:
     params:
         rows=neuron_params("mesh"),
         options=config["neurons"]["simplify"],
-        store=f"{config['results']}/units/neurons_simplify",
+        store=f"{config['results']}/units/neurons_simplify/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.simplify", "spinome.neurons.members"),
     script:
@@ -68,7 +68,7 @@ rule neurons_hks:
         runtime=120,
     params:
         options=config["neurons"]["hks"],
-        store=f"{config['results']}/units/neurons_hks",
+        store=f"{config['results']}/units/neurons_hks/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.hks"),
     script:
@@ -94,7 +94,7 @@ rule neurons_condense:
         runtime=60,
     params:
         distance=config["neurons"]["condense"]["distance"],
-        store=f"{config['results']}/units/neurons_condense",
+        store=f"{config['results']}/units/neurons_condense/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.condense"),
     script:
@@ -153,7 +153,7 @@ rule neurons_classify:
         runtime=30,
     params:
         rows=neuron_params("mesh", "soma_nm"),
-        store=f"{config['results']}/units/neurons_classify",
+        store=f"{config['results']}/units/neurons_classify/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
     script:
@@ -183,7 +183,7 @@ rule neurons_spines:
     params:
         rows=neuron_params("mesh"),
         min_vertices=config["neurons"]["spines"]["min_vertices"],
-        store=f"{config['results']}/units/neurons_spines",
+        store=f"{config['results']}/units/neurons_spines/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),
     script:
@@ -212,7 +212,7 @@ rule neurons_synapses:
     params:
         rows=neuron_params("mesh", "synapses"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
-        store=f"{config['results']}/units/neurons_synapses",
+        store=f"{config['results']}/units/neurons_synapses/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.synapses", "spinome.neurons.members"),
     script:
