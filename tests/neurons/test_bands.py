@@ -59,3 +59,14 @@ def test_pairs_missed_by_the_solver_are_noticed(tube, monkeypatch):
     monkeypatch.setattr(bands, "LARGEST_BAND", 80)
     with pytest.raises(SpectrumError, match="stay missing"):
         list(eigenpairs(matrix_of(tube), 1e-5, 20))
+
+
+def test_any_cutoff_is_met(tube):
+    """Wherever the cutoff falls: in a band, between two, or in the gap where they join."""
+    matrix = matrix_of(tube)[:800][:, :800].tocsc()
+    truth = scipy.linalg.eigvalsh(matrix.toarray())
+    gaps = [place for place in range(20, 95) if truth[place + 1] > truth[place] * (1 + 1e-4)]
+    for place in gaps[::6]:
+        cutoff = float(truth[place] + truth[place + 1]) / 2
+        values = np.concatenate([band for band, _ in eigenpairs(matrix, cutoff, 20)])
+        assert len(values) == place + 1

@@ -65,13 +65,12 @@ def eigenpairs(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> Iterator
         yield values[kept], vectors[:, kept]
         return
     lower, start = _solve(matrix, -1e-5 * cutoff, pairs), -np.inf
-    while True:
+    while lower is not None:
         lower, upper, end = _join(matrix, lower, start, cutoff, pairs)
-        kept = (lower.values >= start) & (lower.values < end)
+        kept = (lower.values >= start) & (lower.values < end) & (lower.values <= cutoff * (1 + SAME))
         yield lower.values[kept], lower.vectors[:, kept]
-        if upper is None:
-            return
-        lower, start = upper, end
+        # the gap where two bands join may hold the cutoff
+        lower, start = (upper, end) if end < cutoff else (None, end)
 
 
 def heat_kernel(values: np.ndarray, vectors: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ def draw_close_ups(
     mesh: Mesh, label: np.ndarray, synapses: pd.DataFrame, places: Sequence[np.ndarray], truth: np.ndarray | None = None
 ) -> plt.Figure:
     """Stretches around `places` (3,), with the synapses on the visible side as dots; the truth below, if any."""
-    rows = [("", label, synapses)] + ([("truth", truth, synapses.iloc[:0])] if truth is not None else [])
+    rows = [("" if truth is None else "predicted", label, synapses)]
+    rows += [("truth", truth, synapses.iloc[:0])] if truth is not None else []
     figure, axes = plt.subplots(
         len(rows),
         len(places),
@@ -55,7 +56,8 @@ def draw_close_ups(
         rotation = fit_camera(part.vertices, CLOSE_PIXELS).axes
         camera = Camera(rotation, place, CLOSE_UP_NM / CLOSE_PIXELS[0], CLOSE_PIXELS)
         for row, (name, codes, dots) in enumerate(rows):
-            show(axes[row, column], part, codes[kept], camera, name if column == 0 else "", dots)
+            near = (dots[["x_nm", "y_nm", "z_nm"]] - place).abs().max(axis=1) < CLOSE_UP_NM / 2
+            show(axes[row, column], part, codes[kept], camera, name if column == 0 else "", dots[near])
     _class_legend(figure, [] if synapses.empty else ["synapse"])
     return figure
 
