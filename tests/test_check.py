@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from spinome.check import check_folder, check_inputs, check_neuron, check_stack, check_volume
+from spinome.check import check_inputs, check_neuron, check_stack, check_volume
 from spinome.io.volumes import write_volume
 from spinome.samples import EMVolume, Neuron, Stack
 
@@ -123,12 +123,6 @@ def test_files_that_the_workflow_makes_are_not_checked(tmp_path):
     made = tmp_path / "resources"
     neuron = Neuron(neuron="n", mesh=str(made / "mesh.npz"), synapses=str(made / "synapses.parquet"))
     assert check_inputs([stack(made / "s.tif")], [volume(image=f"{made}/em.zarr::image")], [neuron], [str(made)]) == []
-
-
-def test_a_file_in_the_place_of_the_results(tmp_path):
-    (tmp_path / "results").touch()
-    (problem,) = check_folder(tmp_path / "results" / "demo")
-    assert str(tmp_path / "results") in problem and "`results`" in problem
 
 
 def test_results_without_permission_to_write(tmp_path):

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from spinome.io.atomic import nearest_existing
 from spinome.io.stacks import open_stack, require_voxel_um
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
 from spinome.samples import EMVolume, Neuron, Row, Stack
@@ -60,17 +61,13 @@ def check_inputs(
 
 def check_folder(folder: str | Path) -> list[str]:
     """Problems of a folder that is to be written: it, or the nearest folder above it that exists, must allow it."""
-    existing = Path(folder).absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        return [f"{existing}: is a file where a folder is needed; remove it or choose another `results` folder"]
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return [
-            f"{existing}: no permission to write here; choose another folder by the keys `results` and `resources`, "
-            "or ask for the permission"
-        ]
-    return []
+    existing = nearest_existing(folder)
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return []
+    return [
+        f"{existing}: no permission to write here; choose another folder by the keys `results` and `resources`, "
+        "or ask for the permission"
+    ]
 
 
 def check_stack(row: Stack) -> list[str]:

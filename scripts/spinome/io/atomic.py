@@ -50,3 +50,12 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def nearest_existing(path: str | Path) -> Path:
+    """The path, or the nearest folder or file above it that exists."""
+    path = Path(path).absolute()
+    # a path below a file cannot be asked for without an error on every system
+    while not os.path.lexists(path):
+        path = path.parent
+    return path
