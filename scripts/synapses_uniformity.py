@@ -12,7 +12,7 @@ tables = dict(iter(concatenate(snakemake.input.blocks).groupby("volume"))) if sn
 for name, file in zip(params.names, snakemake.input.tables):
     tables[name] = read_table(file, BLOCK_COLUMNS)
 described = [
-    describe_uniformity(blocks, name, params.superblock_um, params.repeats, params.seed)
+    describe_uniformity(blocks, name, params.dependence_um, params.repeats, params.seed)
     for name, blocks in tables.items()
 ]
 write_table(pd.concat(described, ignore_index=True), snakemake.output[0])

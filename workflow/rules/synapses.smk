@@ -221,7 +221,7 @@ rule synapses_uniformity:
         runtime=30,
     params:
         names=list(config["synapses"]["uniformity"]["block_tables"]),
-        superblock_um=config["synapses"]["uniformity"]["superblock_um"],
+        dependence_um=config["synapses"]["uniformity"]["dependence_um"],
         repeats=config["synapses"]["uniformity"]["repeats"],
         seed=config["seed"],
         code=code_hash("spinome.synapses.uniformity"),

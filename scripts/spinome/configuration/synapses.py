@@ -44,12 +44,10 @@ class Density(Section):
 class Uniformity(Section):
     """Statistics of the blocks."""
 
-    superblock_um: float = Field(
-        50.0,
-        gt=0,
-        description="side of the super-blocks taken for independent; longer than neighbours resemble each other",
+    dependence_um: float = Field(
+        20.0, gt=0, description="blocks further apart than this are taken for independent of each other"
     )
-    repeats: int = Field(999, ge=99, description="repeats of the bootstrap")
+    repeats: int = Field(199, ge=99, description="shuffles of the blocks that the autocorrelation is compared with")
     block_tables: dict[str, str] = Field(
         {}, description="tables of blocks counted elsewhere, by name: z_nm y_nm x_nm synapses unmasked_um3"
     )

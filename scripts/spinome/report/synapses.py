@@ -231,7 +231,7 @@ def draw_density(folder: Path, volume: str, blocks: pd.DataFrame, uniformity: pd
         f"{used['synapses'].sum():,} synapses in {len(used):,} blocks, {used['unmasked_um3'].sum():,.0f} um³ unmasked"
         + (f"; {', '.join(told)}" if told else "")
         + ". Profiles: density in slabs of blocks with a 95 % interval from the spread between blocks. Trends by a "
-        "log-linear model with the unmasked volume as exposure; p by flipping the signs of super-blocks.",
+        "log-linear model with the unmasked volume as exposure; blocks may resemble each other.",
     )
 
 

@@ -1,37 +1,35 @@
 """Are synapses spread evenly? Statistics of blocks that allow for blocks that resemble their neighbours.
 
 Counts of neighbouring blocks are alike, so tests that take blocks for independent reject always and mean nothing.
-Trends here come with effect sizes, and their p-values from flipping the signs of whole super-blocks (the wild cluster
-bootstrap of the score, Kline and Santos 2012), which keeps the dependence inside of a super-block.
+Here every interval and p-value comes from a variance that holds the covariance of blocks up to a distance (Conley
+1999), estimated from all pairs of blocks at the same offset.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.fft import irfftn, next_fast_len, rfftn
+from scipy.stats import norm
 
 BLOCK_COLUMNS = ["z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3"]
 COLUMNS = ["volume", "statistic", "axis", "value", "ci_low", "ci_high", "p", "n", "note"]
-MIN_BLOCKS, MIN_SUPERBLOCKS = 20, 8
+MIN_BLOCKS = 50
 TREND_UM = 100.0
+# blocks with less of their volume unmasked than this share of the largest are left out
+MIN_UNMASKED = 0.1
 
 
 def describe_uniformity(
-    blocks: pd.DataFrame,
-    volume: str,
-    superblock_um: float,
-    repeats: int = 999,
-    seed: int = 0,
-    min_unmasked: float = 0.1,
+    blocks: pd.DataFrame, volume: str, dependence_um: float, repeats: int = 199, seed: int = 0
 ) -> pd.DataFrame:
     """Density, dispersion, autocorrelation and trends of one volume's blocks.
 
     Parameters
     ----------
-    blocks : table with `z_nm y_nm x_nm synapses unmasked_um3`
-    superblock_um : side of the super-blocks that count as independent; longer than the dependence reaches
-    repeats : of the bootstrap
-    min_unmasked : blocks with less of their volume unmasked than this share of the largest are left out
+    blocks : table with `BLOCK_COLUMNS`
+    dependence_um : blocks further apart than this are taken for independent
+    repeats : shuffles of the blocks, for the p-value of the autocorrelation
 
     Returns
     -------
@@ -39,26 +37,30 @@ def describe_uniformity(
     `morans_i` of the Pearson residuals over blocks that share a face; `trend` along each axis, the change of density
     over 100 um as a fraction, after the other axes. `note` says why a value is missing.
     """
-    used = blocks[blocks["unmasked_um3"] > min_unmasked * blocks["unmasked_um3"].max()]
-    if len(used) == 0 or used["synapses"].sum() == 0:
+    used = blocks[blocks["unmasked_um3"] > MIN_UNMASKED * blocks["unmasked_um3"].max()]
+    if used["synapses"].sum() == 0:
         return _table(volume, [_row("density_um3", n=len(used), note="no synapse in any unmasked block")])
     position = used[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / 1000
     count, exposure = used["synapses"].to_numpy(float), used["unmasked_um3"].to_numpy(float)
-    cluster = _superblocks(position, superblock_um)
-    clusters = int(cluster.max()) + 1
-    rng = np.random.default_rng(seed)
-    rows = [_density(count, exposure, cluster, clusters, rng, repeats)]
+    density = count.sum() / exposure.sum()
     if len(used) < MIN_BLOCKS:
         note = f"{len(used)} blocks are too few, {MIN_BLOCKS} are needed; make blocks smaller"
+        missing = [_row(name, n=len(used), note=note) for name in ("dispersion", "morans_i", "trend")]
         return _table(
-            volume, [*rows, *(_row(name, n=len(used), note=note) for name in ("dispersion", "morans_i", "trend"))]
+            volume, [_row("density_um3", density, n=len(used), note="too few blocks for an interval"), *missing]
         )
-    expected = exposure * count.sum() / exposure.sum()
+    expected = exposure * density
     residual = (count - expected) / np.sqrt(expected)
-    rows.append(_row("dispersion", float((residual**2).sum() / (len(used) - 1)), n=len(used)))
-    rows.append(_morans_i(residual, position, rng, repeats))
-    rows += _trends(count, exposure, position, cluster, clusters, rng, repeats)
-    return _table(volume, rows)
+    spread = 1.96 * np.sqrt(_variance(np.sqrt(expected), residual, position, dependence_um)) / count.sum()
+    return _table(
+        volume,
+        [
+            _row("density_um3", density, *(density * np.exp([-spread, spread])), n=len(used)),
+            _row("dispersion", float((residual**2).sum() / (len(used) - 1)), n=len(used)),
+            _morans_i(residual, position, np.random.default_rng(seed), repeats),
+            *_trends(count, exposure, position, dependence_um),
+        ],
+    )
 
 
 def morans_i(values: np.ndarray, pairs: np.ndarray) -> float:
@@ -69,7 +71,7 @@ def morans_i(values: np.ndarray, pairs: np.ndarray) -> float:
 
 def neighbour_pairs(position_um: np.ndarray) -> np.ndarray:
     """Pairs of blocks that share a face: (N, 2) rows; `position_um` (B, 3) are centres on a grid."""
-    grid = np.stack([np.unique(axis.round(3), return_inverse=True)[1] for axis in position_um.T], axis=1)
+    grid, _ = _grid(position_um)
     shape = grid.max(axis=0) + 2
     place = np.ravel_multi_index(grid.T, shape)
     order = np.argsort(place)
@@ -99,18 +101,37 @@ def fit_trend(count: np.ndarray, exposure: np.ndarray, design: np.ndarray) -> np
     return coefficients
 
 
-def _superblocks(position: np.ndarray, side_um: float) -> np.ndarray:
-    cells = np.floor((position - position.min(axis=0)) / side_um).astype(np.int64)
-    return np.unique(cells, axis=0, return_inverse=True)[1].ravel()
+def _grid(position_um: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place (B, 3) of each block on its grid, and the spacing of the grid along each axis in um."""
+    axes = [np.unique(axis.round(3)) for axis in position_um.T]
+    steps = np.array([np.median(np.diff(axis)) if len(axis) > 1 else 1.0 for axis in axes])
+    return np.rint((position_um - position_um.min(axis=0)) / steps).astype(np.int64), steps
 
 
-def _density(count, exposure, cluster, clusters, rng, repeats) -> dict:
-    counts, exposures = np.bincount(cluster, count), np.bincount(cluster, exposure)
-    low = high = float("nan")
-    if clusters >= MIN_SUPERBLOCKS:
-        weights = rng.multinomial(clusters, np.full(clusters, 1 / clusters), repeats)
-        low, high = np.quantile((weights @ counts) / (weights @ exposures), [0.025, 0.975])
-    return _row("density_um3", count.sum() / exposure.sum(), low=low, high=high, n=len(count))
+def _variance(weight: np.ndarray, residual: np.ndarray, position: np.ndarray, dependence_um: float) -> float:
+    """Variance of the weighted sum of residuals whose covariance depends on their offset alone.
+
+    The covariance at each offset is the mean over all pairs of blocks at that offset, zero beyond `dependence_um`.
+    It is never taken to be smaller than that of independent blocks.
+    """
+    grid, steps = _grid(position)
+    shape = grid.max(axis=0) + 1
+    padded = [next_fast_len(int(2 * length), real=True) for length in shape]
+
+    def autocorrelation(values: np.ndarray) -> np.ndarray:
+        field = np.zeros(padded)
+        field[tuple(grid.T)] = values
+        return irfftn(np.abs(rfftn(field)) ** 2, s=padded)
+
+    offsets = np.meshgrid(
+        *(np.fft.fftfreq(length, 1 / length) * step for length, step in zip(padded, steps)), indexing="ij", sparse=True
+    )
+    near = sum(offset**2 for offset in offsets) <= dependence_um**2
+    pairs = np.maximum(autocorrelation(np.ones(len(residual))), 0).round()
+    products = autocorrelation(residual)
+    covariance = np.where(near & (pairs > 0), products / np.maximum(pairs, 1), 0)
+    independent = (weight**2).sum() * (residual**2).mean()
+    return max(float((covariance * autocorrelation(weight)).sum()), float(independent))
 
 
 def _morans_i(residual, position, rng, repeats) -> dict:
@@ -118,45 +139,32 @@ def _morans_i(residual, position, rng, repeats) -> dict:
     if not len(pairs):
         return _row("morans_i", n=len(residual), note="no two blocks share a face")
     value = morans_i(residual, pairs)
-    shuffled = np.array([morans_i(rng.permutation(residual), pairs) for _ in range(min(repeats, 199))])
+    shuffled = np.array([morans_i(rng.permutation(residual), pairs) for _ in range(repeats)])
     return _row("morans_i", value, p=(1 + (shuffled >= value).sum()) / (1 + len(shuffled)), n=len(residual))
 
 
-def _trends(count, exposure, position, cluster, clusters, rng, repeats) -> list[dict]:
-    rows = []
-    usable = np.array([len(np.unique(axis.round(3))) > 2 for axis in position.T])
+def _trends(count: np.ndarray, exposure: np.ndarray, position: np.ndarray, dependence_um: float) -> list[dict]:
+    usable = [len(np.unique(axis.round(3))) > 2 for axis in position.T]
     scaled = (position - position.mean(axis=0)) / TREND_UM
-    for axis, name in enumerate("zyx"):
-        if not usable[axis] or clusters < MIN_SUPERBLOCKS:
-            note = (
-                "fewer than three blocks along this axis"
-                if not usable[axis]
-                else f"{clusters} super-blocks are too few, {MIN_SUPERBLOCKS} are needed"
-            )
-            rows.append(_row("trend", axis=name, n=len(count), note=note))
-            continue
-        others = [scaled[:, other] for other in range(3) if other != axis and usable[other]]
-        restricted = np.column_stack([np.ones(len(count)), *others])
-        full = np.column_stack([restricted, scaled[:, axis]])
-        coefficients = fit_trend(count, exposure, full)
-        influence = _influence(count, exposure, full, coefficients, cluster)[:, -1]
-        spread = 1.96 * np.sqrt((influence**2).sum() * clusters / (clusters - 1))
-        null = np.append(fit_trend(count, exposure, restricted), 0.0)
-        score = _influence(count, exposure, full, null, cluster)[:, -1]
-        flipped = rng.choice([-1.0, 1.0], (repeats, clusters)) @ score
-        p = (1 + (np.abs(flipped) >= abs(score.sum())).sum()) / (1 + repeats)
-        low, high = coefficients[-1] - spread, coefficients[-1] + spread
-        rows.append(_row("trend", *np.expm1([coefficients[-1], low, high]), axis=name, p=p, n=len(count)))
-    return rows
-
-
-def _influence(count, exposure, design, coefficients, cluster) -> np.ndarray:
-    """What each super-block adds to the coefficients to first order: (clusters, coefficients)."""
+    columns = [axis for axis in range(3) if usable[axis]]
+    design = np.column_stack([np.ones(len(count)), scaled[:, columns]])
+    coefficients = fit_trend(count, exposure, design)
     mean = exposure * np.exp(design @ coefficients)
-    information = design.T @ (mean[:, None] * design)
-    scores = design * (count - mean)[:, None]
-    summed = np.column_stack([np.bincount(cluster, column) for column in scores.T])
-    return summed @ np.linalg.inv(information)
+    residual = (count - mean) / np.sqrt(mean)
+    inverse = np.linalg.inv(design.T @ (mean[:, None] * design))
+    rows = []
+    for axis, name in enumerate("zyx"):
+        if not usable[axis]:
+            rows.append(_row("trend", axis=name, n=len(count), note="fewer than three blocks along this axis"))
+            continue
+        number = 1 + columns.index(axis)
+        # to first order the estimate errs by this weighted sum of the residuals
+        weight = np.sqrt(mean) * (design @ inverse[number])
+        error = np.sqrt(_variance(weight, residual, position, dependence_um))
+        value = coefficients[number]
+        ends = np.expm1([value, value - 1.96 * error, value + 1.96 * error])
+        rows.append(_row("trend", *ends, axis=name, p=2 * norm.sf(abs(value) / error), n=len(count)))
+    return rows
 
 
 def _row(statistic, value=np.nan, low=np.nan, high=np.nan, *, axis="", p=np.nan, n=0, note="") -> dict:

@@ -1,0 +1,98 @@
+"""Objects counted in blocks: more than half, nothing masked, and what falls between is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinome.blocks import cuboids
+from spinome.synapses.density import MASKED, SPLIT, assign_blocks, block_axes, block_table, count_voxels, gather_counts
+
+VOXEL_NM = (50.0, 10.0, 10.0)
+BLOCK_UM = (0.2, 0.1, 0.1)  # 4 x 10 x 10 voxels
+
+
+def counted(labels, valid=None, size=None):
+    axes, grid = block_axes(labels.shape, VOXEL_NM, BLOCK_UM)
+    parts = []
+    for piece in cuboids(labels.shape, size or labels.shape):
+        mask = None if valid is None else valid[piece.core]
+        parts.append(count_voxels(labels[piece.core], mask, [a[s] for a, s in zip(axes, piece.core)], grid))
+    return gather_counts(pd.concat(parts))
+
+
+def blocks_of(labels, valid=None, size=None):
+    counts = counted(labels, valid, size)
+    assigned = assign_blocks(counts)
+    return assigned, block_table(counts, assigned, labels.shape, VOXEL_NM, BLOCK_UM)
+
+
+@pytest.mark.parametrize(("left", "right", "block"), [(5, 5, -1), (6, 4, 0), (4, 6, 1)])
+def test_more_than_half(left, right, block):
+    labels = np.zeros((4, 10, 20), np.uint64)
+    labels[0, 0, 10 - left : 10 + right] = 1
+    assigned, table = blocks_of(labels)
+    assert assigned["block"].tolist() == [block]
+    assert assigned["reason"].tolist() == [SPLIT if block < 0 else ""]
+    assert table["synapses"].tolist() == [int(block == 0), int(block == 1)]
+
+
+def test_object_over_four_blocks_belongs_to_none():
+    labels = np.zeros((4, 20, 20), np.uint64)
+    labels[1, 7:13, 7:13] = 3
+    assigned, table = blocks_of(labels)
+    assert assigned.to_dict("records") == [{"synapse": 3, "block": -1, "reason": SPLIT}]
+    assert table["synapses"].sum() == 0
+
+
+def test_object_that_touches_the_mask_is_not_counted():
+    labels = np.zeros((4, 10, 20), np.uint64)
+    labels[0, 2, 2:6], labels[2, 5, 12:16] = 1, 2
+    valid = np.ones(labels.shape, bool)
+    valid[0, 2, 5] = False
+    assigned, table = blocks_of(labels, valid)
+    assert assigned["reason"].tolist() == [MASKED, ""]
+    assert table["synapses"].tolist() == [0, 1]
+    voxel_um3 = np.prod(VOXEL_NM) / 1e9
+    assert table["unmasked_um3"].tolist() == pytest.approx([399 * voxel_um3, 400 * voxel_um3])
+    assert table["density_um3"].tolist() == pytest.approx([0, 1 / (400 * voxel_um3)])
+
+
+def test_masked_block_has_no_density():
+    labels, valid = np.zeros((4, 10, 20), np.uint64), np.ones((4, 10, 20), bool)
+    valid[:, :, :10] = False
+    _, table = blocks_of(labels, valid)
+    assert table["unmasked_um3"].tolist() == pytest.approx([0, 0.002])
+    assert np.isnan(table["density_um3"][0]) and table["density_um3"][1] == 0
+
+
+def test_centres_of_blocks_at_the_border():
+    _, table = blocks_of(np.zeros((6, 10, 15), np.uint64))
+    assert table[["z_nm", "y_nm", "x_nm"]].to_numpy().tolist() == [
+        [100, 50, 50],
+        [100, 50, 125],
+        [250, 50, 50],
+        [250, 50, 125],
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.tuples(st.integers(2, 9), st.integers(5, 25), st.integers(5, 25)))
+def test_counts_do_not_depend_on_the_cuboids(seed, size):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 6, (9, 25, 25)).astype(np.uint64)
+    valid = rng.random(labels.shape) < 0.9
+    pd.testing.assert_frame_equal(counted(labels, valid, size), counted(labels, valid), check_exact=True)
+
+
+def test_volume_adds_up():
+    rng = np.random.default_rng(0)
+    valid = rng.random((9, 33, 27)) < 0.7
+    _, table = blocks_of(np.zeros(valid.shape, np.uint64), valid)
+    assert table["unmasked_um3"].sum() == pytest.approx(valid.sum() * np.prod(VOXEL_NM) / 1e9)
+
+
+def test_blocks_smaller_than_voxels():
+    with pytest.raises(ValueError, match="smaller than voxels"):
+        block_axes((3, 3, 3), VOXEL_NM, (0.01, 1, 1))
