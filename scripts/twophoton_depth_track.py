@@ -2,18 +2,16 @@
 
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
-from spinome.twophoton.depth_track import depth_track, summarise
+from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detector import load_detector
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import read_registered
 
 log_to(snakemake.log)
 params = snakemake.params
 boxes = read_table(snakemake.input.boxes)
 threshold = params.score if params.score is not None else load_detector(snakemake.input.detector)[1]["threshold"]
-_, voxel_um = registered_grid(snakemake.input.stack)
-boxes["candidate"] = depth_track(boxes, params.gap_slices)
-spines = summarise(boxes, boxes["candidate"])
-spines["z_um"] = spines["z_slice"] * voxel_um[0]
+stack = read_registered(snakemake.input.stack)
+spines, boxes["candidate"] = find_spines(boxes, stack.voxels, stack.voxel_um, params.gap_slices)
 spines["counts"] = spines["score"] >= threshold
 print(f"{len(spines)} candidates, {spines['counts'].sum()} of them score at least {threshold}")
 write_table(boxes, snakemake.output.boxes)

@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 
 from spinome.scores.tracking import idf1
-from spinome.twophoton.depth_track import depth_track, summarise
+from spinome.twophoton.depth_track import (
+    SPINE_COLUMNS,
+    depth_track,
+    find_spines,
+    focus,
+    summarise,
+    without_doubles,
+)
 
 
 def boxes(rows):
@@ -39,15 +46,30 @@ def test_rows_in_any_order_give_the_same_groups():
 
 def test_summary_weights_by_score():
     frame = boxes([(3, 1.0, 1.0, 0.1), (4, 1.0, 1.2, 0.9)])
-    spine = summarise(frame, depth_track(frame)).iloc[0]
-    assert spine["score"] == 0.9
+    spine = summarise(frame, depth_track(frame), 1.0).iloc[0]
+    assert spine["score"] == pytest.approx((0.1 + 0.9) / 3)
     assert (spine["first_slice"], spine["last_slice"], spine["slices"]) == (3, 4, 2)
     assert spine["z_slice"] == pytest.approx((3 * 0.01 + 4 * 0.81) / 0.82)
 
 
 def test_no_boxes_give_no_spines():
     empty = boxes([]).astype({"slice": int})
-    assert summarise(empty, depth_track(empty)).empty
+    spines, ids = find_spines(empty, np.zeros((4, 9, 9)), (1.0, 0.12, 0.12))
+    assert spines.empty and len(ids) == 0 and list(spines.columns) == SPINE_COLUMNS
+
+
+def test_doubles_are_joined_and_neighbours_are_not():
+    rows = [(z, y, x, s) for z in (4, 5) for y, x, s in ((2.0, 2.0, 0.9), (2.3, 2.2, 0.4), (2.9, 2.0, 0.5))]
+    rows += [(12, 2.0, 2.0, 0.6), (13, 2.0, 2.0, 0.6)]
+    frame = boxes(rows)
+    kept = without_doubles(summarise(frame, depth_track(frame, reach_um=0.15), 1.0), 1.0)
+    assert sorted(zip(kept["y_um"].round(1), kept["first_slice"])) == [(2.0, 4), (2.0, 12), (2.9, 4)]
+
+
+def test_the_head_s_slice_is_the_brightest(phantom_stack):
+    heads = phantom_stack.heads
+    spines = pd.DataFrame({"z_slice": heads[:, 0] + 2, "y_um": heads[:, 1], "x_um": heads[:, 2]})
+    np.testing.assert_allclose(focus(phantom_stack.stack, phantom_stack.voxel_um, spines), heads[:, 0], atol=0.4)
 
 
 def test_real_boxes(shared_data):

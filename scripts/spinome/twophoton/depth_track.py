@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
 
 # boxes of one spine in neighbouring slices lie this close, and never farther than half a box
 REACH_UM = 0.45
+# depth that a spine's score is taken over
+SCORED_UM = 3.0
+# two spines that lie closer than this, in the plane and along z in um, are one
+DOUBLE_UM, DOUBLE_Z = 0.5, 3.0
+# Gaussian widths of the band in which a head stands out from shaft and background
+HEAD_BAND_UM = (0.24, 0.6)
 SPINE_COLUMNS = [
     "candidate",
     "score",
+    "z_um",
     "z_slice",
     "y_um",
     "x_um",
@@ -64,19 +73,71 @@ def depth_track(boxes: pd.DataFrame, gap_slices: int = 1, reach_um: float = REAC
     return ids
 
 
-def summarise(boxes: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    """One row a spine, from its boxes weighted by score.
+def find_spines(
+    boxes: pd.DataFrame, stack: np.ndarray, voxel_um: tuple[float, float, float], gap_slices: int = 1
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Make spines of the boxes of a stack: track through depth, join doubles, find each head's slice.
 
     Returns
     -------
-    frame with `SPINE_COLUMNS`; `score` is the highest of its boxes, `z_slice` the weighted mean slice
+    spines with `SPINE_COLUMNS`, and the `candidate` of each box (-1 where it is part of a double)
     """
-    frame = boxes.assign(candidate=ids, weight=boxes["score"] ** 2)
-    weighted = frame[["slice", "y_um", "x_um", "side_um"]].mul(frame["weight"], axis=0)
-    total = weighted.groupby(frame["candidate"]).sum().div(frame.groupby("candidate")["weight"].sum(), axis=0)
+    ids = depth_track(boxes, gap_slices)
+    spines = without_doubles(summarise(boxes, ids, voxel_um[0]), voxel_um[0])
+    spines["z_slice"] = focus(stack, voxel_um, spines)
+    spines["z_um"] = spines["z_slice"] * voxel_um[0]
+    return spines[SPINE_COLUMNS], ids.where(ids.isin(spines["candidate"]), -1)
+
+
+def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float) -> pd.DataFrame:
+    """One row a spine, from its boxes weighted by score.
+
+    `score` is the mean of the best boxes over `SCORED_UM` of depth, a slice without a box counting as 0: a spine is
+    seen as far as the point-spread function reaches, noise is not. `z_slice` is the weighted mean slice.
+    """
+    best = max(1, round(SCORED_UM / slice_um))
+    frame = boxes.assign(candidate=ids, weight=boxes["score"] ** 2).sort_values("score", ascending=False)
     grouped = frame.groupby("candidate")
+    weighted = frame[["slice", "y_um", "x_um", "side_um"]].mul(frame["weight"], axis=0)
+    total = weighted.groupby(frame["candidate"]).sum().div(grouped["weight"].sum(), axis=0)
     out = total.rename(columns={"slice": "z_slice"})
-    out["score"] = grouped["score"].max()
+    out["score"] = grouped["score"].head(best).groupby(frame["candidate"]).sum() / best
     out["first_slice"], out["last_slice"] = grouped["slice"].min(), grouped["slice"].max()
     out["slices"] = grouped.size()
-    return out.reset_index()[SPINE_COLUMNS]
+    return out.reset_index()
+
+
+def without_doubles(spines: pd.DataFrame, slice_um: float) -> pd.DataFrame:
+    """Leave out spines that lie on a better one: closer than `DOUBLE_UM` in the plane and the same depth."""
+    order = spines.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+    place = order[["z_slice", "y_um", "x_um"]].to_numpy(float) * [slice_um / DOUBLE_Z, 1 / DOUBLE_UM, 1 / DOUBLE_UM]
+    keep = np.ones(len(order), bool)
+    # a cylinder holds a double, so the search in its ball is followed by a test of both extents
+    for one, near in enumerate(cKDTree(place).query_ball_point(place, np.sqrt(2)) if len(place) else []):
+        for other in near:
+            if keep[one] and other > one:
+                apart = np.abs(place[one] - place[other])
+                keep[other] &= not (apart[0] < 1 and np.hypot(*apart[1:]) < 1)
+    return order[keep].sort_values("candidate", ignore_index=True)
+
+
+def focus(stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame) -> np.ndarray:
+    """The slice (float) in which each head is brightest over its surroundings, near where its boxes lie."""
+    if spines.empty:
+        return np.zeros(0)
+    rows, columns = (
+        np.clip((spines[f"{axis}_um"] / size).round().astype(int), 0, length - 1)
+        for axis, size, length in zip("yx", voxel_um[1:], stack.shape[1:])
+    )
+    widths = [[width / size for size in voxel_um[1:]] for width in HEAD_BAND_UM]
+    profile = np.empty((len(spines), len(stack)))
+    for z, image in enumerate(np.sqrt(np.maximum(stack.astype(np.float32) - np.median(stack), 0))):
+        profile[:, z] = np.subtract(*(ndimage.gaussian_filter(image, width)[rows, columns] for width in widths))
+    profile = ndimage.gaussian_filter1d(profile, 0.7 / voxel_um[0], axis=1)
+    slices = np.arange(len(stack))
+    start = spines["z_slice"].to_numpy(float)
+    near = np.abs(slices - start[:, None]) <= 2.5 / voxel_um[0]
+    peak = np.where(near, profile, -np.inf).argmax(axis=1)
+    weight = np.where(np.abs(slices - peak[:, None]) <= 1.5 / voxel_um[0], np.maximum(profile, 0), 0)
+    total = weight.sum(axis=1)
+    return np.where(total > 0, (weight * slices).sum(axis=1) / np.maximum(total, 1e-12), start)

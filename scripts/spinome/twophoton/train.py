@@ -20,7 +20,7 @@ from torch.nn import functional
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.scores.detection import average_precision, match_points
-from spinome.twophoton.depth_track import depth_track, summarise
+from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import CROP, HEAT_STRIDE, UNIT_BOX, Detector
 from spinome.twophoton.inputs import PIXEL_UM, compress, resample, scale_intensity
@@ -130,7 +130,7 @@ def sampler(views: Sequence[View]) -> Callable[[np.random.Generator], tuple[np.n
 def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Cut a crop around a spine and vary what microscopes vary.
 
-    Rotation, mirror, scale, blur, saturation (bright shafts clipped, which lifts the spines beside them), gain and
+    Rotation, mirror, scale, blur in the plane and along z, saturation (bright shafts clipped, which lifts the spines beside them), gain and
     noise. The neighbouring slices of a flat view are its own image, dimmed and blurred.
 
     Returns
@@ -149,12 +149,13 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
     # crop = turn * scale * (image - centre) + middle, in (y, x)
     inverse = turn.T / scale
     offset = centre - inverse @ middle
-    slices = [min(max(z + step, 0), len(view.stack) - 1) for step in (-1, 0, 1)]
+    flat = len(view.stack) == 1
+    blur = rng.uniform(0, 1.0) / view.step_um
     planes = [
-        ndimage.affine_transform(view.stack[index], inverse, offset, (CROP, CROP), np.float32, order=1)
-        for index in (slices if len(view.stack) > 1 else slices[:1])
+        ndimage.affine_transform(_plane(view.stack, z + step, blur), inverse, offset, (CROP, CROP), np.float32, order=1)
+        for step in ((0,) if flat else (-1, 0, 1))
     ]
-    if len(view.stack) == 1:
+    if flat:
         beside = [ndimage.gaussian_filter(planes[0], rng.uniform(0.5, 2.5)) * rng.uniform(0.3, 1.0) for _ in range(2)]
         planes = [beside[0], planes[0], beside[1]]
     image = np.stack(planes)
@@ -173,6 +174,13 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
     inside = ((place > 0) & (place < CROP)).all(axis=1) & (shown >= FAINTEST)
     spines = np.column_stack([place[:, 1], place[:, 0], view.spines[:, 3] * scale, shown])[inside]
     return image, spines.astype(np.float32)
+
+
+def _plane(stack: np.ndarray, z: int, blur: float) -> np.ndarray:
+    """A slice, blurred along z by a standard deviation in slices; the first and last slice go on for ever."""
+    weights = np.exp(-0.5 * (np.arange(-2, 3) / max(blur, 0.2)) ** 2)
+    indices = np.clip(np.arange(z - 2, z + 3), 0, len(stack) - 1)
+    return np.tensordot((weights / weights.sum()).astype(np.float32), stack[indices], 1)
 
 
 def set_loss(output: dict, targets: Sequence[np.ndarray]) -> Tensor:
@@ -324,8 +332,8 @@ def calibrate(model: Detector, held_out: Sequence[View]) -> tuple[float, float]:
     for view in stacks:
         voxel = (view.step_um, PIXEL_UM, PIXEL_UM)
         boxes = detect(view.stack, voxel, model)
-        spines = summarise(boxes, depth_track(boxes))
-        place = spines[["z_slice", "y_um", "x_um"]].to_numpy(float) * [view.step_um, 1, 1]
+        spines, _ = find_spines(boxes, view.stack, voxel)
+        place = spines[["z_um", "y_um", "x_um"]].to_numpy(float)
         rows, _ = match_points(place, view.spines[:, :3] * voxel, 0.7, 2 * view.step_um)
         hit = np.zeros(len(place), bool)
         hit[rows] = True
