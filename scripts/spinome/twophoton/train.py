@@ -130,8 +130,8 @@ def sampler(views: Sequence[View]) -> Callable[[np.random.Generator], tuple[np.n
 def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Cut a crop around a spine and vary what microscopes vary.
 
-    Rotation, mirror, scale, blur in the plane and along z, saturation (bright shafts clipped, which lifts the spines beside them), gain and
-    noise. The neighbouring slices of a flat view are its own image, dimmed and blurred.
+    Rotation, mirror, scale, blur in the plane and along z, saturation (bright shafts clipped, which lifts the spines
+    beside them), gain and noise. The neighbouring slices of a flat view are its own image, dimmed and blurred.
 
     Returns
     -------
