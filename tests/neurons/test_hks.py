@@ -69,7 +69,7 @@ def test_turning_and_moving_the_mesh_changes_nothing(tube):
 def test_chunks_of_a_real_dendrite_agree_with_the_whole(shared_data):
     mesh = read_mesh(str(shared_data("neurons/dendrite_sample.gltf")))
     piece = mesh.vertices[:, 0] < np.quantile(mesh.vertices[:, 0], 0.3)
-    small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]), 0.85)
+    small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]), reduction=0.85)
     assert 1200 < len(small.vertices) < 2200
     error = np.abs(
         log_hks(small.vertices, small.faces, max_vertices=500, overlap_nm=10_000.0)

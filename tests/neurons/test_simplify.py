@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+import trimesh
 
 from spinome.io.meshes import Mesh, vertex_areas
 from spinome.neurons.simplify import simplify
 
 
 def test_keeps_the_surface_and_says_where_each_vertex_went(sphere):
-    small = simplify(sphere, 0.7)
+    small = simplify(sphere, reduction=0.7)
     assert len(small.faces) == pytest.approx(0.3 * len(sphere.faces), rel=0.05)
     assert len(small.vertex_of) == len(sphere.vertices)
     assert np.linalg.norm(sphere.vertices - small.vertices[small.vertex_of], axis=1).max() < 500
@@ -20,14 +21,14 @@ def test_welds_the_seam_between_meshing_chunks(tube):
     right = tube.faces[~half[tube.faces].all(axis=1)]
     # the right half gets vertices of its own along the seam
     split = Mesh(np.concatenate([tube.vertices, tube.vertices]), np.concatenate([left, right + len(tube.vertices)]))
-    small = simplify(split, 0)
+    small = simplify(split, reduction=0)
     assert len(small.vertices) == len(tube.vertices)
     assert np.array_equal(small.vertices[small.vertex_of], split.vertices)
 
 
 def test_vertices_without_a_face_take_the_nearest(sphere):
     stray = Mesh(np.concatenate([sphere.vertices, [[0, 0, 1500.0]]]), sphere.faces)
-    small = simplify(stray, 0.5)
+    small = simplify(stray, reduction=0.5)
     assert len(small.vertex_of) == len(stray.vertices)
     top = small.vertices[small.vertex_of[-1]]
     assert np.linalg.norm(top - [0, 0, 1000]) < 300
@@ -38,7 +39,7 @@ def test_thousands_of_tiny_components_stay(joined, sphere):
     triangle = np.array([[0.0, 0, 0], [80, 0, 0], [0, 80, 0]])
     vertices = (points + triangle).reshape(-1, 3)
     mesh = joined(sphere, Mesh(vertices, np.arange(len(vertices)).reshape(-1, 3)))
-    small = simplify(mesh, 0.7)
+    small = simplify(mesh, reduction=0.7)
     near = np.linalg.norm(mesh.vertices - small.vertices[small.vertex_of], axis=1)
     assert small.vertex_of.min() >= 0
     assert np.median(near[len(sphere.vertices) :]) < 5000
@@ -48,3 +49,15 @@ def test_a_mesh_without_area_is_an_error():
     flat = Mesh(np.array([[0.0, 0, 0], [0, 0, 0], [5000, 0, 0]]), np.array([[0, 1, 2]]))
     with pytest.raises(ValueError, match="no face of the mesh has an area"):
         simplify(flat)
+
+
+@pytest.mark.parametrize("subdivisions", [3, 4, 5])
+def test_meshes_of_any_density_come_down_to_one(subdivisions):
+    shape = trimesh.creation.icosphere(subdivisions=subdivisions, radius=1000.0)
+    small = simplify(Mesh(np.asarray(shape.vertices), np.asarray(shape.faces)), vertices_per_um2=30)
+    area_um2 = vertex_areas(small.vertices, small.faces).sum() / 1e6
+    assert len(small.vertices) / area_um2 == pytest.approx(30, rel=0.05)
+
+
+def test_a_mesh_of_few_vertices_is_kept(sphere):
+    assert len(simplify(sphere, vertices_per_um2=1000).vertices) == len(sphere.vertices)

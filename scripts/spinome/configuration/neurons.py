@@ -10,8 +10,11 @@ from spinome.configuration.base import Section
 class Simplify(Section):
     """Fewer vertices for the same surface."""
 
-    reduction: float = Field(
-        0.7, ge=0, lt=1, description="fraction of the faces removed before the signatures are computed; 0 keeps all"
+    vertices_per_um2: float = Field(
+        40, gt=0, description="density of vertices that denser meshes are brought down to, so that all look alike"
+    )
+    reduction: float | None = Field(
+        None, ge=0, lt=1, description="remove this fraction of the faces instead, whatever the density (published: 0.7)"
     )
     aggressiveness: int = Field(7, ge=0, le=10, description="of the decimation: 0 slow and exact, 10 fast")
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh, mesh_edges, weld
+from spinome.io.meshes import Mesh, mesh_edges, vertex_areas, weld
 
 # components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
 SMALLEST_SIMPLIFIED = 200
@@ -25,13 +25,19 @@ class Simplified:
     vertex_of: np.ndarray
 
 
-def simplify(mesh: Mesh, reduction: float = 0.7, aggressiveness: int = 7) -> Simplified:
+def simplify(
+    mesh: Mesh, vertices_per_um2: float = 40.0, reduction: float | None = None, aggressiveness: int = 7
+) -> Simplified:
     """Weld the seams, then collapse edges by quadric error (Garland and Heckbert 1997).
+
+    Meshes of different sources differ tenfold in density, and a forest trained on one does not know the
+    signatures of another at the smallest scales; brought to one density they agree.
 
     Parameters
     ----------
-    mesh : any triangle mesh; components, holes and edges of more than two faces are kept as they are
-    reduction : fraction of the faces to remove, 0 to keep all
+    mesh : any triangle mesh in nm; components, holes and edges of more than two faces are kept as they are
+    vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept
+    reduction : fraction of the faces to remove instead, 0 to keep all
     aggressiveness : of fast-simplification, 0 slow and exact to 10 fast
 
     Returns
@@ -46,6 +52,9 @@ def simplify(mesh: Mesh, reduction: float = 0.7, aggressiveness: int = 7) -> Sim
     if not len(welded.faces):
         raise ValueError("no face of the mesh has an area; write the mesh again")
     vertices, faces = welded.vertices, welded.faces
+    if reduction is None:
+        area_um2 = vertex_areas(vertices, faces).sum() / 1e6
+        reduction = max(0.0, 1 - vertices_per_um2 * area_um2 / len(vertices))
     component = _components(len(vertices), faces)
     large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
     if reduction > 0 and large.any():
