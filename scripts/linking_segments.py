@@ -1,5 +1,6 @@
 """Cut the merge tree of a volume into segments."""
 
+import fastremap
 import numpy as np
 
 from spinome.io.atomic import atomic
@@ -12,7 +13,7 @@ from spinome.logs import log_to
 log_to(snakemake.log)
 volume = open_labels(snakemake.input.superpixels)
 superpixels = volume[:]
-labels = np.unique(superpixels)
+labels = fastremap.unique(superpixels)
 labels = labels[labels != 0]
 segments = cut(read_table(snakemake.input.tree), labels, snakemake.params.threshold)
 print(f"{len(labels)} superpixels in {segments.max()} segments")

@@ -15,5 +15,8 @@ else:
     segments, truth = open_labels(snakemake.params.segments), open_labels(snakemake.params.truth)
     require_same_grid([segments, truth])
     links = derive_truth(read_table(snakemake.input.typing), *contingency(segments[:], truth[:]))
+# what touches the volume's edge may belong to a shaft outside, and is no orphan
+typing = read_table(snakemake.input.typing)
+links = links[~links["orphan"].isin(typing.loc[typing["on_edge"], "segment"])]
 print(f"{links['orphan'].nunique()} orphans with a true parent")
 write_table(links, snakemake.output[0])

@@ -40,7 +40,7 @@ class Typing(Section):
     """What is an orphan spine and what is a dendritic shaft."""
 
     working_nm: float = Field(
-        20.0, gt=0, description="segments are measured, linked and meshed in voxels thinned to about this size"
+        25.0, gt=0, description="segments are measured, linked and meshed in voxels thinned to about this size"
     )
     orphan_min_um3: float = Field(0.004, ge=0, description="least volume of an orphan spine")
     orphan_max_um3: float = Field(1.0, gt=0, description="largest volume of an orphan spine")
@@ -50,7 +50,7 @@ class Typing(Section):
     shaft_min_radius_nm: float = Field(
         190.0, ge=0, description="least mean radius of a shaft (three times the mean depth of its voxels)"
     )
-    shaft_min_thickest_nm: float = Field(240.0, ge=0, description="least radius of a shaft where it is thickest")
+    shaft_min_thickest_nm: float = Field(210.0, ge=0, description="least radius of a shaft where it is thickest")
 
 
 class Candidates(Section):

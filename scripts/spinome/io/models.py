@@ -11,7 +11,11 @@ import skops.io
 
 from spinome.io.atomic import atomic
 
-TRUSTED = ["sklearn.tree._tree.Tree"]
+TRUSTED = [
+    "sklearn.tree._tree.Tree",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
+import fastremap
 import numpy as np
 import pandas as pd
 from numba import njit
@@ -133,7 +134,7 @@ def contingency(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.n
     """Pairs of labels (P, 2) int64 that share voxels, and how many they share (P,)."""
     span = int(second.max(initial=0)) + 1
     keys = first.ravel().astype(np.int64) * span + second.ravel().astype(np.int64)
-    keys, counts = np.unique(keys, return_counts=True)
+    keys, counts = fastremap.unique(keys, return_counts=True)
     return np.stack([keys // span, keys % span], axis=1), counts
 
 

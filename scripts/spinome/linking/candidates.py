@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import edt
+import fastremap
 import numpy as np
 import pandas as pd
 from numba import njit
@@ -98,7 +99,7 @@ def find_candidates(
     if not source.any():
         raise ValueError(f"orphan {orphan} has no voxel in its window")
     away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
-    near = np.intersect1d(np.unique(labels[away <= radius_nm]), shafts)
+    near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), shafts)
     near = near[near != orphan]
     if not len(near):
         return pd.DataFrame(columns=COLUMNS)

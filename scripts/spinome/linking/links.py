@@ -43,7 +43,7 @@ def train_links(
             f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, "
             "with other candidates beside; or name a trained model under models.links"
         )
-    splits = PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link))))
+    splits = list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
     unseen = cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
     model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
     return model.fit(features, labels), unseen

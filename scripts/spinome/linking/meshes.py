@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import fastremap
 import numpy as np
 import pandas as pd
 import zmesh
 
 from spinome.io.meshes import Mesh
 from spinome.io.volumes import VoxelSize
+from spinome.linking.region_graph import compact
 
 SYNAPSE_COLUMNS = [
     "id",
@@ -39,14 +41,14 @@ def join_orphans(
     -------
     (Z, Y, X) uint32, 0 for all else; shaft s has the number of its place in `shafts` plus 1
     """
-    ids = np.unique(segments)
+    ids = fastremap.unique(segments)
     number = np.zeros(len(ids), dtype=np.uint32)
     known, places = np.isin(ids, shafts), np.searchsorted(shafts, ids)
     number[known] = places[known] + 1
     parent = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
     linked = np.array([parent.get(int(label), 0) for label in ids])
     number[linked != 0] = np.searchsorted(shafts, linked[linked != 0]) + 1
-    joined = number[np.searchsorted(ids, segments)]
+    joined = number[compact(segments, ids)]
     for row in bridges.itertuples(index=False):
         start = np.array([row.from_z_nm, row.from_y_nm, row.from_x_nm])
         stop = np.array([row.to_z_nm, row.to_y_nm, row.to_x_nm])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import fastremap
 import numpy as np
 from numba import njit
 
@@ -53,7 +54,7 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     """
     if labels.shape != membrane.shape:
         raise ValueError(f"labels have shape {labels.shape} and membranes {membrane.shape}; they must be the same")
-    ids = np.unique(labels)
+    ids = fastremap.unique(labels)
     ids = ids[ids != 0]
     if not len(ids):
         raise ValueError("there is no region in the label volume: every voxel is 0")

@@ -7,6 +7,7 @@ enough to be a dendrite. Everything else (axons, glia, fragments) is `other`.
 from __future__ import annotations
 
 import edt
+import fastremap
 import numpy as np
 import pandas as pd
 from numba import njit
@@ -38,7 +39,7 @@ def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[in
     `thickest_nm` (largest distance to the surface), `on_edge`, and the bounding box `z0 z1 y0 y1 x0 x1`
     """
     size = np.asarray(voxel_nm) * stride
-    ids = np.unique(segments)
+    ids = fastremap.unique(segments)
     ids = ids[ids != 0]
     if not len(ids):
         raise ValueError("there is no segment: every voxel is 0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import fastremap
 import numpy as np
 from scipy import sparse
 
@@ -26,9 +27,11 @@ class Overlaps(NamedTuple):
 def overlaps(segments: np.ndarray, truth: np.ndarray) -> Overlaps:
     """Count shared voxels where the truth is not 0; the segment 0 counts as one segment."""
     known = truth.ravel() != 0
-    names, rows = np.unique(segments.ravel()[known], return_inverse=True)
-    columns = np.unique(truth.ravel()[known], return_inverse=True)[1]
-    table = sparse.coo_array((np.ones(len(rows)), (rows, columns)))
+    names, rows = _numbered(segments.ravel()[known])
+    objects, columns = _numbered(truth.ravel()[known])
+    keys, counts = fastremap.unique(rows * len(objects) + columns, return_counts=True)
+    places = (keys // max(len(objects), 1), keys % max(len(objects), 1))
+    table = sparse.coo_array((counts.astype(float), places), shape=(len(names), len(objects)))
     return Overlaps(table.tocsr(), names)
 
 
@@ -64,7 +67,9 @@ def pool_terms(terms: np.ndarray) -> SegmentationScore:
     voxels, split, merge, overlap, segments, objects = terms.sum(axis=0)
     if voxels == 0:
         return SegmentationScore(float("nan"), float("nan"), float("nan"))
-    return SegmentationScore(split / voxels, merge / voxels, 1 - 2 * overlap / (segments + objects))
+    # the Rand index counts pairs of different voxels, so each voxel's pair with itself is taken off
+    both, parts = overlap - voxels, segments + objects - 2 * voxels
+    return SegmentationScore(split / voxels, merge / voxels, 1 - 2 * both / parts if parts else 0.0)
 
 
 def score_segmentation(segments: np.ndarray, truth: np.ndarray) -> SegmentationScore:
@@ -86,3 +91,9 @@ def merge_rows(table: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     merged = (gather.tocsr() @ table).tocsr()
     merged.sum_duplicates()
     return merged
+
+
+def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted labels, and the number of each voxel's label among them."""
+    names = fastremap.unique(labels)
+    return names, np.searchsorted(names, labels).astype(np.int64)
