@@ -13,7 +13,7 @@ def log_to(log: Iterable[str]) -> None:
     if path is None:
         return
     sys.stdout.flush()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
