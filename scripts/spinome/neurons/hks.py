@@ -46,9 +46,9 @@ def hks_by_bands(
     faces: np.ndarray,
     times: np.ndarray,
     *,
-    max_vertices: int = 20_000,
-    overlap_nm: float = 20_000.0,
-    max_overlapping: int = 60_000,
+    max_vertices: int = 6000,
+    overlap_nm: float = 10_000.0,
+    max_overlapping: int = 18_000,
     cutoff: float = 1e-5,
     pairs: int = 50,
     mollify: float = 1e-5,
@@ -60,7 +60,8 @@ def hks_by_bands(
 
     Parameters
     ----------
-    max_vertices, overlap_nm, max_overlapping : of a chunk; see `split`
+    max_vertices, overlap_nm, max_overlapping : of a chunk; see `split`. Published: 20,000, 20,000 and 60,000, which
+        takes three times as long and changes the logarithm by 0.004 at the 99th percentile
     cutoff : largest eigenvalue, nm^-2
     pairs : eigenpairs of a band
     mollify : see `mesh_laplacian`

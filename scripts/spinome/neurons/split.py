@@ -34,7 +34,7 @@ def edge_graph(vertices: np.ndarray, faces: np.ndarray) -> sp.csr_array:
 
 
 def split(
-    graph: sp.csr_array, max_vertices: int = 20_000, overlap_nm: float = 20_000.0, max_overlapping: int = 60_000
+    graph: sp.csr_array, max_vertices: int = 6000, overlap_nm: float = 10_000.0, max_overlapping: int = 18_000
 ) -> Iterator[Chunk]:
     """Cut each component in two by its Fiedler vector until no part is too large, then let the parts overlap.
 
