@@ -27,7 +27,7 @@ with atomic(snakemake.output[0]) as part:
         objects = read_table(given.objects[0]).query("volume == @volume")
         image = open_volume(row["image"], row["voxel_nm"] or labels.voxel_nm) if row["image"] else None
         truth = open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None
-        if image and len(objects):
+        if volume in params.detected and len(objects):
             draw.draw_sections(part, volume, image, labels, objects, truth)
         if truth:
             outcomes.append(compare(truth, labels, objects).result)

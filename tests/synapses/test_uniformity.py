@@ -9,13 +9,13 @@ from spinome.synapses.uniformity import describe_uniformity, fit_trend, morans_i
 
 
 def simulated(shape=(12, 20, 24), density=1.0, trend=0.0, smooth=0.0, spread=0.0, seed=0, side_um=5.0):
-    """Blocks on a grid with a trend along x (log change over 100 um) and correlated noise."""
+    """Blocks on a grid with a trend along x (log change from end to end) and correlated noise."""
     rng = np.random.default_rng(seed)
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * side_um
     noise = gaussian_filter(rng.standard_normal(shape), smooth, mode="wrap") if smooth else np.zeros(shape)
     noise = noise / max(noise.std(), 1e-9) * spread
     exposure = rng.uniform(60, 125, len(centres))
-    rate = density * np.exp(trend * (centres[:, 2] - centres[:, 2].mean()) / 100 + noise.ravel())
+    rate = density * np.exp(trend * (centres[:, 2] / (shape[2] * side_um) - 0.5) + noise.ravel())
     table = pd.DataFrame(1000 * centres, columns=["z_nm", "y_nm", "x_nm"])
     return table.assign(synapses=rng.poisson(rate * exposure), unmasked_um3=exposure)
 
@@ -39,6 +39,7 @@ def test_trend_is_recovered_with_its_size():
     row = found.loc["trendx"]
     assert row["ci_low"] < 0.3 < row["ci_high"]
     assert row["p"] < 0.02
+    assert row["note"] == "over 120 um"
     assert found.loc["trendz", "p"] > 0.02
 
 

@@ -35,16 +35,14 @@ failure_tables = []
 branches = []
 
 
-def trained_here(branch):
-    """Whether the branch names training samples, so that its models are trained in this run."""
-    return bool(config[branch]["train"])
+def model_file(name, teachers, suffix=".skops"):
+    """The file of a model: the configured one, else one trained here on its teachers, else the shipped one.
 
-
-def model_file(name, branch, suffix=".skops"):
-    """The file of a model: the configured one, else the one trained in this run, else the shipped one."""
+    The teachers are the training samples with the truth that this model learns from.
+    """
     if config["models"][name]:
         return config["models"][name]
-    if trained_here(branch):
+    if teachers:
         return f"{config['results']}/models/{name}{suffix}"
     return str(REPOSITORY / "workflow" / "models" / f"{name}{suffix}")
 

@@ -64,7 +64,7 @@ rule linking_train_membranes:
 rule linking_membranes:
     input:
         image=linking_file("image"),
-        model=model_file("membranes", "linking"),
+        model=model_file("membranes", linking_dense_teachers),
     output:
         done="<results>/linking/membrane_cuboids/{volume}/{shard}.parquet",
         failures="<results>/failures/linking_membranes/{volume}/{shard}.parquet",
@@ -178,7 +178,7 @@ rule linking_agglomerate:
         membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
         model=branch(
             config["linking"]["agglomerate"]["priority"] == "forest",
-            then=model_file("agglomeration", "linking"),
+            then=model_file("agglomeration", linking_dense_teachers),
             otherwise=[],
         ),
     output:
@@ -343,12 +343,12 @@ rule linking_train_links:
     input:
         candidates=expand(
             "<results>/linking/candidates/{volume}/{shard}.parquet",
-            volume=[volume for volume in linking_trained if volume in linking_true_links],
+            volume=linking_link_teachers,
             shard=linking_shards,
         ),
         truth=expand(
             "<results>/linking/truth/{volume}.parquet",
-            volume=[volume for volume in linking_trained if volume in linking_true_links],
+            volume=linking_link_teachers,
         ),
     output:
         "<results>/models/links.skops",
@@ -363,7 +363,7 @@ rule linking_train_links:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        volumes=[volume for volume in linking_trained if volume in linking_true_links],
+        volumes=linking_link_teachers,
         shards=config["linking"]["shards"],
         seed=config["seed"],
         code=code_hash("spinome.linking.links"),
@@ -381,7 +381,7 @@ rule linking_links:
             "<results>/linking/synapses/{volume}.parquet",
             volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
         ),
-        model=model_file("links", "linking"),
+        model=model_file("links", linking_link_teachers),
     output:
         links="<results>/linking/links.parquet",
         spines="<results>/linking/spines.parquet",

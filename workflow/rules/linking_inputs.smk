@@ -20,6 +20,13 @@ linking_true_graphs = [
     for volume in linking_scored
     if volume in linking_with_synapses and sample(volumes, volume=volume).truth_synapses
 ]
+# what each model learns from: superpixels and membranes from a dense truth, links from given links
+linking_dense_teachers = [
+    row.volume
+    for row in volumes
+    if row.volume in linking_trained and row.volume in linking_computed and row.truth_segmentation
+]
+linking_link_teachers = [row.volume for row in volumes if row.volume in linking_trained and row.truth_links]
 linking_true_links = [row.volume for row in volumes if row.truth_links or row.truth_segmentation]
 
 if linking_volumes:

@@ -139,7 +139,7 @@ rule neurons_classify:
     input:
         folder=neuron_folder,
         domains="<results>/neurons/condense/{shard}.parquet",
-        model=model_file("neurons", "neurons"),
+        model=model_file("neurons", config["neurons"]["train"]),
     output:
         done="<results>/neurons/classify/{shard}.parquet",
         failures="<results>/failures/neurons_classify/{shard}.parquet",

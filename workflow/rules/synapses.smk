@@ -84,7 +84,7 @@ rule synapses_detect:
         lambda wildcards: synapses_files(wildcards.volume, "image", "membrane", "vesicles", "synapses"),
         model=branch(
             lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", "synapses")],
+            then=[model_file("synapses", config["synapses"]["train"])],
             otherwise=[],
         ),
         grey=branch(
@@ -125,7 +125,7 @@ rule synapses_merge:
         parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_shards),
         model=branch(
             lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", "synapses")],
+            then=[model_file("synapses", config["synapses"]["train"])],
             otherwise=[],
         ),
     output:
@@ -280,6 +280,7 @@ rule synapses_figures:
             }
             for volume in synapses_volumes
         },
+        detected=synapses_detected,
         scored=synapses_scored,
         cuboid=config["synapses"]["cuboid"],
         names=list(config["synapses"]["uniformity"]["block_tables"]),

@@ -83,7 +83,7 @@ rule twophoton_train:
 rule twophoton_detect:
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
-        detector=model_file("detector", "twophoton", ".safetensors"),
+        detector=model_file("detector", config["twophoton"]["train"], ".safetensors"),
         boxes=config["twophoton"]["detect"]["boxes"] or [],
     output:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
@@ -108,7 +108,7 @@ rule twophoton_detect:
 rule twophoton_depth_track:
     input:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
-        detector=model_file("detector", "twophoton", ".safetensors"),
+        detector=model_file("detector", config["twophoton"]["train"], ".safetensors"),
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
     output:
         boxes="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.boxes.parquet",
@@ -287,7 +287,7 @@ rule twophoton_figures:
         projections=stack_files(stacks, "register", ".tif"),
         truths=[row.truth_spines for row in stacks if row.truth_spines],
         compared=branch(bool(twophoton_scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
-        history=branch(trained_here("twophoton"), then="<results>/twophoton/training.tsv", otherwise=[]),
+        history=branch(bool(config["twophoton"]["train"]), then="<results>/twophoton/training.tsv", otherwise=[]),
     output:
         directory("<results>/twophoton/figures"),
     log:

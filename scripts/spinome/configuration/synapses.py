@@ -15,9 +15,9 @@ class Classify(Section):
     vesicle_threshold: float = Field(
         1.05, description="least score of a vesicle (correlation plus blob response) where no vesicles are given"
     )
-    trees: int = Field(60, ge=1, description="trees of the forest")
+    trees: int = Field(40, ge=1, description="trees of the forest")
     depth: int = Field(12, ge=1, le=12, description="largest depth of a tree")
-    voxels_per_class: int = Field(100_000, ge=1, description="training voxels of each class, at most")
+    voxels_per_class: int = Field(50_000, ge=1, description="training voxels of each class, at most")
 
 
 class Merge(Section):

@@ -38,7 +38,7 @@ def draw_sections(
     for panel, z in zip(panels[0], picked):
         _show(panel, image[z], image.voxel_nm)
         if truth is not None:
-            _outline(panel, truth[z] > 0, COLOURS["truth"])
+            _outline(panel, truth[z] > 0, COLOURS["truth"], 2.4)
         _outline(panel, labels[z] > 0, COLOURS["found"])
         panel.set_title(f"section {z + 1} of {depth}")
         _scale_bar(panel, 1000, image.voxel_nm)
@@ -79,7 +79,7 @@ def draw_gallery(
         for panel, centre in zip(row, chosen):
             box = _crop(centre, image)
             _show(panel, image[box], image.voxel_nm)
-            _outline(panel, truth[box] > 0, COLOURS["truth"])
+            _outline(panel, truth[box] > 0, COLOURS["truth"], 2.4)
             _outline(panel, labels[box] > 0, COLOURS["found"])
         _scale_bar(row[0], 200, image.voxel_nm)
         row[0].set_title(f"{kind}: {len(centres)}", color=COLOURS[kind])
@@ -214,7 +214,7 @@ def draw_density(folder: Path, volume: str, blocks: pd.DataFrame, uniformity: pd
         if axis in trends.index and np.isfinite(trends.loc[axis, "value"]):
             trend = trends.loc[axis]
             low_high = f"{trend['ci_low']:+.0%} to {trend['ci_high']:+.0%}"
-            panel.set_title(f"{trend['value']:+.0%} per 100 um ({low_high}), p {trend['p']:.3f}", fontsize=8)
+            panel.set_title(f"{trend['value']:+.0%} ({low_high}) {trend['note']}, p {trend['p']:.2g}", fontsize=8)
         if index == 1:
             panel.set_ylabel("synapses per um³")
     values = uniformity.drop_duplicates("statistic").set_index("statistic")["value"]
@@ -275,9 +275,9 @@ def _show(panel: Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:
     panel.set_axis_off()
 
 
-def _outline(panel: Axes, mask: np.ndarray, colour: str) -> None:
+def _outline(panel: Axes, mask: np.ndarray, colour: str, width: float = 1.0) -> None:
     if mask.any():
-        panel.contour(np.pad(mask, 1).astype(float)[1:-1, 1:-1], [0.5], colors=colour, linewidths=1.0)
+        panel.contour(mask.astype(float), [0.5], colors=colour, linewidths=width)
 
 
 def _paint(panel: Axes, section: np.ndarray) -> None:

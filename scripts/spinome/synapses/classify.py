@@ -25,6 +25,7 @@ from spinome.synapses.forest import FlatForest
 from spinome.synapses.grey import Grey
 
 NEGATIVE_DISTANCE_NM = 80.0
+SMOOTH_NM = 40.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def halo(voxel_nm: VoxelSize, given_vesicles: bool) -> tuple[int, int, int]:
     if not given_vesicles:
         reach += vesicles.reach_nm(voxel_nm)
     reach = np.maximum(reach, gate.reach_nm(voxel_nm))
+    reach += np.array([0.0, SMOOTH_NM, SMOOTH_NM])
     return tuple(int(margin) for margin in np.ceil(reach / np.asarray(voxel_nm)))
 
 

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinome.blocks import Cuboid
 from spinome.io.volumes import Volume
-from spinome.synapses.classify import Evidence, describe, probability_map
+from spinome.synapses.boxes import box_count, box_sum
+from spinome.synapses.classify import SMOOTH_NM, Evidence, describe, probability_map
 from spinome.synapses.forest import FlatForest
 from spinome.synapses.parts import find_parts
+from spinome.synapses.plane import odd_box
+
+SMOOTH_UNIT = 10_000
 
 
 def synapse_probability(
     evidence: Evidence, cuboid: Cuboid, forest: FlatForest, contrast: float, vesicle_threshold: float
 ) -> np.ndarray:
-    """Probability of a synapse at each voxel of a cuboid's core, zero where there is no membrane: float32.
+    """Probability of a synapse at each voxel of a cuboid's core, averaged over 40 nm within the section: float32.
 
-    The cuboid needs the halo of `spinome.synapses.classify.halo`; then the result does not depend on its size.
+    It is zero where there is no membrane. The cuboid needs the halo of `spinome.synapses.classify.halo`; then the
+    result does not depend on its size.
     """
-    where, described = describe(evidence, cuboid, contrast, vesicle_threshold)
-    return probability_map(where, described, forest, cuboid.shape)
+    box = odd_box((0.0, SMOOTH_NM, SMOOTH_NM), evidence.voxel_nm)
+    wider = _grow(cuboid, box)
+    where, described = describe(evidence, wider, contrast, vesicle_threshold)
+    probability = probability_map(where, described, forest, wider.shape)
+    _, along_y, along_x = box_count(wider.shape, box)
+    # whole numbers, so that sums do not depend on where the cuboid begins
+    total = box_sum(np.rint(probability * SMOOTH_UNIT).astype(np.int32), box)
+    smooth = (total / (SMOOTH_UNIT * along_y[:, None] * along_x)).astype(np.float32)
+    return smooth[
+        tuple(slice(core.start - low.start, core.stop - low.start) for core, low in zip(cuboid.core, wider.core))
+    ]
+
+
+def _grow(cuboid: Cuboid, box: tuple[int, int, int]) -> Cuboid:
+    """The cuboid with half a box of its halo added to its core."""
+    core, inner = [], []
+    for own, within, padded, length in zip(cuboid.core, cuboid.inner, cuboid.padded, box):
+        low = max(own.start - length // 2, padded.start)
+        high = min(own.stop + length // 2, padded.stop)
+        core.append(slice(low, high))
+        inner.append(slice(within.start + low - own.start, within.stop + high - own.stop))
+    return replace(cuboid, core=tuple(core), inner=tuple(inner))
 
 
 def detect(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import cc3d
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from spinome.blocks import cuboids
 from spinome.io.models import Model
@@ -16,8 +17,8 @@ from spinome.synapses.detect import synapse_probability
 from spinome.synapses.features import FEATURES
 from spinome.synapses.forest import flatten
 
-THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-MIN_VOLUMES_UM3 = (0.0, 0.0003, 0.0006, 0.0012, 0.0025, 0.005)
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.985)
+MIN_VOLUMES_UM3 = (0.0, 0.0002, 0.0004, 0.0006, 0.0008, 0.0012, 0.0018, 0.0025, 0.005)
 # voxels this close to the border between the two halves see the same image, and train neither
 BUFFER_NM = 200.0
 
@@ -36,7 +37,7 @@ def train(
     """Train a forest on all volumes; choose threshold and least size on halves that it was not trained on.
 
     Each volume is cut in two along x. A forest trained on the left halves is tried on the right ones and the other
-    way around; the operating point is that of the best F1 of objects matched one to one.
+    way around; see `choose_point` for the operating point.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def train(
         for point, result in try_points(probability, truth[:], evidence.voxel_nm).items():
             outcomes.setdefault(point, []).append(result)
     scores = {point: precision_recall_f1(pool(results)) for point, results in outcomes.items()}
-    threshold, min_volume = max(scores, key=lambda point: scores[point][2])
+    threshold, min_volume = choose_point({point: values[2] for point, values in scores.items()})
     rows, values = balance(described, labels, voxels_per_class, seed)
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",
@@ -106,6 +107,15 @@ def try_points(probability: np.ndarray, truth: np.ndarray, voxel_nm: VoxelSize) 
             matched = match_one_to_one(shared[shared["found"].isin(kept)])
             results[threshold, min_volume] = outcome(matched, truth_ids, kept, np.zeros(len(kept)))
     return results
+
+
+def choose_point(f1: Mapping[tuple[float, float], float]) -> tuple[float, float]:
+    """The point of the grid with the best mean F1 of itself and its neighbours: few objects make single peaks."""
+    grid = np.array([[f1[threshold, volume] for volume in MIN_VOLUMES_UM3] for threshold in THRESHOLDS])
+    weight = uniform_filter(np.ones(grid.shape), 3, mode="constant")
+    best = np.argmax(uniform_filter(np.nan_to_num(grid), 3, mode="constant") / weight)
+    threshold, volume = np.unravel_index(best, grid.shape)
+    return THRESHOLDS[threshold], MIN_VOLUMES_UM3[volume]
 
 
 def _side(x: np.ndarray, width: int, voxel_nm: VoxelSize) -> np.ndarray:

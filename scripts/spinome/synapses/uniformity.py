@@ -15,7 +15,6 @@ from scipy.stats import norm
 BLOCK_COLUMNS = ["z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3"]
 COLUMNS = ["volume", "statistic", "axis", "value", "ci_low", "ci_high", "p", "n", "note"]
 MIN_BLOCKS = 50
-TREND_UM = 100.0
 # blocks with less of their volume unmasked than this share of the largest are left out
 MIN_UNMASKED = 0.1
 
@@ -35,7 +34,8 @@ def describe_uniformity(
     -------
     one row a statistic with `COLUMNS`: `density_um3`; `dispersion` (Pearson, 1 where counts are Poisson);
     `morans_i` of the Pearson residuals over blocks that share a face; `trend` along each axis, the change of density
-    over 100 um as a fraction, after the other axes. `note` says why a value is missing.
+    from one end of the volume to the other as a fraction, after the other axes; `note` says how far that is, or why a
+    value is missing.
     """
     used = blocks[blocks["unmasked_um3"] > MIN_UNMASKED * blocks["unmasked_um3"].max()]
     if used["synapses"].sum() == 0:
@@ -145,7 +145,8 @@ def _morans_i(residual, position, rng, repeats) -> dict:
 
 def _trends(count: np.ndarray, exposure: np.ndarray, position: np.ndarray, dependence_um: float) -> list[dict]:
     usable = [len(np.unique(axis.round(3))) > 2 for axis in position.T]
-    scaled = (position - position.mean(axis=0)) / TREND_UM
+    extent = np.ptp(position, axis=0) + _grid(position)[1]
+    scaled = (position - position.mean(axis=0)) / extent
     columns = [axis for axis in range(3) if usable[axis]]
     design = np.column_stack([np.ones(len(count)), scaled[:, columns]])
     coefficients = fit_trend(count, exposure, design)
@@ -163,7 +164,8 @@ def _trends(count: np.ndarray, exposure: np.ndarray, position: np.ndarray, depen
         error = np.sqrt(_variance(weight, residual, position, dependence_um))
         value = coefficients[number]
         ends = np.expm1([value, value - 1.96 * error, value + 1.96 * error])
-        rows.append(_row("trend", *ends, axis=name, p=2 * norm.sf(abs(value) / error), n=len(count)))
+        note = f"over {extent[axis]:.4g} um"
+        rows.append(_row("trend", *ends, axis=name, p=2 * norm.sf(abs(value) / error), n=len(count), note=note))
     return rows
 
 
