@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from spinome.report.style import COLOURS, save_figure
 from spinome.scores.detection import precision_recall_curve
-from spinome.twophoton.registered import read_registered
+from spinome.twophoton.registered import RegisteredStack, read_registered
 
 STRIP_UM, STRIP_TRACKS = 3.6, 12
 
@@ -55,7 +55,7 @@ def draw(
             folder,
             f"{name}_tracks",
             f"{series}: spines through time",
-            "Brightest projection of each session with the spines found (circles; one colour a spine in all sessions)."
+            "Brightest projection of each session with the spines found (circles, one colour a spine)."
             + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
         )
         if len(own) > 1 and len(table):
@@ -64,8 +64,8 @@ def draw(
                 folder,
                 f"{name}_strip",
                 f"{series}: tracks as film strips",
-                "One spine a row, one session a column, each at the slice of its head. Faint frames: the spine was not "
-                "found there, and the frame shows where its neighbours say it should be.",
+                "One spine a row, one session a column, each at the slice of its head (3.6 um wide). Dotted: the spine was "
+                "not found there, and the frame shows where its neighbours place it.",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
         save_figure(
@@ -108,11 +108,11 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
     """Projection of each session with its spines, coloured by their id, and the truth."""
     images = [tifffile.imread(session.projection) for session in sessions]
     height, width = images[0].shape
-    columns = 1 if width > 1.8 * height else min(len(sessions), 3)
+    columns = min(len(sessions), (1 if len(sessions) < 4 else 2) if width > 1.8 * height else 3)
     rows = -(-len(sessions) // columns)
-    panel = 10.5 / columns
+    panel = 12.0 / columns
     figure, axes = plt.subplots(
-        rows, columns, figsize=(10.5, rows * (panel * height / width + 0.3)), squeeze=False, layout="constrained"
+        rows, columns, figsize=(12.0, rows * (panel * height / width + 0.3)), squeeze=False, layout="constrained"
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -151,27 +151,28 @@ def draw_strip(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
     chosen = [*whole[: max(half, STRIP_TRACKS - len(part))], *part[:half]][:STRIP_TRACKS]
     chosen = chosen or list(spans.index[:STRIP_TRACKS])
     stacks = [read_registered(session.stack) for session in sessions]
+    brightest = [float(np.percentile(stack.voxels.max(axis=0), 99.5)) for stack in stacks]
     blocks = 2 if len(sessions) <= 6 and len(chosen) > 6 else 1
-    rows, columns = -(-len(chosen) // blocks), len(sessions) * blocks
-    figure, axes = plt.subplots(rows, columns, figsize=(min(11, 1.05 * columns), 1.05 * rows + 0.3), squeeze=False)
-    figure.subplots_adjust(wspace=0.04, hspace=0.04)
+    rows = -(-len(chosen) // blocks)
+    # an empty column keeps the blocks apart and leaves room for the ids
+    widths = [*([1.0] * len(sessions)), 0.45] * blocks
+    figure, axes = plt.subplots(
+        rows, len(widths), figsize=(0.95 * sum(widths), 0.98 * rows + 0.3), squeeze=False, width_ratios=widths
+    )
+    figure.subplots_adjust(wspace=0.05, hspace=0.05)
     for axis in axes.flat:
         axis.axis("off")
     for number, spine in enumerate(chosen):
         block, row = divmod(number, rows)
         track = spines[spines["spine"] == spine].set_index("timepoint")
-        for column, (session, stack) in enumerate(zip(sessions, stacks)):
-            axis = axes[row, block * len(sessions) + column]
+        for column, (session, stack, bright) in enumerate(zip(sessions, stacks, brightest)):
+            axis = axes[row, block * (len(sessions) + 1) + column]
             seen = session.timepoint in track.index
             place = track.loc[session.timepoint] if seen else _between(track, spines, session)
-            axis.imshow(
-                _cut(stack, place), cmap="gray", vmin=0, vmax=1, alpha=1.0 if seen else 0.5, interpolation="bicubic"
-            )
-            if seen:
-                middle = STRIP_UM / 2 / stack.voxel_um[1]
-                axis.add_patch(
-                    plt.Circle((middle, middle), 0.45 / stack.voxel_um[1], fill=False, lw=0.8, ec=COLOURS["shaft"])
-                )
+            axis.imshow(_cut(stack, place, bright), cmap="gray", vmin=0, vmax=1, interpolation="bicubic")
+            middle = int(STRIP_UM / 2 / stack.voxel_um[1])
+            ring = {"ec": COLOURS["shaft"], "ls": "-"} if seen else {"ec": "0.75", "ls": ":"}
+            axis.add_patch(plt.Circle((middle, middle), 0.5 / stack.voxel_um[1], fill=False, lw=1.0, **ring))
             if row == 0:
                 axis.set_title(f"day {session.day:g}", fontsize=8, loc="center", pad=3)
             if column == 0:
@@ -215,6 +216,7 @@ def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
         counts.bar(place, -own["lost"], color=COLOURS["spine"], label="lost")
         counts.axhline(0, color="black", lw=0.8)
         counts.set_xticks(place, labels)
+        counts.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         counts.set(ylabel="spines", title=".".join(name))
         counts.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, 1.0), fontsize=8)
         counts.margins(y=0.25)
@@ -329,17 +331,17 @@ def _between(track: pd.DataFrame, spines: pd.DataFrame, session: Session) -> pd.
     return moved
 
 
-def _cut(stack, place: pd.Series) -> np.ndarray:
-    """A square of `STRIP_UM` around a place, the brightest of three slices, in the stack's grey range."""
+def _cut(stack: RegisteredStack, place: pd.Series, bright: float) -> np.ndarray:
+    """A square of `STRIP_UM` around a place, the brightest of three slices, on the stack's own grey scale."""
     z = int(np.clip(round(float(place["z_um"]) / stack.voxel_um[0]), 0, len(stack.voxels) - 1))
     image = stack.voxels[max(0, z - 1) : z + 2].max(axis=0)
-    low, high = np.percentile(image, [20, 99.8])
+    low = float(np.median(image))
     half = [int(STRIP_UM / 2 / size) for size in stack.voxel_um[1:]]
     y, x = (round(float(place[f"{axis}_um"]) / size) for axis, size in zip("yx", stack.voxel_um[1:]))
     padded = np.pad(image, [(half[0],) * 2, (half[1],) * 2], constant_values=int(low))
     y, x = int(np.clip(y, 0, image.shape[0] - 1)), int(np.clip(x, 0, image.shape[1] - 1))
     patch = padded[y : y + 2 * half[0] + 1, x : x + 2 * half[1] + 1]
-    return _grey(patch, low, max(0.7 * np.percentile(patch, 99.5), 0.3 * high, low + 1e-6))
+    return _grey(patch, low, max(0.6 * float(np.percentile(patch, 99.5)), low + 0.3 * (bright - low), low + 1e-6))
 
 
 def _sized(compared: pd.DataFrame | None) -> pd.DataFrame | None:

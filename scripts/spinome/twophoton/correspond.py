@@ -16,7 +16,7 @@ NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
 # an error along z counts this much of one in the plane
-Z_WEIGHT = 0.4
+Z_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)

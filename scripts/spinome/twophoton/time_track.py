@@ -16,7 +16,7 @@ from spinome.twophoton.dynamics import fates
 # share of a gate that one standard deviation of the residual displacement takes
 SIGMA = 0.45
 # a link over one missed session is this much less likely than one between neighbours
-SKIP = 0.3
+SKIP = 0.2
 # weight of the hypothesis that a spine has no partner, against a partner at one standard deviation
 NO_PARTNER = 0.25
 # a link less likely than this is worse than none

@@ -1,0 +1,55 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from spinome.io.volumes import write_volume
+from spinome.report.twophoton import Session, draw, track_colours
+from spinome.twophoton.dynamics import turnover
+
+
+@pytest.fixture
+def series(tmp_path):
+    rng = np.random.default_rng(0)
+    sessions, tables = [], []
+    for number in range(3):
+        stack = rng.integers(0, 80, (6, 60, 90), dtype=np.uint8)
+        stack[:, 28:32] = 255
+        write_volume(tmp_path / f"{number}.zarr", stack, (1000, 120, 120))
+        tifffile.imwrite(tmp_path / f"{number}.tif", stack.max(axis=0))
+        place = pd.DataFrame({"z_um": 3.0, "y_um": 2.4, "x_um": np.linspace(1, 9.5, 8)})
+        files = (str(tmp_path / f"{number}.zarr"), str(tmp_path / f"{number}.tif"))
+        sessions.append(Session("s", "f", str(number), float(number), *files, (1.0, 0.12, 0.12), place))
+        found = place.assign(spine=range(8), score=0.8, timepoint=str(number), day=float(number))
+        found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1)
+        tables.append(found.drop(index=number))
+    return sessions, pd.concat(tables, ignore_index=True)
+
+
+def names(folder):
+    return [entry["name"] for entry in json.loads((folder / "figures.json").read_text())]
+
+
+def test_every_figure_is_drawn_and_listed(tmp_path, series):
+    sessions, spines = series
+    table = turnover(spines, spines[["specimen", "field", "timepoint", "day"]].drop_duplicates())
+    compared = spines.assign(candidate=spines["spine"], counts=True, true=spines["spine"], true_volume_um3=0.2)
+    history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "held_out_ap": [np.nan, 0.5]})
+    draw(tmp_path / "figures", sessions, spines, table, compared, history)
+    listed = names(tmp_path / "figures")
+    assert listed == ["s_f_tracks", "s_f_strip", "precision_recall", "turnover", "sizes", "training"]
+    assert all((tmp_path / "figures" / f"{name}.png").stat().st_size > 3000 for name in listed)
+
+
+def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
+    sessions, spines = series
+    none = spines.head(0)
+    draw(tmp_path / "figures", sessions[:1], none, turnover(none, none), None, None)
+    assert names(tmp_path / "figures") == ["s_f_tracks"]
+
+
+def test_a_spine_has_one_colour():
+    colours = track_colours(pd.Series([5, 6, 5]))
+    assert (colours[0] == colours[2]).all() and np.abs(colours[0] - colours[1]).max() > 0.2
