@@ -19,7 +19,9 @@ stride = working_stride(voxel_nm, params.working_nm)
 working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
 typing, bridges = read_table(snakemake.input.typing), read_table(snakemake.input.bridges)
 bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
-shafts = typing.loc[typing["kind"] == "shaft", "segment"].sort_values().to_numpy()
+thick = typing["thickest_nm"] >= params.settings["min_thickest_nm"]
+chosen = (typing["kind"] == "shaft") & (thick | typing["segment"].isin(bridges["shaft"]))
+shafts = typing.loc[chosen, "segment"].sort_values().to_numpy()
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 labels = join_orphans(thinned, bridges, shafts, working_nm, params.settings["bridge_nm"])
 synapses = {}

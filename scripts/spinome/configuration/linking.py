@@ -71,6 +71,11 @@ class Links(Section):
 class Meshes(Section):
     """Linked segments as meshes."""
 
+    min_thickest_nm: float = Field(
+        240.0,
+        ge=0,
+        description="a shaft is meshed when its largest radius reaches this, or when it has a linked orphan",
+    )
     bridge_nm: float = Field(60.0, gt=0, description="radius of the neck drawn between an orphan and its shaft")
     error_nm: float = Field(20.0, ge=0, description="how far the surface may move when the mesh is simplified")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from spinome.io.volumes import VoxelSize
@@ -75,14 +77,14 @@ def draw_dendrites(
     picture = np.ones((*front.shape, 3))
     picture[behind > 0] = (0.93, 0.93, 0.93)
     pale = {int(shaft): colour for shaft, colour in zip(np.sort(parents), _pale(len(parents)))}
-    certain = plt.get_cmap("plasma_r")
+    certain = LinearSegmentedColormap.from_list("links", ["#f9d56e", COLOURS["spine"], "#8a1c3c"])
     for label in np.unique(front[front > 0]):
         if label in pale:
             colour = pale[int(label)]
         elif label in linked.index:
-            colour = certain(0.25 + 0.6 * float(linked[label]))[:3]
+            colour = certain(float(linked[label]))[:3]
         else:
-            colour = (0.35, 0.35, 0.38)
+            colour = (0.45, 0.45, 0.48)
         picture[front == label] = colour
     picture[front > 0] *= light[front > 0, None]
     figure, axis = plt.subplots(figsize=(8.2, 7.2), layout="constrained")
@@ -93,9 +95,7 @@ def draw_dendrites(
         axis.plot(xs, np.array(ys) / size_nm[1], color="black", lw=1.2, solid_capstyle="round")
     _bare(axis)
     _scale_bar(axis, size_nm[2], labels.shape[2], colour="black")
-    scale = plt.cm.ScalarMappable(
-        plt.Normalize(0, 1), plt.matplotlib.colors.ListedColormap(certain(np.linspace(0.25, 0.85, 64)))
-    )
+    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), certain)
     figure.colorbar(scale, ax=axis, shrink=0.5, label="probability of an orphan's link")
     return figure
 
@@ -126,7 +126,15 @@ def draw_candidates(
                 deep = ndimage.distance_transform_edt(inside)
                 y, x = np.unravel_index(deep.argmax(), deep.shape)
                 axis.text(
-                    x, y, f"{row.probability:.2f}", color="white", ha="center", va="center", fontsize=8, weight="bold"
+                    x,
+                    y,
+                    f"{row.probability:.2f}",
+                    color="white",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    weight="bold",
+                    clip_on=True,
                 )
         inside = labels == orphan
         picture[inside] = 0.35 * picture[inside] + 0.65 * np.array(plt.matplotlib.colors.to_rgb(COLOURS["spine"]))
@@ -240,5 +248,7 @@ def _scale_bar(axis: plt.Axes, voxel_nm: float, width: int, colour: str = "white
     length = max((size for size in (100, 200, 500, 1000, 2000, 5000, 10000) if size <= wanted), default=100)
     name = f"{length} nm" if length < 1000 else f"{length // 1000} µm"
     y = axis.get_ylim()[0] * 0.96
-    axis.plot([width * 0.04, width * 0.04 + length / voxel_nm], [y, y], color=colour, lw=3, solid_capstyle="butt")
-    axis.text(width * 0.04, y * 0.985, name, color=colour, fontsize=8, va="bottom")
+    edge = [withStroke(linewidth=2.5, foreground="black" if colour == "white" else "white")]
+    line = [width * 0.04, width * 0.04 + length / voxel_nm]
+    axis.plot(line, [y, y], color=colour, lw=3, solid_capstyle="butt", path_effects=edge)
+    axis.text(line[0], y * 0.985, name, color=colour, fontsize=8, va="bottom", path_effects=edge)
