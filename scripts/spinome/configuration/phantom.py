@@ -25,4 +25,6 @@ class Specimen(Section):
 class Phantom(Section):
     """Simulated specimens by name; `resources/phantom/<name>/` holds each as mesh, EM and two-photon sessions."""
 
-    specimens: dict[str, Specimen] = Field({}, description="specimens by name")
+    specimens: dict[str, Specimen] = Field(
+        {"phantom": Specimen(seed=1), "phantom_train": Specimen(seed=2)}, description="specimens by name"
+    )
