@@ -35,8 +35,6 @@ rule twophoton_register:
         "<logs>/twophoton_register/{specimen}.{field}.{timepoint}.log",
     benchmark:
         "<benchmarks>/twophoton_register/{specimen}.{field}.{timepoint}.tsv"
-    group:
-        "twophoton_stack"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -91,8 +89,6 @@ rule twophoton_detect:
         "<logs>/twophoton_detect/{specimen}.{field}.{timepoint}.log",
     benchmark:
         "<benchmarks>/twophoton_detect/{specimen}.{field}.{timepoint}.tsv"
-    group:
-        "twophoton_stack"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -115,8 +111,6 @@ rule twophoton_depth_track:
         spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
     log:
         "<logs>/twophoton_depth_track/{specimen}.{field}.{timepoint}.log",
-    group:
-        "twophoton_stack"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -141,8 +135,6 @@ rule twophoton_measure:
         "<logs>/twophoton_measure/{specimen}.{field}.{timepoint}.log",
     benchmark:
         "<benchmarks>/twophoton_measure/{specimen}.{field}.{timepoint}.tsv"
-    group:
-        "twophoton_stack"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -166,8 +158,6 @@ rule twophoton_correspond:
         shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
     log:
         "<logs>/twophoton_correspond/{specimen}.{field}.log",
-    group:
-        "twophoton_series"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -191,8 +181,6 @@ rule twophoton_time_track:
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
     log:
         "<logs>/twophoton_time_track/{specimen}.{field}.log",
-    group:
-        "twophoton_series"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
@@ -216,8 +204,6 @@ rule twophoton_exchange:
         tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
     log:
         "<logs>/twophoton_exchange/{specimen}.{field}.log",
-    group:
-        "twophoton_series"
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
