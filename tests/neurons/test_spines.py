@@ -71,3 +71,8 @@ def test_multi_input_needs_two_partners_on_one_head():
     assert table["synapses"].tolist() == [2, 2, 2, 0]
     assert table["partners"].tolist() == [2, 1, 2, 0]
     assert table["multi_input"].tolist() == [True, False, False, False]
+
+
+def test_a_mesh_without_spines_has_an_empty_table(sphere):
+    none = np.full(len(sphere.vertices), -1)
+    assert measure_spines(sphere.vertices, sphere.faces, none, np.zeros(len(none))).empty

@@ -203,7 +203,8 @@ def _shape(
     order = np.argsort(spine, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(spine, minlength=count))[:-1]):
         way = distance[rows]
-        if not np.isfinite(way).all():
+        # a mesh without a spine splits into one empty group
+        if not len(rows) or not np.isfinite(way).all():
             continue
         number = spine[rows[0]]
         length[number] = way.max()
