@@ -125,7 +125,8 @@ def test_prairie_folder(tmp_path, stack):
         frames.append(f'<Frame index="{z + 1}">{files}</Frame>')
     sizes = "".join(f'<IndexedValue index="{axis}Axis" value="{size}" />' for axis, size in zip("ZYX", VOXEL))
     state = f'<PVStateShard><PVStateValue key="micronsPerPixel">{sizes}</PVStateValue></PVStateShard>'
-    text = f'<?xml version="1.0"?><PVScan version="5.7">{state}<Sequence type="ZSeries">{"".join(frames)}</Sequence></PVScan>'
+    sequence = f'<Sequence type="ZSeries">{"".join(frames)}</Sequence>'
+    text = f'<?xml version="1.0"?><PVScan version="5.7">{state}{sequence}</PVScan>'
     (tmp_path / "z.xml").write_text(text)
     for path in (tmp_path, tmp_path / "z.xml", tmp_path / "z_Cycle00001_Ch2_000001.ome.tif"):
         opened = open_stack(path, channel=1)

@@ -64,8 +64,8 @@ def draw(
                 folder,
                 f"{name}_strip",
                 f"{series}: tracks as film strips",
-                "One spine a row, one session a column, each at the slice of its head (3.6 um wide). Dotted: the spine was "
-                "not found there, and the frame shows where its neighbours place it.",
+                "One spine a row, one session a column, each at the slice of its head (3.6 um wide). Dotted: the spine "
+                "was not found there, and the frame shows where its neighbours place it.",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
         save_figure(
