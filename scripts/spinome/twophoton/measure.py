@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import ndimage, optimize, special
 from skimage.graph import MCP_Geometric
 
-from spinome.twophoton.shaft import Shafts, shafts
+from spinome.twophoton.shaft import RIDGE, SMOOTHING_UM, Shafts, shafts
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
 # the head is fitted within this radius, may move this far from where it was detected, and is at most this wide
-WINDOW_UM, MOVE_UM, WIDEST_UM = 0.75, 0.35, 0.6
+WINDOW_UM, MOVE_UM, WIDEST_UM = 0.75, 0.25, 0.32
 # how far the shaft is looked for, and how far along it its brightness is taken
 SHAFT_REACH_UM, SHAFT_AROUND_UM = 4.0, 2.5
 MEASURE_COLUMNS = [
@@ -136,6 +136,12 @@ def cylinder_fill(radius_um: float, psf_xy_um: float, psf_z_um: float) -> float:
     return float(np.trapezoid(inner * profile, across))
 
 
+def sharp_radius_um(radius_um: float, psf_xy_um: float) -> float:
+    """Radius of a shaft before the blur that it was outlined under (`spinome.twophoton.shaft`), at least 0.1 um."""
+    blurred = np.hypot(psf_xy_um / FWHM, SMOOTHING_UM) * np.sqrt(-2 * np.log(RIDGE))
+    return float(np.sqrt(max(radius_um**2 - blurred**2, 0.01)))
+
+
 def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
     pixel = voxel_um[1:]
     z = int(np.clip(round(z_slice), 0, len(stack) - 1))
@@ -160,7 +166,8 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
             axial = np.hypot(psf_z_um / FWHM, diameter / np.sqrt(20))
             offsets = (np.arange(len(near)) - (z - max(0, z - 1))) * voxel_um[0] if image is not stack[z] else [0.0]
             kept = float(np.mean(np.exp(-0.5 * (np.asarray(offsets) / axial) ** 2)))
-            volume = ratio * np.sqrt(2 * np.pi) * axial / kept * cylinder_fill(radius, psf_xy_um, psf_z_um)
+            filled = cylinder_fill(sharp_radius_um(radius, psf_xy_um), psf_xy_um, psf_z_um)
+            volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
     return (
         *centre,
         diameter,

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters, measure, morphology
 
+SMOOTHING_UM = 0.12
 # what is narrower than this is no shaft, and what is shorter is no dendrite
 WIDTH_UM, LENGTH_UM = 0.7, 4.0
 # a shaft ends where the light falls to this share of the brightest within this reach
@@ -33,7 +34,9 @@ def shafts(stack: np.ndarray, pixel_um: tuple[float, float]) -> Shafts:
     stack : (Z, Y, X)
     pixel_um : pixel (y, x)
     """
-    projection = np.max([ndimage.gaussian_filter(image, [0.12 / size for size in pixel_um]) for image in stack], axis=0)
+    projection = np.max(
+        [ndimage.gaussian_filter(image, [SMOOTHING_UM / size for size in pixel_um]) for image in stack], axis=0
+    )
     projection = np.maximum(projection - np.median(projection), 0)
     disc = _disc(WIDTH_UM / 2, pixel_um)
     opened = ndimage.grey_opening(projection, footprint=disc)
