@@ -180,7 +180,17 @@ def _call(pipe: Any, function: Callable[..., Any], arguments: Sequence[Any]) -> 
         return
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    pipe.send(Measured(result, cpu, wall, after.ru_maxrss * RSS_BYTES / 1e6))
+    pipe.send(Measured(result, cpu, wall, _peak_mb(after)))
+
+
+def _peak_mb(usage: resource.struct_rusage) -> float:
+    """Peak memory of this process; on Linux `ru_maxrss` would count the process it was forked from as well."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return usage.ru_maxrss * RSS_BYTES / 1e6
 
 
 def _processor() -> str:
