@@ -102,7 +102,7 @@ def test_vesicles_are_found_in_clusters_only():
     cluster = [(30, 30), (30, 38), (38, 30), (38, 38), (46, 30)]
     for y, x in [*cluster, (90, 95)]:
         picture[1, y - side // 2 : y + side // 2 + 1, x - side // 2 : x + side // 2 + 1] += 60 * template
-    mask = vesicles.detect_vesicles(np.clip(picture, 0, 255).astype(np.uint8), VOXEL_NM, 0.8)
+    mask = vesicles.detect_vesicles(np.clip(picture, 0, 255).astype(np.uint8), VOXEL_NM, 0.6)
     assert all(mask[1, y, x] for y, x in cluster)
     assert not mask[1, 85:101, 90:101].any()
     assert not mask[[0, 2]].any()
