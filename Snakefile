@@ -32,6 +32,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
+        *[getattr(rules, name).input for name in [*branches, "census"]],
         "<results>/spines.parquet",
         "<results>/failures.parquet",
         "<results>/provenance.json",

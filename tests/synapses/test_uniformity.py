@@ -35,10 +35,12 @@ def test_independent_counts():
 
 
 def test_trend_is_recovered_with_its_size():
-    found = statistics(simulated(trend=np.log(1.3), smooth=0.8, spread=0.1))
+    described = [statistics(simulated(trend=np.log(1.3), smooth=0.8, spread=0.1, seed=seed)) for seed in range(10)]
+    # a 95 % interval misses the truth in one of twenty, so one or two of ten are chance
+    assert sum(found.loc["trendx", "ci_low"] < 0.3 < found.loc["trendx", "ci_high"] for found in described) >= 8
+    assert all(found.loc["trendx", "p"] < 0.02 for found in described)
+    found = described[0]
     row = found.loc["trendx"]
-    assert row["ci_low"] < 0.3 < row["ci_high"]
-    assert row["p"] < 0.02
     assert row["note"] == "over 120 um"
     assert found.loc["trendz", "p"] > 0.02
 

@@ -88,8 +88,12 @@ def test_the_report_stands_alone(small):
 
 @pytest.mark.slow
 def test_the_provenance_holds_the_whole_configuration(small):
-    provenance = json.loads((small[0] / "results" / "small" / "provenance.json").read_text())
-    assert "max_failed_fraction" in json.dumps(provenance)
+    results = small[0] / "results" / "small"
+    configuration = yaml.safe_load((results / "config.yaml").read_text())
+    # what the user wrote, and a default that the user did not write
+    assert configuration["linking"]["train"] == ["small_train"]
+    assert "max_failed_fraction" in configuration
+    assert json.loads((results / "provenance.json").read_text())["versions"]["numpy"]
 
 
 @pytest.mark.slow
@@ -105,7 +109,7 @@ def test_a_second_run_does_nothing_and_says_so(snakemake, small):
     ("keys", "reruns", "stays"),
     [
         ({"neurons": {"condense": {"distance": 2.5}}}, "neurons_condense", "neurons_hks"),
-        ({"synapses": {"uniformity": {"repeats": 199}}}, "synapses_uniformity", "synapses_density"),
+        ({"synapses": {"uniformity": {"repeats": 299}}}, "synapses_uniformity", "synapses_density"),
     ],
     ids=["neurons", "synapses"],
 )

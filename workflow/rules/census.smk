@@ -78,8 +78,8 @@ rule census_tables:
 rule census_evaluate:
     input:
         spines="<results>/spines.parquet",
-        truth=sorted({row["truth"] for row in simulated_views()}),
-        samples=sorted({row["path"].partition("::")[0] for row in simulated_views()}),
+        truth=sorted({row["truth"] for row in simulated_views}),
+        samples=sorted({row["path"].partition("::")[0] for row in simulated_views}),
     output:
         evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
         seen="<results>/census/seen.parquet",
@@ -91,7 +91,7 @@ rule census_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        views=simulated_views(),
+        views=simulated_views,
         code=code_hash("spinome.census.evaluate"),
     script:
         "../../scripts/census_evaluate.py"

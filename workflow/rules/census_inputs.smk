@@ -16,7 +16,7 @@ def simulated(path):
     return Path(path).relative_to(phantom_folder).parts[0]
 
 
-def simulated_views():
+def find_simulated_views():
     """One row a sample that shows a simulated specimen on which no model of its branch was trained."""
     last = {row.specimen: row for row in stacks}
     rows = [("twophoton", row.specimen, row.path, row) for row in last.values()]
@@ -41,8 +41,9 @@ def simulated_views():
     ]
 
 
+simulated_views = find_simulated_views()
 # specimens on which a trained model is held against the truth
-truth_specimens = sorted({row["specimen"] for row in simulated_views()})
+truth_specimens = sorted({row["specimen"] for row in simulated_views})
 census_tables = {
     "spines": "<results>/spines.parquet",
     "matches": "<results>/census/matches.parquet",

@@ -28,6 +28,10 @@ except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 stacks, volumes, neurons = sheets["stacks"], sheets["volumes"], sheets["neurons"]
+# the row of a sample by its name: a plan of 100,000 samples asks for each several times
+stack_of = {(row.specimen, row.field, row.timepoint): row for row in stacks}
+volume_of = {row.volume: row for row in volumes}
+neuron_of = {row.neuron: row for row in neurons}
 
 # each branch enters its tables of failed units here; census.smk gathers them
 failure_tables = []
@@ -45,11 +49,6 @@ def model_file(name, teachers, suffix=".skops"):
     if teachers:
         return f"{config['results']}/models/{name}{suffix}"
     return str(REPOSITORY / "workflow" / "models" / f"{name}{suffix}")
-
-
-def sample(rows, **identity):
-    """The row of a sample sheet with this identity."""
-    return next(row for row in rows if all(getattr(row, key) == value for key, value in identity.items()))
 
 
 wildcard_constraints:

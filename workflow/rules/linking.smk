@@ -50,7 +50,7 @@ rule linking_train_membranes:
     params:
         rows=lambda wildcards: [
             (row.volume, row.image, row.truth_segmentation, row.voxel_nm)
-            for row in (sample(volumes, volume=v) for v in linking_training("image"))
+            for row in (volume_of[v] for v in linking_training("image"))
         ],
         cuboid=config["linking"]["membranes"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
@@ -164,7 +164,7 @@ rule linking_train_agglomeration:
         volumes=lambda wildcards: linking_training("image", "membrane"),
         membrane=lambda wildcards: [linking_membrane(volume) for volume in linking_training("image", "membrane")],
         truth=lambda wildcards: [
-            sample(volumes, volume=volume).truth_segmentation for volume in linking_training("image", "membrane")
+            volume_of[volume].truth_segmentation for volume in linking_training("image", "membrane")
         ],
         seed=config["seed"],
         code=code_hash("spinome.linking.agglomerate"),
@@ -250,9 +250,7 @@ rule linking_synapses:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
         synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
-        objects=lambda wildcards: (
-            [] if sample(volumes, volume=wildcards.volume).synapses else "<results>/synapses/objects.parquet"
-        ),
+        objects=lambda wildcards: ([] if volume_of[wildcards.volume].synapses else "<results>/synapses/objects.parquet"),
     output:
         "<results>/linking/synapses/{volume}.parquet",
     log:
@@ -316,9 +314,7 @@ rule linking_truth:
         typing="<results>/linking/typing/{volume}.parquet",
         links=linking_file("truth_links"),
         segments=lambda wildcards: (
-            []
-            if sample(volumes, volume=wildcards.volume).truth_links
-            else file_of(linking_segmentation(wildcards.volume))
+            [] if volume_of[wildcards.volume].truth_links else file_of(linking_segmentation(wildcards.volume))
         ),
         truth=linking_file("truth_segmentation"),
     output:
@@ -466,7 +462,7 @@ rule linking_thresholds:
 rule linking_true_graph:
     input:
         segments=lambda wildcards: file_of(
-            sample(volumes, volume=wildcards.volume).truth_segmentation or linking_segmentation(wildcards.volume)
+            volume_of[wildcards.volume].truth_segmentation or linking_segmentation(wildcards.volume)
         ),
         links="<results>/linking/truth/{volume}.parquet",
         truth=linking_file("truth_synapses"),
@@ -484,9 +480,9 @@ rule linking_true_graph:
         runtime=30,
     params:
         segments=lambda wildcards: (
-            sample(volumes, volume=wildcards.volume).truth_segmentation or linking_segmentation(wildcards.volume)
+            volume_of[wildcards.volume].truth_segmentation or linking_segmentation(wildcards.volume)
         ),
-        dense=lambda wildcards: bool(sample(volumes, volume=wildcards.volume).truth_segmentation),
+        dense=lambda wildcards: bool(volume_of[wildcards.volume].truth_segmentation),
         truth=linking_column("truth_synapses"),
         synapses=lambda wildcards: linking_synapse_source(wildcards.volume),
         voxel_nm=linking_column("voxel_nm"),
@@ -517,10 +513,7 @@ rule linking_evaluate:
         runtime=30,
     params:
         scored=linking_scored,
-        dense=[
-            (volume, linking_segmentation(volume), sample(volumes, volume=volume).truth_segmentation)
-            for volume in linking_dense
-        ],
+        dense=[(volume, linking_segmentation(volume), volume_of[volume].truth_segmentation) for volume in linking_dense],
         graphs=linking_true_graphs,
         seed=config["seed"],
         code=code_hash("spinome.linking.evaluate"),
@@ -555,14 +548,14 @@ rule linking_figures:
         rows=[
             {
                 "volume": volume,
-                "image": sample(volumes, volume=volume).image,
-                "truth": sample(volumes, volume=volume).truth_segmentation,
+                "image": volume_of[volume].image,
+                "truth": volume_of[volume].truth_segmentation,
                 "segments": linking_segmentation(volume),
                 "superpixels": (
                     f"{config['results']}/linking/superpixels/{volume}.zarr" if volume in linking_computed else None
                 ),
                 "typing": f"{config['results']}/linking/typing/{volume}.parquet",
-                "voxel_nm": sample(volumes, volume=volume).voxel_nm,
+                "voxel_nm": volume_of[volume].voxel_nm,
             }
             for volume in linking_volumes
             if volume not in linking_trained

@@ -11,14 +11,10 @@ linking_scored = [
     row.volume for row in volumes if row.volume not in linking_trained and (row.truth_segmentation or row.truth_links)
 ]
 linking_dense = [
-    volume
-    for volume in linking_scored
-    if volume in linking_computed and sample(volumes, volume=volume).truth_segmentation
+    volume for volume in linking_scored if volume in linking_computed and volume_of[volume].truth_segmentation
 ]
 linking_true_graphs = [
-    volume
-    for volume in linking_scored
-    if volume in linking_with_synapses and sample(volumes, volume=volume).truth_synapses
+    volume for volume in linking_scored if volume in linking_with_synapses and volume_of[volume].truth_synapses
 ]
 # what each model learns from: superpixels and membranes from a dense truth, links from given links
 linking_dense_teachers = [
@@ -50,34 +46,34 @@ def file_of(source):
 
 def linking_column(column):
     """A function of wildcards that gives a column of the volume's row."""
-    return lambda wildcards: getattr(sample(volumes, volume=wildcards.volume), column)
+    return lambda wildcards: getattr(volume_of[wildcards.volume], column)
 
 
 def linking_file(column):
     """A function of wildcards that gives the file of a column of the volume's row."""
-    return lambda wildcards: file_of(getattr(sample(volumes, volume=wildcards.volume), column))
+    return lambda wildcards: file_of(getattr(volume_of[wildcards.volume], column))
 
 
 def linking_membrane(volume):
     """Where the membranes of a volume are: given, predicted, or nowhere."""
-    row = sample(volumes, volume=volume)
+    row = volume_of[volume]
     return row.membrane or (f"{config['results']}/linking/membranes/{volume}.zarr" if row.image else None)
 
 
 def linking_path_membrane(volume):
     """Membranes that links may use: those of a given segmentation only if they are given too."""
-    row = sample(volumes, volume=volume)
+    row = volume_of[volume]
     return linking_membrane(volume) if row.membrane or volume in linking_computed else None
 
 
 def linking_segmentation(volume):
     """Where the segments of a volume are: given, or computed here."""
-    return sample(volumes, volume=volume).segmentation or f"{config['results']}/linking/segments/{volume}.zarr"
+    return volume_of[volume].segmentation or f"{config['results']}/linking/segments/{volume}.zarr"
 
 
 def linking_synapse_source(volume):
     """The volume of labelled synapses: given, or found by the synapses branch."""
-    row = sample(volumes, volume=volume)
+    row = volume_of[volume]
     return row.synapses or f"{config['results']}/synapses/labels/{volume}.zarr"
 
 
@@ -95,4 +91,4 @@ def linking_training(*columns):
 
 def linking_sources(of, column):
     """The files of a column of several volumes."""
-    return [file_of(getattr(sample(volumes, volume=volume), column)) for volume in of]
+    return [file_of(getattr(volume_of[volume], column)) for volume in of]

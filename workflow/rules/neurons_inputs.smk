@@ -24,7 +24,7 @@ def neuron_rows(rows, *columns):
 
 def neuron_members(shard):
     """The rows of the sheet in a shard; none for the neurons of a volume."""
-    return [sample(neurons, neuron=name) for name in neuron_plan.get(shard, [])]
+    return [neuron_of[name] for name in neuron_plan.get(shard, [])]
 
 
 def neuron_params(*columns):

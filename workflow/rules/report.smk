@@ -25,12 +25,12 @@ report_scores = {
 
 rule report_phantom:
     input:
-        samples=sorted({row["path"].partition("::")[0] for row in simulated_views()}),
-        truth=sorted({row["truth"] for row in simulated_views()}),
+        samples=sorted({row["path"].partition("::")[0] for row in simulated_views}),
+        truth=sorted({row["truth"] for row in simulated_views}),
         synapses=sorted(
             {
                 f"<resources>/phantom/{row['specimen']}/truth_synapses.parquet"
-                for row in simulated_views()
+                for row in simulated_views
                 if row["view"] == "linking"
             }
         ),
@@ -44,7 +44,7 @@ rule report_phantom:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        views=simulated_views(),
+        views=simulated_views,
         code=code_hash("spinome.report.phantom"),
     script:
         "../../scripts/report_phantom.py"

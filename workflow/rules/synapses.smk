@@ -245,7 +245,7 @@ rule synapses_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        truth={volume: sample(volumes, volume=volume).truth_synapses for volume in synapses_scored},
+        truth={volume: volume_of[volume].truth_synapses for volume in synapses_scored},
         seed=config["seed"],
         code=code_hash("spinome.synapses.evaluate"),
     script:
@@ -275,7 +275,7 @@ rule synapses_figures:
     params:
         rows={
             volume: {
-                column: getattr(sample(volumes, volume=volume), column)
+                column: getattr(volume_of[volume], column)
                 for column in ("image", "truth_synapses", "mask", "voxel_nm")
             }
             for volume in synapses_volumes

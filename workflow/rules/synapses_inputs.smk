@@ -4,9 +4,7 @@ synapses_volumes = [row.volume for row in volumes if row.synapses or row.image]
 # volumes whose synapses are found in the image; those of the others are given
 synapses_detected = [row.volume for row in volumes if row.image and not row.synapses]
 synapses_scored = [
-    volume
-    for volume in synapses_detected
-    if volume not in synapses_trained and sample(volumes, volume=volume).truth_synapses
+    volume for volume in synapses_detected if volume not in synapses_trained and volume_of[volume].truth_synapses
 ]
 synapses_shards = [str(number) for number in range(config["synapses"]["shards"])]
 
@@ -24,7 +22,7 @@ def synapses_row(*columns):
     """A function of wildcards that gives columns of the volume's row, with its voxel size."""
 
     def columns_of(wildcards):
-        row = sample(volumes, volume=wildcards.volume)
+        row = volume_of[wildcards.volume]
         return {column: getattr(row, column) for column in (*columns, "voxel_nm")}
 
     return columns_of
@@ -32,7 +30,7 @@ def synapses_row(*columns):
 
 def synapses_files(volume, *columns):
     """The files that columns of a volume's row name, without the names of data sets in them."""
-    row = sample(volumes, volume=volume)
+    row = volume_of[volume]
     return sorted({source.partition("::")[0] for column in columns if (source := getattr(row, column))})
 
 

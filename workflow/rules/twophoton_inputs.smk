@@ -9,7 +9,7 @@ if stacks:
 
 def stack_row(wildcards):
     """The row of the sample sheet of a stack."""
-    return sample(stacks, specimen=wildcards.specimen, field=wildcards.field, timepoint=wildcards.timepoint)
+    return stack_of[wildcards.specimen, wildcards.field, wildcards.timepoint]
 
 
 def series_rows(wildcards):
