@@ -14,8 +14,7 @@ if params.synapses:
     require_same_grid([segments, synapses])
     centres = synapse_centres(synapses[:], voxel_nm)
 else:
-    objects = read_table(snakemake.input.objects, ["volume", "synapse", "z_nm", "y_nm", "x_nm", "voxels"])
-    centres = objects[objects["volume"] == snakemake.wildcards.volume]
+    centres = read_table(snakemake.input.objects, ["synapse", "z_nm", "y_nm", "x_nm", "voxels"])
 neurites = synapse_neurites(segments, centres, voxel_nm)
 print(f"{len(neurites)} synapses, {(neurites['neurite_b'] != 0).sum()} of them between two neurites")
 write_table(neurites, snakemake.output[0])

@@ -250,7 +250,11 @@ rule linking_synapses:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
         synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
-        objects=lambda wildcards: ([] if volume_of[wildcards.volume].synapses else "<results>/synapses/objects.parquet"),
+        objects=branch(
+            lambda wildcards: bool(volume_of[wildcards.volume].synapses),
+            then=[],
+            otherwise="<results>/synapses/merged/{volume}.parquet",
+        ),
     output:
         "<results>/linking/synapses/{volume}.parquet",
     log:
