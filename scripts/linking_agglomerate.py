@@ -2,19 +2,18 @@
 
 from spinome.io.models import load_model
 from spinome.io.tables import write_table
-from spinome.io.volumes import open_labels, open_volume, require_voxel_size
+from spinome.io.volumes import open_labels, open_probability, require_voxel_size
 from spinome.linking.agglomerate import agglomerate
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.forest import flatten_forest
-from spinome.linking.membranes import as_probability
 from spinome.linking.region_graph import region_graph
 from spinome.logs import log_to
 
 log_to(snakemake.log)
 superpixels = open_labels(snakemake.input.superpixels)
 voxel_nm = require_voxel_size(superpixels)
-membrane = open_volume(snakemake.params.membrane, voxel_nm)
-graph = region_graph(superpixels[:], as_probability(membrane[:]), voxel_nm)
+membrane = open_probability(snakemake.params.membrane, voxel_nm)
+graph = region_graph(superpixels[:], membrane[:], voxel_nm)
 print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
 model = snakemake.input.get("model")
 forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None

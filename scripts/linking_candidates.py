@@ -1,7 +1,7 @@
 """Find the candidate shafts of one shard of a volume's orphans; orphans in one cube are one unit."""
 
 from spinome.io.tables import read_table, write_table
-from spinome.io.volumes import fingerprint, open_labels, open_volume, require_same_grid, require_voxel_size
+from spinome.io.volumes import fingerprint, open_labels, open_probability, require_same_grid, require_voxel_size
 from spinome.linking.candidates import group_candidates, group_names
 from spinome.linking.typing import working_stride
 from spinome.logs import log_to
@@ -12,7 +12,7 @@ log_to(snakemake.log)
 params, shard = snakemake.params, int(snakemake.wildcards.shard)
 segments = open_labels(params.segments, params.voxel_nm)
 voxel_nm = require_voxel_size(segments)
-membrane = open_volume(params.membrane, params.voxel_nm) if params.membrane else None
+membrane = open_probability(params.membrane, params.voxel_nm) if params.membrane else None
 require_same_grid([segments, *([membrane] if membrane else [])])
 stride = working_stride(voxel_nm, params.working_nm)
 typing = read_table(snakemake.input.typing)

@@ -12,6 +12,7 @@ from spinome.io.volumes import (
     create_volume,
     fingerprint,
     open_labels,
+    open_probability,
     open_volume,
     require_same_grid,
     require_voxel_size,
@@ -96,6 +97,35 @@ def test_missing_voxel_size_names_the_columns_that_set_it(tmp_path):
     tifffile.imwrite(tmp_path / "v.tif", DATA)
     with pytest.raises(ValueError, match=r"v\.tif.*voxel_z_nm"):
         require_voxel_size(open_volume(str(tmp_path / "v.tif")))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        np.array([0, 1], np.uint8),
+        np.array([0, 1], bool),
+        np.array([0, 255], np.uint8),
+        np.array([0, 65535], np.uint16),
+        np.array([np.nan, 1], np.float16),
+    ],
+    ids=["mask", "bool", "uint8", "uint16", "float"],
+)
+def test_a_stored_map_becomes_probabilities(tmp_path, stored):
+    values = np.tile(stored, (3, 4, 5))
+    with h5py.File(tmp_path / "map.h5", "w") as file:
+        file["map"] = values
+    volume = open_probability(f"{tmp_path}/map.h5::map", (1, 1, 1))
+    assert volume.shape == values.shape and volume.dtype == np.float32
+    # a section without any membrane has the scale of the whole
+    np.testing.assert_array_equal(volume[1:2], np.tile(np.float32([0, 1]), (1, 4, 5)))
+
+
+@pytest.mark.parametrize("stored", [np.array([0.0, 200.0]), np.array([0, 7], np.int32)], ids=["float", "labels"])
+def test_a_map_that_is_no_probability_is_refused_by_name(tmp_path, stored):
+    with h5py.File(tmp_path / "map.h5", "w") as file:
+        file["map"] = np.tile(stored, (3, 4, 5))
+    with pytest.raises(ValueError, match=r"map\.h5"):
+        open_probability(f"{tmp_path}/map.h5::map", (1, 1, 1))[:]
 
 
 def test_labels_must_be_integers(tmp_path):

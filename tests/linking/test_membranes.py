@@ -7,7 +7,6 @@ from sklearn.metrics import roc_auc_score
 from spinome.blocks import cuboids
 from spinome.linking.forest import flatten_forest
 from spinome.linking.membranes import (
-    as_probability,
     grey_range,
     halo,
     membrane_truth,
@@ -65,10 +64,3 @@ def test_contrast_and_offset_do_not_matter(tissue, forest):
 def test_truth_without_membrane_is_refused():
     with pytest.raises(ValueError, match="no membrane"):
         train_membranes(np.zeros((10, 16), np.float32), np.zeros(10, bool), 0)
-
-
-def test_stored_maps_become_probabilities():
-    assert as_probability(np.array([0, 255], np.uint8)).tolist() == [0, 1]
-    assert as_probability(np.array([0.25, np.nan], np.float16)).tolist() == [0.25, 0]
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        as_probability(np.array([0.0, 200.0]))

@@ -92,6 +92,57 @@ def open_labels(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     return volume
 
 
+def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
+    """Open a map of probabilities; its slices are float32 in [0, 1].
+
+    Floats are taken as they are, what is not finite as 0. Of integers, 255 or 65,535 is 1; where no value is above 1
+    in eight sections spread over the volume, it is a mask of zeros and ones.
+
+    Raises
+    ------
+    ValueError: as `open_volume`, for signed integers other than masks, and when a slice has floats outside of [0, 1].
+    """
+    volume = open_volume(source, voxel_nm)
+    return Volume(_Probability(volume, _full_scale(volume)), volume.voxel_nm, volume.source)
+
+
+def _full_scale(volume: Volume) -> int:
+    """The value of a stored map that stands for a probability of 1."""
+    if volume.dtype.kind in "fb":
+        return 1
+    sections = np.unique(np.linspace(0, volume.shape[0] - 1, 8).astype(int))
+    if all(int(volume[int(z)].max()) <= 1 for z in sections):
+        return 1
+    if volume.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"{volume.source}: holds {volume.dtype}, not probabilities; write floats in [0, 1], uint8, uint16 or a mask"
+        )
+    return int(np.iinfo(volume.dtype).max)
+
+
+class _Probability:
+    """Slices of a stored map, scaled to [0, 1]."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, volume: Volume, full_scale: int) -> None:
+        self._volume, self._full_scale = volume, full_scale
+        self.shape = volume.shape
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        values = self._volume[key].astype(np.float32)
+        if self._volume.dtype.kind != "f":
+            return values / np.float32(self._full_scale)
+        values = np.nan_to_num(values, nan=0.0)
+        low, high = float(values.min(initial=0)), float(values.max(initial=0))
+        if low < 0 or high > 1.001:
+            raise ValueError(
+                f"{self._volume.source}: probabilities lie between 0 and 1, these between {low:g} and {high:g}; "
+                "rescale them"
+            )
+        return values.clip(max=1)
+
+
 def require_voxel_size(volume: Volume) -> VoxelSize:
     """Return the size of a voxel (z, y, x) in nm, or raise a ValueError that names the columns that set it."""
     if volume.voxel_nm is None:

@@ -18,7 +18,6 @@ from numba import njit
 
 from spinome.io.tables import concatenate
 from spinome.io.volumes import Volume, VoxelSize
-from spinome.linking.membranes import as_probability
 from spinome.linking.path_cost import cheapest_paths, label_membrane
 
 MEASURES = [
@@ -174,7 +173,7 @@ def group_candidates(
         if synapses is not None:
             mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)
             own = synapses.loc[mine, ["z_nm", "y_nm", "x_nm"]].to_numpy() - low * size
-        paths = None if membrane is None else as_probability(membrane[window])
+        paths = None if membrane is None else membrane[window]
         table = find_candidates(segments[window], row.segment, shafts, own, paths, tuple(size), radius_nm)
         for end in ("from", "to"):
             table[[f"{end}_{axis}_nm" for axis in "zyx"]] += low * size

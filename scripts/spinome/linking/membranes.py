@@ -38,24 +38,6 @@ def halo(voxel_nm: VoxelSize) -> tuple[int, int, int]:
     return tuple(math.ceil(TRUNCATE * max(SCALES_NM) / size) + 2 for size in voxel_nm)
 
 
-def as_probability(membrane: np.ndarray) -> np.ndarray:
-    """A stored membrane map as float32 in [0, 1]: integers are taken as 255ths, what is not finite as no membrane.
-
-    Raises
-    ------
-    ValueError: if floats lie outside of [0, 1].
-    """
-    if membrane.dtype.kind in "iub":
-        return membrane.astype(np.float32) / np.float32(LEVELS if membrane.dtype.kind != "b" else 1)
-    membrane = np.nan_to_num(membrane.astype(np.float32), nan=0.0)
-    low, high = float(membrane.min(initial=0)), float(membrane.max(initial=0))
-    if low < 0 or high > 1.001:
-        raise ValueError(
-            f"membrane probabilities lie between 0 and 1, these between {low:g} and {high:g}; rescale them"
-        )
-    return membrane.clip(max=1)
-
-
 def grey_range(image: np.ndarray, most: int = 2_000_000) -> tuple[float, float]:
     """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels."""
     step = max(1, math.ceil((math.prod(image.shape) / most) ** (1 / 3)))

@@ -15,6 +15,7 @@ from spinome.io.volumes import (
     Volume,
     VoxelSize,
     open_labels,
+    open_probability,
     open_volume,
     require_same_grid,
     require_voxel_size,
@@ -51,7 +52,7 @@ def open_evidence(row: Mapping[str, Any], grey: Grey) -> Evidence:
     """
     image = open_volume(row["image"], row["voxel_nm"])
     require_voxel_size(image)
-    membrane = open_volume(row["membrane"], row["voxel_nm"]) if row["membrane"] else None
+    membrane = open_probability(row["membrane"], row["voxel_nm"]) if row["membrane"] else None
     spots = open_labels(row["vesicles"], row["voxel_nm"]) if row["vesicles"] else None
     require_same_grid([image, *(given for given in (membrane, spots) if given)])
     return Evidence(image, grey, membrane, spots)

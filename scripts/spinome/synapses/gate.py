@@ -25,22 +25,8 @@ def reach_nm(voxel_nm: VoxelSize) -> tuple[float, float, float]:
 
 
 def membrane_gate(membrane: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
-    """Voxels on or near a membrane, from membrane probabilities (Z, Y, X), or a mask; bool.
-
-    Raises
-    ------
-    ValueError: if probabilities lie outside of 0 to 1 and the voxels are no 8-bit image either.
-    """
-    if membrane.dtype == bool:
-        sure = membrane
-    elif membrane.dtype == np.uint8:
-        # a mask of zeros and ones, or a probability of 255 levels
-        sure = membrane > (MEMBRANE_PROBABILITY * 255 if membrane.max(initial=0) > 1 else 0)
-    else:
-        if not ((membrane >= 0) & (membrane <= 1)).all():
-            raise ValueError("membrane probabilities must lie between 0 and 1; scale them, or leave the membranes out")
-        sure = membrane > MEMBRANE_PROBABILITY
-    return dilate(sure, to_pixels(MARGIN_NM, voxel_nm))
+    """Voxels on or near a membrane, from membrane probabilities (Z, Y, X); bool."""
+    return dilate(membrane > MEMBRANE_PROBABILITY, to_pixels(MARGIN_NM, voxel_nm))
 
 
 def dark_gate(levels: np.ndarray, voxel_nm: VoxelSize, contrast: float) -> np.ndarray:
