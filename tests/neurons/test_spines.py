@@ -71,6 +71,9 @@ def test_multi_input_needs_two_partners_on_one_head():
     assert table["synapses"].tolist() == [2, 2, 2, 0]
     assert table["partners"].tolist() == [2, 1, 2, 0]
     assert table["multi_input"].tolist() == [True, False, False, False]
+    unknown = carried(spines, synapses.assign(pre_pt_root_id=pd.array([None] * len(synapses), "Int64")))
+    assert unknown["partners"].isna().tolist() == [True, True, True, False]
+    assert unknown["multi_input"].isna().tolist() == [True, True, True, False]
 
 
 def test_a_mesh_without_spines_has_an_empty_table(sphere):

@@ -64,3 +64,10 @@ def test_a_missing_column_is_named(tmp_path):
     write_table(table([[0, 0, 0]]).drop(columns="ctr_pt_position_z"), tmp_path / "synapses.parquet")
     with pytest.raises(ValueError, match=r"synapses\.parquet: lacks the column ctr_pt_position_z"):
         read_synapses(tmp_path / "synapses.parquet")
+
+
+def test_positions_are_enough(tmp_path, tube, labels):
+    write_table(table([[5000, 500, 0]])[["id", *POSITION]], tmp_path / "synapses.parquet")
+    found = label_synapses(read_synapses(tmp_path / "synapses.parquet"), tube.vertices, tube.faces, *labels)
+    assert found["tag"].tolist() == ["shaft"]
+    assert found["pre_pt_root_id"].isna().all()

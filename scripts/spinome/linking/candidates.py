@@ -172,7 +172,7 @@ def group_candidates(
         own = np.zeros((0, 3))
         if synapses is not None:
             mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)
-            own = synapses.loc[mine, ["z_nm", "y_nm", "x_nm"]].to_numpy() - low * size
+            own = synapses.loc[mine, ["z_nm", "y_nm", "x_nm"]].to_numpy(np.float64) - low * size
         paths = None if membrane is None else membrane[window]
         table = find_candidates(segments[window], row.segment, shafts, own, paths, tuple(size), radius_nm)
         for end in ("from", "to"):

@@ -142,7 +142,8 @@ def carried(spines: pd.DataFrame, synapses: pd.DataFrame, same_head_nm: float = 
     """Count the synapses and presynaptic partners of each spine, and mark multi-input spines.
 
     A spine is multi-input when it carries synapses of two or more presynaptic neurons and they all lie within
-    `same_head_nm` of one another: farther apart they are more likely on two spines that share a base.
+    `same_head_nm` of one another: farther apart they are more likely on two spines that share a base. Where the
+    presynaptic neurons are not known, so are not the partners, and whether several synapses make it multi-input.
 
     Parameters
     ----------
@@ -152,13 +153,14 @@ def carried(spines: pd.DataFrame, synapses: pd.DataFrame, same_head_nm: float = 
     on_spine = synapses[synapses["spine"].notna()]
     groups = on_spine.groupby(on_spine["spine"].astype("int64"))
     number, partners = groups.size(), groups["pre_pt_root_id"].nunique()
+    known = groups["pre_pt_root_id"].count() == number
     spread = np.sqrt(sum((groups[axis].max() - groups[axis].min()) ** 2 for axis in ("z_nm", "y_nm", "x_nm")))
     key = spines["spine"].astype("int64")
-    several = key.map((partners > 1) & (spread <= same_head_nm))
+    several = ((partners > 1) & (spread <= same_head_nm)).astype("boolean").where(known | (number == 1), pd.NA)
     return spines.assign(
         synapses=key.map(number).fillna(0).astype("Int64"),
-        partners=key.map(partners).fillna(0).astype("Int64"),
-        multi_input=several.astype("boolean").fillna(False),
+        partners=key.map(partners.astype("Int64").where(known, -1)).fillna(0).astype("Int64").replace(-1, pd.NA),
+        multi_input=key.map(several).astype("boolean").where(key.isin(several.index), False),
     )
 
 

@@ -12,7 +12,8 @@ from spinome.neurons.classify import CLASSES
 from spinome.neurons.surface import nearest_on_surface
 
 POSITION = [f"ctr_pt_position_{axis}" for axis in "xyz"]
-REQUIRED = ["id", "pre_pt_root_id", "post_pt_root_id", *POSITION]
+REQUIRED = ["id", *POSITION]
+PARTNERS = ["pre_pt_root_id", "post_pt_root_id"]
 COLUMNS = {
     "source": "string",
     "neuron": "string",
@@ -37,14 +38,15 @@ SUSPICIOUS = 10
 
 
 def read_synapses(path: str | Path) -> pd.DataFrame:
-    """Read a table of input synapses in CAVE's columns, positions in nm; `size` may be absent.
+    """Read a table of input synapses in CAVE's columns, positions in nm; `size` and the partners may be absent.
 
     Raises
     ------
     ValueError: if a column is missing or the ids are not integers; the message names the file and the column.
     """
     frame = read_table(path, REQUIRED)
-    for column in ("id", "pre_pt_root_id", "post_pt_root_id"):
+    frame = frame.assign(**{column: pd.NA for column in PARTNERS if column not in frame})
+    for column in ("id", *PARTNERS):
         try:
             frame[column] = frame[column].astype("Int64")
         except (TypeError, ValueError) as error:
