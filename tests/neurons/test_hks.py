@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import trimesh
 
 from spinome.io.meshes import Mesh, read_mesh, vertex_areas
-from spinome.neurons.hks import TIMES_NM2, log_hks
+from spinome.neurons.hks import SOLVERS, TIMES_NM2, log_hks
 from spinome.neurons.laplacian import mesh_laplacian
 from spinome.neurons.simplify import simplify
 
@@ -16,53 +17,57 @@ def dense(mesh, times=TIMES_NM2, cutoff=np.inf):
     return np.log(vectors[:, kept] ** 2 @ np.exp(-np.outer(values[kept], times)))
 
 
-def test_sphere_agrees_with_spherical_harmonics(sphere):
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_sphere_agrees_with_spherical_harmonics(sphere, solver):
     times = TIMES_NM2[(TIMES_NM2 > 5e5)]
     degree = np.arange(60)
     exact = np.log(((2 * degree + 1) * np.exp(-np.outer(times, degree * (degree + 1)) / 1000.0**2)).sum(axis=1))
     exact -= np.log(4 * np.pi * 1000.0**2)
-    found = log_hks(sphere.vertices, sphere.faces, times)
+    found = log_hks(sphere.vertices, sphere.faces, times, solver)
     assert np.abs(found - exact).max() < 0.03
 
 
 def test_one_chunk_equals_the_dense_decomposition(sphere):
-    found = log_hks(sphere.vertices, sphere.faces, max_vertices=2000)
+    found = log_hks(sphere.vertices, sphere.faces, solver="bands", max_vertices=2000)
     assert np.abs(found - dense(sphere, cutoff=1e-5)).max() < 1e-4
 
 
 def test_borders_of_chunks_leave_no_mark(coarse_tube):
     whole = dense(coarse_tube, cutoff=1e-5)
-    found = log_hks(coarse_tube.vertices, coarse_tube.faces, max_vertices=400, overlap_nm=10_000.0)
+    found = log_hks(coarse_tube.vertices, coarse_tube.faces, solver="bands", max_vertices=400, overlap_nm=10_000.0)
     error = np.abs(found - whole)
     assert np.median(error) < 1e-4
     assert np.quantile(error[:, 8:], 0.99) < 0.02
 
 
-def test_heat_is_conserved_at_long_times_on_each_component(sphere, tube, joined):
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_heat_is_conserved_at_long_times_on_each_component(sphere, tube, joined, solver):
     """A component keeps its own heat, whatever its size, and a small one has a signature too."""
     dot = Mesh(sphere.vertices / 20, sphere.faces)
     mesh = joined(tube, Mesh(dot.vertices + np.array([0, 5000, 0]), dot.faces))
-    found = log_hks(mesh.vertices, mesh.faces)
+    found = log_hks(mesh.vertices, mesh.faces, solver=solver)
     assert np.isfinite(found).all()
     small = np.arange(len(mesh.vertices)) >= len(tube.vertices)
     area = vertex_areas(mesh.vertices, mesh.faces)[small].sum()
     assert np.allclose(np.exp(found[small][:, -1]), 1 / area, rtol=0.01)
 
 
-def test_a_single_triangle_and_a_fan_of_three_faces_on_an_edge_have_features():
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_single_triangle_and_a_fan_of_three_faces_on_an_edge_have_features(solver):
     triangle = Mesh(np.array([[0.0, 0, 0], [2000, 0, 0], [0, 2000, 0]]), np.array([[0, 1, 2]]))
     fan = Mesh(
         np.array([[0.0, 0, 0], [0, 0, 2000], [2000, 0, 0], [0, 2000, 0], [-2000, -500, 0]]),
         np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]]),
     )
     for mesh in (triangle, fan):
-        assert np.isfinite(log_hks(mesh.vertices, mesh.faces)).all()
+        assert np.isfinite(log_hks(mesh.vertices, mesh.faces, solver=solver)).all()
 
 
-def test_turning_and_moving_the_mesh_changes_nothing(tube):
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_turning_and_moving_the_mesh_changes_nothing(tube, solver):
     turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     moved = tube.vertices @ turn.T + [1e5, -2e5, 3e5]
-    here, there = log_hks(tube.vertices, tube.faces), log_hks(moved, tube.faces)
+    here, there = (log_hks(vertices, tube.faces, solver=solver) for vertices in (tube.vertices, moved))
     assert np.abs(here - there).max() < 1e-3
 
 
@@ -72,11 +77,33 @@ def test_chunks_of_a_real_dendrite_agree_with_the_whole(shared_data):
     small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]), reduction=0.85)
     assert 1200 < len(small.vertices) < 2200
     error = np.abs(
-        log_hks(small.vertices, small.faces, max_vertices=500, overlap_nm=10_000.0)
+        log_hks(small.vertices, small.faces, solver="bands", max_vertices=500, overlap_nm=10_000.0)
         - dense(Mesh(small.vertices, small.faces), cutoff=1e-5)
     )
     assert np.median(error) < 1e-3
     assert np.quantile(error, 0.99) < 0.05
+
+
+def test_selected_inversion_is_the_full_heat_kernel(sphere, coarse_tube):
+    for mesh in (sphere, coarse_tube):
+        error = np.abs(log_hks(mesh.vertices, mesh.faces) - dense(mesh))
+        assert np.median(error) < 1e-4
+        assert np.quantile(error, 0.99) < 1e-3
+
+
+def test_selected_inversion_of_a_real_dendrite_is_the_full_heat_kernel(shared_data):
+    mesh = read_mesh(str(shared_data("neurons/dendrite_sample.gltf")))
+    piece = mesh.vertices[:, 0] < np.quantile(mesh.vertices[:, 0], 0.05)
+    small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]))
+    error = np.abs(log_hks(small.vertices, small.faces) - dense(small))
+    assert np.median(error) < 1e-4
+    assert np.quantile(error, 0.99) < 1e-3
+
+
+def test_more_vertices_for_the_same_surface_give_the_same_signature(coarse_tube):
+    fine = trimesh.Trimesh(coarse_tube.vertices, coarse_tube.faces, process=False).subdivide()
+    finer = log_hks(np.asarray(fine.vertices), np.asarray(fine.faces))[: len(coarse_tube.vertices)]
+    assert np.median(np.abs(finer - log_hks(coarse_tube.vertices, coarse_tube.faces))[:, 8:]) < 0.02
 
 
 def test_unknown_solver_is_an_error(sphere):

@@ -67,7 +67,7 @@ rule neurons_hks:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
     params:
-        options=config["neurons"]["hks"],
+        options=neuron_solver,
         store=f"{config['results']}/units/neurons_hks/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.hks"),
@@ -128,7 +128,11 @@ rule neurons_train:
     params:
         rows=neuron_rows(neuron_trained, "mesh", "synapses", "soma_nm"),
         truth={row.neuron: row.truth_labels for row in neuron_trained},
-        options={step: config["neurons"][step] for step in ("simplify", "hks", "condense")},
+        options={
+            "simplify": config["neurons"]["simplify"],
+            "hks": neuron_solver,
+            "condense": config["neurons"]["condense"],
+        },
         seed=config["seed"],
         code=code_hash("spinome.neurons.train"),
     script:

@@ -13,6 +13,9 @@ neuron_failures = expand(
     shard=neuron_shards,
 )
 failure_tables += neuron_failures
+# the options of the solver in use alone, so that those of the other make nothing run again
+neuron_solver = {key: config["neurons"]["hks"][key] for key in ("solver", "mollify")}
+neuron_solver |= config["neurons"]["hks"][neuron_solver["solver"]]
 if neuron_shards:
     branches.append("neurons")
 

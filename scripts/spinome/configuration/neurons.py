@@ -10,8 +10,10 @@ from spinome.configuration.base import Section
 class Simplify(Section):
     """Fewer vertices for the same surface."""
 
-    vertices_per_um2: float = Field(
-        40, gt=0, description="density of vertices that denser meshes are brought down to, so that all look alike"
+    vertices_per_um2: float | None = Field(
+        None,
+        gt=0,
+        description="density of vertices that denser meshes are brought down to; empty: every vertex is kept",
     )
     reduction: float | None = Field(
         None, ge=0, lt=1, description="remove this fraction of the faces instead, whatever the density (published: 0.7)"
@@ -19,10 +21,9 @@ class Simplify(Section):
     aggressiveness: int = Field(7, ge=0, le=10, description="of the decimation: 0 slow and exact, 10 fast")
 
 
-class HeatKernel(Section):
-    """Heat kernel signatures."""
+class Bands(Section):
+    """The published route to signatures: eigenpairs of overlapping chunks, band by band."""
 
-    solver: Literal["bands"] = Field("bands", description="how signatures are computed; `bands`: from eigenpairs")
     max_vertices: int = Field(
         6000, ge=200, description="largest chunk that is decomposed, without its overlap (published: 20,000)"
     )
@@ -32,7 +33,25 @@ class HeatKernel(Section):
     max_overlapping: int = Field(18_000, ge=200, description="largest chunk with its overlap (published: 60,000)")
     cutoff: float = Field(1e-5, gt=0, description="largest eigenvalue that counts, nm^-2")
     pairs: int = Field(50, ge=10, description="eigenpairs of a band")
+
+
+class SelectedInversion(Section):
+    """Signatures from the diagonals of inverses, without eigenvectors."""
+
+    poles: int = Field(24, ge=8, description="resolvents that the heat kernel is made of; more are more exact")
+
+
+class HeatKernel(Section):
+    """Heat kernel signatures."""
+
+    solver: Literal["selected_inversion", "bands"] = Field(
+        "selected_inversion",
+        description="how signatures are computed; `selected_inversion`: the full spectrum of the whole mesh at once, "
+        "`bands`: the published route",
+    )
     mollify: float = Field(1e-5, ge=0, description="of the robust Laplacian, relative to the mean edge")
+    selected_inversion: SelectedInversion = SelectedInversion()
+    bands: Bands = Bands()
 
 
 class Condense(Section):

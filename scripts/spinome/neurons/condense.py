@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
-from sklearn.cluster import AgglomerativeClustering
 
 from spinome.io.meshes import vertex_areas
 from spinome.neurons.split import edge_graph
+from spinome.neurons.ward import ward
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Domains:
 def condense(vertices: np.ndarray, faces: np.ndarray, log_hks: np.ndarray, distance: float = 3.0) -> Domains:
     """Group vertices of similar heat kernel signature into connected domains.
 
-    Ward clustering on log HKS with the mesh's edges as connectivity (Pedigo et al. 2026), over each whole
-    component, so that no domain is cut by a chunk's border.
+    Ward clustering on log HKS with the mesh's edges as connectivity (Pedigo et al. 2026), once
+    over the whole mesh, so that no domain is cut by a chunk's border.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def condense(vertices: np.ndarray, faces: np.ndarray, log_hks: np.ndarray, dista
     lacking = ~np.isfinite(log_hks).all(axis=1)
     if lacking.any():
         raise ValueError(f"{lacking.sum()} of {len(log_hks)} vertices have no finite heat kernel signature")
-    label = _ward(edge_graph(vertices, faces), log_hks, distance)
+    label = ward(edge_graph(vertices, faces), log_hks, distance)
     area = vertex_areas(vertices, faces)
     # a vertex whose faces have no area still counts a little, so that its domain has a mean
     weight = np.maximum(area, 1e-6 * area.max())
@@ -55,20 +54,3 @@ def condense(vertices: np.ndarray, faces: np.ndarray, log_hks: np.ndarray, dista
     total = members.sum(axis=1)[:, None]
     mean = np.log(members @ np.exp(log_hks.astype(np.float64)) / total)
     return Domains(label, mean.astype(np.float32), members @ vertices / total, np.bincount(label, area))
-
-
-def _ward(graph: sp.csr_array, features: np.ndarray, distance: float) -> np.ndarray:
-    """Domain of each vertex (V,), numbered by component; each component is clustered alone, since none join."""
-    count, component = connected_components(graph, directed=False)
-    order = np.argsort(component, kind="stable")
-    label, used = np.empty(len(features), np.int32), 0
-    for part in np.split(order, np.cumsum(np.bincount(component, minlength=count))[:-1]):
-        if len(part) == 1:
-            label[part] = used
-        else:
-            ward = AgglomerativeClustering(
-                n_clusters=None, distance_threshold=distance, connectivity=graph[part][:, part], linkage="ward"
-            )
-            label[part] = used + ward.fit(features[part]).labels_
-        used = label[part].max() + 1
-    return label

@@ -26,18 +26,18 @@ class Simplified:
 
 
 def simplify(
-    mesh: Mesh, vertices_per_um2: float = 40.0, reduction: float | None = None, aggressiveness: int = 7
+    mesh: Mesh, vertices_per_um2: float | None = None, reduction: float | None = None, aggressiveness: int = 7
 ) -> Simplified:
     """Weld the seams, then collapse edges by quadric error (Garland and Heckbert 1997).
 
-    Meshes of different sources differ tenfold in density, and a forest trained on one does not know the
-    signatures of another at the smallest scales; brought to one density they agree.
+    Without a density or a reduction the seams alone are welded. The signatures that selected inversion gives need
+    no fewer vertices, and agree between densities; the eigenpairs of the published route do need them.
 
     Parameters
     ----------
     mesh : any triangle mesh in nm; components, holes and edges of more than two faces are kept as they are
-    vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept
-    reduction : fraction of the faces to remove instead, 0 to keep all
+    vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept, as it is where None
+    reduction : fraction of the faces to remove instead
     aggressiveness : of fast-simplification, 0 slow and exact to 10 fast
 
     Returns
@@ -53,8 +53,10 @@ def simplify(
         raise ValueError("no face of the mesh has an area; write the mesh again")
     vertices, faces = welded.vertices, welded.faces
     if reduction is None:
-        area_um2 = vertex_areas(vertices, faces).sum() / 1e6
-        reduction = max(0.0, 1 - vertices_per_um2 * area_um2 / len(vertices))
+        reduction = 0.0
+        if vertices_per_um2 is not None:
+            area_um2 = vertex_areas(vertices, faces).sum() / 1e6
+            reduction = max(0.0, 1 - vertices_per_um2 * area_um2 / len(vertices))
     component = _components(len(vertices), faces)
     large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
     if reduction > 0 and large.any():

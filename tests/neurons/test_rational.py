@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+
+from spinome.neurons.hks import TIMES_NM2
+from spinome.neurons.rational import heat_poles
+
+
+@pytest.mark.parametrize(("count", "error"), [(16, 5e-3), (24, 1e-4), (32, 2e-5)])
+def test_the_sum_of_resolvents_is_the_heat_kernel(count, error):
+    poles, weights = heat_poles(TIMES_NM2, count)
+    values = np.r_[0, np.geomspace(1e-10, 1e-1, 5000)]
+    found = (1 / (values[:, None] + poles)) @ weights
+    assert (poles > 0).all()
+    assert np.abs(found - np.exp(-np.outer(values, TIMES_NM2))).max() < error
+
+
+def test_times_of_other_spans_are_served_as_well():
+    times = np.geomspace(1e3, 1e5, 8)
+    poles, weights = heat_poles(times)
+    values = np.geomspace(1e-8, 1e-1, 2000)
+    assert np.abs((1 / (values[:, None] + poles)) @ weights - np.exp(-np.outer(values, times))).max() < 1e-4
