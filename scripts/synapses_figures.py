@@ -34,7 +34,8 @@ with atomic(snakemake.output[0]) as part:
             centres = draw.centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
             found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
             draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
-        draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
+        if image:
+            draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
     if outcomes:
         draw.draw_precision_recall(part, pool(outcomes))
     for volume, blocks in draw.tables_by_volume(own, imported).items():

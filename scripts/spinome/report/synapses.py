@@ -119,7 +119,7 @@ def draw_precision_recall(folder: Path, result: Matched) -> None:
 def draw_merge(
     folder: Path,
     volume: str,
-    image: Volume | None,
+    image: Volume,
     labels: Volume,
     objects: pd.DataFrame,
     cuboid: tuple[int, int, int],
@@ -148,10 +148,7 @@ def draw_merge(
     centre = np.array([(z + 0.5), (best["y0"] + best["y1"]) / 2, (best["x0"] + best["x1"]) / 2]) * labels.voxel_nm
     window = _crop(centre, labels)
     for panel, part in ((whole, (slice(None), slice(None))), (close, window[1:])):
-        if image is not None:
-            _show(panel, image[(z, *part)], labels.voxel_nm)
-        else:
-            _show(panel, (section[part] > 0) * 40 + 40, labels.voxel_nm)
+        _show(panel, image[(z, *part)], labels.voxel_nm)
         _paint(panel, section[part])
         low_y, low_x = part[0].start or 0, part[1].start or 0
         for y in range(cuboid[1], height, cuboid[1]):
