@@ -97,19 +97,39 @@ def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     -------
     the welded mesh, and the welded vertex (V,) of each vertex
     """
-    vertices, first, origin = np.unique(mesh.vertices, axis=0, return_index=True, return_inverse=True)
-    origin = origin.reshape(-1)
+    first, origin = _same_rows(mesh.vertices)
     faces = origin[mesh.faces]
     a, b, c = faces.T
     faces = faces[(a != b) & (b != c) & (c != a)]
-    return Mesh(vertices, faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
+    return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
+
+
+def _same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of each group of equal rows (N, 3), ascending, and the group of each row.
+
+    Rows are told apart by a hash, since sorting numbers is ten times faster than sorting rows.
+    """
+    bits = (np.ascontiguousarray(rows, np.float64) + 0.0).view(np.uint64)
+    key = bits[:, 0].copy()
+    for column in bits.T[1:]:
+        key = (key ^ (key >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + column
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    if (rows[first[group]] != rows).any():  # two different rows of one hash
+        _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        group = group.reshape(-1)
+    order = np.argsort(first)
+    rank = np.empty(len(first), np.int64)
+    rank[order] = np.arange(len(first))
+    return first[order], rank[group]
 
 
 def mesh_edges(faces: np.ndarray) -> np.ndarray:
     """Each undirected edge once, (E, 2)."""
-    edges = np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]), axis=1)
-    size = int(edges.max()) + 1 if len(edges) else 1
-    keys = np.unique(edges[:, 0].astype(np.int64) * size + edges[:, 1])
+    a, b = np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]).astype(np.int64).T
+    size = int(faces.max()) + 1 if len(faces) else 1
+    keys = np.sort(np.minimum(a, b) * size + np.maximum(a, b))
+    # np.unique hashes integers, which takes twenty times as long as sorting them
+    keys = keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys
     return np.stack([keys // size, keys % size], axis=1)
 
 

@@ -57,11 +57,12 @@ def simplify(
         if vertices_per_um2 is not None:
             area_um2 = vertex_areas(vertices, faces).sum() / 1e6
             reduction = max(0.0, 1 - vertices_per_um2 * area_um2 / len(vertices))
-    component = _components(len(vertices), faces)
-    large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
-    if reduction > 0 and large.any():
-        vertices, faces, moved = _decimate(vertices, faces, large, reduction, aggressiveness)
-        vertex_of = moved[vertex_of]
+    if reduction > 0:
+        component = _components(len(vertices), faces)
+        large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
+        if large.any():
+            vertices, faces, moved = _decimate(vertices, faces, large, reduction, aggressiveness)
+            vertex_of = moved[vertex_of]
     vertices, faces, vertex_of = _drop_unused(vertices, faces, vertex_of, mesh.vertices)
     return Simplified(vertices, faces, vertex_of.astype(np.int32))
 
