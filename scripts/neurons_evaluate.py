@@ -30,7 +30,7 @@ for neuron in members("sheet", params.rows):
         true = truth.read_vertex_truth(file, mesh)
         compared.append(compare_vertices(neuron.unit, mesh, labelled, true.label))
         if (true.spine >= 0).any():
-            spines.append(compare_spines(neuron.unit, mesh, labelled.spine, true.spine, params.min_vertices))
+            spines.append(compare_spines(neuron.unit, mesh, labelled.spine, true.spine, params.min_area))
 compared = pd.concat(compared, ignore_index=True).astype({"truth": int, "found": int, "value": float})
 spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
 write_table(compared, snakemake.output.compared)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.io.meshes import vertex_areas
 from spinome.neurons.classify import CLASSES
 from spinome.neurons.spines import carried, closed_volumes, measure_spines, spine_regions
 
@@ -30,7 +31,7 @@ def test_regions_are_connected_and_large_enough(mushroom, joined):
     two = joined(mesh, type(mesh)(mesh.vertices + np.array([5000, 0, 0]), mesh.faces))
     label = np.tile(np.where(part == 1, SPINE, SHAFT), 2)
     label[:5] = SPINE  # a fleck on the shaft
-    spine = spine_regions(label, two.faces, min_vertices=10)
+    spine = spine_regions(label, two.faces, vertex_areas(two.vertices, two.faces))
     assert spine.max() == 1
     assert (spine[:5] == -1).all()
     assert set(spine[: len(mesh.vertices)][part == 1]) == {0}

@@ -186,7 +186,7 @@ rule neurons_spines:
         runtime=60,
     params:
         rows=neuron_params("mesh"),
-        min_vertices=config["neurons"]["spines"]["min_vertices"],
+        min_area=config["neurons"]["spines"]["min_area_um2"],
         store=f"{config['results']}/units/neurons_spines/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),
@@ -274,7 +274,7 @@ rule neurons_evaluate:
     params:
         rows=neuron_rows(neuron_scored, "mesh"),
         truth={row.neuron: row.truth_labels for row in neuron_scored},
-        min_vertices=config["neurons"]["spines"]["min_vertices"],
+        min_area=config["neurons"]["spines"]["min_area_um2"],
         code=code_hash("spinome.neurons.evaluate"),
     script:
         "../../scripts/neurons_evaluate.py"

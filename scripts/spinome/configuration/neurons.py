@@ -63,7 +63,7 @@ class Condense(Section):
 class NeuronSpines(Section):
     """Spines as instances."""
 
-    min_vertices: int = Field(10, ge=1, description="connected spine regions with fewer vertices are no spines")
+    min_area_um2: float = Field(0.2, ge=0, description="connected spine regions with less surface are no spines")
     same_head_nm: float = Field(
         1500,
         gt=0,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh
+from spinome.io.meshes import Mesh, vertex_areas
 from spinome.neurons import truth
 from spinome.neurons.classify import BLOCK_NM, CLASSES
 from spinome.neurons.labelled import Labelled
@@ -72,7 +72,7 @@ def compare_vertices(neuron: str, mesh: Mesh, labelled: Labelled, label: np.ndar
 
 
 def compare_spines(
-    neuron: str, mesh: Mesh, found: np.ndarray, true: np.ndarray, min_vertices: int = 10
+    neuron: str, mesh: Mesh, found: np.ndarray, true: np.ndarray, min_area_um2: float = 0.2
 ) -> pd.DataFrame:
     """Count true, found and matched spines in each cube of a neuron.
 
@@ -82,14 +82,16 @@ def compare_spines(
     Parameters
     ----------
     found, true : (V,) spine of each vertex, -1 where none
-    min_vertices : smaller true spines are not asked for
+    min_area_um2 : smaller true spines are not asked for
 
     Returns
     -------
     Table `neuron group true found matched`, a row a cube
     """
-    size = np.bincount(true[true >= 0], minlength=1)
-    true = np.where((true >= 0) & (size[np.maximum(true, 0)] >= min_vertices), true, -1)
+    inside = true >= 0
+    size = np.bincount(true[inside], minlength=1)
+    area = np.bincount(true[inside], vertex_areas(mesh.vertices, mesh.faces)[inside], minlength=1)
+    true = np.where(inside & (area[np.maximum(true, 0)] >= min_area_um2 * 1e6), true, -1)
     both = pd.DataFrame({"true": true, "found": found})[(true >= 0) & (found >= 0)]
     overlap = both.value_counts().rename("vertices").reset_index()
     best_of_true = overlap.sort_values("vertices", ascending=False, kind="stable").drop_duplicates("true")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh, weld
+from spinome.io.meshes import Mesh, vertex_areas, weld
 from spinome.io.tables import read_table, write_table
 from spinome.neurons.spines import SPINE, measure_spines, spine_regions
 
@@ -26,7 +26,7 @@ class Labelled:
         return self.probability.argmax(axis=1).astype(np.uint8)
 
 
-def label_mesh(mesh: Mesh, probability: np.ndarray, min_vertices: int = 10) -> tuple[Labelled, pd.DataFrame]:
+def label_mesh(mesh: Mesh, probability: np.ndarray, min_area_um2: float = 0.2) -> tuple[Labelled, pd.DataFrame]:
     """Find and measure the spines of a mesh whose vertices have class probabilities (V, 3).
 
     Vertices at the same place are one here, so that a spine does not end at the seam of two meshing chunks.
@@ -35,7 +35,8 @@ def label_mesh(mesh: Mesh, probability: np.ndarray, min_vertices: int = 10) -> t
     first = np.zeros(len(welded.vertices), np.int64)
     first[origin[::-1]] = np.arange(len(origin))[::-1]
     probability_welded = probability[first]
-    spine = spine_regions(probability_welded.argmax(axis=1), welded.faces, min_vertices)
+    label, area = probability_welded.argmax(axis=1), vertex_areas(welded.vertices, welded.faces)
+    spine = spine_regions(label, welded.faces, area, min_area_um2)
     table = measure_spines(welded.vertices, welded.faces, spine, probability_welded[:, SPINE])
     return Labelled(probability_welded[origin], spine[origin]), table
 

@@ -39,21 +39,22 @@ COLUMNS = {
 }
 
 
-def spine_regions(label: np.ndarray, faces: np.ndarray, min_vertices: int = 10) -> np.ndarray:
+def spine_regions(label: np.ndarray, faces: np.ndarray, area: np.ndarray, min_area_um2: float = 0.2) -> np.ndarray:
     """Number the connected regions of spine vertices: (V,) int32, -1 where there is none.
 
     Parameters
     ----------
     label : (V,) codes of `CLASSES`
     faces : (F, 3) of the welded mesh
-    min_vertices : smaller regions are no spines
+    area : (V,) nm^2
+    min_area_um2 : smaller regions are no spines; a number of vertices would depend on how dense the mesh is
     """
     a, b = mesh_edges(faces).T
     inside = (label[a] == SPINE) & (label[b] == SPINE)
     graph = sp.coo_array((np.ones(inside.sum()), (a[inside], b[inside])), shape=(len(label),) * 2)
     _, region = connected_components(graph, directed=False)
-    size = np.bincount(region, label == SPINE)
-    number = np.where(size >= min_vertices, np.cumsum(size >= min_vertices) - 1, -1)
+    large = np.bincount(region, np.where(label == SPINE, area, 0)) >= max(min_area_um2 * 1e6, np.finfo(float).tiny)
+    number = np.where(large, np.cumsum(large) - 1, -1)
     return np.where(label == SPINE, number[region], -1).astype(np.int32)
 
 
