@@ -1,4 +1,4 @@
-"""Registration of the slices of one stack: sub-pixel translation against the neighbours on both sides."""
+"""Registration of the slices of one stack: sub-pixel translation, all slices at once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft, ndimage
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-# neighbours a slice is compared with, and their weights, on either side
-NEIGHBOURS = {1: 0.45, 2: 0.3, 3: 0.25}
-PASSES = 5
+# a slice is compared with the slices this far beyond it
+LAGS = (1, 2, 3)
 # Gaussian width in pixels of the finest detail compared, and the width of the window whose mean is taken off
 FINE_PX, COARSE_PX = 1.2, 25
 UPSAMPLING = 10
+# residual in pixels at which a measured shift between two slices counts half, and rounds of weighing them anew
+OUTLIER_PX, ROUNDS = 0.5, 10
+# standard deviations of jitter from which the slope and the bend of a path are no jitter
+EVIDENT = 3.0
 
 
 @dataclass(frozen=True)
 class Registered:
     """`stack` (Z, Y, X) float32 in place; `shifts_px` (Z, 2) y x that were added to each slice; `quality` (Z,).
 
-    `quality` is the correlation of the band-passed slice with its neighbours' mean, 0 for an empty slice.
+    `quality` is the highest correlation of the band-passed slice with one of its neighbours, 0 for an empty slice.
     """
 
     stack: np.ndarray
@@ -30,16 +35,19 @@ class Registered:
 def register(stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: float = 0.15) -> Registered:
     """Take the jitter of the slices out of a stack.
 
-    Each slice is put where it correlates best with the mean of its neighbours above and below, by band-passed FFT
-    correlation refined to 0.1 px by an upsampled Fourier transform (Guizar-Sicairos et al. 2008), in a few passes
-    over the stack. Neighbours on both sides matter: compared with earlier slices only, a dendrite that runs
-    obliquely through the stack looks like drift and pulls the slices along with it.
+    The shift between each slice and the three beyond it is where their band-passed FFT correlation is highest, to
+    0.1 px by an upsampled Fourier transform (Guizar-Sicairos et al. 2008). All these shifts together give the path
+    of the slices by robust least squares. What is smooth in that path beyond what jitter would make is left in the
+    stack: a dendrite that runs obliquely looks just like drift, and to follow it would shear the specimen. One stack
+    cannot tell the two apart, so slow drift of the animal stays in as well, and a sparse specimen that bends less
+    than the jitter is wide loses its bend. Slices that correlate with none of their neighbours are not moved, and
+    runs of slices that empty ones part are placed each for itself.
 
     Parameters
     ----------
     stack : (Z, Y, X), any aspect ratio
-    max_shift_px : largest shift (y, x) of a slice
-    min_quality : correlation below which a slice (empty, or of other content) is not moved
+    max_shift_px : largest shift (y, x) between two slices, and of a slice
+    min_quality : correlation below which two slices (empty, or of other content) are not compared
 
     Returns
     -------
@@ -56,30 +64,74 @@ def register(stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: 
     fy, fx = fft.fftfreq(shape[0]).astype(np.float32), fft.rfftfreq(shape[1]).astype(np.float32)
     weight = np.where((np.arange(len(fx)) == 0) | (2 * np.arange(len(fx)) == shape[1]), 1.0, 2.0).astype(np.float32)
     norms = np.sqrt((np.abs(spectra) ** 2 * weight).sum(axis=(1, 2)))
-    # the first pass looks everywhere within reach, the later ones mend what is left
-    for number in range(PASSES):
-        placed = spectra * _ramp(shifts, fy, fx)
-        reach = max_shift_px if number == 0 else tuple(min(bound, 3.0) for bound in max_shift_px)
-        moves = np.zeros_like(shifts)
-        for z in range(depth):
-            reference = sum(
-                share * placed[z + side * step] / max(norms[z + side * step], 1e-9)
-                for step, share in NEIGHBOURS.items()
-                for side in (-1, 1)
-                if 0 <= z + side * step < depth
-            )
-            if not norms[z] > 0:
-                continue
-            product = reference * np.conj(placed[z]) * weight
-            norm = norms[z] * float(np.sqrt((np.abs(reference) ** 2 * weight).sum()))
-            move, value = _peak(product, fy, fx, reach)
-            quality[z] = value / norm if norm else 0.0
-            if quality[z] >= min_quality:
-                moves[z] = move
-        # neighbours move too: all of a move at once would overshoot
-        shifts = np.clip(shifts + 0.7 * moves, -np.asarray(max_shift_px), max_shift_px)
+    pairs = [(z, z + lag) for lag in LAGS for z in range(depth - lag) if norms[z] > 0 and norms[z + lag] > 0]
+    steps, likeness = np.zeros((len(pairs), 2)), np.zeros(len(pairs))
+    for number, (one, other) in enumerate(pairs):
+        steps[number], value = _peak(spectra[one] * np.conj(spectra[other]) * weight, fy, fx, max_shift_px)
+        likeness[number] = value / (norms[one] * norms[other])
+        quality[[one, other]] = np.maximum(quality[[one, other]], likeness[number])
+    used = likeness >= min_quality
+    pairs, steps, likeness = np.array(pairs, int).reshape(-1, 2)[used], steps[used], likeness[used]
+    links = csr_array((likeness, pairs.T), shape=(depth, depth))
+    _, part = connected_components(links, directed=False)
+    for number in np.flatnonzero(np.bincount(part) >= 3):
+        slices, own = np.flatnonzero(part == number), part[pairs[:, 0]] == number
+        path = _path(pairs[own] - slices[0], steps[own], likeness[own], slices[-1] - slices[0] + 1)
+        shifts[slices] = (path - _course(path))[slices - slices[0]]
+    shifts = np.clip(shifts, -np.asarray(max_shift_px), max_shift_px)
     shifts -= np.median(shifts, axis=0)
     return Registered(np.stack([translate(*pair) for pair in zip(stack, shifts)]), shifts, quality)
+
+
+def _path(pairs: np.ndarray, steps: np.ndarray, likeness: np.ndarray, depth: int) -> np.ndarray:
+    """Place of every slice (Z, 2) of mean 0 from the steps (P, 2) between pairs of them (P, 2).
+
+    Least squares, reweighted so that steps which contradict the others count little (Cauchy weights). Where no step
+    says anything, the path goes on smoothly.
+    """
+    difference = np.zeros((len(pairs), depth))
+    rows = np.arange(len(pairs))
+    difference[rows, pairs[:, 0]], difference[rows, pairs[:, 1]] = -1, 1
+    bend = np.diff(np.eye(depth), n=2, axis=0)
+    # too little to matter where there is any step
+    smooth = 1e-6 * bend.T @ bend + 1e-9 * np.eye(depth)
+    # the variance of a measured shift falls so with the correlation
+    precision = likeness**2 / (1.001 - likeness**2)
+    trust = precision
+    for _ in range(ROUNDS):
+        normal = difference.T @ (trust[:, None] * difference) + smooth
+        path = np.linalg.solve(normal, difference.T @ (trust[:, None] * steps))
+        residual = np.linalg.norm(difference @ path - steps, axis=1)
+        trust = precision / (1 + (residual / OUTLIER_PX) ** 2)
+    return path - path.mean(axis=0)
+
+
+def _course(path: np.ndarray) -> np.ndarray:
+    """The part of a path (Z, 2) that is the specimen's own course and not jitter.
+
+    Jitter is white along z; a course is a slope and bends about it that have the variance of an integrated random
+    walk (a smoothing spline), at the share of the highest likelihood. Either counts where it is `EVIDENT`.
+    """
+    depth = len(path)
+    bend = np.diff(np.eye(depth), n=2, axis=0)
+    stiffness, modes = np.linalg.eigh(bend.T @ bend)
+    ramp = np.arange(depth) - (depth - 1) / 2
+    ramp /= np.linalg.norm(ramp)
+    stiffness, modes = stiffness[2:, None], modes[:, 2:]
+    parts = modes.T @ path
+    spectra = [1 + share / stiffness for share in (0.0, *np.geomspace(1e-6, 1e3, 46))]
+    # variance of the jitter, and logarithm of the likelihood beside that of jitter alone, for each share
+    jitters = [max((parts**2 / spectrum).mean(), 1e-9) for spectrum in spectra]
+    gains = [
+        -np.log(spectrum).sum() - 0.5 * parts.size * np.log(jitter / jitters[0])
+        for spectrum, jitter in zip(spectra, jitters)
+    ]
+    best = int(np.argmax(gains))
+    if gains[best] < EVIDENT**2 / 2:
+        best = 0
+    slope = ramp @ path
+    slope[np.abs(slope) < EVIDENT * np.sqrt(jitters[best])] = 0
+    return modes @ (parts * (1 - 1 / spectra[best])) + np.outer(ramp, slope)
 
 
 def translate(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
@@ -94,13 +146,6 @@ def _band(image: np.ndarray) -> np.ndarray:
     band = smooth - ndimage.uniform_filter(smooth, COARSE_PX)
     # very bright pixels would decide alone
     return np.sign(band) * np.sqrt(np.abs(band))
-
-
-def _ramp(shifts: np.ndarray, fy: np.ndarray, fx: np.ndarray) -> np.ndarray:
-    """Fourier factors (Z, Fy, Fx) that move slices by their shifts."""
-    rows = np.exp(-2j * np.pi * shifts[:, :1] * fy).astype(np.complex64)
-    columns = np.exp(-2j * np.pi * shifts[:, 1:] * fx).astype(np.complex64)
-    return rows[:, :, None] * columns[:, None, :]
 
 
 def _peak(product: np.ndarray, fy: np.ndarray, fx: np.ndarray, reach: tuple[float, float]) -> tuple[np.ndarray, float]:
