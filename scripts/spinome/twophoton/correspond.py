@@ -1,4 +1,8 @@
-"""Where each spine of one session is expected in another: a coarse shift, then a local displacement field."""
+"""Where each spine of one session is expected in another: a coarse shift, then a local displacement field.
+
+The field is that of the image around each spine and of the spines about it together: images do not mind missed and
+spurious spines, and spines do not mind a day of poor image.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,16 @@ import numpy as np
 import pandas as pd
 from scipy import fft, ndimage
 from scipy.optimize import linear_sum_assignment
+from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
 POSITION = ["z_um", "y_um", "x_um"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
+# half the side of the block of image compared around a spine, how far it may have moved beyond the coarse shift, and
+# the least correlation that counts
+BLOCK_UM, BLOCK_REACH_UM, BLOCK_CORRELATION = 2.5, 2.0, 0.5
 # an error along z counts this much of one in the plane
 Z_WEIGHT = 0.3
 
@@ -47,10 +55,7 @@ def coarse_shift(
     """
     shape = [fft.next_fast_len(a + b, real=True) for a, b in zip(first.shape, second.shape)]
     spectra, energies = [], []
-    for image in (first, second):
-        image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
-        fine, coarse = ([width / size for size in pixel_um] for width in (FINE_UM, COARSE_UM))
-        band = ndimage.gaussian_filter(image, fine) - ndimage.gaussian_filter(image, coarse)
+    for band in (_band(first, pixel_um), _band(second, pixel_um)):
         spectra.append(fft.rfft2(band, shape))
         energies.append((fft.rfft2(band**2, shape), fft.rfft2(np.ones_like(band), shape)))
     product = fft.irfft2(np.conj(spectra[0]) * spectra[1], shape)
@@ -64,6 +69,61 @@ def coarse_shift(
     best = np.unravel_index(int(np.argmax(near)), near.shape)
     shift = np.array([rows[best[0]] * pixel_um[0], columns[best[1]] * pixel_um[1]])
     return shift, float(near[best])
+
+
+def block_displacements(
+    first: np.ndarray, second: np.ndarray, points_um: np.ndarray, shift_um: np.ndarray, pixel_um: tuple[float, float]
+) -> np.ndarray:
+    """Displacement of the image around each point from one projection to the other.
+
+    Band-passed normalised cross-correlation of a Gaussian-weighted block around the point with what lies within
+    `BLOCK_REACH_UM` of where the coarse shift puts it.
+
+    Parameters
+    ----------
+    first, second : (Y, X) projections of one pixel size; shapes may differ
+    points_um : (N, 2) y x in the first
+    shift_um : (2,) the coarse shift
+    pixel_um : pixel (y, x)
+
+    Returns
+    -------
+    (N, 2) y x in um, not a number where a block has no counterpart or its centre leaves the images
+    """
+    pixel = np.asarray(pixel_um)
+    half, reach = (np.ceil(width / pixel).astype(int) for width in (BLOCK_UM, BLOCK_REACH_UM))
+    sigma = 0.6 * half
+    weight = np.outer(*(np.exp(-0.5 * (np.arange(-h, h + 1) / s) ** 2) for h, s in zip(half, sigma)))
+    weight /= weight.sum()
+    # beyond the edges the band-passed image is 0
+    border = half + reach
+    one, other = (np.pad(_band(image, pixel_um), np.column_stack([border, border])) for image in (first, second))
+    mean, square = (ndimage.gaussian_filter(image, sigma, radius=half) for image in (other, other**2))
+    spread = np.sqrt(np.maximum(square - mean**2, 1e-9))
+    steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1)
+    near = np.linalg.norm(steps * pixel, axis=-1) <= BLOCK_REACH_UM
+    out = np.full((len(points_um), 2), np.nan)
+    offset = np.rint(np.asarray(shift_um) / pixel).astype(int)
+    for row, centre in enumerate(np.rint(np.asarray(points_um) / pixel).astype(int) + border):
+        there = centre + offset
+        inside = [
+            (c >= border).all() and (c < np.array(i.shape) - border).all() for c, i in ((centre, one), (there, other))
+        ]
+        if not all(inside):
+            continue
+        block = one[tuple(slice(c - h, c + h + 1) for c, h in zip(centre, half))]
+        block = block - (weight * block).sum()
+        size = np.sqrt((weight * block**2).sum())
+        if not size > 0:
+            continue
+        search = other[tuple(slice(c - h - r, c + h + r + 1) for c, h, r in zip(there, half, reach))]
+        product = fftconvolve(search, (weight * block)[::-1, ::-1], mode="valid")
+        here = spread[tuple(slice(c - r, c + r + 1) for c, r in zip(there, reach))]
+        correlation = np.where(near, product / (size * here), -1)
+        best = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
+        if correlation[best] >= BLOCK_CORRELATION:
+            out[row] = (offset + steps[best]) * pixel
+    return out
 
 
 def axial_shift(first: np.ndarray, second: np.ndarray, reach_um: float = 2.0, max_shift_um: float = 15.0) -> float:
@@ -80,31 +140,46 @@ def axial_shift(first: np.ndarray, second: np.ndarray, reach_um: float = 2.0, ma
     return float(grid[int(np.argmax(density - 1e-6 * np.abs(grid)))])
 
 
-def local_field(first: np.ndarray, second: np.ndarray, coarse_um: np.ndarray, gate_um: float) -> Correspondence:
-    """Displace each point by the median of what its neighbours that found a partner were displaced by, annealed.
+def local_field(
+    first: np.ndarray, second: np.ndarray, coarse_um: np.ndarray, gate_um: float, image_um: np.ndarray | None = None
+) -> Correspondence:
+    """Displace each point by the median of what its neighbours and the image around them were displaced by, annealed.
 
     Parameters
     ----------
     first, second : (N, 3) and (M, 3) points, z y x in um
     coarse_um : (3,) displacement to begin with
     gate_um : reach of a match in the last round; earlier rounds reach farther
+    image_um : (N, 2) displacement of the image around each point, not a number where unknown; none without images
     """
     displacement = np.tile(np.asarray(coarse_um, float), (len(first), 1))
     support = np.zeros(len(first))
-    if not len(first) or not len(second):
+    if not len(first):
         return Correspondence(first + displacement, np.asarray(coarse_um, float), support)
-    tree = cKDTree(first)
     count = min(NEIGHBOURS + 1, len(first))
-    near = np.atleast_2d(tree.query(first, count)[1].reshape(len(first), count))
+    near = cKDTree(first).query(first, count)[1].reshape(len(first), count)
+    votes = np.full((len(first), 2), np.nan) if image_um is None else image_um
+    displacement[:, 1:] = _medians(votes[near], displacement[:, 1:])
+    if not len(second):
+        return Correspondence(first + displacement, np.asarray(coarse_um, float), support)
     for gate in gate_um * np.array([3.0, 2.5, 2.0, 1.6, 1.3, 1.0, 1.0]):
         rows, columns = match(first + displacement, second, gate)
         moved = np.full_like(displacement, np.nan)
         moved[rows] = second[columns] - first[rows]
-        matched = np.isfinite(moved[near, 0])
-        support = matched.mean(axis=1)
-        for point in np.flatnonzero(matched.sum(axis=1) >= min(3, count)):
-            displacement[point] = np.median(moved[near[point]][matched[point]], axis=0)
+        support = np.isfinite(moved[near, 0]).mean(axis=1)
+        displacement[:, :1] = _medians(moved[near, :1], displacement[:, :1])
+        both = np.concatenate([moved[near, 1:], votes[near]], axis=1)
+        displacement[:, 1:] = _medians(both, displacement[:, 1:])
     return Correspondence(first + displacement, np.asarray(coarse_um, float), support)
+
+
+def _medians(votes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Median (N, D) of the votes (N, K, D) that are numbers; `otherwise` where there are fewer than three."""
+    out = otherwise.copy()
+    known = np.isfinite(votes[..., 0])
+    for row in np.flatnonzero(known.sum(axis=1) >= 3):
+        out[row] = np.median(votes[row][known[row]], axis=0)
+    return out
 
 
 def match(expected: np.ndarray, second: np.ndarray, gate_um: float) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +225,8 @@ def correspond_series(
         lateral, correlation = coarse_shift(projections[i], other, voxels_um[i][1:], max_shift_um)
         axial = axial_shift(places[i] + [0, *lateral], places[j])
         coarse = np.array([axial, *lateral])
-        found = local_field(places[i], places[j], coarse, gate_um)
+        image = block_displacements(projections[i], other, places[i][:, 1:], lateral, voxels_um[i][1:])
+        found = local_field(places[i], places[j], coarse, gate_um, image)
         shifts.append([i, j, *coarse, correlation])
         rows = np.arange(len(places[i]))
         columns = [np.full(len(rows), i), np.full(len(rows), j), rows, found.expected_um, found.support]
@@ -161,6 +237,13 @@ def correspond_series(
     )
     table = table.astype({"session": int, "other": int, "row": int})
     return table, pd.DataFrame(shifts, columns=["session", "other", *POSITION, "correlation"])
+
+
+def _band(image: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:
+    """Detail between `FINE_UM` and `COARSE_UM` of the logarithm of an image above its background."""
+    image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
+    fine, coarse = ([width / size for size in pixel_um] for width in (FINE_UM, COARSE_UM))
+    return ndimage.gaussian_filter(image, fine) - ndimage.gaussian_filter(image, coarse)
 
 
 def _at_pixel(image: np.ndarray, pixel_um: tuple[float, float], wanted_um: tuple[float, float]) -> np.ndarray:
