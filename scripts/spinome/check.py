@@ -18,6 +18,7 @@ from spinome.io.atomic import nearest_existing
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.tables import require_columns
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
 from spinome.samples import EMVolume, Neuron, Row, Stack
 
@@ -142,11 +143,7 @@ def _require_columns(path: str, required: Iterable[str]) -> None:
         columns = _columns(Path(path))
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a table ({error}); write it again") from error
-    missing = [column for column in required if column not in columns]
-    if missing:
-        raise ValueError(
-            f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(columns)}. Rename or add the column"
-        )
+    require_columns(path, columns, required)
 
 
 def _columns(path: Path) -> list[str]:
