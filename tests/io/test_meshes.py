@@ -8,7 +8,16 @@ import pytest
 import trimesh
 
 from spinome.check import check_neuron
-from spinome.io.meshes import Mesh, mesh_edges, mesh_files, read_mesh, vertex_areas, weld, write_mesh
+from spinome.io.meshes import (
+    Mesh,
+    mesh_edges,
+    mesh_files,
+    read_mesh,
+    vertex_areas,
+    weld,
+    write_coloured_mesh,
+    write_mesh,
+)
 from spinome.neurons.members import mesh_hash
 from spinome.neurons.simplify import simplify
 from spinome.samples import Neuron
@@ -216,6 +225,15 @@ def test_arrays_of_other_names_are_told_of_before_work(box, tmp_path):
     np.savez(tmp_path / "a.npz", points=box.vertices, faces=box.faces)
     (problem,) = check_neuron(Neuron(neuron="n", mesh=str(tmp_path / "a.npz")))
     assert "a.npz: needs the arrays vertices_nm and faces, it has points, faces" in problem
+
+
+def test_colours_of_vertices_and_every_vertex_survive(untidy, tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (18, 3), dtype=np.uint8)
+    write_coloured_mesh(tmp_path / "a.ply", untidy, colours)
+    back = trimesh.load(tmp_path / "a.ply", process=False)
+    assert np.array_equal(back.visual.vertex_colors[:, :3], colours)
+    mesh = read_mesh(str(tmp_path / "a.ply"))
+    assert np.allclose(mesh.vertices, untidy.vertices) and np.array_equal(mesh.faces, untidy.faces)
 
 
 def test_the_scene_of_a_gltf_does_not_turn_the_mesh(shared_data):

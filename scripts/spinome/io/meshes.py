@@ -85,6 +85,18 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
         )
 
 
+def write_coloured_mesh(path: str | Path, mesh: Mesh, colours: np.ndarray) -> None:
+    """Write a mesh as a binary PLY with a colour for each vertex, which MeshLab, Blender and others show.
+
+    Parameters
+    ----------
+    colours : (V, 3) uint8, red green blue
+    """
+    coloured = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colours, process=False, validate=False)
+    with atomic(path) as part:
+        part.write_bytes(trimesh.exchange.ply.export_ply(coloured, vertex_normal=False))
+
+
 def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
     """Raise a ValueError, naming the source and the remedy, where this cannot be a neuron's surface in nm."""
     vertices, faces = np.asarray(vertices), np.asarray(faces)
