@@ -1,4 +1,8 @@
-"""What is written is what the format's description says, byte by byte."""
+"""What is written is what the format's description says, byte by byte.
+
+cloud-volume 12.15.2 opened such a layer, by place (`from_cloudpath(layer).get_all().pandas()`) and by id
+(`get_by_id`), with the same positions, tags and probabilities.
+"""
 
 import json
 import struct
@@ -42,7 +46,7 @@ def test_the_description(layer):
     assert info["dimensions"] == {"x": [1e-9, "m"], "y": [1e-9, "m"], "z": [1e-9, "m"]}
     assert (np.array(info["lower_bound"]) <= POINTS.min(axis=0)).all()
     assert (np.array(info["upper_bound"]) > POINTS.max(axis=0)).all()
-    tag, probability = info["properties"]
+    probability, tag = info["properties"]
     assert dict(zip(tag["enum_values"], tag["enum_labels"])) == {0: "shaft", 1: "spine", 2: "soma"}
     assert (probability["id"], probability["type"]) == ("probability", "float32")
     (level,) = info["spatial"]

@@ -15,7 +15,8 @@ import tensorstore
 
 from spinome.io.atomic import atomic
 
-# properties of four bytes come first, and a point takes a multiple of four bytes
+# properties of four bytes come first, and a point takes a multiple of four bytes; the description lists them in the
+# same order, since cloud-volume goes by that
 POINT = np.dtype(
     {
         "names": ["position", "probability", "tag"],
@@ -84,8 +85,8 @@ def _description(points_nm: np.ndarray, tags: Sequence[str]) -> dict:
         "upper_bound": high.tolist(),
         "annotation_type": "POINT",
         "properties": [
-            {"id": "tag", "type": "uint8", "enum_values": list(range(len(tags))), "enum_labels": list(tags)},
             {"id": "probability", "type": "float32"},
+            {"id": "tag", "type": "uint8", "enum_values": list(range(len(tags))), "enum_labels": list(tags)},
         ],
         "relationships": [],
         "by_id": {"key": "by_id", "sharding": ONE_SHARD},
