@@ -33,7 +33,7 @@ PROBABILITIES = ("membrane", "vesicles")
 TABLES = {".parquet", ".csv", ".tsv", ".feather"}
 MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 # how the files of a kind of mesh begin, where they all begin alike
-STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF"), ".gltf": (b"{",), ".glb": (b"glTF",)}
+STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
 # opening a file waits for the disk or the network, so many wait at once
 THREADS = 16
 
@@ -166,8 +166,9 @@ def _check_mesh_header(source: str) -> None:
     for file in files:
         if file.stat().st_size == 0:
             raise ValueError(f"{file}: is an empty file; copy or export the mesh again")
-    for fragment in files[1:]:
-        check_fragment(fragment)
+    if path.is_dir():
+        for fragment in files[1:]:
+            check_fragment(fragment)
     try:
         shapes = _array_shapes(path, name)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -6,10 +6,12 @@ checked here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
@@ -72,9 +74,16 @@ def read_mesh(source: str) -> Mesh:
 
 
 def mesh_files(source: str) -> list[Path]:
-    """The files that hold a mesh: the one of `path` or `path::group`, or the fragments of `folder::id`."""
+    """The files that hold a mesh: `path` of `path::group`, a glTF with its buffers, the fragments of `folder::id`.
+
+    Raises
+    ------
+    ValueError: if the file that names the others cannot be read, or one of them is absent.
+    """
     path, name = split_source(source)
-    return fragment_files(path, name) if path.is_dir() else [path]
+    if path.is_dir():
+        return fragment_files(path, name)
+    return [path, *_gltf_buffers(path)] if path.suffix.lower() == ".gltf" else [path]
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
@@ -224,7 +233,21 @@ def hdf5_mesh(path: Path, name: str) -> Iterator[h5py.Group]:
         yield group
 
 
+def _gltf_buffers(path: Path) -> list[Path]:
+    """The files that a glTF keeps its numbers in, where they are not in itself."""
+    try:
+        buffers = json.loads(path.read_text())["buffers"]
+        files = [path.parent / unquote(buffer["uri"]) for buffer in buffers if not buffer["uri"].startswith("data:")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(_unreadable(path, f"no glTF: {error!r}")) from error
+    lacking = [file.name for file in files if not file.is_file()]
+    if lacking:
+        raise ValueError(f"{path}: its buffer {', '.join(lacking)} is absent; copy it beside the file")
+    return files
+
+
 def _read_trimesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    mesh_files(str(path))  # says what a glTF lacks, which trimesh does not
     loaded = trimesh.load(path, process=False)
     parts = list(loaded.geometry.values()) if isinstance(loaded, trimesh.Scene) else [loaded]
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh)]
@@ -239,7 +262,7 @@ def _per_vertex(extra: dict[str, np.ndarray], count: int) -> dict[str, np.ndarra
     return {key: value for key, value in extra.items() if value.ndim and len(value) == count}
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _unreadable(path: Path, error: Exception | str) -> str:
     return (
         f"{path}: cannot be read as a mesh ({error}); use .npz (vertices_nm, faces), .h5, .ply, .obj, .stl, .off, "
         ".gltf or a folder of Neuroglancer meshes"
