@@ -19,8 +19,8 @@ import pymetis
 import scipy.sparse as sp
 from numba import njit
 
-# shifts are worked on together in lanes, a multiple of what a vector register holds; the more of them, the less often is
-# the pattern walked through, as far as the factor stays within these bytes
+# shifts are worked on together in lanes, a multiple of what a vector register holds; the more of them, the less often
+# is the pattern walked through, as far as the factor stays within these bytes
 REGISTER, FACTOR_BYTES = 8, 1 << 30
 
 
