@@ -67,6 +67,31 @@ def test_seeds_differ_between_units_and_runs_and_not_between_calls():
     assert len({seed_of("a"), seed_of("b"), seed_of("a", seed=1)}) == 3
 
 
+def test_shards_that_share_a_store_have_journals_of_their_own(tmp_path):
+    def run(name, shard):
+        computed = []
+        run_shard(
+            [Unit(name)],
+            lambda unit, path: (computed.append(unit.name), path.mkdir()),
+            step="step",
+            store=tmp_path / "store",
+            suffix="",
+            key="k",
+            done=tmp_path / "store" / f"{shard}.parquet",
+            failures=tmp_path / f"failures_{shard}.parquet",
+            max_failed_fraction=0,
+            journal=tmp_path / "journals" / f"{shard}.jsonl",
+        )
+        return computed
+
+    assert run("a", 0) == ["a"] and run("b", 1) == ["b"]
+    assert run("a", 0) == [] and run("b", 1) == []
+    assert list(read_journal(tmp_path / "journals" / "0.jsonl")) == ["a"]
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["0.parquet", "1.parquet", "a", "b"]
+    (tmp_path / "store" / "a").rmdir()
+    assert run("a", 0) == ["a"]
+
+
 def test_only_what_is_missing_is_computed(shard):
     units = [Unit("a"), Unit("b")]
     assert shard(units) == ["a", "b"]

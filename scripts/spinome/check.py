@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
 from spinome.io.atomic import nearest_existing
+from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files
+from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.tables import require_columns
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
 from spinome.samples import EMVolume, Neuron, Row, Stack
 
@@ -29,7 +31,9 @@ COLUMNS = {
 LABELS = ("segmentation", "synapses", "mask", "truth_segmentation", "truth_synapses")
 PROBABILITIES = ("membrane", "vesicles")
 TABLES = {".parquet", ".csv", ".tsv", ".feather"}
-MESHES = {".npz", ".h5", ".hdf5", ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
+MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
+# how the files of a kind of mesh begin, where they all begin alike
+STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
 # opening a file waits for the disk or the network, so many wait at once
 THREADS = 16
 
@@ -139,11 +143,7 @@ def _require_columns(path: str, required: Iterable[str]) -> None:
         columns = _columns(Path(path))
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a table ({error}); write it again") from error
-    missing = [column for column in required if column not in columns]
-    if missing:
-        raise ValueError(
-            f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(columns)}. Rename or add the column"
-        )
+    require_columns(path, columns, required)
 
 
 def _columns(path: Path) -> list[str]:
@@ -158,13 +158,22 @@ def _check_mesh_header(source: str) -> None:
     path, name = split_source(source)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such mesh")
-    if path.suffix not in MESHES:
-        raise ValueError(f"{path}: unknown kind of mesh; use one of {', '.join(sorted(MESHES))}")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: is an empty file; copy or export the mesh again")
+    if not path.is_dir() and path.suffix.lower() not in MESHES:
+        raise ValueError(
+            f"{path}: unknown kind of mesh; use one of {', '.join(sorted(MESHES))} or a folder of Neuroglancer meshes"
+        )
+    files = mesh_files(source)
+    for file in files:
+        if file.stat().st_size == 0:
+            raise ValueError(f"{file}: is an empty file; copy or export the mesh again")
+    if path.is_dir():
+        for fragment in files[1:]:
+            check_fragment(fragment)
     try:
         shapes = _array_shapes(path, name)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        if str(error).startswith(str(path)):
+            raise
         raise ValueError(f"{path}: is truncated or no mesh ({error}); copy or export it again") from error
     for array, shape in shapes.items():
         if 0 in shape:
@@ -172,19 +181,40 @@ def _check_mesh_header(source: str) -> None:
 
 
 def _array_shapes(path: Path, name: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of the vertices and faces of NPZ and HDF5 meshes, from their headers; other kinds have none."""
-    if path.suffix == ".npz":
+    """Shapes of the vertices and faces of NPZ and HDF5 meshes, from their headers; of other kinds the start is seen."""
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.namelist() if member.removesuffix(".npy") in _MESH_ARRAYS]
-            return {member.removesuffix(".npy"): _npy_shape(archive, member) for member in members}
-    if path.suffix in {".h5", ".hdf5"}:
-        with h5py.File(path, "r") as file:
-            group = file[name] if name else file
+            arrays = [member.removesuffix(".npy") for member in archive.namelist()]
+            vertices = next((key for key in VERTEX_KEYS if key in arrays), None)
+            if vertices is None or "faces" not in arrays:
+                raise ValueError(
+                    f"{path}: needs the arrays vertices_nm and faces, it has {', '.join(arrays)}; write them by these "
+                    "names"
+                )
+            return {array: _npy_shape(archive, f"{array}.npy") for array in (vertices, "faces")}
+    if suffix in HDF5:
+        with hdf5_mesh(path, name) as group:
             return {array: group[array].shape for array in ("vertices", "faces")}
+    if path.is_file():
+        _check_start(path)
     return {}
 
 
-_MESH_ARRAYS = ("vertices_nm", "vertices", "faces")
+def _check_start(path: Path) -> None:
+    """Raise a ValueError where a file does not begin as its suffix says, or has another length than it says."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(84)
+    first = STARTS.get(path.suffix.lower())
+    if first and not start.lstrip().startswith(first):
+        raise ValueError(f"does not begin with {first[0].decode()}")
+    if first == STARTS[".glb"] and size != (length := int.from_bytes(start[8:12], "little")):
+        raise ValueError(f"has {size} bytes, its header says {length}")
+    # an STL file in binary: 80 bytes of any text, the number of triangles, 50 bytes a triangle
+    binary = 84 + 50 * int.from_bytes(start[80:84], "little")
+    if path.suffix.lower() == ".stl" and size != binary and not start.lstrip().startswith(b"solid"):
+        raise ValueError(f"has {size} bytes, its number of triangles makes {binary}")
 
 
 def _npy_shape(archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:

@@ -67,6 +67,7 @@ def run_shard(
     done: str | Path,
     failures: str | Path,
     max_failed_fraction: float,
+    journal: str | Path | None = None,
 ) -> pd.DataFrame:
     """Compute what the store lacks, and write the tables of finished and of failed units.
 
@@ -82,6 +83,7 @@ def run_shard(
     failures : table written with one row a failed unit: `step unit reason`
     max_failed_fraction : the shard fails when more than this fraction of its units failed; a single one may
         fail in any shard, since a fraction of few units says little, unless the fraction is 0
+    journal : file of the journal, where several shards share a store; by default in the store
 
     Raises
     ------
@@ -94,7 +96,8 @@ def run_shard(
         raise ValueError(f"{step}: several units are named {next(name for name in names if names.count(name) > 1)}")
     store = Path(store)
     store.mkdir(parents=True, exist_ok=True)
-    journal = store / "journal.jsonl"
+    journal = Path(journal or store / "journal.jsonl")
+    journal.parent.mkdir(parents=True, exist_ok=True)
     known = read_journal(journal)
     if journal.exists() and not journal.read_text().endswith("\n"):
         # a line cut by a kill must not swallow the next one

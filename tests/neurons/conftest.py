@@ -1,5 +1,7 @@
 """Small surfaces with known geometry."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import trimesh
@@ -20,9 +22,21 @@ def tube():
     return make_tube(500.0, 30_000.0, 16, 300)
 
 
-def make_tube(radius: float, length: float, around: int, along: int) -> Mesh:
+@pytest.fixture(scope="session")
+def bumpy_tube():
+    """A tube of uneven girth, no two places alike."""
+
+    def girth(x, turn):
+        return 450 * (1 + 0.25 * np.sin(x / 900) * np.cos(turn - x / 2500) + 0.15 * np.cos(2 * turn + x / 1700))
+
+    return make_tube(girth, 12_000.0, 20, 150)
+
+
+def make_tube(radius: float | Callable, length: float, around: int, along: int) -> Mesh:
+    """An open tube along x; `radius` may depend on x and the angle."""
     angle = np.linspace(0, 2 * np.pi, around, endpoint=False)
     x, turn = np.meshgrid(np.linspace(0, length, along), angle, indexing="ij")
+    radius = radius(x, turn) if callable(radius) else radius
     vertices = np.stack([x, radius * np.cos(turn), radius * np.sin(turn)], axis=-1).reshape(-1, 3)
     number = np.arange(along * around).reshape(along, around)
     a, b = number[:-1], number[1:]

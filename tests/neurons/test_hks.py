@@ -106,6 +106,29 @@ def test_more_vertices_for_the_same_surface_give_the_same_signature(coarse_tube)
     assert np.median(np.abs(finer - log_hks(coarse_tube.vertices, coarse_tube.faces))[:, 8:]) < 0.02
 
 
+def test_bands_give_the_signatures_of_the_published_program(bumpy_tube):
+    """Log HKS of every 500th vertex of the tube at four times, by meshmash 0.1.0 (Python 3.12).
+
+    `compute_hks((vertices, faces), max_eigenvalue=1e-5, t_min=5e4, t_max=2e7, n_components=32, band_size=50,
+    truncate_extra=True, drop_first=True)`. It leaves the constant pair out, which is 1 / area and is added here, and
+    keeps the first pair beyond its cutoff, at 1.01352e-5.
+    """
+    recorded = [
+        [-13.54407441, -14.70616934, -16.15192534, -18.01819166],
+        [-14.22697359, -15.41987696, -16.88311442, -18.30826655],
+        [-14.1847218, -15.4226723, -17.18035105, -19.43087981],
+        [-14.2376078, -15.43137189, -17.18715153, -22.10982172],
+        [-14.23588176, -15.44764009, -17.19015468, -19.32834236],
+        [-14.22543556, -15.40439755, -16.86187798, -18.29645961],
+    ]
+    mesh = bumpy_tube
+    _, mass = mesh_laplacian(mesh.vertices, mesh.faces)
+    expected = np.log(np.exp(recorded) + 1 / mass.sum())
+    options = {"solver": "bands", "max_vertices": 20_000, "cutoff": 1.0136e-5, "pairs": 12}
+    found = log_hks(mesh.vertices, mesh.faces, **options)[::500, [0, 10, 20, 31]]
+    assert np.abs(found - expected).max() < 2e-5
+
+
 def test_unknown_solver_is_an_error(sphere):
     with pytest.raises(KeyError):
         log_hks(sphere.vertices, sphere.faces, solver="none")

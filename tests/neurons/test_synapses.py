@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.check import check_neuron
 from spinome.io.tables import write_table
 from spinome.neurons.surface import nearest_on_surface
 from spinome.neurons.synapses import COLUMNS, POSITION, label_synapses, read_synapses
+from spinome.samples import Neuron
 
 
 def table(points, pre=1, post=2):
@@ -54,10 +56,43 @@ def test_the_table_of_another_neuron_is_one_clear_error(tube, labels):
         label_synapses(far, tube.vertices, tube.faces, *labels)
 
 
-def test_root_ids_of_64_bits_survive(tmp_path):
-    root = 864691135361314119
-    write_table(table([[0, 0, 0]], pre=root), tmp_path / "synapses.parquet")
-    assert read_synapses(tmp_path / "synapses.parquet")["pre_pt_root_id"][0] == root
+def write_as(frame, folder, kind):
+    path = folder / f"synapses.{kind}"
+    if kind == "feather":
+        frame.to_feather(path)
+    elif kind == "csv.gz":
+        frame.to_csv(path)  # with the index as a first column without a name, as pandas writes it by default
+    else:
+        write_table(frame, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "csv", "tsv", "csv.gz"])
+def test_every_format_keeps_ids_of_64_bits_also_beside_empty_ones(tmp_path, kind):
+    roots = pd.array([864691135361314119, None], "Int64")
+    frame = table([[352136.5, 2, 3], [4, 5, 6]]).assign(pre_pt_root_id=roots, id=[2**53 + 1, 7])
+    path = write_as(frame, tmp_path, kind)
+    assert check_neuron(Neuron(neuron="n", mesh="", synapses=str(path))) == []
+    found = read_synapses(path)
+    assert found["pre_pt_root_id"].tolist() == [864691135361314119, pd.NA]
+    assert found["id"].tolist() == [2**53 + 1, 7]
+    assert found[POSITION].to_numpy().tolist() == [[352136.5, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "csv"])
+def test_positions_in_one_column_are_refused_with_the_remedy(tmp_path, kind):
+    frame = table([[1, 2, 3]]).drop(columns=POSITION).assign(ctr_pt_position=[[1, 2, 3]])
+    path = write_as(frame, tmp_path, kind)
+    (problem,) = check_neuron(Neuron(neuron="n", mesh="", synapses=str(path)))
+    assert problem.startswith(str(path)) and "desired_resolution=[1, 1, 1]" in problem
+    with pytest.raises(ValueError, match="split_positions=True"):
+        read_synapses(path)
+
+
+def test_ids_that_are_no_integers_are_one_message(tmp_path):
+    write_table(table([[0, 0, 0]]).assign(id="a12"), tmp_path / "synapses.csv")
+    with pytest.raises(ValueError, match=r"synapses\.csv.*a12"):
+        read_synapses(tmp_path / "synapses.csv")
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -70,6 +70,19 @@ def test_every_synapse_of_the_sheet_has_a_row(small):
 
 
 @pytest.mark.slow
+def test_every_neuron_of_the_sheet_is_written_for_other_programs(small):
+    rows = pd.read_parquet(small[0] / "results" / "small" / "neurons" / "synapses.parquet").set_index("neuron")
+    for name in ("small", "small_train"):
+        folder = small[0] / "results" / "small" / "neurons" / "exchange" / name
+        table = pd.read_csv(folder / "synapses.csv").set_index("id")
+        own = rows.loc[name].set_index("id")
+        assert table.tag.fillna("").to_dict() == own.tag.fillna("").to_dict()
+        points = (folder / "synapses" / "spatial" / "0_0_0").read_bytes()
+        assert int.from_bytes(points[:8], "little") == own.tag.notna().sum()
+        assert (folder / "mesh.ply").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("branch", ["twophoton", "synapses", "linking", "neurons", "census"])
 def test_every_branch_is_evaluated_where_there_is_truth(small, branch):
     frame = pd.read_csv(small[0] / "results" / "small" / branch / "evaluation.tsv", sep="\t")

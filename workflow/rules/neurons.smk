@@ -21,6 +21,7 @@ rule neurons:
             otherwise=[],
         ),
         branch(bool(neuron_scored), then=["<results>/neurons/evaluation.tsv"], otherwise=[]),
+        expand("<results>/neurons/exchange/{shard}.parquet", shard=neuron_plan),
 
 
 rule neurons_simplify:
@@ -221,6 +222,31 @@ rule neurons_synapses:
         code=code_hash("spinome.neurons.synapses", "spinome.neurons.members"),
     script:
         "../../scripts/neurons_synapses.py"
+
+
+rule neurons_exchange:
+    input:
+        meshes=neuron_files("mesh"),
+        labelled="<results>/neurons/labelled/{shard}.parquet",
+        synapses="<results>/neurons/synapses/{shard}.parquet",
+    output:
+        done="<results>/neurons/exchange/{shard}.parquet",
+        failures="<results>/failures/neurons_exchange/{shard}.parquet",
+    log:
+        "<logs>/neurons_exchange/{shard}.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        rows=neuron_params("mesh"),
+        journal=f"{config['results']}/units/neurons_exchange/{{shard}}.jsonl",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.exchange", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_exchange.py"
 
 
 rule neurons_tables:

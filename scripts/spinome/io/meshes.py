@@ -1,18 +1,28 @@
-"""Meshes in and out: NPZ inside; HDF5, PLY, OBJ, STL, OFF and glTF are read. Vertices are in nm, checked here."""
+"""Meshes in and out: NPZ inside; HDF5, PLY, OBJ, STL, OFF, glTF and Neuroglancer's meshes are read.
+
+A group of an HDF5 file is written `file.h5::name`, a mesh of a Neuroglancer folder `folder::id`. Vertices are in nm,
+checked here.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
 import trimesh
 
 from spinome.io.atomic import atomic
+from spinome.io.precomputed_meshes import fragment_files, read_fragments
 from spinome.io.volumes import split_source
 
 VERTEX_KEYS = ("vertices_nm", "vertices")
+HDF5 = {".h5", ".hdf5"}
 # a neurite is at least this long, a whole neuron at most this, and no EM resolves an edge this short
 SMALLEST_EXTENT_NM = 1e3
 LARGEST_EXTENT_NM = 1e8
@@ -29,22 +39,28 @@ class Mesh:
 
 
 def read_mesh(source: str) -> Mesh:
-    """Read a mesh from `path` or `path::group` and check that it can be a neuron's surface in nm.
+    """Read a mesh from `path` or `path::name` and check that it can be a neuron's surface in nm.
 
-    The scene of a glTF file is passed over: its geometry alone is in the coordinates of the specimen.
+    The scene of a glTF file is passed over: its geometry alone is in the coordinates of the specimen. The separate
+    triangles of an STL file are welded. Inverted faces and vertices that are doubled or unused are kept.
 
     Raises
     ------
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
     path, name = split_source(source)
+    suffix = path.suffix.lower()
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such mesh")
     try:
-        if path.suffix == ".npz":
+        if path.is_dir():
+            (vertices, faces), extra = read_fragments(path, name), {}
+        elif suffix == ".npz":
             vertices, faces, extra = _read_npz(path)
-        elif path.suffix in {".h5", ".hdf5"}:
-            vertices, faces, extra = _read_hdf5(path, name)
+        elif suffix in HDF5:
+            with hdf5_mesh(path, name) as group:
+                # MeshParty writes the faces as one long row
+                vertices, faces, extra = group["vertices"][()], group["faces"][()].reshape(-1, 3), {}
         else:
             vertices, faces, extra = _read_trimesh(path)
     except ValueError as error:
@@ -53,7 +69,21 @@ def read_mesh(source: str) -> Mesh:
         raise ValueError(_unreadable(path, error)) from error
     check_mesh(vertices, faces, str(source))
     vertices = np.asarray(vertices, np.float64)
-    return Mesh(vertices, np.asarray(faces, np.int64).reshape(-1, 3), _per_vertex(extra, len(vertices)))
+    mesh = Mesh(vertices, np.asarray(faces, np.int64).reshape(-1, 3), _per_vertex(extra, len(vertices)))
+    return weld(mesh)[0] if suffix == ".stl" else mesh
+
+
+def mesh_files(source: str) -> list[Path]:
+    """The files that hold a mesh: `path` of `path::group`, a glTF with its buffers, the fragments of `folder::id`.
+
+    Raises
+    ------
+    ValueError: if the file that names the others cannot be read, or one of them is absent.
+    """
+    path, name = split_source(source)
+    if path.is_dir():
+        return fragment_files(path, name)
+    return [path, *_gltf_buffers(path)] if path.suffix.lower() == ".gltf" else [path]
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
@@ -62,6 +92,18 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
         np.savez_compressed(
             part, vertices_nm=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32), **mesh.vertex_data
         )
+
+
+def write_coloured_mesh(path: str | Path, mesh: Mesh, colours: np.ndarray) -> None:
+    """Write a mesh as a binary PLY with a colour for each vertex, which MeshLab, Blender and others show.
+
+    Parameters
+    ----------
+    colours : (V, 3) uint8, red green blue
+    """
+    coloured = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colours, process=False, validate=False)
+    with atomic(path) as part:
+        part.write_bytes(trimesh.exchange.ply.export_ply(coloured, vertex_normal=False))
 
 
 def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
@@ -169,21 +211,43 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]
         return data[key], data["faces"], {name: data[name] for name in data.files if name not in {key, "faces"}}
 
 
-def _read_hdf5(path: Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+@contextmanager
+def hdf5_mesh(path: Path, name: str) -> Iterator[h5py.Group]:
+    """The group of an HDF5 file that has the data sets vertices and faces; MeshParty's Meshwork has it in `mesh`.
+
+    Raises
+    ------
+    ValueError: if there is none; the message names the file and what it has.
+    """
     with h5py.File(path, "r") as file:
-        if name and name not in file:
+        if name and not isinstance(file.get(name), h5py.Group):
             raise ValueError(f"{path}: has no group '{name}'; it has {', '.join(file)}")
-        group = file[name] if name else file
+        group = file[name or "/"]
+        if "vertices" not in group and isinstance(group.get("mesh"), h5py.Group):
+            group = group["mesh"]
         if "vertices" not in group or "faces" not in group:
             raise ValueError(
                 f"{path}: needs the data sets vertices and faces, it has {', '.join(group)}; "
                 f"write {path}::GROUP if they are in a group"
             )
-        # MeshParty writes the faces as one long row
-        return group["vertices"][()], group["faces"][()].reshape(-1, 3), {}
+        yield group
+
+
+def _gltf_buffers(path: Path) -> list[Path]:
+    """The files that a glTF keeps its numbers in, where they are not in itself."""
+    try:
+        buffers = json.loads(path.read_text())["buffers"]
+        files = [path.parent / unquote(buffer["uri"]) for buffer in buffers if not buffer["uri"].startswith("data:")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(_unreadable(path, f"no glTF: {error!r}")) from error
+    lacking = [file.name for file in files if not file.is_file()]
+    if lacking:
+        raise ValueError(f"{path}: its buffer {', '.join(lacking)} is absent; copy it beside the file")
+    return files
 
 
 def _read_trimesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    mesh_files(str(path))  # says what a glTF lacks, which trimesh does not
     loaded = trimesh.load(path, process=False)
     parts = list(loaded.geometry.values()) if isinstance(loaded, trimesh.Scene) else [loaded]
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh)]
@@ -198,7 +262,8 @@ def _per_vertex(extra: dict[str, np.ndarray], count: int) -> dict[str, np.ndarra
     return {key: value for key, value in extra.items() if value.ndim and len(value) == count}
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _unreadable(path: Path, error: Exception | str) -> str:
     return (
-        f"{path}: cannot be read as a mesh ({error}); use .npz (vertices_nm, faces), .h5, .ply, .obj, .stl, .off, .gltf"
+        f"{path}: cannot be read as a mesh ({error}); use .npz (vertices_nm, faces), .h5, .ply, .obj, .stl, .off, "
+        ".gltf or a folder of Neuroglancer meshes"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +10,10 @@ import pandas as pd
 from spinome.io.atomic import atomic
 
 READERS = {
-    ".parquet": pd.read_parquet,
-    ".feather": pd.read_feather,
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+    ".parquet": lambda path, integers: pd.read_parquet(path),
+    ".feather": lambda path, integers: pd.read_feather(path),
+    ".csv": lambda path, integers: pd.read_csv(path, dtype=dict.fromkeys(integers, "Int64")),
+    ".tsv": lambda path, integers: pd.read_csv(path, sep="\t", dtype=dict.fromkeys(integers, "Int64")),
 }
 WRITERS = {
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
@@ -22,8 +22,14 @@ WRITERS = {
 }
 
 
-def read_table(path: str | Path, required: Iterable[str] = ()) -> pd.DataFrame:
+def read_table(path: str | Path, required: Iterable[str] = (), integers: Iterable[str] = ()) -> pd.DataFrame:
     """Read a table by its suffix and check that it has the required columns.
+
+    Parameters
+    ----------
+    required : columns that it must have
+    integers : columns that are integers in a table of text even where some are empty; without being told,
+        such a column is read as floats, and ids of 64 bits lose their last digits
 
     Raises
     ------
@@ -35,15 +41,28 @@ def read_table(path: str | Path, required: Iterable[str] = ()) -> pd.DataFrame:
     if not suffixes:
         raise ValueError(f"{path}: unknown kind of table; use one of {', '.join(READERS)}")
     try:
-        frame = READERS[suffixes[-1]](path)
+        frame = READERS[suffixes[-1]](path, tuple(integers))
     except FileNotFoundError:
         raise
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a {suffixes[-1]} table ({error})") from error
-    missing = [column for column in required if column not in frame.columns]
-    if missing:
-        raise ValueError(f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}")
+    require_columns(path, frame.columns, required)
     return frame
+
+
+def require_columns(path: str | Path, columns: Collection[str], required: Iterable[str]) -> None:
+    """Raise a ValueError, naming the file and the remedy, where a table lacks a column."""
+    missing = [column for column in required if column not in columns]
+    if not missing:
+        return
+    triples = [column for column in columns if f"{column}_x" in missing]
+    remedy = "Rename or add the column"
+    if triples:
+        remedy = (
+            f"Positions in one column {triples[0]} do not say their unit: export from CAVE with split_positions=True "
+            "and desired_resolution=[1, 1, 1], which is nm"
+        )
+    raise ValueError(f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(map(str, columns))}. {remedy}")
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import robust_laplacian
 import scipy.sparse as sp
 from scipy.sparse.linalg import SuperLU, splu
+
+from spinome.neurons.tufted import tufted_laplacian
 
 
 def mesh_laplacian(vertices: np.ndarray, faces: np.ndarray, mollify: float = 1e-5) -> tuple[sp.csr_array, np.ndarray]:
@@ -26,11 +27,10 @@ def mesh_laplacian(vertices: np.ndarray, faces: np.ndarray, mollify: float = 1e-
     ------
     ValueError: if an entry is not finite or a vertex has no area.
     """
-    stiffness, mass = robust_laplacian.mesh_laplacian(np.ascontiguousarray(vertices), faces, mollify)
-    area = mass.diagonal()
+    stiffness, area = tufted_laplacian(vertices, faces, mollify)
     if not (np.isfinite(stiffness.data).all() and np.isfinite(area).all() and (area > 0).all()):
         raise ValueError(f"the Laplacian of {len(vertices)} vertices is not finite; raise neurons.hks.mollify")
-    return sp.csr_array(stiffness), area
+    return stiffness, area
 
 
 def normalised(stiffness: sp.csr_array, mass: np.ndarray) -> sp.csc_array:

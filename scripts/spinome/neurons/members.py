@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.io.meshes import mesh_files
 from spinome.io.tables import read_table
 from spinome.provenance import file_hash
 from spinome.samples import Neuron, read_sheet
@@ -53,7 +54,12 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
 
 def first_units(neurons: Iterable[Member]) -> list[Unit]:
     """Units of the first step, whose key changes with the content of the mesh."""
-    return [Unit(member.unit, file_hash(member.mesh.partition("::")[0])) for member in neurons]
+    return [Unit(member.unit, mesh_hash(member.mesh)) for member in neurons]
+
+
+def mesh_hash(mesh: str) -> str:
+    """Hash of the files of one mesh alone, not of all meshes of its folder."""
+    return "|".join(file_hash(file) for file in mesh_files(mesh))
 
 
 def next_units(*done: str | Path) -> tuple[list[Unit], list[dict[str, str]]]:

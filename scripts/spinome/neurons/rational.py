@@ -12,7 +12,7 @@ POLES = 24
 # the fastest time needs poles beyond its own rate
 BEYOND = 30.0
 # eigenvalues at which the sum is fitted, and how far these reach below and above the rates of the times
-SAMPLES, BELOW, ABOVE = 2000, 1e-4, 1e5
+SAMPLES, BELOW, ABOVE = 600, 1e-4, 1e5
 
 
 def heat_poles(times: np.ndarray, count: int = POLES) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,8 @@
 
 The entries of the inverse at the places where the factor L of L D L^T has entries follow from each other, last column
 first, so that no other is needed. Neurites are thin tubes: nested dissection leaves about 13 entries a vertex, and
-time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight at once fill the
-processor's vector registers.
+time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight or more at once
+fill the processor's vector registers.
 
 This takes the place of the eigenvectors of the published pipeline (Pedigo et al. 2026), which grow with the square of
 the mesh: 58 thousand vertices take 44.7 CPU-s there and 1.0 here, 2.3 million 106.
@@ -19,8 +19,9 @@ import pymetis
 import scipy.sparse as sp
 from numba import njit
 
-# shifts that are worked on together: eight doubles are one or two vector registers
-LANES = 8
+# shifts are worked on together in lanes, a multiple of what a vector register holds; the more of them, the less often
+# is the pattern walked through, as far as the factor stays within these bytes
+REGISTER, FACTOR_BYTES = 8, 1 << 30
 
 
 class Pattern(NamedTuple):
@@ -59,11 +60,14 @@ def inverse_diagonals(
     pattern = eliminate(stiffness)
     lower = sp.tril(stiffness.tocsr()[pattern.order][:, pattern.order]).tocsr()
     ordered = np.ascontiguousarray(mass[pattern.order])
-    factor, pivots = np.empty((len(pattern.column_rows), LANES)), np.empty((len(mass), LANES))
-    for first in range(0, len(shifts), LANES):
-        some = slice(first, min(first + LANES, len(shifts)))
-        lanes = np.resize(shifts[some], LANES).astype(float)
-        _factorise(lower.indptr, lower.indices, lower.data, ordered, lanes, *pattern[1:], factor, pivots)
+    entries = len(pattern.column_rows)
+    lanes = REGISTER * max(1, FACTOR_BYTES // (8 * REGISTER * max(entries, 1)))
+    lanes = min(lanes, REGISTER * -(-len(shifts) // REGISTER))
+    factor, pivots = np.empty((entries, lanes)), np.empty((len(mass), lanes))
+    for first in range(0, len(shifts), lanes):
+        some = slice(first, min(first + lanes, len(shifts)))
+        filled = np.resize(shifts[some], lanes).astype(float)
+        _factorise(lower.indptr, lower.indices, lower.data, ordered, filled, *pattern[1:], factor, pivots)
         if not (pivots > 0).all():
             raise ValueError(f"the Laplacian of {len(mass)} vertices is not positive semidefinite; simplify the mesh")
         _invert(pattern.columns, pattern.column_rows, factor, pivots)
@@ -182,29 +186,29 @@ def _factor_pattern(starts, columns, parent):
 def _factorise(starts, indices, values, mass, shifts, rows, row_columns, columns, column_rows, factor, pivots):
     """L D L^T of the lower triangle plus shift * mass, row by row (up-looking), for all lanes at once.
 
-    Writes `factor` (nnz, LANES) by column and `pivots` (n, LANES).
+    Writes `factor` (nnz, lanes) by column and `pivots` (n, lanes).
     """
-    count = len(mass)
-    work, end = np.zeros((count, LANES)), columns[:-1].copy()
+    count, lanes = len(mass), len(shifts)
+    work, end = np.zeros((count, lanes)), columns[:-1].copy()
     for row in range(count):
-        for lane in range(LANES):
+        for lane in range(lanes):
             pivots[row, lane] = shifts[lane] * mass[row]
         for place in range(starts[row], starts[row + 1]):
             column = indices[place]
             if column == row:
-                for lane in range(LANES):
+                for lane in range(lanes):
                     pivots[row, lane] += values[place]
             else:
-                for lane in range(LANES):
+                for lane in range(lanes):
                     work[column, lane] = values[place]
         for place in range(rows[row], rows[row + 1]):
             column = row_columns[place]
             last = end[column]
             for entry in range(columns[column], last):
                 below = column_rows[entry]
-                for lane in range(LANES):
+                for lane in range(lanes):
                     work[below, lane] -= factor[entry, lane] * work[column, lane]
-            for lane in range(LANES):
+            for lane in range(lanes):
                 value = work[column, lane] / pivots[column, lane]
                 pivots[row, lane] -= value * work[column, lane]
                 factor[last, lane] = value
@@ -218,30 +222,30 @@ def _invert(columns, column_rows, factor, pivots):
 
     Z_ij = -sum_k Z_ik L_kj and Z_jj = 1 / D_j - sum_k Z_jk L_kj over the entries k of column j (Takahashi et al. 1973).
     """
-    count = len(pivots)
+    count, lanes = pivots.shape
     longest = 0
     for column in range(count):
         longest = max(longest, columns[column + 1] - columns[column])
-    sums, number = np.empty((longest, LANES)), np.full(count, -1, np.int32)
+    sums, number = np.empty((longest, lanes)), np.full(count, -1, np.int32)
     for column in range(count - 1, -1, -1):
         first = columns[column]
         length = columns[column + 1] - first
         for i in range(length):
             number[column_rows[first + i]] = i
-            for lane in range(LANES):
+            for lane in range(lanes):
                 sums[i, lane] = pivots[column_rows[first + i], lane] * factor[first + i, lane]
         for i in range(length - 1):
             other = column_rows[first + i]
             for place in range(columns[other], columns[other + 1]):
                 j = number[column_rows[place]]
                 if j >= 0:
-                    for lane in range(LANES):
+                    for lane in range(lanes):
                         sums[j, lane] += factor[place, lane] * factor[first + i, lane]
                         sums[i, lane] += factor[place, lane] * factor[first + j, lane]
-        for lane in range(LANES):
+        for lane in range(lanes):
             pivots[column, lane] = 1.0 / pivots[column, lane]
         for i in range(length):
             number[column_rows[first + i]] = -1
-            for lane in range(LANES):
+            for lane in range(lanes):
                 pivots[column, lane] += factor[first + i, lane] * sums[i, lane]
                 factor[first + i, lane] = -sums[i, lane]

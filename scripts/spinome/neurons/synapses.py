@@ -40,11 +40,14 @@ SUSPICIOUS = 10
 def read_synapses(path: str | Path) -> pd.DataFrame:
     """Read a table of input synapses in CAVE's columns, positions in nm; `size` and the partners may be absent.
 
+    CAVE exports these columns with `split_positions=True, desired_resolution=[1, 1, 1]`. Positions in one column
+    `ctr_pt_position` are refused, since they may be voxels or nm and do not say which.
+
     Raises
     ------
     ValueError: if a column is missing or the ids are not integers; the message names the file and the column.
     """
-    frame = read_table(path, REQUIRED)
+    frame = read_table(path, REQUIRED, integers=["id", *PARTNERS])
     frame = frame.assign(**{column: pd.NA for column in PARTNERS if column not in frame})
     for column in ("id", *PARTNERS):
         try:

@@ -19,7 +19,10 @@ from spinome.synapses.forest import flatten
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.985)
 MIN_VOLUMES_UM3 = (0.0, 0.0002, 0.0004, 0.0006, 0.0008, 0.0012, 0.0018, 0.0025, 0.005)
-# voxels this close to the border between the two halves see the same image, and train neither
+# slabs along x that the operating point is chosen on, each by a forest trained on the others: with fewer, a forest
+# knows less than the final one and its probabilities lie lower
+SLABS = 4
+# voxels this close to a slab see the same image, and do not train its forest
 BUFFER_NM = 200.0
 
 
@@ -34,10 +37,10 @@ def train(
     vesicle_threshold: float,
     seed: int,
 ) -> Model:
-    """Train a forest on all volumes; choose threshold and least size on halves that it was not trained on.
+    """Train a forest on all volumes; choose threshold and least size on slabs that it was not trained on.
 
-    Each volume is cut in two along x. A forest trained on the left halves is tried on the right ones and the other
-    way around; see `choose_point` for the operating point.
+    Each volume is cut into slabs along x. A forest trained on all other slabs is tried on each; see `choose_point`
+    for the operating point.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def train(
     ------
     ValueError: if truth and image disagree in shape, or no synapse is among the training voxels.
     """
-    described, labels, side = [], [], []
+    described, labels, far_from = [], [], []
     for name, (evidence, truth) in volumes.items():
         require_same_grid([evidence.image, truth])
         share = min(1.0, 4 * voxels_per_class * len(volumes) / np.prod(truth.shape) / len(volumes))
@@ -58,21 +61,19 @@ def train(
             where, found = describe(evidence, piece, contrast, vesicle_threshold, chosen)
             described.append(found)
             labels.append(classes[tuple(where.T)])
-            side.append(_side(where[:, 2] + piece.start[2], truth.shape[2], evidence.voxel_nm))
-    described, labels, side = np.concatenate(described), np.concatenate(labels), np.concatenate(side)
+            far_from.append(_far_from_slabs(where[:, 2] + piece.start[2], truth.shape[2], evidence.voxel_nm))
+    described, labels, far_from = np.concatenate(described), np.concatenate(labels), np.concatenate(far_from)
 
     outcomes: dict[tuple[float, float], list[Matched]] = {}
-    halves = []
-    for half in (0, 1):
-        rows, values = balance(described[side == half], labels[side == half], voxels_per_class, seed)
-        halves.append(flatten(fit(rows, values, trees, depth, seed)))
+    others = []
+    for far in far_from.T:
+        rows, values = balance(described[far], labels[far], voxels_per_class, seed)
+        others.append(flatten(fit(rows, values, trees, depth, seed)))
     for evidence, truth in volumes.values():
         probability = np.zeros(truth.shape, np.float32)
-        middle = truth.shape[2] // 2
-        for piece in cuboids(
-            truth.shape, (*cuboid[:2], middle), halo(evidence.voxel_nm, evidence.vesicles is not None)
-        ):
-            other = halves[0] if piece.start[2] >= middle else halves[1]
+        width = _slab_width(truth.shape[2])
+        for piece in cuboids(truth.shape, (*cuboid[:2], width), halo(evidence.voxel_nm, evidence.vesicles is not None)):
+            other = others[piece.start[2] // width]
             probability[piece.core] = synapse_probability(evidence, piece, other, contrast, vesicle_threshold)
         for point, result in try_points(probability, truth[:], evidence.voxel_nm).items():
             outcomes.setdefault(point, []).append(result)
@@ -88,7 +89,7 @@ def train(
         "seed": seed,
         "threshold": threshold,
         "min_volume_um3": min_volume,
-        "object precision, recall, F1 between halves": [round(score, 3) for score in scores[threshold, min_volume]],
+        "object precision, recall, F1 on slabs left out": [round(score, 3) for score in scores[threshold, min_volume]],
     }
     return Model(fit(rows, values, trees, depth, seed), FEATURES, card)
 
@@ -118,7 +119,13 @@ def choose_point(f1: Mapping[tuple[float, float], float]) -> tuple[float, float]
     return THRESHOLDS[threshold], MIN_VOLUMES_UM3[volume]
 
 
-def _side(x: np.ndarray, width: int, voxel_nm: VoxelSize) -> np.ndarray:
-    """0 for voxels of the left half, 1 for the right, -1 for those between."""
-    from_middle = (x - width // 2) * voxel_nm[2]
-    return np.where(from_middle < -BUFFER_NM, 0, np.where(from_middle >= BUFFER_NM, 1, -1))
+def _slab_width(width: int) -> int:
+    return -(-width // SLABS)
+
+
+def _far_from_slabs(x: np.ndarray, width: int, voxel_nm: VoxelSize) -> np.ndarray:
+    """Whether voxels at x (N,) are so far from each slab that they may train its forest: (N, SLABS) bool."""
+    start = np.arange(SLABS) * _slab_width(width)
+    before = (start - x[:, None]) * voxel_nm[2]
+    behind = (x[:, None] - start - _slab_width(width) + 1) * voxel_nm[2]
+    return np.maximum(before, behind) > BUFFER_NM

@@ -1,0 +1,54 @@
+"""A labelled neuron for other programs: synapses as a table and as a Neuroglancer layer, the mesh in colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+
+from spinome.io.meshes import Mesh, write_coloured_mesh
+from spinome.io.neuroglancer import write_points
+from spinome.io.tables import write_table
+from spinome.neurons.classify import CLASSES
+from spinome.neurons.synapses import POSITION
+from spinome.report.style import COLOURS
+
+# the columns of the published tables (Pedigo et al. 2026), positions in nm
+PUBLISHED = ["id", "size", "pre_pt_root_id", "post_pt_root_id", "tag", "value", *POSITION]
+PALETTE = np.array([np.round(255 * np.array(to_rgb(COLOURS[name]))) for name in CLASSES], np.uint8)
+
+
+def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.DataFrame | None = None) -> None:
+    """Write `mesh.ply`, and where there are synapses `synapses.csv` and the layer `synapses`.
+
+    Parameters
+    ----------
+    folder : of the neuron
+    mesh : of V vertices; label : (V,) code of each
+    synapses : from `spinome.neurons.synapses.label_synapses`; the table has a row for each, the layer a point for
+        each that has a label
+
+    Raises
+    ------
+    ValueError: if two labelled synapses have the same id.
+    """
+    write_coloured_mesh(folder / "mesh.ply", mesh, PALETTE[label])
+    if synapses is None:
+        return
+    write_table(published(synapses), folder / "synapses.csv")
+    labelled = synapses[synapses["tag"].notna()]
+    write_points(
+        folder / "synapses",
+        labelled["id"].to_numpy(np.int64),
+        labelled[["x_nm", "y_nm", "z_nm"]].to_numpy(float),
+        labelled["tag"].map(CLASSES.index).to_numpy(int),
+        labelled["value"].to_numpy(float),
+        CLASSES,
+    )
+
+
+def published(synapses: pd.DataFrame) -> pd.DataFrame:
+    """Labelled synapses in the published columns; `tag` and `value` are empty where a synapse has no label."""
+    return synapses.rename(columns={f"{axis}_nm": f"ctr_pt_position_{axis}" for axis in "xyz"})[PUBLISHED]
