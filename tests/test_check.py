@@ -1,4 +1,4 @@
-"""Every problem of the input is told at once, with the file and the remedy, from headers alone."""
+"""Every problem of the input is told at once, with the file and the remedy."""
 
 import subprocess
 import sys
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import trimesh
 
-from spinome.check import check_inputs, check_neuron, check_stack, check_volume
+from spinome.check import check_inputs, check_neuron, check_stack, check_volume, failed_units
 from spinome.io.volumes import write_volume
 from spinome.samples import EMVolume, Neuron, Stack
 
@@ -151,9 +152,27 @@ def test_results_without_permission_to_write(tmp_path):
 
 def test_thousands_of_files_take_seconds(tmp_path):
     mesh = tmp_path / "mesh.npz"
-    np.savez(mesh, vertices_nm=np.zeros((100_000, 3)), faces=np.zeros((200_000, 3), int))
+    vertices = np.random.default_rng(0).uniform(0, 1e5, (100_000, 3))
+    np.savez(mesh, vertices_nm=vertices, faces=np.arange(99_999).reshape(-1, 3))
     neurons = [Neuron(neuron=f"n{number}", mesh=str(mesh)) for number in range(2000)]
     started = time.process_time()
     assert check_inputs([], [], neurons, []) == []
     # reading the meshes instead of their headers would take minutes
     assert time.process_time() - started < 20
+
+
+def test_a_mesh_in_micrometres_is_told_of_before_work(tmp_path):
+    sphere = trimesh.creation.icosphere(subdivisions=3, radius=5.0)
+    sphere.export(tmp_path / "um.ply")
+    row = Neuron(neuron="n", mesh=str(tmp_path / "um.ply"))
+    [problem] = check_inputs([], [], [row], [str(tmp_path / "results")])
+    assert "um.ply" in problem and "multiply them by 1e3" in problem
+
+
+def test_failed_units_are_told_of_at_the_end(tmp_path):
+    assert failed_units(tmp_path / "absent.parquet") == []
+    table = pd.DataFrame({"step": ["neurons_simplify"], "unit": ["n"], "reason": ["ValueError: um.ply: too small"]})
+    table.to_parquet(tmp_path / "failures.parquet")
+    first, second = failed_units(tmp_path / "failures.parquet")
+    assert first.startswith("1 unit(s) failed")
+    assert "neurons_simplify n: ValueError: um.ply" in second

@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.parquet
 
 from spinome.io.atomic import nearest_existing
-from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files
+from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.stacks import open_stack, require_voxel_um
 from spinome.io.tables import require_columns
@@ -34,6 +34,8 @@ TABLES = {".parquet", ".csv", ".tsv", ".feather"}
 MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 # how the files of a kind of mesh begin, where they all begin alike
 STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
+# meshes of a sheet share their unit: so many, evenly spaced, are read whole, and none larger than this
+WHOLE_MESHES, WHOLE_MESH_BYTES = 16, 100_000_000
 # opening a file waits for the disk or the network, so many wait at once
 THREADS = 16
 
@@ -60,6 +62,10 @@ def check_inputs(
         for check, rows in checks:
             given = (_without(row, produced) for row in rows)
             problems += [problem for found in pool.map(check, given) for problem in found]
+        given = [row.mesh for row in (_without(row, produced) for row in neurons) if row.mesh]
+        found = list(pool.map(check_unit, given[:: -(-len(given) // WHOLE_MESHES)])) if given else []
+        # a mesh that is bad alone becomes a failed unit; where all are, as in another unit, no work is worth starting
+        problems += [problem for own in found for problem in own] if all(found) else []
     return list(dict.fromkeys(problems))
 
 
@@ -89,7 +95,7 @@ def check_volume(row: EMVolume) -> list[str]:
             continue
         opener = open_labels if column in LABELS else open_volume
         problems += _problems(lambda opener=opener, source=source: opened.append(opener(source, row.voxel_nm)))
-        if column in PROBABILITIES and opened and opened[-1].source == source and opened[-1].dtype.kind not in "fu":
+        if column in PROBABILITIES and opened and opened[-1].source == source and opened[-1].dtype.kind not in "fub":
             problems.append(
                 f"{source}: probabilities are floats from 0 to 1 or integers from 0 to 255, these are "
                 f"{opened[-1].dtype}; convert them"
@@ -106,6 +112,23 @@ def check_neuron(row: Neuron) -> list[str]:
     if row.synapses:
         problems += _problems(lambda: _require_columns(row.synapses, SYNAPSE_COLUMNS))
     return problems
+
+
+def check_unit(mesh: str) -> list[str]:
+    """Problems that only the vertices of a mesh tell, above all another unit; a large mesh is left to its own job."""
+    path = split_source(mesh)[0]
+    if path.is_file() and path.stat().st_size > WHOLE_MESH_BYTES:
+        return []
+    return _problems(lambda: read_mesh(mesh))
+
+
+def failed_units(table: str | Path) -> list[str]:
+    """Lines for the end of a run: how many units failed and why, none where all went through."""
+    failures = pd.read_parquet(table) if Path(table).exists() else pd.DataFrame()
+    if failures.empty:
+        return []
+    shown = [f"  {row.step} {row.unit}: {row.reason.splitlines()[0]}" for row in failures.head(5).itertuples()]
+    return [f"{len(failures)} unit(s) failed and are not in the results; {table} has all reasons:", *shown]
 
 
 def _without(row: Row, produced: Sequence[str]) -> Row:

@@ -17,3 +17,9 @@ onstart:
     problems = check_inputs(stacks, volumes, neurons, [config["results"], config["resources"]])
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
+
+
+onsuccess:
+    from spinome.check import failed_units
+
+    print(*failed_units(Path(config["results"]) / "failures.parquet"), sep="\n", file=sys.stderr)

@@ -169,9 +169,7 @@ def draw_merge(
     _scale_bar(whole, 1000, labels.voxel_nm)
     _scale_bar(close, 200, labels.voxel_nm)
     whole.set_title(f"section {z + 1}; dashed: borders of cuboids")
-    close.set_title(
-        f"synapse {best['synapse']}: {best['sections']} sections, {best['volume_um3'] * 1000:.1f} x 0.001 um³"
-    )
+    close.set_title(f"synapse {best['synapse']}: {best['sections']} sections, {best['volume_um3']:.4f} um³")
     save_figure(
         figure,
         folder,

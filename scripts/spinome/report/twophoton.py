@@ -83,7 +83,9 @@ def draw(
             "turnover",
             "Gained, lost and stable spines",
             "Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
-            "bootstrap interval over spines; spines out of either field are left out.",
+            "bootstrap interval over spines; spines out of either field are left out. A spine that the detector missed "
+            "in one of two sessions counts as gained or lost, which the interval does not tell: score a few sessions "
+            "by hand.",
         )
     if len(spines):
         save_figure(

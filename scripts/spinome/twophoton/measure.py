@@ -170,7 +170,8 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
             volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
     return (
         *centre,
-        diameter,
+        # a head no wider than the point-spread function has a volume by its brightness, but no diameter
+        diameter if diameter > 0 else np.nan,
         volume,
         ratio,
         neck,
