@@ -24,7 +24,7 @@ from spinome.synapses.forest import flatten
 from spinome.synapses.gate import dark_gate
 from spinome.synapses.grey import measure_grey
 from spinome.synapses.merge import Rules, merge_parts
-from spinome.synapses.parts import load_labels, save_parts
+from spinome.synapses.parts import load_parts, paint_parts, save_parts
 from spinome.synapses.train import train
 from spinome.synapses.uniformity import describe_uniformity
 from spinome.synapses.vesicles import detect_vesicles
@@ -116,7 +116,7 @@ def halves() -> dict[str, float]:
             seconds += time.process_time() - started
             labels = np.zeros(truth.shape, np.int64)
             for piece, file, lookup in zip(cuboids(truth.shape, CUBOID), files, ids):
-                labels[piece.core] = lookup[load_labels(file)]
+                labels[piece.core] = paint_parts(load_parts(file), lookup)
         true = cc3d.connected_components(truth[:], connectivity=18)
         matched = match_one_to_one(overlaps(true, labels))
         outcomes.append(outcome(matched, np.arange(1, true.max() + 1), objects["synapse"], objects["score"]))
@@ -142,7 +142,7 @@ def exactness(repeats: int = 12) -> float:
             _, ids = merge_parts(files, values.shape, values.voxel_nm)
             merged = np.empty_like(expected)
             for piece, file, lookup in zip(pieces, files, ids):
-                merged[piece.core] = lookup[load_labels(file)]
+                merged[piece.core] = paint_parts(load_parts(file), lookup)
         equal += np.array_equal(merged, expected)
     return equal / repeats
 

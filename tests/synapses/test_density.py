@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from spinome.blocks import cuboids
 from spinome.synapses.density import MASKED, SPLIT, assign_blocks, block_axes, block_table, count_voxels, gather_counts
+from spinome.synapses.runs import VALUE, find_runs
 
 VOXEL_NM = (50.0, 10.0, 10.0)
 BLOCK_UM = (0.2, 0.1, 0.1)  # 4 x 10 x 10 voxels
@@ -18,7 +19,8 @@ def counted(labels, valid=None, size=None):
     parts = []
     for piece in cuboids(labels.shape, size or labels.shape):
         mask = None if valid is None else valid[piece.core]
-        parts.append(count_voxels(labels[piece.core], mask, [a[s] for a, s in zip(axes, piece.core)], grid))
+        runs = find_runs(labels[piece.core])
+        parts.append(count_voxels(runs, runs[:, VALUE], mask, [a[s] for a, s in zip(axes, piece.core)], grid))
     return gather_counts(pd.concat(parts))
 
 
@@ -84,6 +86,19 @@ def test_counts_do_not_depend_on_the_cuboids(seed, size):
     labels = rng.integers(0, 6, (9, 25, 25)).astype(np.uint64)
     valid = rng.random(labels.shape) < 0.9
     pd.testing.assert_frame_equal(counted(labels, valid, size), counted(labels, valid), check_exact=True)
+
+
+def test_counts_are_those_of_the_voxels():
+    rng = np.random.default_rng(1)
+    labels = (rng.integers(0, 3, (9, 25, 25)) * (rng.random((9, 25, 25)) < 0.5)).astype(np.uint64)
+    valid = rng.random(labels.shape) < 0.9
+    axes, grid = block_axes(labels.shape, VOXEL_NM, BLOCK_UM)
+    block = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid)
+    whole = pd.DataFrame({"synapse": 0, "block": block.ravel(), "masked": (~valid).ravel()})
+    each = whole.assign(synapse=labels.ravel().astype(np.int64)).query("synapse > 0")
+    expected = pd.concat([whole, each]).groupby(["synapse", "block"])["masked"].agg(["size", "sum"]).reset_index()
+    expected.columns = ["synapse", "block", "voxels", "masked"]
+    pd.testing.assert_frame_equal(counted(labels, valid, (4, 11, 7)), expected)
 
 
 def test_volume_adds_up():

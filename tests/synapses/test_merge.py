@@ -11,7 +11,7 @@ from skimage.measure import label, regionprops_table
 
 from spinome.blocks import cuboids
 from spinome.synapses.merge import Rules, merge_parts
-from spinome.synapses.parts import find_parts, load_labels, save_parts
+from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
 
 VOXEL_NM = (40.0, 8.0, 8.0)
 
@@ -26,7 +26,7 @@ def cut_and_merge(folder, values, probability, size, connectivity=18, rules=None
     objects, ids = merge_parts(files, values.shape, VOXEL_NM, connectivity, rules)
     merged = np.zeros(values.shape, np.int64)
     for piece, file, lookup in zip(pieces, files, ids):
-        merged[piece.core] = lookup[load_labels(file)]
+        merged[piece.core] = paint_parts(load_parts(file), lookup)
     return objects, merged
 
 

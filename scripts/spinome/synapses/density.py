@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pandas as pd
 
@@ -31,13 +32,14 @@ def block_axes(
 
 
 def count_voxels(
-    labels: np.ndarray, valid: np.ndarray | None, axes: list[np.ndarray], grid: tuple[int, int, int]
+    runs: np.ndarray, synapse: np.ndarray, valid: np.ndarray | None, axes: list[np.ndarray], grid: tuple[int, int, int]
 ) -> pd.DataFrame:
     """Voxels of each object in each block within one cuboid.
 
     Parameters
     ----------
-    labels : (Z, Y, X) objects, 0 for background
+    runs : (R, 4 or more) of the cuboid's objects: z, y, first and last x; see `spinome.synapses.runs`
+    synapse : (R,) object of each run, 0 where it is none
     valid : (Z, Y, X) bool, or None where nothing is masked
     axes : block of each voxel along the three axes, for this cuboid
     grid : blocks along each axis of the volume
@@ -46,13 +48,12 @@ def count_voxels(
     -------
     table with `COUNT_COLUMNS`; the rows of `synapse` 0 count all voxels of a block, those of objects included
     """
-    block = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij", sparse=True), grid)
-    hidden = np.zeros(labels.shape, bool) if valid is None else ~valid
-    rows = [_count(np.zeros(labels.size, np.int64), block.ravel(), hidden.ravel())]
-    inside = labels > 0
-    if inside.any():
-        rows.append(_count(labels[inside].astype(np.int64), block[inside], hidden[inside]))
-    return pd.concat(rows, ignore_index=True)
+    shown = np.ones((1, 1, 1), bool) if valid is None else valid
+    rows = _split_runs(runs, synapse, shown, valid is not None, *axes, np.array(grid))
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    begins = np.flatnonzero(np.append(True, (rows[1:, :2] != rows[:-1, :2]).any(axis=1))) if len(rows) else []
+    objects = np.column_stack([rows[begins, :2], np.add.reduceat(rows[:, 2:], begins)]) if len(rows) else rows
+    return pd.DataFrame(np.concatenate([_count_blocks(valid, axes, grid), objects]), columns=COUNT_COLUMNS)
 
 
 def gather_counts(counts: pd.DataFrame) -> pd.DataFrame:
@@ -107,11 +108,57 @@ def block_table(
     return table[BLOCK_COLUMNS]
 
 
-def _count(synapse: np.ndarray, block: np.ndarray, hidden: np.ndarray) -> pd.DataFrame:
-    key = np.stack([synapse, block])
-    order = np.lexsort(key[::-1])
-    key, hidden = key[:, order], hidden[order]
-    begins = np.flatnonzero(np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0)))
-    voxels = np.diff(np.append(begins, key.shape[1]))
-    masked = np.add.reduceat(hidden.astype(np.int64), begins)
-    return pd.DataFrame(dict(zip(COUNT_COLUMNS, [*key[:, begins], voxels, masked])))
+def _count_blocks(valid: np.ndarray | None, axes: list[np.ndarray], grid: tuple[int, int, int]) -> np.ndarray:
+    """All voxels, and the masked ones, of the blocks of a cuboid: (B, 4) in the order of `COUNT_COLUMNS`."""
+    begins = [np.flatnonzero(np.append(True, axis[1:] != axis[:-1])) for axis in axes]
+    lengths = [np.diff(np.append(first, len(axis))) for first, axis in zip(begins, axes)]
+    block = np.ravel_multi_index(np.meshgrid(*[axis[first] for first, axis in zip(begins, axes)], indexing="ij"), grid)
+    voxels = lengths[0][:, None, None] * lengths[1][:, None] * lengths[2]
+    masked = np.zeros_like(voxels)
+    if valid is not None:
+        kept = _sum_rows(valid.view(np.uint8), begins[2], lengths[2])
+        kept = np.add.reduceat(np.add.reduceat(kept, begins[1], axis=1), begins[0], axis=0)
+        masked = voxels - kept
+    columns = [np.zeros_like(block), block, voxels, masked]
+    return np.stack([column.ravel() for column in columns], axis=1).astype(np.int64)
+
+
+@numba.njit(cache=True)
+def _sum_rows(values, begins, lengths):
+    """Sums over stretches along x: (Z, Y, X) to (Z, Y, stretches)."""
+    depth, height, _ = values.shape
+    sums = np.empty((depth, height, len(begins)), np.int64)
+    for z in range(depth):
+        for y in range(height):
+            for index in range(len(begins)):
+                total = np.uint32(0)
+                for value in values[z, y, begins[index] : begins[index] + lengths[index]]:
+                    total += np.uint32(value)
+                sums[z, y, index] = total
+    return sums
+
+
+@numba.njit(cache=True)
+def _split_runs(runs, synapse, shown, masked, along_z, along_y, along_x, grid):
+    """Cut runs at the borders of blocks: (N, 4) in the order of `COUNT_COLUMNS`."""
+    size, count = max(64, 2 * len(runs)), 0
+    rows = np.empty((size, 4), np.int64)
+    for index in range(len(runs)):
+        if synapse[index] == 0:
+            continue
+        z, y, x, last = runs[index, 0], runs[index, 1], runs[index, 2], runs[index, 3]
+        row = (along_z[z] * grid[1] + along_y[y]) * grid[2]
+        while x <= last:
+            if count == size:
+                grown = np.empty((2 * size, 4), np.int64)
+                grown[:size] = rows
+                rows, size = grown, 2 * size
+            rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = synapse[index], row + along_x[x], 0, 0
+            block = along_x[x]
+            while x <= last and along_x[x] == block:
+                rows[count, 2] += 1
+                if masked and not shown[z, y, x]:
+                    rows[count, 3] += 1
+                x += 1
+            count += 1
+    return rows[:count].copy()

@@ -16,7 +16,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from spinome.io.volumes import VoxelSize
-from spinome.synapses.parts import CONNECTIVITIES, PROBABILITY_UNIT, load_table, neighbours
+from spinome.synapses.parts import PART_COLUMNS, PROBABILITY_UNIT, load_parts, nearest_contacts
+from spinome.synapses.runs import X0, Y, Z, touching_runs
+
+# how far apart joined voxels may be: over a face, an edge, a corner
+REACH = {6: 1, 18: 2, 26: 3}
 
 OBJECT_COLUMNS = [
     "synapse",
@@ -59,7 +63,7 @@ def merge_parts(
 
     Parameters
     ----------
-    files : one a cuboid, from `save_parts`
+    files : one a cuboid, from `save_parts`, in the raster order of the cuboids
     shape : of the volume
     connectivity : 6, 18 or 26
 
@@ -68,64 +72,65 @@ def merge_parts(
     objects : one row an object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
         positions are centres of mass in nm from the corner of the volume, `score` is the mean probability, boxes are
         inclusive, in voxels
-    ids : for each file the object of each part, int64, with 0 for the background and for what the rules drop
+    ids : for each file the object of each part, int64, with 0 for what the rules drop
+
+    Raises
+    ------
+    ValueError: if the connectivity is none of 6, 18 and 26.
     """
+    if connectivity not in REACH:
+        raise ValueError(f"objects are connected over 6, 18 or 26 neighbours, not {connectivity}")
     rules = rules or Rules()
-    parts, contacts, shell, sizes = _gather(files)
-    contacts = np.concatenate([contacts, _across(shell, parts["value"].to_numpy(), shape, connectivity)])
-    flat = contacts[(contacts[:, 3] == 1) & (contacts[:, 2] == 1)]
+    parts, contacts, sizes = _gather(files)
+    first, second, step = contacts.T
+    section = parts["z"].to_numpy()
+    flat = contacts[(section[first] == section[second]) & (step == 1)]
     patch = _components(len(parts), flat)
     area = np.bincount(patch, parts["voxels"], minlength=1)[patch] * voxel_nm[1] * voxel_nm[2] / 1e6
     kept = area >= rules.min_area_um2
     if rules.max_area_um2 is not None:
         kept &= area <= rules.max_area_um2
-    near = contacts[contacts[:, 2] <= CONNECTIVITIES[connectivity]]
-    parts["object"] = _components(len(parts), near[kept[near[:, 0]] & kept[near[:, 1]]])
+    parts["object"] = _components(len(parts), contacts[(step <= REACH[connectivity]) & kept[first] & kept[second]])
     objects = _summarise(parts[kept], voxel_nm)
     objects = objects[(objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)]
     objects = objects.sort_values("first")
     objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
-    ends = np.cumsum(sizes)[:-1]
-    return (
-        objects[OBJECT_COLUMNS].reset_index(drop=True),
-        [np.concatenate([[0], part]).astype(np.int64) for part in np.split(id_of, ends)],
-    )
+    return objects[OBJECT_COLUMNS].reset_index(drop=True), np.split(id_of, np.cumsum(sizes)[:-1])
 
 
-def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, list[int]]:
-    """Number the parts of all files on; contacts (N, 4: two parts, step, flat) and shells (M, 2: raster, part)."""
-    tables, contacts, shells, sizes, offset = [], [np.empty((0, 4), np.int64)], [np.empty((0, 2), np.int64)], [], 0
+def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
+    """Number the parts of all files on, and find which touch, within cuboids and across; (N, 3: two parts, step).
+
+    Only the surfaces of one layer of cuboids, and of the last section before it, are held at a time.
+    """
+    tables, contacts, sizes = [np.empty((0, len(PART_COLUMNS)), np.int64)], [np.empty((0, 3), np.int64)], []
+    layer, before, offset = [], np.empty((0, 6), np.int64), 0
     for file in files:
-        table, touching = load_table(file)
-        contacts.append(
-            np.column_stack([touching["pairs"] + (offset - 1), touching["step"], touching["flat"]]).astype(np.int64)
-        )
-        shells.append(np.column_stack([touching["shell"], touching["shell_part"] + (offset - 1)]))
-        tables.append(table)
-        sizes.append(len(table))
-        offset += len(table)
-    return pd.concat(tables, ignore_index=True), np.concatenate(contacts), np.concatenate(shells), sizes
+        parts = load_parts(file)
+        if len(parts.shell) and layer and parts.shell[0, Z] > max(shell[-1, Z] for shell in layer):
+            before = _close_layer(contacts, before, layer)
+            layer = []
+        if len(parts.shell):
+            layer.append(parts.shell + [0, 0, 0, 0, 0, offset])
+        contacts.append(parts.contacts + [offset, offset, 0])
+        tables.append(parts.table)
+        sizes.append(len(parts.table))
+        offset += len(parts.table)
+    _close_layer(contacts, before, layer)
+    return pd.DataFrame(np.concatenate(tables), columns=PART_COLUMNS), np.concatenate(contacts), sizes
 
 
-def _across(shell: np.ndarray, value: np.ndarray, shape: tuple[int, int, int], connectivity: int) -> np.ndarray:
-    """Contacts between voxels on the surfaces of cuboids; those within a cuboid are found again, which is harmless."""
-    shell = shell[np.argsort(shell[:, 0])]
-    raster, part = shell[:, 0], shell[:, 1]
-    at = np.stack(np.unravel_index(raster, shape))
-    found = []
-    for offset in neighbours(connectivity):
-        other = at + offset[:, None]
-        inside = ((other >= 0) & (other < np.array(shape)[:, None])).all(axis=0)
-        target = np.ravel_multi_index(other[:, inside], shape)
-        position = np.searchsorted(raster, target)
-        position[position == len(raster)] = 0
-        hit = raster[position] == target
-        first, second = part[inside][hit], part[position[hit]]
-        joined = (first != second) & (value[first] == value[second])
-        pairs = np.unique(np.column_stack([first[joined], second[joined]]), axis=0)
-        found.append(np.column_stack([pairs, np.full((len(pairs), 2), [np.abs(offset).sum(), offset[0] == 0])]))
-    return np.concatenate(found).astype(np.int64)
+def _close_layer(contacts: list[np.ndarray], before: np.ndarray, layer: list[np.ndarray]) -> np.ndarray:
+    """Add the contacts on the surfaces of a layer of cuboids; returns the runs that the next layer may touch.
+
+    Contacts within a cuboid are found again, which is harmless.
+    """
+    runs = np.concatenate([before, *layer])
+    runs = runs[np.lexsort((runs[:, X0], runs[:, Y], runs[:, Z]))]
+    pairs = touching_runs(runs, max(REACH.values()))
+    contacts.append(nearest_contacts(runs[pairs[:, 0], -1], runs[pairs[:, 1], -1], pairs[:, 2]))
+    return runs[runs[:, Z] == runs[-1, Z]] if len(runs) else before
 
 
 def _components(count: int, pairs: np.ndarray) -> np.ndarray:
