@@ -1,4 +1,6 @@
-"""Merge the parts of all cuboids of a volume, and write its objects and its label volume."""
+"""Merge the parts of all cuboids of a volume to objects; which object each part belongs to goes to its shard."""
+
+from pathlib import Path
 
 import numpy as np
 
@@ -8,16 +10,16 @@ from spinome.io.models import load_model
 from spinome.io.tables import concatenate, write_table
 from spinome.io.volumes import create_volume, open_volume, require_voxel_size
 from spinome.logs import log_to
+from spinome.shards import shard_of
 from spinome.synapses.features import FEATURES
 from spinome.synapses.merge import Rules, merge_parts
-from spinome.synapses.parts import load_labels
 
 log_to(snakemake.log)
 row, cuboid, settings = snakemake.params.row, tuple(snakemake.params.cuboid), dict(snakemake.params.rules)
 volume = open_volume(row["synapses"] or row["image"], row["voxel_nm"])
 voxel_nm = require_voxel_size(volume)
 files = concatenate(snakemake.input.parts).set_index("unit")["file"]
-blocks = [block for block in cuboids(volume.shape, cuboid) if block.name in files.index]
+names = [block.name for block in cuboids(volume.shape, cuboid) if block.name in files.index]
 connectivity = settings.pop("connectivity")
 if row["synapses"]:
     # given objects are taken as they are
@@ -26,12 +28,13 @@ else:
     if settings["min_volume_um3"] is None:
         settings["min_volume_um3"] = load_model(snakemake.input.model[0], FEATURES).card["min_volume_um3"]
     rules = Rules(**settings)
-paths = files[[block.name for block in blocks]]
-objects, ids = merge_parts(list(paths), volume.shape, voxel_nm, connectivity, rules)
+objects, ids = merge_parts(list(files[names]), volume.shape, voxel_nm, connectivity, rules)
 with atomic(snakemake.output.labels) as part:
-    labels = create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
-    for block, path, lookup in zip(blocks, paths, ids):
-        if lookup.any():
-            labels[block.core] = lookup[load_labels(path)].astype(np.uint64)
+    # the shards of synapses_density write its chunks, one cuboid each
+    create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
+shards = [shard_of(name, len(snakemake.output.ids)) for name in names]
+for shard, file in enumerate(snakemake.output.ids):
+    with atomic(Path(file)) as part:
+        np.savez(part, **{name: found for name, own, found in zip(names, shards, ids) if own == shard})
 write_table(objects, snakemake.output.objects)
-print(f"{len(objects)} synapses from {sum(map(len, ids)) - len(ids)} parts in {len(blocks)} cuboids")
+print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids")

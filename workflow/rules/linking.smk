@@ -249,7 +249,7 @@ rule linking_typing:
 rule linking_synapses:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
-        synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
+        synapses=lambda wildcards: file_of(volume_of[wildcards.volume].synapses),
         objects=branch(
             lambda wildcards: bool(volume_of[wildcards.volume].synapses),
             then=[],
@@ -470,7 +470,7 @@ rule linking_true_graph:
         ),
         links="<results>/linking/truth/{volume}.parquet",
         truth=linking_file("truth_synapses"),
-        synapses=lambda wildcards: file_of(linking_synapse_source(wildcards.volume)),
+        synapses=lambda wildcards: linking_synapse_files(wildcards.volume),
     output:
         pairs="<results>/linking/true_graph/{volume}.parquet",
         matches="<results>/linking/true_graph/{volume}_matches.parquet",

@@ -77,6 +77,14 @@ def linking_synapse_source(volume):
     return row.synapses or f"{config['results']}/synapses/labels/{volume}.zarr"
 
 
+def linking_synapse_files(volume):
+    """The files of these labels: given, or all that the synapses branch writes into its label volume."""
+    if volume_of[volume].synapses:
+        return [file_of(volume_of[volume].synapses)]
+    counted = expand("<results>/synapses/density/{volume}/{shard}.parquet", volume=volume, shard=synapses_shards)
+    return [linking_synapse_source(volume), *counted]
+
+
 def linking_training(*columns):
     """Training volumes with a dense truth and one of these columns."""
     rows = [row for row in volumes if row.volume in linking_trained and row.truth_segmentation]

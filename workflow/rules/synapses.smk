@@ -130,6 +130,7 @@ rule synapses_merge:
         ),
     output:
         objects="<results>/synapses/merged/{volume}.parquet",
+        ids=expand("<results>/synapses/ids/{{volume}}/{shard}.npz", shard=synapses_shards),
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
     log:
         "<logs>/synapses_merge/{volume}.log",
@@ -150,9 +151,40 @@ rule synapses_merge:
         "../../scripts/synapses_merge.py"
 
 
+rule synapses_mask:
+    input:
+        lambda wildcards: synapses_files(wildcards.volume, "image"),
+    output:
+        directory("<results>/synapses/masks/{volume}.zarr"),
+    log:
+        "<logs>/synapses_mask/{volume}.log",
+    benchmark:
+        "<benchmarks>/synapses_mask/{volume}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    params:
+        row=synapses_row("image"),
+        cuboid=config["synapses"]["cuboid"],
+        mask=config["synapses"]["mask"],
+        code=code_hash("spinome.synapses.mask"),
+    script:
+        "../../scripts/synapses_mask.py"
+
+
 rule synapses_density:
     input:
         lambda wildcards: synapses_files(wildcards.volume, "mask"),
+        mask=branch(
+            lambda wildcards: wildcards.volume in synapses_masked,
+            then=["<results>/synapses/masks/{volume}.zarr"],
+            otherwise=[],
+        ),
+        parts="<results>/synapses/detect/{volume}/{shard}.parquet",
+        ids="<results>/synapses/ids/{volume}/{shard}.npz",
         labels="<results>/synapses/labels/{volume}.zarr",
     output:
         done="<results>/synapses/density/{volume}/{shard}.parquet",
@@ -165,16 +197,15 @@ rule synapses_density:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=synapses_memory(60),
+        mem_mb=synapses_memory(24),
         runtime=60,
     params:
         row=synapses_row("mask"),
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
-        shards=config["synapses"]["shards"],
         store=f"{config['results']}/units/synapses_density/{{volume}}/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.synapses.density"),
+        code=code_hash("spinome.synapses.density", "spinome.synapses.mask", "spinome.synapses.parts"),
     script:
         "../../scripts/synapses_density.py"
 

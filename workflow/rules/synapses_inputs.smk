@@ -6,6 +6,8 @@ synapses_detected = [row.volume for row in volumes if row.image and not row.syna
 synapses_scored = [
     volume for volume in synapses_detected if volume not in synapses_trained and volume_of[volume].truth_synapses
 ]
+# volumes whose mask is made by rules
+synapses_masked = [row.volume for row in volumes if config["synapses"]["mask"]["make"] and row.image and not row.mask]
 synapses_shards = [str(number) for number in range(config["synapses"]["shards"])]
 
 if synapses_volumes:

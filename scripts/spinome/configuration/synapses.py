@@ -35,6 +35,17 @@ class Merge(Section):
     min_sections: int = Field(1, ge=1, description="least number of sections that an object spans")
 
 
+class Mask(Section):
+    """A mask made by simple rules."""
+
+    make: bool = Field(False, description="make a mask of a volume with an image where the sample sheet gives none")
+    cell_um: float = Field(0.5, gt=0, description="side of the cells that are averaged, and hidden as a whole")
+    body_um: float = Field(3.0, gt=0, description="least width of a bright or dark body (vessel, soma) that is hidden")
+    contrast: float = Field(
+        2.0, gt=0, description="a body is this many standard deviations of the cells brighter or darker than the median"
+    )
+
+
 class Density(Section):
     """Synapses per block."""
 
@@ -63,5 +74,6 @@ class Synapses(Section):
     )
     classify: Classify = Classify()
     merge: Merge = Merge()
+    mask: Mask = Mask()
     density: Density = Density()
     uniformity: Uniformity = Uniformity()

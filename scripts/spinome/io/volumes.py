@@ -218,6 +218,11 @@ def create_volume(
     return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0, overwrite=True)
 
 
+def chunks_to_write(path: str | Path) -> zarr.Array:
+    """The array of a volume made by `create_volume`; a chunk that is written replaces the earlier one whole."""
+    return zarr.open_group(str(path), mode="r+")["0"]
+
+
 def write_volume(
     path: str | Path,
     data: np.ndarray,
