@@ -34,6 +34,8 @@ with atomic(snakemake.output[0]) as part:
             centres = draw.centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
             found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
             draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
+        if made := next((store for store in given.masks if Path(store).stem == volume), None):
+            draw.draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))
         if image:
             draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
     if outcomes:

@@ -240,6 +240,7 @@ rule synapses_uniformity:
     input:
         blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
         tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
+        evaluation=branch(bool(synapses_scored), then=["<results>/synapses/evaluation.tsv"], otherwise=[]),
     output:
         "<results>/synapses/uniformity.parquet",
     log:
@@ -251,9 +252,8 @@ rule synapses_uniformity:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        names=list(config["synapses"]["uniformity"]["block_tables"]),
-        dependence_um=config["synapses"]["uniformity"]["dependence_um"],
-        repeats=config["synapses"]["uniformity"]["repeats"],
+        settings=config["synapses"]["uniformity"],
+        detected=synapses_detected,
         seed=config["seed"],
         code=code_hash("spinome.synapses.uniformity"),
     script:
@@ -291,6 +291,7 @@ rule synapses_figures:
         objects=branch(bool(synapses_volumes), then=["<results>/synapses/objects.parquet"], otherwise=[]),
         blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
         labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
+        masks=expand("<results>/synapses/masks/{volume}.zarr", volume=synapses_masked),
         tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
         uniformity="<results>/synapses/uniformity.parquet",
     output:

@@ -1,6 +1,6 @@
 """Keys of the synapses branch."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spinome.configuration.base import Section
 
@@ -55,10 +55,21 @@ class Density(Section):
 class Uniformity(Section):
     """Statistics of the blocks."""
 
-    dependence_um: float = Field(
-        20.0, gt=0, description="blocks further apart than this are taken for independent of each other"
+    dependence_um: float | None = Field(
+        None, gt=0, description="blocks further apart than this are independent of each other; empty: estimated"
     )
-    repeats: int = Field(199, ge=99, description="shuffles of the blocks that the autocorrelation is compared with")
+    repeats: int = Field(199, ge=99, description="simulated fields that intervals and p-values are taken from")
+    precision: tuple[float, float, float] | None = Field(
+        None, description="of the detector, with the ends of its 95 % interval, where this run has no evaluation"
+    )
+    recall: tuple[float, float, float] | None = Field(None, description="of the detector, likewise")
+
+    @field_validator("precision", "recall")
+    @classmethod
+    def _shares(cls, shares: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+        if shares is not None and not 0 <= shares[1] <= shares[0] <= shares[2] <= 1:
+            raise ValueError("give the value, then the low and the high end of its interval, between 0 and 1")
+        return shares
     block_tables: dict[str, str] = Field(
         {}, description="tables of blocks counted elsewhere, by name: z_nm y_nm x_nm synapses unmasked_um3"
     )

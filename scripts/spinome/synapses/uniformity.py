@@ -1,43 +1,63 @@
 """Are synapses spread evenly? Statistics of blocks that allow for blocks that resemble their neighbours.
 
 Counts of neighbouring blocks are alike, so tests that take blocks for independent reject always and mean nothing.
-Here every interval and p-value comes from a variance that holds the covariance of blocks up to a distance (Conley
-1999), estimated from all pairs of blocks at the same offset.
+Every interval and p-value here keeps that dependence; see `spinome.synapses.dependence`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.fft import irfftn, next_fast_len, rfftn
-from scipy.stats import norm
+
+from spinome.synapses.dependence import (
+    Grid,
+    compare_sums,
+    correlogram,
+    covariance,
+    estimate_reach,
+    grid_of,
+    slab_errors,
+)
 
 BLOCK_COLUMNS = ["z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3"]
-COLUMNS = ["volume", "statistic", "axis", "value", "ci_low", "ci_high", "p", "n", "note"]
+COLUMNS = ["volume", "statistic", "axis", "at_um", "value", "ci_low", "ci_high", "p", "n", "note"]
 MIN_BLOCKS = 50
 # blocks with less of their volume unmasked than this share of the largest are left out
 MIN_UNMASKED = 0.1
 
 
 def describe_uniformity(
-    blocks: pd.DataFrame, volume: str, dependence_um: float, repeats: int = 199, seed: int = 0
+    blocks: pd.DataFrame, volume: str, dependence_um: float | None = None, repeats: int = 199, seed: int = 0
 ) -> pd.DataFrame:
-    """Density, dispersion, autocorrelation and trends of one volume's blocks.
+    """Density, dispersion, autocorrelation, trends and a test of uniformity of one volume's blocks.
 
     Parameters
     ----------
     blocks : table with `BLOCK_COLUMNS`
-    dependence_um : blocks further apart than this are taken for independent
-    repeats : shuffles of the blocks, for the p-value of the autocorrelation
+    dependence_um : blocks further apart than this are taken for independent; None estimates it
+    repeats : simulated fields for intervals and p-values, and shuffles for that of the autocorrelation
 
     Returns
     -------
-    one row a statistic with `COLUMNS`: `density_um3`; `dispersion` (Pearson, 1 where counts are Poisson);
-    `morans_i` of the Pearson residuals over blocks that share a face; `trend` along each axis, the change of density
-    from one end of the volume to the other as a fraction, after the other axes; `note` says how far that is, or why a
-    value is missing.
+    one row a statistic with `COLUMNS`; `note` says what it refers to, or why a value is missing:
+
+    - `density_um3`
+    - `dispersion`: Pearson's, 1 where counts are Poisson
+    - `morans_i` of the Pearson residuals over blocks that share a face
+    - `dependence_um`: the reach of the dependence
+    - `uniformity`: the mean square of six smooth patterns (linear and quadratic along each axis) in units of their
+      variance under a null of even density with the same dependence, about 1 where the density is even
+    - `trend` along each axis: the change of density from one end of the volume to the other as a fraction, after the
+      other axes, by a quasi-Poisson model
+    - `profile`: density in slabs of blocks, `at_um` along each axis
+    - `variogram`: semivariance of the Pearson residuals of blocks `at_um` apart, less the smooth patterns;
+      `correlation` likewise
+
+    Raises
+    ------
+    ValueError: if the table has a value that no block can have; the message names the column.
     """
-    used = blocks[blocks["unmasked_um3"] > MIN_UNMASKED * blocks["unmasked_um3"].max()]
+    used = usable_blocks(blocks, volume)
     if used["synapses"].sum() == 0:
         return _table(volume, [_row("density_um3", n=len(used), note="no synapse in any unmasked block")])
     position = used[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / 1000
@@ -45,22 +65,103 @@ def describe_uniformity(
     density = count.sum() / exposure.sum()
     if len(used) < MIN_BLOCKS:
         note = f"{len(used)} blocks are too few, {MIN_BLOCKS} are needed; make blocks smaller"
-        missing = [_row(name, n=len(used), note=note) for name in ("dispersion", "morans_i", "trend")]
-        return _table(
-            volume, [_row("density_um3", density, n=len(used), note="too few blocks for an interval"), *missing]
-        )
+        missing = [_row(name, n=len(used), note=note) for name in ("dispersion", "morans_i", "uniformity", "trend")]
+        lone = _row("density_um3", density, n=len(used), note="too few blocks for an interval")
+        return _table(volume, [lone, *missing])
+    grid, rng = grid_of(position), np.random.default_rng(seed)
     expected = exposure * density
     residual = (count - expected) / np.sqrt(expected)
-    spread = 1.96 * np.sqrt(_variance(np.sqrt(expected), residual, position, dependence_um)) / count.sum()
-    return _table(
-        volume,
-        [
-            _row("density_um3", density, *(density * np.exp([-spread, spread])), n=len(used)),
-            _row("dispersion", float((residual**2).sum() / (len(used) - 1)), n=len(used)),
-            _morans_i(residual, position, np.random.default_rng(seed), repeats),
-            *_trends(count, exposure, position, dependence_um),
-        ],
+    usable = [axis for axis in range(3) if len(np.unique(grid.place[:, axis])) > 2]
+    extent = (np.ptp(grid.place, axis=0) + 1) * grid.steps
+    scaled = (position - position.mean(axis=0)) / extent
+    smooth = np.column_stack([np.ones(len(count)), scaled[:, usable], scaled[:, usable] ** 2])
+    patterns = np.sqrt(expected)[:, None] * smooth
+    coefficients, weights = _fit_trends(count, exposure, scaled[:, usable])
+    basis = np.linalg.qr(patterns)[0]
+    rest = residual - basis @ (basis.T @ residual)
+    reach = dependence_um or estimate_reach(rest, grid)
+    tested = compare_sums(
+        residual,
+        grid,
+        np.column_stack([np.sqrt(expected) / count.sum(), weights]),
+        np.append(0, coefficients),
+        patterns,
+        reach,
+        repeats,
+        rng,
     )
+    margin = tested.limit * tested.error
+    n = len(count)
+    trends = {axis: number for number, axis in enumerate(usable, start=1)}
+    rows = [
+        _row("density_um3", density, *(density * np.exp([-margin[0], margin[0]])), n=n),
+        _row("dispersion", (residual**2).sum() / (n - 1), n=n),
+        _morans_i(residual, grid, rng, repeats),
+        _row("dependence_um", reach, n=n, note="estimated" if dependence_um is None else "configured"),
+        _row("uniformity", tested.joint, p=tested.joint_p, n=n, note=f"blocks within {reach:.3g} um may be alike"),
+    ]
+    for axis, name in enumerate("zyx"):
+        if axis not in trends:
+            rows.append(_row("trend", axis=name, n=n, note="fewer than three blocks along this axis"))
+            continue
+        value, own, p = coefficients[trends[axis] - 1], margin[trends[axis]], tested.p[trends[axis]]
+        ends = np.expm1([value, value - own, value + own])
+        rows.append(_row("trend", *ends, axis=name, p=p, n=n, note=f"over {extent[axis]:.4g} um"))
+    rows += _profiles(count, exposure, position, grid, covariance(rest, grid, reach), tested.limit[0])
+    for at, semivariance, correlation, pairs in zip(*correlogram(rest, grid)):
+        rows.append(_row("variogram", semivariance, at_um=at, n=int(pairs)))
+        rows.append(_row("correlation", correlation, at_um=at, n=int(pairs)))
+    return _table(volume, rows)
+
+
+def usable_blocks(blocks: pd.DataFrame, volume: str) -> pd.DataFrame:
+    """Blocks that are unmasked to a tenth of the largest at least.
+
+    Raises
+    ------
+    ValueError: if a position is missing, or a count or a volume is missing or negative; the message names the column
+        and counts the blocks. Positions may be negative.
+    """
+    values = blocks[BLOCK_COLUMNS]
+    bad = ~np.isfinite(values.astype(float))
+    bad[["synapses", "unmasked_um3"]] |= values[["synapses", "unmasked_um3"]] < 0
+    if bad.any(axis=None):
+        column = bad.any().idxmax()
+        raise ValueError(
+            f"blocks of {volume}: {bad[column].sum()} of {len(blocks)} have a {column} that is missing, not finite or "
+            "negative; correct the table"
+        )
+    return blocks[blocks["unmasked_um3"] > MIN_UNMASKED * blocks["unmasked_um3"].max()]
+
+
+def correct_density(described: pd.DataFrame, precision: tuple, recall: tuple) -> pd.DataFrame:
+    """Density of true synapses, from that of found ones and from the detector's precision and recall.
+
+    The true density is the found one times precision over recall. Their errors are added on the logarithmic scale as
+    if independent, which is cautious: precision and recall of one evaluation rise and fall together, so that their
+    ratio varies less.
+
+    Parameters
+    ----------
+    described : from `describe_uniformity`, of one volume
+    precision, recall : value and the ends of its 95 % interval
+
+    Returns
+    -------
+    one row `true_density_um3`, empty with a note where there is nothing to correct by
+    """
+    name = "true_density_um3"
+    volume, density = described["volume"].iloc[0], described.set_index("statistic").loc["density_um3"]
+    if not (precision[0] > 0 and recall[0] > 0 and density["value"] > 0):
+        return _table(volume, [_row(name, n=density["n"], note="no true synapse was found to measure the detector by")])
+    value = density["value"] * precision[0] / recall[0]
+    # how far each end lies from its value; a low recall makes for a high density
+    with np.errstate(divide="ignore"):
+        below = np.log([density["value"] / density["ci_low"], precision[0] / precision[1], recall[2] / recall[0]])
+        above = np.log([density["ci_high"] / density["value"], precision[2] / precision[0], recall[0] / recall[1]])
+    ends = value * np.exp([-np.sqrt((below**2).sum()), np.sqrt((above**2).sum())])
+    note = f"found density times precision {precision[0]:.2f} over recall {recall[0]:.2f}"
+    return _table(volume, [_row(name, value, *ends, n=density["n"], note=note)])
 
 
 def morans_i(values: np.ndarray, pairs: np.ndarray) -> float:
@@ -69,17 +170,16 @@ def morans_i(values: np.ndarray, pairs: np.ndarray) -> float:
     return float((centred[pairs[:, 0]] * centred[pairs[:, 1]]).mean() / (centred**2).mean())
 
 
-def neighbour_pairs(position_um: np.ndarray) -> np.ndarray:
-    """Pairs of blocks that share a face: (N, 2) rows; `position_um` (B, 3) are centres on a grid."""
-    grid, _ = _grid(position_um)
-    shape = grid.max(axis=0) + 2
-    place = np.ravel_multi_index(grid.T, shape)
-    order = np.argsort(place)
+def neighbour_pairs(place: np.ndarray) -> np.ndarray:
+    """Pairs of blocks that share a face: (N, 2) rows; `place` (B, 3) are their places on a grid."""
+    shape = place.max(axis=0) + 2
+    index = np.ravel_multi_index(place.T, shape)
+    order = np.argsort(index)
     pairs = []
     for step in np.eye(3, dtype=int):
-        target = np.ravel_multi_index((grid + step).T, shape)
-        at = np.minimum(np.searchsorted(place[order], target), len(place) - 1)
-        hit = place[order][at] == target
+        target = np.ravel_multi_index((place + step).T, shape)
+        at = np.minimum(np.searchsorted(index[order], target), len(index) - 1)
+        hit = index[order][at] == target
         pairs.append(np.column_stack([np.flatnonzero(hit), order[at[hit]]]))
     return np.concatenate(pairs)
 
@@ -88,7 +188,7 @@ def fit_trend(count: np.ndarray, exposure: np.ndarray, design: np.ndarray) -> np
     """Coefficients of a log-linear model of counts with exposure as an offset, by iterated least squares.
 
     The estimate is that of a Poisson and of a quasi-Poisson model alike (McCullagh and Nelder 1989); only its
-    uncertainty differs, which is left to the bootstrap.
+    uncertainty differs.
     """
     coefficients = np.zeros(design.shape[1])
     coefficients[0] = np.log(count.sum() / exposure.sum())
@@ -101,41 +201,19 @@ def fit_trend(count: np.ndarray, exposure: np.ndarray, design: np.ndarray) -> np
     return coefficients
 
 
-def _grid(position_um: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place (B, 3) of each block on its grid, and the spacing of the grid along each axis in um."""
-    axes = [np.unique(axis.round(3)) for axis in position_um.T]
-    steps = np.array([np.median(np.diff(axis)) if len(axis) > 1 else 1.0 for axis in axes])
-    return np.rint((position_um - position_um.min(axis=0)) / steps).astype(np.int64), steps
+def _fit_trends(count: np.ndarray, exposure: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log change of density along each column of `scaled`, and by which sum of residuals (B, K) each errs."""
+    design = np.column_stack([np.ones(len(count)), scaled])
+    coefficients = fit_trend(count, exposure, design)
+    mean = exposure * np.exp(design @ coefficients)
+    inverse = np.linalg.inv(design.T @ (mean[:, None] * design))
+    # to first order
+    weights = np.sqrt(mean)[:, None] * (design @ inverse)
+    return coefficients[1:], weights[:, 1:]
 
 
-def _variance(weight: np.ndarray, residual: np.ndarray, position: np.ndarray, dependence_um: float) -> float:
-    """Variance of the weighted sum of residuals whose covariance depends on their offset alone.
-
-    The covariance at each offset is the mean over all pairs of blocks at that offset, zero beyond `dependence_um`.
-    It is never taken to be smaller than that of independent blocks.
-    """
-    grid, steps = _grid(position)
-    shape = grid.max(axis=0) + 1
-    padded = [next_fast_len(int(2 * length), real=True) for length in shape]
-
-    def autocorrelation(values: np.ndarray) -> np.ndarray:
-        field = np.zeros(padded)
-        field[tuple(grid.T)] = values
-        return irfftn(np.abs(rfftn(field)) ** 2, s=padded)
-
-    offsets = np.meshgrid(
-        *(np.fft.fftfreq(length, 1 / length) * step for length, step in zip(padded, steps)), indexing="ij", sparse=True
-    )
-    near = sum(offset**2 for offset in offsets) <= dependence_um**2
-    pairs = np.maximum(autocorrelation(np.ones(len(residual))), 0).round()
-    products = autocorrelation(residual)
-    covariance = np.where(near & (pairs > 0), products / np.maximum(pairs, 1), 0)
-    independent = (weight**2).sum() * (residual**2).mean()
-    return max(float((covariance * autocorrelation(weight)).sum()), float(independent))
-
-
-def _morans_i(residual, position, rng, repeats) -> dict:
-    pairs = neighbour_pairs(position)
+def _morans_i(residual: np.ndarray, grid: Grid, rng: np.random.Generator, repeats: int) -> dict:
+    pairs = neighbour_pairs(grid.place)
     if not len(pairs):
         return _row("morans_i", n=len(residual), note="no two blocks share a face")
     value = morans_i(residual, pairs)
@@ -143,36 +221,35 @@ def _morans_i(residual, position, rng, repeats) -> dict:
     return _row("morans_i", value, p=(1 + (shuffled >= value).sum()) / (1 + len(shuffled)), n=len(residual))
 
 
-def _trends(count: np.ndarray, exposure: np.ndarray, position: np.ndarray, dependence_um: float) -> list[dict]:
-    usable = [len(np.unique(axis.round(3))) > 2 for axis in position.T]
-    extent = np.ptp(position, axis=0) + _grid(position)[1]
-    scaled = (position - position.mean(axis=0)) / extent
-    columns = [axis for axis in range(3) if usable[axis]]
-    design = np.column_stack([np.ones(len(count)), scaled[:, columns]])
-    coefficients = fit_trend(count, exposure, design)
-    mean = exposure * np.exp(design @ coefficients)
-    residual = (count - mean) / np.sqrt(mean)
-    inverse = np.linalg.inv(design.T @ (mean[:, None] * design))
+def _profiles(count, exposure, position, grid, around, limit) -> list[dict]:
     rows = []
+    density = count.sum() / exposure.sum()
     for axis, name in enumerate("zyx"):
-        if not usable[axis]:
-            rows.append(_row("trend", axis=name, n=len(count), note="fewer than three blocks along this axis"))
-            continue
-        number = 1 + columns.index(axis)
-        # to first order the estimate errs by this weighted sum of the residuals
-        weight = np.sqrt(mean) * (design @ inverse[number])
-        error = np.sqrt(_variance(weight, residual, position, dependence_um))
-        value = coefficients[number]
-        ends = np.expm1([value, value - 1.96 * error, value + 1.96 * error])
-        note = f"over {extent[axis]:.4g} um"
-        rows.append(_row("trend", *ends, axis=name, p=2 * norm.sf(abs(value) / error), n=len(count), note=note))
+        place = grid.place[:, axis]
+        blocks, held, found = (np.bincount(place, values) for values in (np.ones_like(count), exposure, count))
+        error = slab_errors(np.sqrt(exposure * density), grid, around, axis)
+        at = np.bincount(place, position[:, axis])
+        for number in np.flatnonzero(blocks):
+            value, margin = found[number] / held[number], limit * error[number] / held[number]
+            rows.append(
+                _row(
+                    "profile",
+                    value,
+                    max(value - margin, 0),
+                    value + margin,
+                    axis=name,
+                    at_um=at[number] / blocks[number],
+                    n=int(blocks[number]),
+                )
+            )
     return rows
 
 
-def _row(statistic, value=np.nan, low=np.nan, high=np.nan, *, axis="", p=np.nan, n=0, note="") -> dict:
+def _row(statistic, value=np.nan, low=np.nan, high=np.nan, *, axis="", at_um=np.nan, p=np.nan, n=0, note="") -> dict:
     return {
         "statistic": statistic,
         "axis": axis,
+        "at_um": float(at_um),
         "value": float(value),
         "ci_low": float(low),
         "ci_high": float(high),
