@@ -10,6 +10,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from spinome.io.sources import file_of, is_address
+
 
 def _plain(name: str) -> str:
     if not all(character.isalnum() or character in "_-+" for character in name):
@@ -44,7 +46,7 @@ class Row(BaseModel):
     def files(self) -> list[str]:
         """The files that the row names, without the name of a data set inside of them."""
         values = [getattr(self, column) for column in type(self).model_fields if column in PATH_COLUMNS]
-        return [value.partition("::")[0] for value in values if value]
+        return [file for value in values if (file := file_of(value))]
 
 
 class Stack(Row):
@@ -181,6 +183,9 @@ def read_sheet(
         seen.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
+            if is_address(values[column]) and row_type is not EMVolume:
+                errors.append(f"row {number}, column {column}: only volumes are read from an address; retrieve the file")
+                continue
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
             except FileNotFoundError as error:
@@ -239,6 +244,8 @@ def _explain(item: dict) -> str:
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:
+    if is_address(source):
+        return source
     path, _, name = source.partition("::")
     for folder in produced:
         if Path(path).is_relative_to(folder):

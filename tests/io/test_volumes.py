@@ -1,5 +1,8 @@
 """Every format gives the same voxels and voxel size; every defect gives one message that names the file."""
 
+import http.server
+import threading
+
 import h5py
 import numpy as np
 import pytest
@@ -51,16 +54,24 @@ def write_ome_tiff(folder):
     return str(folder / "v.ome.tif")
 
 
-def write_precomputed(folder):
+def write_sections(folder):
+    """One file a section, whose names sort otherwise as text."""
+    (folder / "v").mkdir()
+    for number, section in enumerate(DATA, start=8):
+        tifffile.imwrite(folder / "v" / f"s{number}.TIF", section)
+    return str(folder / "v")
+
+
+def write_precomputed(folder, encoding="raw", data_type="uint16", kind="image"):
     store = tensorstore.open(
         {
             "driver": "neuroglancer_precomputed",
             "kvstore": {"driver": "file", "path": str(folder / "v")},
-            "multiscale_metadata": {"data_type": "uint16", "num_channels": 1, "type": "image"},
+            "multiscale_metadata": {"data_type": data_type, "num_channels": 1, "type": kind},
             "scale_metadata": {
                 "size": DATA.shape[::-1],
                 "resolution": VOXEL_NM[::-1],
-                "encoding": "raw",
+                "encoding": encoding,
                 "chunk_size": [4, 4, 2],
                 "voxel_offset": [11, 22, 33],
             },
@@ -69,6 +80,28 @@ def write_precomputed(folder):
     ).result()
     store[..., 0].write(DATA.transpose()).result()
     return str(folder / "v")
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The address of a folder served as a public bucket is, and the paths that are asked of it."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=tmp_path)
+
+        def do_GET(self):
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
 
 
 @pytest.mark.parametrize("write", [write_zarr, write_zarr_with_channel, write_hdf5, write_ome_tiff, write_precomputed])
@@ -80,6 +113,37 @@ def test_formats_agree(write, tmp_path):
     np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
     np.testing.assert_array_equal(volume[:], DATA)
     np.testing.assert_array_equal(volume[2], DATA[2])
+
+
+@pytest.mark.parametrize("data_type", ["uint32", "uint64"])
+def test_compressed_segmentation(tmp_path, data_type):
+    volume = open_labels(write_precomputed(tmp_path, "compressed_segmentation", data_type, "segmentation"))
+    assert volume.dtype == data_type
+    np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
+
+
+def test_a_public_address_is_read_where_it_is_sliced(tmp_path, served):
+    write_precomputed(tmp_path)
+    address, asked = served
+    volume = open_volume(f"{address}/v")
+    assert (volume.shape, volume.voxel_nm) == (DATA.shape, VOXEL_NM)
+    np.testing.assert_array_equal(volume[1:2, :4, :4], DATA[1:2, :4, :4])
+    # one chunk, and what says how the volume is stored
+    assert len({path for path in asked if "info" not in path}) == 1
+    assert fingerprint(f"{address}/v") == fingerprint(f"{address}/v")
+    with pytest.raises(ValueError, match="/none: is not a readable Neuroglancer"):
+        open_volume(f"{address}/none")
+
+
+def test_sections_in_a_folder(tmp_path):
+    volume = open_volume(write_sections(tmp_path), VOXEL_NM)
+    np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
+    np.testing.assert_array_equal(volume[:], DATA)
+    before = fingerprint(str(tmp_path / "v"))
+    tifffile.imwrite(tmp_path / "v" / "s9.TIF", DATA[1][:5])
+    assert fingerprint(str(tmp_path / "v")) != before
+    with pytest.raises(ValueError, match=r"s9\.TIF: is a section of \(5, 9\) uint16, s8\.TIF of \(7, 9\)"):
+        open_volume(str(tmp_path / "v"))
 
 
 def test_sample_sheet_overrides_the_voxel_size_of_the_file(tmp_path):

@@ -8,6 +8,7 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from spinome import configuration, samples, shards
+from spinome.io.sources import file_of
 from spinome.provenance import code_hash, content_hash
 
 try:

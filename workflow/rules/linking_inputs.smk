@@ -39,11 +39,6 @@ if linking_volumes:
     )
 
 
-def file_of(source):
-    """The file of `file::name`, as an input; none for an empty source."""
-    return source.partition("::")[0] if source else []
-
-
 def linking_column(column):
     """A function of wildcards that gives a column of the volume's row."""
     return lambda wildcards: getattr(volume_of[wildcards.volume], column)
@@ -80,7 +75,7 @@ def linking_synapse_source(volume):
 def linking_synapse_files(volume):
     """The files of these labels: given, or all that the synapses branch writes into its label volume."""
     if volume_of[volume].synapses:
-        return [file_of(volume_of[volume].synapses)]
+        return file_of(volume_of[volume].synapses)
     counted = expand("<results>/synapses/density/{volume}/{shard}.parquet", volume=volume, shard=synapses_shards)
     return [linking_synapse_source(volume), *counted]
 

@@ -33,7 +33,7 @@ def synapses_row(*columns):
 def synapses_files(volume, *columns):
     """The files that columns of a volume's row name, without the names of data sets in them."""
     row = volume_of[volume]
-    return sorted({source.partition("::")[0] for column in columns if (source := getattr(row, column))})
+    return sorted({file for column in columns if (file := file_of(getattr(row, column)))})
 
 
 def synapses_training():

@@ -1,12 +1,14 @@
 """Volumes in and out: OME-Zarr inside; HDF5, Zarr, TIFF and Neuroglancer precomputed read.
 
 A data set inside a file is written `file.h5::name`, a group inside a Zarr store `store.zarr::name`, a scale of a
-precomputed folder `folder::key`. Nothing is read before it is sliced.
+precomputed volume `folder::key`. A TIFF is one file with all sections, or a folder with a file a section; a
+precomputed volume is a folder or a public address. Nothing is read before it is sliced.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,11 @@ import tensorstore
 import tifffile
 import zarr
 
+from spinome.io.sources import is_address
 from spinome.io.tiff import require_whole_tiff
 
 VoxelSize = tuple[float, float, float]
+TIFF_SUFFIXES = {".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,18 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
     path, name = split_source(source)
-    if not path.exists():
+    if is_address(source):
+        array, stored = _open_precomputed(source.partition("::")[0], name)
+    elif not path.exists():
         raise FileNotFoundError(f"{path}: no such volume")
-    if path.suffix in {".h5", ".hdf5", ".hdf"}:
+    elif path.suffix in {".h5", ".hdf5", ".hdf"}:
         array, stored = _open_hdf5(path, name)
-    elif path.suffix in {".tif", ".tiff"}:
+    elif path.suffix.lower() in TIFF_SUFFIXES:
         array, stored = _open_tiff(path)
     elif (path / "info").is_file():
-        array, stored = _open_precomputed(path, name)
+        array, stored = _open_precomputed(str(path), name)
+    elif path.is_dir() and any(file.suffix.lower() in TIFF_SUFFIXES for file in path.iterdir()):
+        array, stored = _open_sections(path)
     elif path.is_dir():
         array, stored = _open_zarr(path, name)
     else:
@@ -176,11 +184,15 @@ def require_same_grid(volumes: Iterable[Volume]) -> None:
 def fingerprint(source: str) -> str:
     """What tells one state of a stored volume from another without reading it: path, size and time of change.
 
-    Of a folder the metadata counts, which every writer of a volume writes anew.
+    Of a folder the metadata counts, which every writer of a volume writes anew, of a public address its metadata too,
+    and of a folder of sections every file.
     """
     path, name = split_source(source)
+    if is_address(source):
+        return json.dumps([str(source), _read_info(source.partition("::")[0])])
     metadata = [".zattrs", ".zarray", "zarr.json", "info", "0/.zarray", "0/zarr.json"]
     files = [file for part in metadata if (file := path / name / part).is_file()] if path.is_dir() else [path]
+    files = files or sorted(file for file in path.iterdir() if file.suffix.lower() in TIFF_SUFFIXES)
     states = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return json.dumps([str(source), states])
 
@@ -301,24 +313,53 @@ def _ome_voxel_size(metadata: str | None) -> VoxelSize | None:
     return None if None in sizes or None in units else tuple(float(size) * unit for size, unit in zip(sizes, units))
 
 
-def _open_precomputed(path: Path, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
+def _open_sections(path: Path) -> tuple[zarr.Array, None]:
+    """A folder with one TIFF a section, in the natural order of their names."""
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in TIFF_SUFFIXES)
+    files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.name)])
+    pages = []
+    for file in files:
+        require_whole_tiff(file)
+        with tifffile.TiffFile(file) as section:
+            pages.append((section.series[0].shape, section.series[0].dtype))
+        if pages[-1] != pages[0]:
+            raise ValueError(
+                f"{file}: is a section of {pages[-1][0]} {pages[-1][1]}, {files[0].name} of {pages[0][0]} "
+                f"{pages[0][1]}; all sections of a folder must be alike"
+            )
+    return zarr.open(tifffile.imread(files, aszarr=True), mode="r"), None
+
+
+def _read_info(address: str) -> str:
+    """The metadata of a precomputed volume: a folder, or a public address."""
+    store = tensorstore.KvStore.open(_kvstore(address)).result()
+    return store.read("info").result().value.decode()
+
+
+def _kvstore(address: str) -> dict[str, str]:
+    if is_address(address):
+        return {"driver": "http", "base_url": address.rstrip("/") + "/"}
+    return {"driver": "file", "path": str(Path(address).resolve()) + "/"}
+
+
+def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
     try:
-        scales = [scale["key"] for scale in json.loads((path / "info").read_text())["scales"]]
+        scales = [scale["key"] for scale in json.loads(_read_info(address))["scales"]]
         if name and name not in scales:
-            raise ValueError(f"has no scale '{name}'; write {path}::KEY with one of {', '.join(scales)}")
+            raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
         store = tensorstore.open(
             {
                 "driver": "neuroglancer_precomputed",
-                "kvstore": {"driver": "file", "path": str(path.resolve())},
+                "kvstore": _kvstore(address),
                 "scale_index": scales.index(name) if name else 0,
             },
             open=True,
             read=True,
         ).result()
     except Exception as error:
-        raise ValueError(f"{path}: is not a readable Neuroglancer precomputed volume ({error})") from error
+        raise ValueError(f"{address}: is not a readable Neuroglancer precomputed volume ({error})") from error
     if store.domain["channel"].size != 1:
-        raise ValueError(f"{path}: has {store.domain['channel'].size} channels; a volume has one")
+        raise ValueError(f"{address}: has {store.domain['channel'].size} channels; a volume has one")
     first = store[tensorstore.d["channel"][store.domain["channel"].inclusive_min]]
     spatial = first[tensorstore.d["z", "y", "x"].transpose[:]][tensorstore.d[:].translate_to[0]]
     return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units)

@@ -69,10 +69,12 @@ def hide(overview: Overview, body_um: float, contrast: float) -> np.ndarray:
     if blank.all():
         return hidden
     low, centre, high = np.percentile(mean[~blank], [16, 50, 84])
-    deviation = _smooth(np.where(blank, 0, mean - centre), ~blank, body_um / 4 / np.array(overview.cell_um))
     limit = contrast * max((high - low) / 2, 1e-6)
-    for name, body in (("bright body", deviation > limit), ("dark body", deviation < -limit)):
-        hidden[_open(body & ~blank, body_um / 2, overview.cell_um)] = HIDDEN[name]
+    sigma = body_um / 8 / np.array(overview.cell_um)
+    for name, beyond in (("bright body", mean > centre + limit), ("dark body", mean < centre - limit)):
+        # single cells follow the majority around them
+        body = (_smooth(beyond & ~blank, ~blank, sigma) > 0.5) & ~blank
+        hidden[_open(body, body_um / 2, overview.cell_um)] = HIDDEN[name]
     return hidden
 
 
@@ -97,7 +99,7 @@ def open_mask(store: str, labels: Volume) -> CellMask:
 
 
 def _smooth(values: np.ndarray, known: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Gaussian average over the known cells."""
+    """Gaussian average of 0 and 1 over the known cells."""
     weight = gaussian_filter(known.astype(np.float32), sigma)
     return gaussian_filter(values.astype(np.float32), sigma) / np.maximum(weight, 1e-3)
 

@@ -1,0 +1,15 @@
+"""What a cell of a sample sheet names: `file`, `file::name` of a data set in it, or a public address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a source is a public address, and no file."""
+    return str(source).startswith(("http://", "https://"))
+
+
+def file_of(source: str | None) -> str | list[str]:
+    """The file of a source, as an input of a rule; an empty list for an empty source or a public address."""
+    return source.partition("::")[0] if source and not is_address(source) else []
