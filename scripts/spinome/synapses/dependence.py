@@ -15,6 +15,9 @@ from functools import cached_property
 import numpy as np
 from scipy.fft import irfftn, next_fast_len, rfftn
 
+# a grid with more places for each block than this is none
+MOST_PLACES = 1000
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -57,11 +60,16 @@ def grid_of(position_um: np.ndarray) -> Grid:
 
     Raises
     ------
-    ValueError: if two blocks lie at one place.
+    ValueError: if two blocks lie at one place, or if they do not lie on a grid.
     """
     axes = [np.unique(axis.round(3)) for axis in position_um.T]
     steps = np.array([np.median(np.diff(axis)) if len(axis) > 1 else 1.0 for axis in axes])
     place = np.rint((position_um - position_um.min(axis=0)) / steps).astype(np.int64)
+    if np.prod(place.max(axis=0) + 1.0) > MOST_PLACES * len(place):
+        raise ValueError(
+            f"{len(place)} blocks spread over {np.prod(place.max(axis=0) + 1.0):.0f} places; blocks lie on a regular "
+            "grid, with their centres in nm"
+        )
     if len(np.unique(place, axis=0)) < len(place):
         raise ValueError("two blocks lie at one place; give each block once, with its centre in nm")
     return Grid(place, steps)

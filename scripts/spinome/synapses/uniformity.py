@@ -128,8 +128,8 @@ def usable_blocks(blocks: pd.DataFrame, volume: str) -> pd.DataFrame:
     if bad.any(axis=None):
         column = bad.any().idxmax()
         raise ValueError(
-            f"blocks of {volume}: {bad[column].sum()} of {len(blocks)} have a {column} that is missing, not finite or "
-            "negative; correct the table"
+            f"blocks of {volume}: column {column} is missing, not finite or negative in {bad[column].sum()} of "
+            f"{len(blocks)} blocks; correct the table"
         )
     return blocks[blocks["unmasked_um3"] > MIN_UNMASKED * blocks["unmasked_um3"].max()]
 
