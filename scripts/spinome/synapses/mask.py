@@ -65,16 +65,16 @@ def hide(overview: Overview, body_um: float, contrast: float) -> np.ndarray:
     mean, spread = overview.mean, overview.spread
     textured = spread[spread > 0]
     blank = ~(spread > (BLANK * np.median(textured) if len(textured) else 0))
-    hidden = np.where(blank, HIDDEN["blank"], 0).astype(np.uint8)
-    if blank.all():
-        return hidden
-    low, centre, high = np.percentile(mean[~blank], [16, 50, 84])
-    limit = contrast * max((high - low) / 2, 1e-6)
-    sigma = body_um / 8 / np.array(overview.cell_um)
-    for name, beyond in (("bright body", mean > centre + limit), ("dark body", mean < centre - limit)):
-        # single cells follow the majority around them
-        body = (_smooth(beyond & ~blank, ~blank, sigma) > 0.5) & ~blank
-        hidden[_open(body, body_um / 2, overview.cell_um)] = HIDDEN[name]
+    hidden = np.zeros(mean.shape, np.uint8)
+    if not blank.all():
+        low, centre, high = np.percentile(mean[~blank], [16, 50, 84])
+        limit = contrast * max((high - low) / 2, 1e-6)
+        sigma = body_um / 8 / np.array(overview.cell_um)
+        for name, beyond in (("bright body", mean > centre + limit), ("dark body", mean < centre - limit)):
+            # single cells follow the majority around them
+            body = gaussian_filter(beyond.astype(np.float32), sigma) > 0.5
+            hidden[_open(body, body_um / 2, overview.cell_um)] = HIDDEN[name]
+    hidden[blank] = HIDDEN["blank"]
     return hidden
 
 
@@ -96,12 +96,6 @@ def open_mask(store: str, labels: Volume) -> CellMask:
     hidden = open_labels(f"{store}::hidden")
     cell_um = tuple(size / 1000 for size in require_voxel_size(hidden))
     return CellMask(hidden[:] == 0, block_axes(labels.shape, require_voxel_size(labels), cell_um)[0])
-
-
-def _smooth(values: np.ndarray, known: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Gaussian average of 0 and 1 over the known cells."""
-    weight = gaussian_filter(known.astype(np.float32), sigma)
-    return gaussian_filter(values.astype(np.float32), sigma) / np.maximum(weight, 1e-3)
 
 
 def _open(body: np.ndarray, radius_um: float, cell_um: tuple[float, float, float]) -> np.ndarray:
