@@ -1,5 +1,7 @@
 """Merging and counting at the size of real volumes: labels made from a seed, cuboid by cuboid, and a plan of units."""
 
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -8,8 +10,10 @@ import numba
 import numpy as np
 import pandas as pd
 
+from runner import Measured, measure_command
 from spinome.blocks import cuboids
 from spinome.io.volumes import create_volume
+from spinome.shards import plan
 from spinome.synapses.density import assign_blocks, block_axes, block_table, count_voxels, gather_counts
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
@@ -109,3 +113,22 @@ def stream(shape: tuple[int, int, int] = LARGE, seed: int = 0) -> dict[str, floa
         "blocks": len(blocks),
         "in_blocks": int(blocks["synapses"].sum()),
     }
+
+
+def plan_units(units: int = 100_000, shards: int = 200) -> Measured:
+    """Dry-run of the branch on a volume with so many cuboids, from labels to statistics, with all that it starts."""
+    side = round((units / 10) ** 0.5)
+    shape = (10 * CUBOID[0], side * CUBOID[1], side * CUBOID[2])
+    assert len(plan((piece.name for piece in cuboids(shape, CUBOID)), shards)) == shards
+    with tempfile.TemporaryDirectory() as folder:
+        create_volume(Path(folder) / "v.zarr", shape, np.uint32, BOCK_NM, CUBOID)
+        (Path(folder) / "volumes.tsv").write_text("volume\timage\tsynapses\nv\tv.zarr\tv.zarr\n")
+        configuration = {"samples": {"volumes": "volumes.tsv"}, "synapses": {"shards": shards, "cuboid": list(CUBOID)}}
+        (Path(folder) / "config.yaml").write_text(json.dumps(configuration))
+        return measure_command(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", Path(__file__).parents[1] / "Snakefile"),
+                *("--directory", folder, "--configfile", f"{folder}/config.yaml"),
+                *("--dry-run", "--quiet", "all", "--cores", "1", "--", "synapses"),
+            ]
+        )

@@ -14,7 +14,7 @@ PACKAGE = Path(provenance.__file__).parent
 def library(tmp_path, monkeypatch):
     """A small library in place of Spinome's own; returns a function that writes one of its modules."""
     monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
-    caches = [provenance._path, provenance._source_digest, provenance._imports]
+    caches = [provenance._path, provenance._read]
 
     def write(name, text):
         path = tmp_path / name
@@ -109,7 +109,7 @@ def test_no_step_depends_on_the_whole_configuration():
     for path in PACKAGE.rglob("*.py"):
         module = ".".join(["spinome", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
         if not module.startswith("spinome.configuration"):
-            assert not any(name.startswith("spinome.configuration") for name in provenance._imports(module)), module
+            assert not any(name.startswith("spinome.configuration") for name in provenance._read(module)[1]), module
 
 
 def test_content_hash_follows_values_and_not_the_order_of_keys():

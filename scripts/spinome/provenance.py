@@ -24,7 +24,7 @@ def code_hash(*modules: str) -> str:
         _collect(module, seen)
     digest = hashlib.blake2b(digest_size=8)
     for module in sorted(seen):
-        digest.update(_source_digest(module))
+        digest.update(_read(module)[0])
     return digest.hexdigest()
 
 
@@ -90,7 +90,7 @@ def code_by_package() -> dict[str, str]:
         parts = path.relative_to(LIBRARY).with_suffix("").parts
         module = ".".join(["spinome", *(part for part in parts if part != "__init__")])
         package = parts[0] if len(parts) > 1 else "spinome"
-        digests.setdefault(package, hashlib.blake2b(digest_size=8)).update(_source_digest(module))
+        digests.setdefault(package, hashlib.blake2b(digest_size=8)).update(_read(module)[0])
     return {package: digest.hexdigest() for package, digest in digests.items()}
 
 
@@ -104,8 +104,16 @@ def _path(module: str) -> Path | None:
 
 
 @cache
-def _source_digest(module: str) -> bytes:
-    tree = ast.parse(_path(module).read_text())
+def _read(module: str) -> tuple[bytes, frozenset[str]]:
+    """Digest of a module's source, and the modules of Spinome that it names in its imports, inside of functions too.
+
+    `from spinome.io.tables import read_table` names the module alone, `from spinome.io import tables` the
+    submodule. The packages above them do not count: their `__init__` hold a docstring (a test says so), and
+    that of `spinome.configuration`, which imports every branch, would make each rule depend on everything.
+    """
+    path = _path(module)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree, names = ast.parse(path.read_text()), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -115,22 +123,7 @@ def _source_digest(module: str) -> bytes:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).digest()
-
-
-@cache
-def _imports(module: str) -> frozenset[str]:
-    """The modules of Spinome that a module names in its imports, inside of functions too.
-
-    `from spinome.io.tables import read_table` names the module alone, `from spinome.io import tables` the
-    submodule. The packages above them do not count: their `__init__` hold a docstring (a test says so), and
-    that of `spinome.configuration`, which imports every branch, would make each rule depend on everything.
-    """
-    path = _path(module)
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
+        elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
@@ -139,7 +132,8 @@ def _imports(module: str) -> frozenset[str]:
             submodules = {name for name in submodules if _path(name)}
             # a package that is only passed through to its submodules is not used itself
             names |= submodules if len(submodules) == len(node.names) else submodules | {source}
-    return frozenset(name for name in names if name.split(".")[0] == "spinome" and _path(name))
+    digest = hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).digest()
+    return digest, frozenset(name for name in names if name.split(".")[0] == "spinome" and _path(name))
 
 
 def _collect(module: str, seen: set[str]) -> None:
@@ -147,5 +141,5 @@ def _collect(module: str, seen: set[str]) -> None:
         raise ValueError(f"{module}: no such module of Spinome")
     if module not in seen:
         seen.add(module)
-        for name in _imports(module):
+        for name in _read(module)[1]:
             _collect(name, seen)
