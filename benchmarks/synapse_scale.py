@@ -1,20 +1,24 @@
 """Merging and counting at the size of real volumes: labels made from a seed, cuboid by cuboid, and a plan of units."""
 
 import json
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import cc3d
+import h5py
 import numba
 import numpy as np
 import pandas as pd
 
-from runner import Measured, measure_command
+from runner import Measured, Row, measure, measure_command
 from spinome.blocks import cuboids
-from spinome.io.volumes import create_volume
+from spinome.io.volumes import Volume, create_volume
 from spinome.shards import plan
 from spinome.synapses.density import assign_blocks, block_axes, block_table, count_voxels, gather_counts
+from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
 
@@ -26,6 +30,14 @@ CUBOID = (32, 512, 512)
 # synapses are drawn for cells of the volume, so that any cuboid can be made alone
 CELL, PER_UM3, REACH = (64, 512, 512), 0.8, (4, 20, 20)
 VESSEL_UM = 3.0
+REPOSITORY = Path(__file__).parents[1]
+DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em"
+# objects of real volumes: file, data set, part of it
+REAL = {
+    "pinky40": ("pinky40/segmentation_z000-320.h5", "segmentation", np.s_[100:164, 200:500, 300:600]),
+    "neuroproof_ts2": ("neuroproof_ts2/volume_z000-150.h5", "truth", np.s_[40:100]),
+    "drosophila_vnc": ("drosophila_vnc/stack1_y0000-0640.h5", "synapse", np.s_[:]),
+}
 
 
 def simulated_labels(shape: tuple, core: tuple[slice, slice, slice], seed: int) -> np.ndarray:
@@ -127,8 +139,64 @@ def plan_units(units: int = 100_000, shards: int = 200) -> Measured:
         (Path(folder) / "config.yaml").write_text(json.dumps(configuration))
         return measure_command(
             [
-                *(sys.executable, "-m", "snakemake", "--snakefile", Path(__file__).parents[1] / "Snakefile"),
+                *(sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"),
                 *("--directory", folder, "--configfile", f"{folder}/config.yaml"),
                 *("--dry-run", "--quiet", "all", "--cores", "1", "--", "synapses"),
             ]
         )
+
+
+def exactness(repeats: int = 3) -> float:
+    """Share of random chunkings of real volumes whose merged objects are those of the whole, for 6, 18 and 26."""
+    rng, equal = np.random.default_rng(0), []
+    for name, (file, key, part) in REAL.items():
+        with h5py.File(DATA / file) as stored:
+            values = Volume(stored[key][part].astype(np.int64), BOCK_NM, name)
+        for connectivity in (6, 18, 26):
+            expected = label_whole(values[:], connectivity)
+            for _ in range(repeats):
+                size = tuple(int(rng.integers(length // 7, length)) // 2 * 2 + 1 for length in values.shape)
+                equal.append(np.array_equal(label_in_cuboids(values, size, connectivity), expected))
+    return float(np.mean(equal))
+
+
+def label_whole(values: np.ndarray, connectivity: int) -> np.ndarray:
+    """Components of a whole volume, numbered by the raster order of first voxels."""
+    whole = cc3d.connected_components(values, connectivity=connectivity).astype(np.int64)
+    found, first = np.unique(whole, return_index=True)
+    rank = np.zeros(whole.max() + 1, np.int64)
+    present = found > 0
+    rank[found[present][np.argsort(first[present])]] = np.arange(1, present.sum() + 1)
+    return rank[whole]
+
+
+def label_in_cuboids(values: Volume, size: tuple[int, int, int], connectivity: int) -> np.ndarray:
+    """The same by way of cuboids."""
+    merged = np.zeros(values.shape, np.int64)
+    with tempfile.TemporaryDirectory() as folder:
+        pieces = list(cuboids(values.shape, size))
+        files = [Path(folder) / f"{piece.name}.npz" for piece in pieces]
+        for piece, file in zip(pieces, files):
+            save_parts(file, take_given(values, piece))
+        for piece, file, lookup in zip(pieces, files, merge_parts(files, values.shape, BOCK_NM, connectivity)[1]):
+            merged[piece.core] = paint_parts(load_parts(file), lookup)
+    return merged
+
+
+def scale_rows() -> list[Row]:
+    """The targets of merging, counting and planning."""
+    streamed, planned = measure(stream), plan_units()
+    voxels, seconds = float(np.prod(LARGE)), streamed.result["seconds"]
+    return [
+        Row("random chunkings of three real volumes, 6, 18 and 26, that merge as the whole", exactness(), "share", 1.0),
+        Row("merge and count, 20.3 gigavoxels of simulated labels", voxels / seconds / 1e6, "Mvoxel/s/core", 50),
+        Row("their memory, merge and count and the making of labels", streamed.peak_mb, "MB", 8000, True),
+        Row("5.03e12 voxels of the Bock volume, merge and count, extrapolated", *bock_hours(voxels, seconds)),
+        Row("plan of 100,000 cuboids in 200 shards, dry-run", planned.cpu_s, "CPU-s", 5, True),
+        Row("its memory", planned.peak_mb, "MB", 200, True),
+    ]
+
+
+def bock_hours(voxels: float, seconds: float) -> tuple[float, str]:
+    """Core-hours that the Bock volume would take at the measured rate."""
+    return BOCK_VOXELS / voxels * seconds / 3600, "core-hours"

@@ -1,6 +1,5 @@
 """The synapse branch on real fly ssTEM, on a real segmentation and on a real block table."""
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from pathlib import Path
 import cc3d
 import h5py
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
@@ -18,7 +16,7 @@ from spinome.blocks import cuboids
 from spinome.io.volumes import Volume
 from spinome.scores.objects import match_one_to_one, outcome, overlaps, pool, precision_recall_f1
 from spinome.synapses.classify import Evidence, halo
-from spinome.synapses.detect import detect, synapse_probability, take_given
+from spinome.synapses.detect import detect, synapse_probability
 from spinome.synapses.features import DISTANCE_NM, compute_features
 from spinome.synapses.forest import flatten
 from spinome.synapses.gate import dark_gate
@@ -26,11 +24,10 @@ from spinome.synapses.grey import measure_grey
 from spinome.synapses.merge import Rules, merge_parts
 from spinome.synapses.parts import load_parts, paint_parts, save_parts
 from spinome.synapses.train import train
-from spinome.synapses.uniformity import describe_uniformity
 from spinome.synapses.vesicles import detect_vesicles
+from synapse_blocks import block_rows
+from synapse_scale import DATA, scale_rows
 
-REPOSITORY = Path(__file__).parents[1]
-DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em"
 VNC_NM = (47.5, 4.6, 4.6)
 # 8 x 8 nm, at which the published sizes are 5, 15 and 25 pixels
 PUBLISHED_NM = (45.0, 8.0, 8.0)
@@ -123,30 +120,6 @@ def halves() -> dict[str, float]:
     return {"f1": precision_recall_f1(pool(outcomes))[2], "speed": image.array.size / seconds / 1e3}
 
 
-def exactness(repeats: int = 12) -> float:
-    """Share of random chunkings of a real segmentation whose merged objects are those of the whole volume."""
-    with h5py.File(DATA / "pinky40" / "segmentation_z000-320.h5") as file:
-        values = Volume(file["segmentation"][100:164, 200:600, 300:700].astype(np.int64), (40.0, 8.0, 8.0), "pinky40")
-    whole = cc3d.connected_components(values[:], connectivity=18).astype(np.int64)
-    found, first = np.unique(whole, return_index=True)
-    rank = np.zeros(len(found), np.int64)
-    rank[found[1:][np.argsort(first[1:])]] = np.arange(1, len(found))
-    expected, rng, equal = rank[whole], np.random.default_rng(0), 0
-    for _ in range(repeats):
-        size = (int(rng.integers(9, 65)), int(rng.integers(90, 401)), int(rng.integers(90, 401)))
-        with tempfile.TemporaryDirectory() as folder:
-            pieces = list(cuboids(values.shape, size))
-            files = [Path(folder) / f"{piece.name}.npz" for piece in pieces]
-            for piece, file in zip(pieces, files):
-                save_parts(file, take_given(values, piece))
-            _, ids = merge_parts(files, values.shape, values.voxel_nm)
-            merged = np.empty_like(expected)
-            for piece, file, lookup in zip(pieces, files, ids):
-                merged[piece.core] = paint_parts(load_parts(file), lookup)
-        equal += np.array_equal(merged, expected)
-    return equal / repeats
-
-
 def same_at_seams() -> float:
     """Largest difference of a voxel's probability between two sizes of cuboids on real tissue."""
     image, synapse = read_fly(slice(0, 512))
@@ -163,15 +136,6 @@ def same_at_seams() -> float:
             probability[piece.core] = synapse_probability(evidence, piece, forest, **SETTINGS)
         maps.append(probability)
     return float(np.abs(maps[0] - maps[1]).max())
-
-
-def statistics() -> int:
-    """Run the statistics of the real block table."""
-    raw = pd.read_csv(DATA / "bock11_density" / "blocks.csv")
-    size = np.array([45.0, 128.0, 128.0])
-    blocks = pd.DataFrame(raw[["cz", "cy", "cx"]].to_numpy() * size, columns=["z_nm", "y_nm", "x_nm"])
-    blocks = blocks.assign(synapses=raw["synapses"], unmasked_um3=raw["unmasked"] * size.prod() / 1e9)
-    return len(describe_uniformity(blocks, "bock11", 50.0))
 
 
 if __name__ == "__main__":
@@ -198,8 +162,8 @@ if __name__ == "__main__":
                 peer="case study, whole volume, published",
                 peer_value=48.5,
             ),
-            Row("random chunkings of pinky40 that merge as the whole", measure(exactness).result, "share", 1.0),
             Row("largest difference of probability between cuboid sizes", measure(same_at_seams).result, "", 0.0, True),
-            Row("statistics of the 61,776 blocks of bock11", measure(statistics).cpu_s, "CPU-s", 60, True),
+            *scale_rows(),
+            *block_rows(),
         ],
     )

@@ -184,7 +184,7 @@ def read_sheet(
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
             if is_address(values[column]) and row_type is not EMVolume:
-                errors.append(f"row {number}, column {column}: only volumes are read from an address; retrieve the file")
+                errors.append(f"row {number}, column {column}: only volumes are read from an address; fetch the file")
                 continue
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])

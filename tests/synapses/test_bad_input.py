@@ -72,7 +72,7 @@ ERRORS = {
         r"mask\.tif: has shape \(3, 4, 6\), v\.h5::labels has \(3, 4, 5\)",
     ),
     "voxel sizes that disagree": (
-        lambda folder: require_same_grid([volume(np.ones((3, 4, 5))), volume(np.ones((3, 4, 5)), (50, 12, 12), "m.h5")]),
+        lambda folder: require_same_grid([volume(np.ones((3, 4))), volume(np.ones((3, 4)), (50, 12, 12), "m.h5")]),
         r"m\.h5: has voxels of \(50, 12, 12\) nm, .*set voxel_z_nm",
     ),
     "a stored probability above 1": (stored_map([0.2, 3.0]), r"map\.h5::p: probabilities lie between 0 and 1"),
@@ -124,7 +124,7 @@ def test_a_volume_thinner_than_the_halo_is_one_cuboid():
 def test_empty_cuboids_have_no_parts(tmp_path):
     labels = np.zeros((8, 20, 20), np.uint8)
     labels[5, 12, 3] = 1
-    objects, assigned, blocks = density(labels, tmp_path)
+    objects, _, blocks = density(labels, tmp_path)
     assert objects[["voxels", "z0", "y0", "x0"]].to_numpy().tolist() == [[1, 5, 12, 3]]
     assert len(blocks) == 8 and blocks["synapses"].sum() == 1
     assert len(load_parts(tmp_path / "0-0-0.npz").table) == 0

@@ -70,6 +70,7 @@ class Uniformity(Section):
         if shares is not None and not 0 <= shares[1] <= shares[0] <= shares[2] <= 1:
             raise ValueError("give the value, then the low and the high end of its interval, between 0 and 1")
         return shares
+
     block_tables: dict[str, str] = Field(
         {}, description="tables of blocks counted elsewhere, by name: z_nm y_nm x_nm synapses unmasked_um3"
     )

@@ -256,7 +256,9 @@ def draw_mask(folder: Path, volume: str, image: Volume, hidden: Volume) -> None:
         panel.set_title(f"{(z + 0.5) * image.voxel_nm[0] / 1000:.3g} um deep")
     _scale_bar(panels[0, 0], 5000, image.voxel_nm)
     shares = [f"{name}: {(cells == number).mean():.1%}" for name, number in HIDDEN.items()]
-    handles = [Rectangle((0, 0), 1, 1, color=colour, alpha=0.55, label=told) for told, colour in zip(shares, MASK_COLOURS)]
+    handles = [
+        Rectangle((0, 0), 1, 1, color=colour, alpha=0.55, label=share) for share, colour in zip(shares, MASK_COLOURS)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     save_figure(
         figure,

@@ -98,7 +98,8 @@ def correlogram(residual: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarra
     filled = count > 0
     product = np.bincount(bins, grid.correlate(residual).ravel()[used])[filled] / count[filled]
     # each pair is there twice, once in either direction
-    square = np.bincount(bins, grid.correlate(residual**2, np.ones_like(residual)).ravel()[used])[filled] / count[filled]
+    squares = grid.correlate(residual**2, np.ones_like(residual))
+    square = np.bincount(bins, squares.ravel()[used])[filled] / count[filled]
     at = np.bincount(bins, pairs[used] * distance[used])[filled] / count[filled]
     return at, square - product, product / (residual**2).mean(), count[filled] / 2
 

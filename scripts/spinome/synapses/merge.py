@@ -112,8 +112,8 @@ def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, list
             before = _close_layer(contacts, before, layer)
             layer = []
         if len(parts.shell):
-            layer.append(parts.shell + [0, 0, 0, 0, 0, offset])
-        contacts.append(parts.contacts + [offset, offset, 0])
+            layer.append(parts.shell + np.array([0, 0, 0, 0, 0, offset]))
+        contacts.append(parts.contacts + np.array([offset, offset, 0]))
         tables.append(parts.table)
         sizes.append(len(parts.table))
         offset += len(parts.table)

@@ -185,8 +185,10 @@ def _touching_runs(runs, reach):
                     second = first + 1
                 else:
                     # runs that end before this one begins cannot touch it or any later one
-                    while begin < count and _in_row(runs, begin, wanted_z, wanted_y) and (
-                        runs[begin, 3] < runs[first, 2] - 1
+                    while (
+                        begin < count
+                        and _in_row(runs, begin, wanted_z, wanted_y)
+                        and (runs[begin, 3] < runs[first, 2] - 1)
                     ):
                         begin += 1
                     second = begin
