@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skimage.measure import label, regionprops_table
+from skimage.measure import regionprops_table
 
 from spinome.blocks import cuboids
 from spinome.synapses.merge import Rules, merge_parts
@@ -134,20 +134,19 @@ def test_probability_outside_its_range():
         find_parts(np.ones((1, 2, 2), np.uint8), np.full((1, 2, 2), 1.5), (0, 0, 0), (1, 2, 2))
 
 
-def test_real_segmentation_merges_as_a_whole(shared_data, tmp_path):
-    with h5py.File(shared_data("em/pinky40") / "segmentation_z000-320.h5") as file:
-        values = file["segmentation"][100:132, 200:500, 300:600].astype(np.int64)
-    for size in ((13, 77, 101), (32, 64, 300)):
-        objects, merged = cut_and_merge(tmp_path, values, None, size)
-        np.testing.assert_array_equal(merged, label_whole(values, 18))
-        assert (objects["value"].to_numpy()[merged[merged > 0] - 1] == values[merged > 0]).all()
+REAL = {
+    "pinky40": ("pinky40", "segmentation_z000-320.h5", "segmentation", np.s_[100:132, 200:400, 300:500]),
+    "neuroproof_ts2": ("neuroproof_ts2", "volume_z000-150.h5", "truth", np.s_[50:80, :200, :200]),
+    "drosophila_vnc": ("drosophila_vnc", "stack1_y0000-0640.h5", "synapse", np.s_[:, :400, :500]),
+}
 
 
-def test_real_synapses_merge_as_a_whole(shared_data, tmp_path):
-    with h5py.File(shared_data("em/drosophila_vnc") / "stack1_y0000-0640.h5") as file:
-        values = (file["synapse"][:] > 0).astype(np.uint8)
-    expected = label(values, connectivity=2)
-    objects, merged = cut_and_merge(tmp_path, values, None, (7, 129, 201))
-    assert len(objects) == expected.max()
-    np.testing.assert_array_equal(merged > 0, expected > 0)
-    assert len(np.unique(np.stack([merged, expected]).reshape(2, -1), axis=1).T) == expected.max() + 1
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_real_volumes_merge_as_a_whole(shared_data, tmp_path, name, connectivity):
+    folder, file, key, part = REAL[name]
+    with h5py.File(shared_data(f"em/{folder}") / file) as stored:
+        values = stored[key][part].astype(np.int64)
+    objects, merged = cut_and_merge(tmp_path, values, None, (13, 77, 101), connectivity)
+    np.testing.assert_array_equal(merged, label_whole(values, connectivity))
+    assert (objects["value"].to_numpy()[merged[merged > 0] - 1] == values[merged > 0]).all()

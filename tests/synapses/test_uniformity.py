@@ -161,9 +161,9 @@ def test_real_blocks(shared_data):
     voxel = np.array([45.0, 128.0, 128.0])
     blocks = pd.DataFrame(raw[["cz", "cy", "cx"]].to_numpy() * voxel, columns=["z_nm", "y_nm", "x_nm"])
     blocks = blocks.assign(synapses=raw["synapses"], unmasked_um3=raw["unmasked"] * voxel.prod() / 1e9)
-    found = statistics(blocks)
+    found = statistics(blocks, repeats=19)
     # measured on this table by others: dispersion 13.6 with the masked blocks left in, autocorrelation 0.53
     assert 12 < found.loc["dispersion", "value"] < 16
     assert 0.5 < found.loc["morans_i", "value"] < 0.65
     assert -0.4 < found.loc["trendy", "ci_low"] < found.loc["trendy", "ci_high"] < -0.25
-    assert found.loc["uniformity", "p"] == 0.01
+    assert found.loc["uniformity", "p"] == 0.05
