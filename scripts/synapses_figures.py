@@ -9,6 +9,7 @@ from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
 from spinome.logs import log_to
 from spinome.report import synapses as draw
+from spinome.report.density import draw_density, draw_mask, tables_by_volume
 from spinome.scores.objects import pool
 from spinome.synapses.evaluate import compare
 from spinome.synapses.uniformity import BLOCK_COLUMNS
@@ -35,10 +36,10 @@ with atomic(snakemake.output[0]) as part:
             found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
             draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
         if made := next((store for store in given.masks if Path(store).stem == volume), None):
-            draw.draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))
+            draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))
         if image:
             draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
     if outcomes:
         draw.draw_precision_recall(part, pool(outcomes))
-    for volume, blocks in draw.tables_by_volume(own, imported).items():
-        draw.draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume])
+    for volume, blocks in tables_by_volume(own, imported).items():
+        draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume])

@@ -316,6 +316,6 @@ rule synapses_figures:
         scored=synapses_scored,
         cuboid=config["synapses"]["cuboid"],
         names=list(config["synapses"]["uniformity"]["block_tables"]),
-        code=code_hash("spinome.report.synapses"),
+        code=code_hash("spinome.report.synapses", "spinome.report.density"),
     script:
         "../../scripts/synapses_figures.py"
