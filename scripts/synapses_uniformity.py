@@ -17,7 +17,7 @@ measured = stated
 if given.evaluation:
     scores = read_table(given.evaluation[0]).set_index("metric")[["value", "ci_low", "ci_high"]]
     measured = tuple(scores.loc["precision"]), tuple(scores.loc["recall"])
-detectors = dict.fromkeys(settings["block_tables"], stated) | dict.fromkeys(params.detected, measured)
+detectors = dict.fromkeys(settings["block_tables"], stated) | dict.fromkeys(params.scored_alike, measured)
 described = []
 for name, blocks in tables.items():
     described.append(describe_uniformity(blocks, name, settings["dependence_um"], settings["repeats"], params.seed))
