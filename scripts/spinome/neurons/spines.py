@@ -222,10 +222,11 @@ def _shape(sections: Sections, rows: slice, base: np.ndarray, tip: np.ndarray) -
     """Measures of one spine from its sections, base (3,) and tip (3,), and the distance from which on it is head."""
     seen = np.flatnonzero(np.isfinite(sections.middle[rows, 0]))
     axis = np.concatenate([base[None], sections.middle[rows][seen], tip[None]])
-    along = np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))
+    along = np.cumsum(np.sqrt(((axis[1:] - axis[:-1]) ** 2).sum(axis=1)))
     diameter = sections.diameter[rows][seen]
     # a mesh as coarse as its necks makes single sections uncertain
-    smooth = np.convolve(np.pad(diameter, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    padded = np.concatenate([diameter[:1], diameter, diameter[-1:]])
+    smooth = padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
     outer = len(smooth) // 2
     widest = outer + int(smooth[outer:].argmax())
     narrowest = int(smooth[: widest + 1].argmin())
