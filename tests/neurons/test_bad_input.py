@@ -152,7 +152,7 @@ def broken_meshes(mushroom):
         "empty": (np.zeros((0, 3)), np.zeros((0, 3), int), "is empty"),
         "no faces": (vertices, np.zeros((0, 3), int), "is empty"),
         "one point": (np.zeros((3, 3)), np.array([[0, 1, 2]]), "all vertices are at one point"),
-        "picometres": (vertices * 1e5, faces, "divide them by 1,000"),
+        "picometres": (vertices * 1e3, faces, "divide them by 1,000"),
     }
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-
-from spinome.neurons.closed import group_mean
 
 
 @dataclass(frozen=True)
@@ -42,35 +41,50 @@ def cross_sections(
     count : number of parts
     step : between sections, in the unit of the vertices
     """
-    low, high = distance[faces].min(axis=1), distance[faces].max(axis=1)
-    first, last = (np.ceil(value / step - 0.5).astype(np.int64) for value in (low, high))
+    last = np.ceil(distance[faces].max(axis=1, initial=0.0) / step - 0.5).astype(np.int64)
     number = np.zeros(count, np.int64)
     np.maximum.at(number, owner, last)
     start = np.r_[0, np.cumsum(number)]
-    times = last - first
-    face = np.repeat(np.arange(len(faces)), times)
-    level = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times) + first[face]
-    row, height = start[owner[face]] + level, (level + 0.5) * step
-    # corners from the lowest to the highest; the piece runs the same way round where their order is the face's own
-    corner = np.argsort(distance[faces], axis=1, kind="stable")
-    way = np.where((corner[:, 1] - corner[:, 0]) % 3 == 1, 0.5, -0.5)[face]
-    ranked = np.take_along_axis(faces, corner, axis=1)[face]
-    below = height < distance[ranked[:, 1]]
-    one = _between(vertices, distance, ranked[:, 0], ranked[:, 2], height)
-    other = _between(
-        vertices,
-        distance,
-        np.where(below, ranked[:, 0], ranked[:, 1]),
-        np.where(below, ranked[:, 1], ranked[:, 2]),
-        height,
-    )
-    middle = group_mean((one + other) / 2, row, start[-1], np.linalg.norm(one - other, axis=1))
-    piece = np.cross(one - middle[row], other - middle[row]) * way[:, None]
-    area = np.stack([np.bincount(row, column, minlength=start[-1]) for column in piece.T], axis=1)
-    return Sections(start, 2 * np.sqrt(np.linalg.norm(area, axis=1) / np.pi), middle)
+    length, middle, cross, gap = _sum_pieces(vertices, faces, start[owner], distance, start[-1], step)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle /= length[:, None]
+    # the sum of the cross products about the middle; the ends of a closed line leave no gap
+    area = np.linalg.norm(cross - np.cross(np.nan_to_num(middle), gap), axis=1) / 2
+    return Sections(start, 2 * np.sqrt(area / np.pi), middle)
 
 
-def _between(vertices, distance, low, high, height) -> np.ndarray:
-    """The points (N, 3) at a height on the edges from `low` to `high`."""
-    share = (height - distance[low]) / np.maximum(distance[high] - distance[low], 1e-12)
-    return vertices[low] + (vertices[high] - vertices[low]) * share[:, None]
+@numba.njit(cache=True)
+def _sum_pieces(vertices, faces, first_row, distance, rows, step):
+    """Of each section's pieces from p to q: the sums of length, of length times middle, of p x q and of q - p."""
+    length, middle = np.zeros(rows), np.zeros((rows, 3))
+    cross, gap = np.zeros((rows, 3)), np.zeros((rows, 3))
+    p, q = np.zeros(3), np.zeros(3)
+    for f in range(len(faces)):
+        # the corners from the lowest to the highest, and whether they follow one another as in the face
+        a, b, c = faces[f]
+        way = 1.0
+        if distance[b] < distance[a]:
+            a, b, way = b, a, -way
+        if distance[c] < distance[b]:
+            b, c, way = c, b, -way
+        if distance[b] < distance[a]:
+            a, b, way = b, a, -way
+        for level in range(np.ceil(distance[a] / step - 0.5), np.ceil(distance[c] / step - 0.5)):
+            height = (level + 0.5) * step
+            low, high = (a, b) if height < distance[b] else (b, c)
+            one = (height - distance[a]) / (distance[c] - distance[a])
+            other = (height - distance[low]) / (distance[high] - distance[low])
+            square = 0.0
+            for axis in range(3):
+                p[axis] = vertices[a, axis] + one * (vertices[c, axis] - vertices[a, axis])
+                q[axis] = vertices[low, axis] + other * (vertices[high, axis] - vertices[low, axis])
+                square += (p[axis] - q[axis]) ** 2
+            own, row = np.sqrt(square), first_row[f] + level
+            length[row] += own
+            for axis in range(3):
+                middle[row, axis] += own * (p[axis] + q[axis]) / 2
+                gap[row, axis] += way * (q[axis] - p[axis])
+            cross[row, 0] += way * (p[1] * q[2] - p[2] * q[1])
+            cross[row, 1] += way * (p[2] * q[0] - p[0] * q[2])
+            cross[row, 2] += way * (p[0] * q[1] - p[1] * q[0])
+    return length, middle, cross, gap
