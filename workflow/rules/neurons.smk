@@ -188,6 +188,7 @@ rule neurons_spines:
     params:
         rows=neuron_params("mesh"),
         min_area=config["neurons"]["spines"]["min_area_um2"],
+        rise=config["neurons"]["spines"]["rise_nm"],
         store=f"{config['results']}/units/neurons_spines/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),

@@ -64,6 +64,12 @@ class NeuronSpines(Section):
     """Spines as instances."""
 
     min_area_um2: float = Field(0.2, ge=0, description="connected spine regions with less surface are no spines")
+    rise_nm: float = Field(
+        300,
+        gt=0,
+        description="two heads in one region are two spines where both rise this far above the place where they meet, "
+        "along the surface",
+    )
     same_head_nm: float = Field(
         1500,
         gt=0,
