@@ -10,19 +10,23 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 from spinome import configuration, samples, shards
 from spinome.provenance import code_hash, content_hash
 
+
+
+def sheet_file(kind):
+    """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
+    sheet = config["samples"][kind]
+    return sheet and next((str(path) for path in (Path(sheet), REPOSITORY / sheet) if path.exists()), sheet)
+
+
 try:
     config.update(configuration.complete(config))
     sheets = {
         kind: (
-            samples.read_sheet(
-                sheet if Path(sheet).exists() else REPOSITORY / sheet,
-                row_type,
-                produced=[config["results"], config["resources"]],
-            )
-            if (sheet := config["samples"][kind])
+            samples.read_sheet(sheet, row_type, produced=[config["results"], config["resources"]])
+            if (sheet := sheet_file(kind))
             else []
         )
-        for kind, row_type in {"stacks": samples.Stack, "volumes": samples.EMVolume, "neurons": samples.Neuron}.items()
+        for kind, row_type in samples.SHEETS.items()
     }
 except ValueError as error:
     raise WorkflowError(str(error)) from None
