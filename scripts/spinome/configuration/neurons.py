@@ -39,6 +39,12 @@ class SelectedInversion(Section):
     """Signatures from the diagonals of inverses, without eigenvectors."""
 
     poles: int = Field(24, ge=8, description="resolvents that the heat kernel is made of; more are more exact")
+    cutoff: float | None = Field(
+        None,
+        gt=0,
+        description="largest eigenvalue that counts, nm^-2, for models trained on published features (1e-5); empty: "
+        "all count",
+    )
 
 
 class HeatKernel(Section):
