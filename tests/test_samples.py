@@ -146,3 +146,10 @@ def test_cells_have_a_root_id_and_up_to_two_classes(tmp_path):
         sheet(tmp_path, header, "1\tL2/3\tpyramidal"), Cell, "row 2, column broad_class", "'excitatory'", "'pyramidal'"
     )
     refuse(sheet(tmp_path, header, "1\tL2/3", "1\tL4"), Cell, "row 3, column root_id: 1 is in row 2")
+
+
+def test_a_mesh_at_an_address_needs_an_id_and_no_file(tmp_path):
+    path = sheet(tmp_path, "neuron\tmesh", "n\tgs://bucket/meshes::7")
+    (row,) = read_sheet(path, Neuron)
+    assert row.mesh == "gs://bucket/meshes::7"
+    refuse(sheet(tmp_path, "neuron\tmesh", "n\thttps://host/meshes"), Neuron, "row 2", "write https://host/meshes::ID")

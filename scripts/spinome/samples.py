@@ -137,6 +137,8 @@ class Neuron(Row):
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm
+        if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():
+            raise ValueError(f"column mesh: {self.mesh} is an address of many meshes; write {self.mesh}::ID")
         return self
 
 
@@ -208,6 +210,8 @@ def read_sheet(
         seen.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
+            if column == "mesh" and is_address(values[column]):
+                continue
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
             except FileNotFoundError as error:
@@ -265,6 +269,11 @@ def _explain(item: dict) -> str:
         if item["type"] == "missing"
         else f"column {column}: {message}, not {item['input']!r}"
     )
+
+
+def is_address(source: str) -> bool:
+    """Whether a mesh is named by an address, such as `https://...` or `gs://...`, and not by a path."""
+    return "://" in source
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:

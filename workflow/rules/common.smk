@@ -11,7 +11,6 @@ from spinome import configuration, samples, shards
 from spinome.provenance import code_hash, content_hash
 
 
-
 def sheet_file(kind):
     """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
     sheet = config["samples"][kind]
@@ -31,7 +30,17 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-stacks, volumes, neurons = sheets["stacks"], sheets["volumes"], sheets["neurons"]
+stacks, volumes = sheets["stacks"], sheets["volumes"]
+# meshes at a public address are fetched by a rule, and from there on are files as any other
+mesh_addresses = {row.neuron: row.mesh for row in sheets["neurons"] if samples.is_address(row.mesh)}
+neurons = [
+    (
+        row.model_copy(update={"mesh": f"{config['resources']}/meshes/{row.neuron}.npz"})
+        if row.neuron in mesh_addresses
+        else row
+    )
+    for row in sheets["neurons"]
+]
 # the row of a sample by its name: a plan of 100,000 samples asks for each several times
 stack_of = {(row.specimen, row.field, row.timepoint): row for row in stacks}
 volume_of = {row.volume: row for row in volumes}

@@ -66,6 +66,14 @@ class Condense(Section):
     distance: float = Field(3.0, gt=0, description="height at which Ward's tree is cut; more gives fewer domains")
 
 
+class Features(Section):
+    """Condensed features in files of their own, for other programs."""
+
+    storage: Literal["parquet", "meshmash", "compressed"] | None = Field(
+        None, description="form in which the condensed features of each neuron of the sheet are stored; empty: in none"
+    )
+
+
 class NeuronSpines(Section):
     """Spines as instances."""
 
@@ -91,5 +99,6 @@ class Neurons(Section):
     simplify: Simplify = Simplify()
     hks: HeatKernel = HeatKernel()
     condense: Condense = Condense()
+    features: Features = Features()
     spines: NeuronSpines = NeuronSpines()
     synapses: NeuronSynapses = NeuronSynapses()
