@@ -124,7 +124,7 @@ def test_wrong_separator_empty_sheet_and_absent_sheet(tmp_path, stack):
     refuse(sheet(tmp_path, STACK_HEADER.replace("\t", ","), stack.replace("\t", ",")), Stack, "by tabs")
     refuse(sheet(tmp_path, STACK_HEADER), Stack, "has no row")
     refuse(sheet(tmp_path, ""), Stack, "is empty")
-    refuse(tmp_path / "absent.tsv", Stack, "no such sample sheet")
+    refuse(tmp_path / "absent.tsv", Stack, "no such sample sheet, looked up from")
     refuse(sheet(tmp_path, STACK_HEADER, stack + "\tmore"), Stack, "row 2", "6 cells")
 
 

@@ -39,16 +39,19 @@ def count_by_cell(
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
     tagged["specimen"] = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"])
     cells = _receiving_cells(tagged, spines, classes, known)
-    number = {place: row for row, place in enumerate(zip(cells["specimen"], cells["neuron"]))}
-    tagged["cell"] = [number[place] for place in zip(tagged["specimen"], tagged["neuron"])]
-    carried = spines.assign(cell=[number[place] for place in zip(spines["specimen"], spines["parent"])])
-    pre = tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index))
-    partners = [() if pd.isna(root) else tuple(known.get(root, ())) for root in pre]
-    received = pd.concat([_inputs(tagged, partners, bool(known)), _spines(carried, cells)], ignore_index=True)
+    places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
+    tagged["cell"] = places.get_indexer(pd.MultiIndex.from_frame(tagged[["specimen", "neuron"]].astype(object)))
+    carrying = places.get_indexer(pd.MultiIndex.from_frame(spines[["specimen", "parent"]].astype(object)))
+    partners = _names(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
+    received = pd.concat(
+        [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))], ignore_index=True
+    )
     received = pd.concat([cells.loc[received["cell"]].reset_index(drop=True), received.drop(columns="cell")], axis=1)
-    received["cell"] = [_cell_name(*place) for place in zip(received["specimen"], received["neuron"])]
+    received["cell"] = received["neuron"].where(
+        received["specimen"] == received["neuron"], received["specimen"] + "/" + received["neuron"]
+    )
     given = _outputs(tagged, partners, cells, spines)
-    given[["cell_class", "broad_class"]] = [_two(known[root]) for root in given["cell"]] or None
+    given[["cell_class", "broad_class"]] = _names(given["cell"], known)
     given["cell"] = given["cell"].astype(str)
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
 
@@ -70,7 +73,7 @@ def _receiving_cells(tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mappin
     return places
 
 
-def _inputs(tagged: pd.DataFrame, partners: list[Classes], with_partners: bool) -> pd.DataFrame:
+def _inputs(tagged: pd.DataFrame, partners: np.ndarray, with_partners: bool) -> pd.DataFrame:
     """Where the inputs arrive, and how big those of each place are."""
     size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float)
     on = {tag: (tagged["tag"] == tag).to_numpy() for tag in TAGS}
@@ -81,13 +84,12 @@ def _inputs(tagged: pd.DataFrame, partners: list[Classes], with_partners: bool) 
     counts = _add_up(tagged["cell"].to_numpy(), partners, measures)
     if not with_partners:
         return counts
-    given = {"input_of_known_class": (np.array([bool(names) for names in partners], bool), True)}
-    return pd.concat([counts, _add_up(tagged["cell"].to_numpy(), [()] * len(tagged), given)], ignore_index=True)
+    given = {"input_of_known_class": (partners[:, 0] != "", True)}
+    return pd.concat([counts, _add_up(tagged["cell"].to_numpy(), None, given)], ignore_index=True)
 
 
-def _spines(spines: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def _spines(spines: pd.DataFrame, cell: np.ndarray, cells: int) -> pd.DataFrame:
     """How many spines there are, how many take several inputs, and how big they are."""
-    cell, nobody = spines["cell"].to_numpy(int), [()] * len(spines)
     innervated = (spines["partners"].fillna(0) > 0).to_numpy(bool)
     several = innervated & spines["multi_input"].fillna(False).to_numpy(bool)
     measures = {"multi_input": (several, innervated)}
@@ -98,54 +100,56 @@ def _spines(spines: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
             measures[f"mean_{column}_of_multi_input"] = (value, several & np.isfinite(value))
             measures[f"mean_{column}_of_single_input"] = (value, innervated & ~several & np.isfinite(value))
     # a cell without a spine counts too
-    count = np.bincount(cell, minlength=len(cells))
-    whole = _add_up(np.arange(len(cells)), [()] * len(cells), {"spines_per_cell": (count, True)})
-    return pd.concat([whole, _add_up(cell, nobody, measures)], ignore_index=True)
+    count = np.bincount(cell, minlength=cells)
+    whole = _add_up(np.arange(cells), None, {"spines_per_cell": (count, True)})
+    return pd.concat([whole, _add_up(cell, None, measures)], ignore_index=True)
 
 
-def _outputs(tagged: pd.DataFrame, partners: list[Classes], cells: pd.DataFrame, spines: pd.DataFrame) -> pd.DataFrame:
+def _outputs(tagged: pd.DataFrame, partners: np.ndarray, cells: pd.DataFrame, spines: pd.DataFrame) -> pd.DataFrame:
     """Where the outputs of cells of known class arrive; the other side is now the receiving cell."""
-    ours = tagged[np.array([bool(names) for names in partners], bool)]
-    receiving = [
-        tuple(name for name in names if name not in ("", UNKNOWN))
-        for names in cells.loc[ours["cell"], ["cell_class", "broad_class"]].itertuples(index=False)
-    ]
-    on_spine = (ours["tag"] == "spine").to_numpy()
-    several = set(spines["spine"][(spines["partners"].fillna(0) > 0) & spines["multi_input"].fillna(False)])
-    place = [
-        None if pd.isna(spine) else f"neurons/{specimen}/{neuron}/{int(spine)}"
-        for specimen, neuron, spine in zip(ours["specimen"], ours["neuron"], ours["spine"])
-    ]
-    to_several = np.array([spine in several for spine in place], bool)
-    to_spine = on_spine & np.array([spine is not None for spine in place], bool)
+    ours = tagged[partners[:, 0] != ""]
+    receiving = cells.loc[ours["cell"], ["cell_class", "broad_class"]].replace(UNKNOWN, "").to_numpy(object)
+    on_spine = (ours["tag"] == "spine").to_numpy(bool)
+    to_spine = on_spine & ours["spine"].notna().to_numpy(bool)
+    there = ours[to_spine]
+    place = "neurons/" + there["specimen"].astype(object) + "/" + there["neuron"].astype(object) + "/"
+    place = place + there["spine"].astype("int64").astype(str)
+    several = spines["spine"][(spines["partners"].fillna(0) > 0) & spines["multi_input"].fillna(False).astype(bool)]
+    to_several = np.zeros(len(ours), bool)
+    to_several[to_spine] = place.isin(set(several))
     measures = {"output_on_spine": (on_spine, True), "output_on_multi_input": (to_several, to_spine)}
-    return _add_up(ours["pre_pt_root_id"].to_numpy() if len(ours) else np.zeros(0, int), receiving, measures)
+    return _add_up(ours.get("pre_pt_root_id", pd.Series(dtype="int64")).to_numpy("int64"), receiving, measures)
 
 
-def _add_up(cell: np.ndarray, partners: list[Classes], measures: Mapping[str, tuple]) -> pd.DataFrame:
+def _add_up(cell: np.ndarray, partners: np.ndarray | None, measures: Mapping[str, tuple]) -> pd.DataFrame:
     """Sums by cell and class of the partner; a row counts once for all, for its class and for its broad class."""
-    classes = [np.array([names[level] if len(names) > level else "" for names in partners], object) for level in (0, 1)]
-    rows = [np.arange(len(cell)), *(np.flatnonzero(names != "") for names in classes)]
-    keys = pd.DataFrame({"cell": cell}).iloc[np.concatenate(rows)].reset_index(drop=True)
-    keys["partner_class"] = np.concatenate(
-        [np.full(len(cell), "", object), *(names[own] for names, own in zip(classes, rows[1:]))]
-    )
-    none = pd.DataFrame(columns=["cell", "partner_class", "part", "whole", "measure"])
-    none = none.astype({"cell": keys["cell"].dtype, "part": float, "whole": float})
+    rows, names = [np.arange(len(cell))], [np.full(len(cell), "", object)]
+    for level in (0, 1) if partners is not None else ():
+        rows.append(np.flatnonzero(partners[:, level] != ""))
+        names.append(partners[rows[-1], level])
+    rows = np.concatenate(rows)
+    keys = pd.DataFrame({"cell": cell[rows], "partner_class": np.concatenate(names)})
+    group = keys.groupby(["cell", "partner_class"]).ngroup().to_numpy()
+    keys = keys.assign(group=group).drop_duplicates("group").sort_values("group").drop(columns="group")
     parts = []
     for measure, (part, whole) in measures.items():
         whole = np.broadcast_to(whole, len(cell)).astype(float)
         part = np.where(whole > 0, part, 0).astype(float)
-        sums = keys.assign(part=part[np.concatenate(rows)], whole=whole[np.concatenate(rows)])
-        sums = sums[sums["whole"] > 0].groupby(["cell", "partner_class"])[["part", "whole"]].sum()
-        parts.append(sums.reset_index().assign(measure=measure))
-    return pd.concat([none, *(part for part in parts if len(part))], ignore_index=True)
+        sums = keys.assign(
+            part=np.bincount(group, part[rows], len(keys)), whole=np.bincount(group, whole[rows], len(keys))
+        )
+        parts.append(sums[sums["whole"] > 0].assign(measure=measure))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _names(roots: pd.Series, known: Mapping[int, Classes]) -> np.ndarray:
+    """The class and the broad class of each root id (N, 2), empty where there is none."""
+    codes, values = pd.factorize(roots)
+    # the code of no root is -1, the last row
+    table = np.array([*(_two(known.get(value) or ("",)) for value in values), ("", "")], object)
+    return table[codes]
 
 
 def _two(names: Classes) -> tuple[str, str]:
     """The class and the broad class, empty where there is none."""
     return names[0], names[1] if len(names) > 1 else ""
-
-
-def _cell_name(specimen: str, neuron: str) -> str:
-    return neuron if specimen == neuron else f"{specimen}/{neuron}"
