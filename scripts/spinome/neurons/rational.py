@@ -59,7 +59,7 @@ def truncated_poles(
     errors weighed as by `heat_poles`. Against dense eigendecompositions of tubes, a sphere and a dendrite, cut at
     1e-5 nm^-2, the error of the log HKS is 1e-6 in the median and 5e-5 at the 99th percentile. An eigenvalue nearer
     to the cutoff than one part in 10^4 counts in part only: in a surface of 1,000 um^2 there is one such in about six.
-    The signatures of 32 thousand vertices take 1.0 CPU-s, of the full spectrum 0.5, by bands 7.9.
+    The signatures of 32 thousand vertices take 0.8 CPU-s, of the full spectrum 0.4, by bands 7.9.
 
     Parameters
     ----------
