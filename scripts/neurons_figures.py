@@ -70,8 +70,7 @@ if synapses["tag"].notna().any():
         folder,
         "synapses",
         "Where the input arrives",
-        "Left: input synapses by label, the twelve neurons with the most; dotted, the published fraction on spines of "
-        "excitatory neurons, 0.703 (Pedigo et al. 2026). Right: probability of the labels given.",
+        "Left: input synapses by label, the twelve neurons with the most. Right: probability of the labels given.",
     )
 if len(spines):
     save_figure(

@@ -6,7 +6,7 @@ import csv
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -108,6 +108,9 @@ class EMVolume(Row):
         return self
 
 
+BroadClass = Literal["excitatory", "inhibitory"]
+
+
 class Neuron(Row):
     """One neuron's mesh, vertices in nm."""
 
@@ -118,6 +121,7 @@ class Neuron(Row):
     soma_y_nm: float | None = None
     soma_z_nm: float | None = None
     cell_class: str | None = None
+    broad_class: BroadClass | None = None
     truth_labels: str | None = None
 
     @property
@@ -125,10 +129,34 @@ class Neuron(Row):
         """Position of the soma, x y z in nm."""
         return _all_or_none(self.soma_x_nm, self.soma_y_nm, self.soma_z_nm)
 
+    @property
+    def classes(self) -> list[str]:
+        """The class of the cell and the broad one, where they are given, each once."""
+        return _each_once(self.cell_class, self.broad_class)
+
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm
+        if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():
+            raise ValueError(f"column mesh: {self.mesh} is an address of many meshes; write {self.mesh}::ID")
         return self
+
+
+class Cell(Row):
+    """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
+
+    root_id: int = Field(gt=0, lt=1 << 63)
+    cell_class: str
+    broad_class: BroadClass | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """The class of the cell and the broad one, where it is given, each once."""
+        return _each_once(self.cell_class, self.broad_class)
+
+
+def _each_once(*names: str | None) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
@@ -140,7 +168,8 @@ def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
 
 
 RowType = TypeVar("RowType", bound=Row)
-IDENTITY = {Stack: ("specimen", "field", "timepoint"), EMVolume: ("volume",), Neuron: ("neuron",)}
+SHEETS = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+IDENTITY = {Stack: ("specimen", "field", "timepoint"), EMVolume: ("volume",), Neuron: ("neuron",), Cell: ("root_id",)}
 
 
 def read_sheet(
@@ -151,7 +180,7 @@ def read_sheet(
     Parameters
     ----------
     sheet : tab-separated file
-    row_type : `Stack`, `EMVolume` or `Neuron`
+    row_type : `Stack`, `EMVolume`, `Neuron` or `Cell`
     produced : folders whose files a rule makes; they need not exist yet
     search : folders that a relative path is looked up from after the working directory
 
@@ -173,7 +202,7 @@ def read_sheet(
         except ValidationError as error:
             errors += [f"row {number}, {_explain(item)}" for item in error.errors()]
             continue
-        identity = tuple(getattr(row, column) for column in IDENTITY[row_type])
+        identity = tuple(str(getattr(row, column)) for column in IDENTITY[row_type])
         if identity in seen:
             errors.append(
                 f"row {number}, column {', '.join(IDENTITY[row_type])}: {' '.join(identity)} is in row {seen[identity]}"
@@ -181,6 +210,8 @@ def read_sheet(
         seen.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
+            if column == "mesh" and is_address(values[column]):
+                continue
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
             except FileNotFoundError as error:
@@ -199,7 +230,9 @@ def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         # utf-8-sig: spreadsheet programs put a byte order mark in front
         lines = sheet.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise ValueError(f"{sheet}: no such sample sheet; see `samples` in the configuration") from None
+        raise ValueError(
+            f"{sheet}: no such sample sheet, looked up from {Path.cwd()}; see `samples` in the configuration"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{sheet}: cannot be read as a tab-separated table ({error})") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
@@ -236,6 +269,11 @@ def _explain(item: dict) -> str:
         if item["type"] == "missing"
         else f"column {column}: {message}, not {item['input']!r}"
     )
+
+
+def is_address(source: str) -> bool:
+    """Whether a mesh is named by an address, such as `https://...` or `gs://...`, and not by a path."""
+    return "://" in source
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:

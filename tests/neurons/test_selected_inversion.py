@@ -11,7 +11,7 @@ SHIFTS = np.geomspace(1e-8, 1e-3, 11)
 
 
 def inverse(stiffness, mass, shifts):
-    found = np.empty((len(mass), len(shifts)))
+    found = np.empty((len(mass), len(shifts)), shifts.dtype)
     for some, diagonals in inverse_diagonals(stiffness, mass, shifts):
         found[:, some] = diagonals
     return found
@@ -43,6 +43,16 @@ def triangle():
 def dense(request, monkeypatch):
     """Columns of the factor from these many entries on are worked on as dense fronts; with 1 entry nearly all."""
     monkeypatch.setattr(selected_inversion, "DENSE", request.param)
+
+
+@pytest.mark.usefixtures("dense")
+@pytest.mark.parametrize("shape", ["sphere", plane])
+def test_complex_shifts(shape, request):
+    """Beside the spectrum, near an eigenvalue and far from all."""
+    mesh = request.getfixturevalue(shape) if isinstance(shape, str) else shape()
+    stiffness, mass = mesh_laplacian(mesh.vertices, mesh.faces)
+    shifts = -1e-5 - 1j * np.geomspace(1e-9, 1e-4, 5)
+    assert np.allclose(inverse(stiffness, mass, shifts), oracle(stiffness, mass, shifts), rtol=1e-6)
 
 
 @pytest.mark.usefixtures("dense")

@@ -45,7 +45,7 @@ class Pattern(NamedTuple):
 
 
 def inverse_diagonals(
-    stiffness: sp.csr_array, mass: np.ndarray, shifts: np.ndarray
+    stiffness: sp.csr_array, mass: np.ndarray, shifts: np.ndarray, pattern: Pattern | None = None
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Diagonals of (stiffness + shift * diag(mass))^-1, a few shifts at a time.
 
@@ -53,33 +53,35 @@ def inverse_diagonals(
     ----------
     stiffness : (V, V) symmetric, positive semidefinite
     mass : (V,) positive
-    shifts : (S,) positive
+    shifts : (S,) positive, or complex and off the real axis, which takes about four times as long
+    pattern : of the stiffness, from `eliminate`, for callers that need it more than once
 
     Yields
     ------
-    a slice of the shifts, and the diagonals (V, its length)
+    a slice of the shifts, and the diagonals (V, its length), real or complex as the shifts
 
     Raises
     ------
-    ValueError: if the matrix is not positive definite at a shift.
+    ValueError: if the matrix is not positive definite at a real shift.
     """
-    pattern = eliminate(stiffness)
+    pattern = pattern or eliminate(stiffness)
     lower = sp.tril(stiffness.tocsr()[pattern.order][:, pattern.order]).tocsr()
     ordered = np.ascontiguousarray(mass[pattern.order])
     entries = len(pattern.column_rows)
-    lanes = REGISTER * max(1, FACTOR_BYTES // (8 * REGISTER * max(entries, 1)))
+    lanes = REGISTER * max(1, FACTOR_BYTES // (shifts.itemsize * REGISTER * max(entries, 1)))
     lanes = min(lanes, REGISTER * -(-len(shifts) // REGISTER))
-    factor, pivots = np.empty((entries, lanes)), np.empty((len(mass), lanes))
+    factor, pivots = np.empty((entries, lanes), shifts.dtype), np.empty((len(mass), lanes), shifts.dtype)
     ends = fronts(pattern.dense, pattern.columns, pattern.column_rows)
     for first in range(0, len(shifts), lanes):
         some = slice(first, min(first + lanes, len(shifts)))
-        filled = np.resize(shifts[some], lanes).astype(float)
+        filled = np.resize(shifts[some], lanes)
         _factorise(lower.indptr, lower.indices, lower.data, ordered, filled, *pattern[1:], factor, pivots)
         invert_fronts(*ends, pattern.columns, pattern.column_rows, factor, pivots)
         _invert(pattern.dense, pattern.columns, pattern.column_rows, factor, pivots)
-        if not (pivots > 0).all():
+        # a symmetric matrix has a factor without pivoting off the real axis, where no pivot can be zero
+        if np.isrealobj(pivots) and not (pivots > 0).all():
             raise ValueError(f"the Laplacian of {len(mass)} vertices is not positive semidefinite; simplify the mesh")
-        diagonals = np.empty((len(mass), some.stop - some.start))
+        diagonals = np.empty((len(mass), some.stop - some.start), shifts.dtype)
         diagonals[pattern.order] = pivots[:, : diagonals.shape[1]]
         yield some, diagonals
 
@@ -227,7 +229,7 @@ def _factorise(starts, indices, values, mass, shifts, dense, rows, row_columns, 
     leave of the matrix.
     """
     count, lanes = len(mass), len(shifts)
-    work, end = np.zeros((count, lanes)), columns[:-1].copy()
+    work, end = np.zeros((count, lanes), pivots.dtype), columns[:-1].copy()
     for row in range(count):
         for lane in range(lanes):
             pivots[row, lane] = shifts[lane] * mass[row]
@@ -270,7 +272,7 @@ def _invert(dense, columns, column_rows, factor, pivots):
     longest = 0
     for column in range(dense):
         longest = max(longest, columns[column + 1] - columns[column])
-    sums, number = np.empty((longest, lanes)), np.full(count, -1, np.int32)
+    sums, number = np.empty((longest, lanes), pivots.dtype), np.full(count, -1, np.int32)
     for column in range(dense - 1, -1, -1):
         first = columns[column]
         length = columns[column + 1] - first

@@ -181,7 +181,7 @@ def draw_spines(spines: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def draw_synapses(synapses: pd.DataFrame, published: float = 0.703) -> plt.Figure:
+def draw_synapses(synapses: pd.DataFrame) -> plt.Figure:
     """Where the input of each neuron arrives, and how sure the labels are."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=[3, 2])
     tagged = synapses[synapses["tag"].notna()]
@@ -194,7 +194,6 @@ def draw_synapses(synapses: pd.DataFrame, published: float = 0.703) -> plt.Figur
     for tag in there:
         left.barh(share.index, share[tag], left=start, color=COLOURS[tag], label=tag)
         start += share[tag].to_numpy()
-    left.axvline(published, color="black", lw=1, ls=":")
     left.set(xlabel="fraction of input synapses", xlim=(0, 1))
     left.set_yticks(range(len(share)), [f"{neuron} (n={count[neuron]:,})" for neuron in share.index])
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
