@@ -3,9 +3,10 @@
 import shutil
 from pathlib import Path
 
+from spinome.census.tables import HANDFUL
 from spinome.io.tables import read_table
 from spinome.logs import log_to
-from spinome.report.census import draw_classes, draw_sizes, draw_specimen, draw_volumes
+from spinome.report.census import draw_classes, draw_partners, draw_sizes, draw_specimen, draw_volumes
 from spinome.report.style import save_figure
 
 log_to(snakemake.log)
@@ -35,14 +36,25 @@ if "seen" in inputs:
         "is that of the head.",
     )
 if "classes" in inputs:
+    classes = read_table(inputs["classes"])
     save_figure(
-        draw_classes(read_table(inputs["classes"])),
+        draw_classes(classes, read_table(inputs["counts"])),
         folder,
         "classes",
-        "Input by cell class",
-        "Points with 95 % intervals (bootstrap over cells; a class of one cell has none). Open diamonds are the values "
-        "published by Pedigo et al. 2026 for mouse visual cortex.",
+        "Inputs and outputs by cell class",
+        "Points with 95 % intervals (bootstrap over cells), where there are at least "
+        f"{HANDFUL} cells on both sides. Open diamonds are published values of mouse visual cortex (Pedigo et al. "
+        "2026): other cells, for orientation.",
     )
+    if (classes["partner_class"] != "").any():
+        save_figure(
+            draw_partners(classes),
+            folder,
+            "partners",
+            "Synapses on spines by the class of both cells",
+            "Fraction of the synapses of each pair of classes that are on spines, and their number. Partners of no "
+            "known class are left out.",
+        )
 spines = read_table(inputs["spines"])
 if len(spines):
     save_figure(

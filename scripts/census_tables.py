@@ -1,13 +1,19 @@
-"""Fractions, counts and sizes by cell class, beside published ones."""
+"""Counts by cell, and fractions, counts and sizes by cell class beside published ones."""
 
+from spinome.census.counts import count_by_cell
 from spinome.census.tables import census_by_class
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
+from spinome.samples import Cell, read_sheet
 
 log_to(snakemake.log)
 
-spines = read_table(snakemake.input.spines)
-table = census_by_class(
-    read_table(snakemake.input.synapses), spines[spines["source"] == "neurons"], snakemake.params.classes
+inputs = snakemake.input
+spines = read_table(inputs.spines)
+cells = inputs.get("cells")
+known = {row.root_id: row.classes for row in read_sheet(cells, Cell)} if cells else {}
+counts = count_by_cell(
+    read_table(inputs.synapses), spines[spines["source"] == "neurons"], snakemake.params.classes, known
 )
-write_table(table, snakemake.output[0])
+write_table(counts, snakemake.output.counts)
+write_table(census_by_class(counts), snakemake.output.classes)

@@ -25,7 +25,9 @@ for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.s
     mesh, (labels, _) = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
     file = params.truth.get(neuron.neuron) if neuron.source == "sheet" else None
-    true = truth.read_vertex_truth(file, mesh).label if file and not truth.is_table(file) else None
+    vertex_truth = truth.read_vertex_truth(file, mesh) if file and not truth.is_table(file) else None
+    true = vertex_truth.label if vertex_truth else None
+    own_spines = spines[(spines["source"] == neuron.source) & (spines["neuron"] == neuron.neuron)]
     name = neuron.unit.replace("/", "_")
     seen = " The forest was trained on this neuron." if neuron.unit in params.trained else ""
     seen += " Truth: the labels of the sample sheet." if true is not None else ""
@@ -45,14 +47,30 @@ for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.s
             f"Spines and their synapses: {neuron.unit}",
             f"Stretches with many spines, 12 um across; dots are the synapses on the side in sight.{seen}",
         )
+        known = vertex_truth is not None and (vertex_truth.spine >= 0).any()
+        save_figure(
+            figures.draw_instances(mesh, labels.spine, places[0], vertex_truth.spine if known else None),
+            folder,
+            f"instances_{name}",
+            f"Spines one by one: {neuron.unit}",
+            "A stretch of 20 um, each spine in a colour of its own."
+            + (" Below, the true spines in the colours of those found; grey: not found." if known else ""),
+        )
+        save_figure(
+            figures.draw_gallery(mesh, labels.spine, own_spines),
+            folder,
+            f"gallery_{name}",
+            f"Spines from small to large: {neuron.unit}",
+            f"Of {len(own_spines):,} spines, evenly spaced by volume, one scale, upright: volume, diameter of "
+            "the head, length and diameter of the neck.",
+        )
 if synapses["tag"].notna().any():
     save_figure(
         figures.draw_synapses(synapses),
         folder,
         "synapses",
         "Where the input arrives",
-        "Left: input synapses by label, the twelve neurons with the most; dotted, the published fraction on spines of "
-        "excitatory neurons, 0.703 (Pedigo et al. 2026). Right: probability of the labels given.",
+        "Left: input synapses by label, the twelve neurons with the most. Right: probability of the labels given.",
     )
 if len(spines):
     save_figure(
@@ -60,7 +78,8 @@ if len(spines):
         folder,
         "spines",
         "How large the spines are",
-        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their surface; dotted: median.",
+        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their surface; dotted: median. "
+        "A spine that does not narrow below its head has a neck of length 0 and no neck diameter.",
     )
 if given.get("compared"):
     save_figure(

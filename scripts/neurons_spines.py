@@ -20,7 +20,8 @@ units, (meshes, domains, classes) = next_units(
 def compute(unit, part):
     domain_of = load(domains[unit.name])["label"][load(meshes[unit.name])["vertex_of"]]
     probability = load(classes[unit.name])["probability"][domain_of]
-    write_labelled(part, *label_mesh(read_mesh(neurons[unit.name].mesh), probability, params.min_area))
+    mesh = read_mesh(neurons[unit.name].mesh)
+    write_labelled(part, *label_mesh(mesh, probability, params.min_area, params.rise))
 
 
 run_shard(
@@ -29,7 +30,7 @@ run_shard(
     step=snakemake.rule,
     store=params.store,
     suffix="",
-    key=content_hash(params.min_area, params.code),
+    key=content_hash(params.min_area, params.rise, params.code),
     done=snakemake.output.done,
     failures=snakemake.output.failures,
     max_failed_fraction=params.max_failed_fraction,

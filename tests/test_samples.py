@@ -2,7 +2,7 @@
 
 import pytest
 
-from spinome.samples import EMVolume, Neuron, Stack, read_sheet
+from spinome.samples import Cell, EMVolume, Neuron, Stack, read_sheet
 
 STACK_HEADER = "specimen\tfield\ttimepoint\tday\tpath"
 
@@ -124,7 +124,7 @@ def test_wrong_separator_empty_sheet_and_absent_sheet(tmp_path, stack):
     refuse(sheet(tmp_path, STACK_HEADER.replace("\t", ","), stack.replace("\t", ",")), Stack, "by tabs")
     refuse(sheet(tmp_path, STACK_HEADER), Stack, "has no row")
     refuse(sheet(tmp_path, ""), Stack, "is empty")
-    refuse(tmp_path / "absent.tsv", Stack, "no such sample sheet")
+    refuse(tmp_path / "absent.tsv", Stack, "no such sample sheet, looked up from")
     refuse(sheet(tmp_path, STACK_HEADER, stack + "\tmore"), Stack, "row 2", "6 cells")
 
 
@@ -132,3 +132,24 @@ def test_a_binary_file_is_not_a_sheet(tmp_path):
     path = tmp_path / "sheet.tsv"
     path.write_bytes(b"\x89HDF\xff\xfe\x00")
     refuse(path, Stack, "cannot be read")
+
+
+def test_cells_have_a_root_id_and_up_to_two_classes(tmp_path):
+    header = "root_id\tcell_class\tbroad_class"
+    rows = read_sheet(
+        sheet(tmp_path, header, "648518346349539862\tL2/3\texcitatory", "2\tinhibitory\tinhibitory"), Cell
+    )
+    assert rows[0].root_id == 648518346349539862
+    assert [row.classes for row in rows] == [["L2/3", "excitatory"], ["inhibitory"]]
+    refuse(sheet(tmp_path, header, "6.48518E+17\tL2/3"), Cell, "row 2, column root_id", "'6.48518E+17'")
+    refuse(
+        sheet(tmp_path, header, "1\tL2/3\tpyramidal"), Cell, "row 2, column broad_class", "'excitatory'", "'pyramidal'"
+    )
+    refuse(sheet(tmp_path, header, "1\tL2/3", "1\tL4"), Cell, "row 3, column root_id: 1 is in row 2")
+
+
+def test_a_mesh_at_an_address_needs_an_id_and_no_file(tmp_path):
+    path = sheet(tmp_path, "neuron\tmesh", "n\tgs://bucket/meshes::7")
+    (row,) = read_sheet(path, Neuron)
+    assert row.mesh == "gs://bucket/meshes::7"
+    refuse(sheet(tmp_path, "neuron\tmesh", "n\thttps://host/meshes"), Neuron, "row 2", "write https://host/meshes::ID")

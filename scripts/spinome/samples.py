@@ -6,7 +6,7 @@ import csv
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -110,6 +110,9 @@ class EMVolume(Row):
         return self
 
 
+BroadClass = Literal["excitatory", "inhibitory"]
+
+
 class Neuron(Row):
     """One neuron's mesh, vertices in nm."""
 
@@ -120,6 +123,7 @@ class Neuron(Row):
     soma_y_nm: float | None = None
     soma_z_nm: float | None = None
     cell_class: str | None = None
+    broad_class: BroadClass | None = None
     truth_labels: str | None = None
 
     @property
@@ -127,10 +131,34 @@ class Neuron(Row):
         """Position of the soma, x y z in nm."""
         return _all_or_none(self.soma_x_nm, self.soma_y_nm, self.soma_z_nm)
 
+    @property
+    def classes(self) -> list[str]:
+        """The class of the cell and the broad one, where they are given, each once."""
+        return _each_once(self.cell_class, self.broad_class)
+
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm
+        if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():
+            raise ValueError(f"column mesh: {self.mesh} is an address of many meshes; write {self.mesh}::ID")
         return self
+
+
+class Cell(Row):
+    """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
+
+    root_id: int = Field(gt=0, lt=1 << 63)
+    cell_class: str
+    broad_class: BroadClass | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """The class of the cell and the broad one, where it is given, each once."""
+        return _each_once(self.cell_class, self.broad_class)
+
+
+def _each_once(*names: str | None) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
@@ -142,7 +170,8 @@ def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
 
 
 RowType = TypeVar("RowType", bound=Row)
-IDENTITY = {Stack: ("specimen", "field", "timepoint"), EMVolume: ("volume",), Neuron: ("neuron",)}
+SHEETS = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+IDENTITY = {Stack: ("specimen", "field", "timepoint"), EMVolume: ("volume",), Neuron: ("neuron",), Cell: ("root_id",)}
 
 
 def read_sheet(
@@ -153,7 +182,7 @@ def read_sheet(
     Parameters
     ----------
     sheet : tab-separated file
-    row_type : `Stack`, `EMVolume` or `Neuron`
+    row_type : `Stack`, `EMVolume`, `Neuron` or `Cell`
     produced : folders whose files a rule makes; they need not exist yet
     search : folders that a relative path is looked up from after the working directory
 
@@ -175,7 +204,7 @@ def read_sheet(
         except ValidationError as error:
             errors += [f"row {number}, {_explain(item)}" for item in error.errors()]
             continue
-        identity = tuple(getattr(row, column) for column in IDENTITY[row_type])
+        identity = tuple(str(getattr(row, column)) for column in IDENTITY[row_type])
         if identity in seen:
             errors.append(
                 f"row {number}, column {', '.join(IDENTITY[row_type])}: {' '.join(identity)} is in row {seen[identity]}"
@@ -183,8 +212,10 @@ def read_sheet(
         seen.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
-            if is_address(values[column]) and row_type is not EMVolume:
-                errors.append(f"row {number}, column {column}: only volumes are read from an address; fetch the file")
+            if is_address(values[column]) and column != "mesh" and row_type is not EMVolume:
+                errors.append(f"row {number}, column {column}: only meshes and volumes are read from an address")
+                continue
+            if is_address(values[column]):
                 continue
             try:
                 resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
@@ -204,7 +235,9 @@ def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         # utf-8-sig: spreadsheet programs put a byte order mark in front
         lines = sheet.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise ValueError(f"{sheet}: no such sample sheet; see `samples` in the configuration") from None
+        raise ValueError(
+            f"{sheet}: no such sample sheet, looked up from {Path.cwd()}; see `samples` in the configuration"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{sheet}: cannot be read as a tab-separated table ({error})") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
@@ -244,8 +277,6 @@ def _explain(item: dict) -> str:
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:
-    if is_address(source):
-        return source
     path, _, name = source.partition("::")
     for folder in produced:
         if Path(path).is_relative_to(folder):

@@ -281,7 +281,7 @@ def damaged(box, **changes):
         (lambda m: {"faces": m.faces.astype(float)}, "triangles of integers"),
         (lambda m: {"vertices_nm": m.vertices / 1e3}, "may be micrometres; .* multiply them by 1e3"),
         (lambda m: {"vertices_nm": m.vertices / 1e9}, "may be metres"),
-        (lambda m: {"vertices_nm": m.vertices * 1e5}, "more than 10 cm"),
+        (lambda m: {"vertices_nm": m.vertices * 1e5}, "too much for a neuron"),
         (lambda m: {"vertices_nm": m.vertices[:, :2]}, r"shape \(V, 3\)"),
         (lambda m: {"vertices_nm": None}, "needs the arrays vertices_nm and faces"),
         (lambda m: {"vertices_nm": np.ones((8, 3))}, "at one point"),

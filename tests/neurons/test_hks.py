@@ -3,7 +3,7 @@ import pytest
 import scipy.linalg
 import trimesh
 
-from spinome.io.meshes import Mesh, read_mesh, vertex_areas
+from spinome.io.meshes import Mesh, read_mesh, vertex_areas, weld
 from spinome.neurons.hks import SOLVERS, TIMES_NM2, log_hks
 from spinome.neurons.laplacian import mesh_laplacian
 from spinome.neurons.simplify import simplify
@@ -84,20 +84,47 @@ def test_chunks_of_a_real_dendrite_agree_with_the_whole(shared_data):
     assert np.quantile(error, 0.99) < 0.05
 
 
-def test_selected_inversion_is_the_full_heat_kernel(sphere, coarse_tube):
-    for mesh in (sphere, coarse_tube):
-        error = np.abs(log_hks(mesh.vertices, mesh.faces) - dense(mesh))
-        assert np.median(error) < 1e-4
-        assert np.quantile(error, 0.99) < 1e-3
+def sheet(turn=0.0):
+    """A flat square of 12 x 12 squares of 150 nm, turned about one of its edges."""
+    side = np.arange(13) * 150.0
+    x, z = (part.ravel() for part in np.meshgrid(side, side, indexing="ij"))
+    number = np.arange(169).reshape(13, 13)
+    a, b, c, d = (part.ravel() for part in (number[:-1, :-1], number[1:, :-1], number[:-1, 1:], number[1:, 1:]))
+    faces = np.concatenate([np.stack([a, b, c], -1), np.stack([b, d, c], -1)])
+    return Mesh(np.stack([x * np.cos(turn), x * np.sin(turn), z], -1), faces)
 
 
-def test_selected_inversion_of_a_real_dendrite_is_the_full_heat_kernel(shared_data):
+@pytest.mark.parametrize("cutoff", [None, 1e-5])
+@pytest.mark.parametrize("shape", ["plane", "sphere", "tube", "disconnected", "non-manifold"])
+def test_selected_inversion_is_the_heat_kernel_whole_or_truncated(shape, cutoff, sphere, coarse_tube, joined):
+    dot = Mesh(sphere.vertices / 20 + [0, 5000, 0], sphere.faces)
+    mesh = {
+        "plane": sheet(),
+        "sphere": sphere,
+        "tube": coarse_tube,
+        "disconnected": joined(sheet(), dot),
+        # three sheets on one edge
+        "non-manifold": weld(joined(sheet(), sheet(2.0), sheet(4.0)))[0],
+    }[shape]
+    error = np.abs(log_hks(mesh.vertices, mesh.faces, cutoff=cutoff) - dense(mesh, cutoff=cutoff or np.inf))
+    assert np.median(error) < 1e-4
+    assert np.quantile(error, 0.99) < 1e-3
+
+
+def test_a_truncated_kernel_is_never_less_than_the_constant_pair(tube):
+    """A cutoff below the first eigenvalue leaves that pair alone, the same everywhere."""
+    area = vertex_areas(tube.vertices, tube.faces).sum()
+    assert np.allclose(np.exp(log_hks(tube.vertices, tube.faces, cutoff=1e-10)), 1 / area, rtol=1e-3)
+
+
+def test_selected_inversion_of_a_real_dendrite_is_the_heat_kernel(shared_data):
     mesh = read_mesh(str(shared_data("neurons/dendrite_sample.gltf")))
     piece = mesh.vertices[:, 0] < np.quantile(mesh.vertices[:, 0], 0.05)
     small = simplify(Mesh(mesh.vertices, mesh.faces[piece[mesh.faces].all(axis=1)]))
-    error = np.abs(log_hks(small.vertices, small.faces) - dense(small))
-    assert np.median(error) < 1e-4
-    assert np.quantile(error, 0.99) < 1e-3
+    for cutoff in (None, 1e-5):
+        error = np.abs(log_hks(small.vertices, small.faces, cutoff=cutoff) - dense(small, cutoff=cutoff or np.inf))
+        assert np.median(error) < 1e-4
+        assert np.quantile(error, 0.99) < 1e-3
 
 
 def test_more_vertices_for_the_same_surface_give_the_same_signature(coarse_tube):

@@ -3,6 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from spinome.io.meshes import Mesh
+from spinome.neurons import selected_inversion
 from spinome.neurons.laplacian import mesh_laplacian
 from spinome.neurons.selected_inversion import eliminate, inverse_diagonals
 
@@ -10,7 +11,7 @@ SHIFTS = np.geomspace(1e-8, 1e-3, 11)
 
 
 def inverse(stiffness, mass, shifts):
-    found = np.empty((len(mass), len(shifts)))
+    found = np.empty((len(mass), len(shifts)), shifts.dtype)
     for some, diagonals in inverse_diagonals(stiffness, mass, shifts):
         found[:, some] = diagonals
     return found
@@ -38,6 +39,23 @@ def triangle():
     return Mesh(np.array([[0.0, 0, 0], [2000, 0, 0], [0, 2000, 0]]), np.array([[0, 1, 2]]))
 
 
+@pytest.fixture(params=[selected_inversion.DENSE, 12, 1], ids="dense from {}".format)
+def dense(request, monkeypatch):
+    """Columns of the factor from these many entries on are worked on as dense fronts; with 1 entry nearly all."""
+    monkeypatch.setattr(selected_inversion, "DENSE", request.param)
+
+
+@pytest.mark.usefixtures("dense")
+@pytest.mark.parametrize("shape", ["sphere", plane])
+def test_complex_shifts(shape, request):
+    """Beside the spectrum, near an eigenvalue and far from all."""
+    mesh = request.getfixturevalue(shape) if isinstance(shape, str) else shape()
+    stiffness, mass = mesh_laplacian(mesh.vertices, mesh.faces)
+    shifts = -1e-5 - 1j * np.geomspace(1e-9, 1e-4, 5)
+    assert np.allclose(inverse(stiffness, mass, shifts), oracle(stiffness, mass, shifts), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("dense")
 @pytest.mark.parametrize("shape", ["sphere", "coarse_tube", plane, fan, triangle, "several"])
 def test_the_diagonals_are_those_of_the_inverse(shape, request, joined):
     if shape == "several":
@@ -50,6 +68,7 @@ def test_the_diagonals_are_those_of_the_inverse(shape, request, joined):
     assert np.allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("dense")
 @pytest.mark.parametrize("seed", range(5))
 def test_any_symmetric_pattern(seed):
     rng = np.random.default_rng(seed)

@@ -2,59 +2,165 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.io.meshes import vertex_areas
+from spinome.io.meshes import Mesh, mesh_edges, read_mesh, vertex_areas, weld
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.spines import carried, closed_volumes, measure_spines, spine_regions
+from spinome.neurons.closed import closed_volumes, oriented, owned_faces
+from spinome.neurons.labelled import find_spines
+from spinome.neurons.spines import carried, shaft_distance, spine_instances
+from spinome.neurons.truth import read_vertex_truth
 
-SHAFT, SPINE = CLASSES.index("shaft"), CLASSES.index("spine")
+SPINE = CLASSES.index("spine")
+
+
+def volume_of(mesh, faces=None):
+    faces = mesh.faces if faces is None else faces
+    return closed_volumes(mesh.vertices, *owned_faces(faces, np.zeros(len(mesh.vertices), int)), 1)
 
 
 def test_a_closed_sphere_has_its_volume(sphere):
-    volume = closed_volumes(sphere.vertices + 1e6, sphere.faces, np.zeros(len(sphere.vertices), int))
-    assert volume == pytest.approx([4 / 3 * np.pi * 1000**3], rel=0.02)
+    away = Mesh(sphere.vertices + 1e6, sphere.faces)
+    assert volume_of(away) == pytest.approx([4 / 3 * np.pi * 1000**3], rel=0.02)
 
 
 def test_an_open_tube_is_closed_at_both_ends(tube):
-    volume = closed_volumes(tube.vertices, tube.faces, np.zeros(len(tube.vertices), int))
-    assert volume == pytest.approx([np.pi * 500**2 * 30_000], rel=0.03)
+    assert volume_of(tube) == pytest.approx([np.pi * 500**2 * 30_000], rel=0.03)
 
 
-def test_inverted_normals_do_not_matter(tube):
-    region = np.zeros(len(tube.vertices), int)
-    assert closed_volumes(tube.vertices, tube.faces[:, ::-1], region) == pytest.approx(
-        closed_volumes(tube.vertices, tube.faces, region)
-    )
+def test_inverted_normals_do_not_matter_not_even_of_some_faces(tube):
+    some = np.random.default_rng(0).random(len(tube.faces)) < 0.3
+    for inverted in (np.ones(len(tube.faces), bool), some):
+        faces = np.where(inverted[:, None], tube.faces[:, ::-1], tube.faces)
+        assert volume_of(tube, faces) == pytest.approx(volume_of(tube))
+
+
+def test_each_piece_faces_the_way_of_most_of_its_faces(sphere, joined):
+    two = joined(sphere, Mesh(sphere.vertices + 5000, sphere.faces[:, ::-1]))
+    some = np.random.default_rng(0).random(len(two.faces)) < 0.3
+    assert (oriented(np.where(some[:, None], two.faces[:, ::-1], two.faces)) == two.faces)[~some].all()
+    assert oriented(two.faces) is two.faces
+
+
+def bristle(lengths, spacing=5):
+    """A flat square with square rods of these lengths, a grid step of 100 nm, and which rod (V,) a vertex is on."""
+    side = 60
+    y, x = np.mgrid[:side, :side]
+    points = [np.stack([x, y, 0 * x], -1).reshape(-1, 3)]
+    number = np.arange(side * side).reshape(side, side)
+    quads = [(number[:-1, :-1], number[:-1, 1:], number[1:, 1:], number[1:, :-1])]
+    keep = np.ones((side - 1, side - 1), bool)
+    rod = [np.full(side * side, -1)]
+    for index, length in enumerate(lengths):
+        column = 20 + spacing * index
+        ring = [(row, col) for row, col in ((28, column), (28, column + 1), (28, column + 2), (29, column + 2))]
+        ring += [(30, column + 2), (30, column + 1), (30, column), (29, column)]
+        keep[28:30, column : column + 2] = False
+        below = number[tuple(np.array(ring).T)]
+        for height in range(1, length + 1):
+            level = sum(len(part) for part in points) + np.arange(8)
+            points.append(np.array([[col, row, height] for row, col in ring]))
+            rod.append(np.full(8, index))
+            quads.append((below, np.roll(below, -1), np.roll(level, -1), level))
+            below = level
+        top = sum(len(part) for part in points)
+        points.append(np.array([[column + 1, 29, length]]))
+        rod.append(np.array([index]))
+        quads.append((below, np.roll(below, -1), np.full(8, top), np.full(8, top)))
+    faces = []
+    for index, (a, b, c, d) in enumerate(quads):
+        a, b, c, d = (q[keep].reshape(-1) if index == 0 else q.reshape(-1) for q in (a, b, c, d))
+        faces += [np.stack([a, b, c], 1), np.stack([a, c, d], 1)]
+    faces = np.concatenate(faces)
+    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    return Mesh(np.concatenate(points) * 100.0, faces), np.concatenate(rod)
+
+
+def instances(mesh, on_spine, **options):
+    area = vertex_areas(mesh.vertices, mesh.faces)
+    edges = mesh_edges(mesh.faces)
+    distance = shaft_distance(mesh.vertices, edges, on_spine, area)
+    return spine_instances(edges, on_spine, distance, area, **options)
+
+
+@pytest.mark.parametrize(("lengths", "count"), [((12, 9), 2), ((12, 5, 8), 3), ((12, 1), 1)])
+def test_spines_that_share_a_base_are_told_apart_by_how_far_they_rise(lengths, count):
+    mesh, rod = bristle(lengths)
+    shared = (np.abs(mesh.vertices[:, :2] / 100 - [20 + 5 * (len(lengths) - 1) / 2 + 1, 29]) <= [9, 3]).all(axis=1)
+    spine = instances(mesh, (rod >= 0) | shared)
+    assert spine.max() + 1 == count
+    tips = [spine[rod == index][-1] for index in range(len(lengths))]
+    assert len(set(tips)) == count
 
 
 def test_regions_are_connected_and_large_enough(mushroom, joined):
     mesh, part, *_ = mushroom
-    two = joined(mesh, type(mesh)(mesh.vertices + np.array([5000, 0, 0]), mesh.faces))
-    label = np.tile(np.where(part == 1, SPINE, SHAFT), 2)
-    label[:5] = SPINE  # a fleck on the shaft
-    spine = spine_regions(label, two.faces, vertex_areas(two.vertices, two.faces))
+    two = joined(mesh, Mesh(mesh.vertices + np.array([5000, 0, 0]), mesh.faces))
+    on_spine = np.tile(part == 1, 2)
+    on_spine[:5] = True  # a fleck on the shaft
+    spine = instances(two, on_spine)
     assert spine.max() == 1
     assert (spine[:5] == -1).all()
     assert set(spine[: len(mesh.vertices)][part == 1]) == {0}
     assert set(spine[len(mesh.vertices) :][part == 1]) == {1}
 
 
+def test_the_order_of_the_vertices_does_not_matter():
+    mesh, rod = bristle((12, 9))
+    order = np.random.default_rng(0).permutation(len(rod))
+    place = np.argsort(order)
+    shuffled = Mesh(mesh.vertices[order], place[mesh.faces])
+    on_spine = (rod >= 0) | (np.abs(mesh.vertices[:, :2] - [2350, 2900]) <= [900, 300]).all(axis=1)
+    one, other = instances(mesh, on_spine), instances(shuffled, on_spine[order])[place]
+    assert len(set(zip(one[rod >= 0], other[rod >= 0]))) == 2
+
+
 def test_a_mushroom_spine_is_measured(mushroom):
     mesh, part, head, neck, neck_length = mushroom
-    spine = np.where(part == 1, 0, -1)
-    row = measure_spines(mesh.vertices, mesh.faces, spine, np.where(part == 1, 0.9, 0.1)).iloc[0]
+    _, table = find_spines(mesh, part == 1, np.where(part == 1, 0.9, 0.1))
+    assert len(table) == 1
+    row = table.iloc[0]
     volume = (4 / 3 * np.pi * head**3 + np.pi * neck**2 * neck_length) / 1e9
-    assert row["volume_um3"] == pytest.approx(volume, rel=0.06)
-    assert row["head_diameter_nm"] == pytest.approx(2 * head, rel=0.1)
-    assert row["neck_length_nm"] == pytest.approx(neck_length, abs=200)
+    assert row["volume_um3"] == pytest.approx(volume, rel=0.03)
+    assert row["head_diameter_nm"] == pytest.approx(2 * head, rel=0.03)
+    assert row["head_volume_um3"] == pytest.approx(4 / 3 * np.pi * head**3 / 1e9, rel=0.05)
+    assert row["neck_length_nm"] == pytest.approx(neck_length, abs=100)
+    assert row["neck_diameter_nm"] == pytest.approx(2 * neck, rel=0.05)
+    assert row["length_nm"] == pytest.approx(neck_length + 2 * head, rel=0.05)
     assert row["base_z_nm"] == pytest.approx(200, abs=60)
-    assert row["z_nm"] == pytest.approx(200 + neck_length + head, abs=120)
+    assert row["z_nm"] == pytest.approx(200 + neck_length + head, abs=60)
     assert row["probability"] == pytest.approx(0.9)
 
 
+def test_a_fleck_on_the_head_is_no_base(mushroom):
+    mesh, part, _, _, neck_length = mushroom
+    on_spine = part == 1
+    on_spine[np.argsort(-mesh.vertices[:, 2])[:20]] = False
+    row = find_spines(mesh, on_spine, on_spine * 1.0)[1].iloc[0]
+    assert row["base_z_nm"] == pytest.approx(200, abs=60)
+    assert row["neck_length_nm"] == pytest.approx(neck_length, abs=100)
+
+
 def test_a_spine_without_a_shaft_still_has_a_row(sphere):
-    row = measure_spines(sphere.vertices, sphere.faces, np.zeros(len(sphere.vertices), int), np.ones(642)).iloc[0]
+    everywhere = np.ones(len(sphere.vertices), bool)
+    row = find_spines(sphere, everywhere, everywhere * 1.0)[1].iloc[0]
     assert row["head_diameter_nm"] == pytest.approx(2000, rel=0.02)
     assert np.isnan(row["neck_length_nm"]) and np.isnan(row["base_z_nm"])
+    assert row["head_volume_um3"] == pytest.approx(row["volume_um3"])
+
+
+def test_spines_of_a_real_neuron_are_found_one_by_one(shared_data):
+    """The labelled regions of the neuron hold 204 extracted spines, some of which share a base."""
+    path = shared_data("neurons/864691134900032266_labelled.npz")
+    mesh = weld(read_mesh(str(path)))[0]
+    true = read_vertex_truth(path, mesh)
+    found, table = find_spines(mesh, true.spine >= 0, np.ones(len(mesh.vertices)))
+    whole, _ = find_spines(mesh, true.spine >= 0, np.ones(len(mesh.vertices)), rise_nm=np.inf)
+    both = pd.DataFrame({"true": true.spine, "split": found, "whole": whole})[true.spine >= 0]
+    merged = {
+        name: (both.groupby(name)["true"].agg(lambda ids: (ids.value_counts() > 100).sum()) > 1).sum()
+        for name in ("split", "whole")
+    }
+    assert merged["split"] < merged["whole"] / 2
+    assert (table["volume_um3"] > 0).all() and table["volume_um3"].median() < 0.5
 
 
 def test_multi_input_needs_two_partners_on_one_head():
@@ -78,5 +184,5 @@ def test_multi_input_needs_two_partners_on_one_head():
 
 
 def test_a_mesh_without_spines_has_an_empty_table(sphere):
-    none = np.full(len(sphere.vertices), -1)
-    assert measure_spines(sphere.vertices, sphere.faces, none, np.zeros(len(none))).empty
+    none = np.zeros(len(sphere.vertices), bool)
+    assert find_spines(sphere, none, none * 1.0)[1].empty

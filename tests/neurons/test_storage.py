@@ -7,15 +7,27 @@ the output of `meshmash.condensed_hks_pipeline` on a tube. `RECORDED` are the fi
 wrote there.
 """
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.configuration.neurons import Features
 from spinome.io.meshes import Mesh, read_mesh
 from spinome.neurons.condense import condense
 from spinome.neurons.hks import log_hks
 from spinome.neurons.simplify import simplify
-from spinome.neurons.storage import read_compressed, read_meshmash, storage_table, write_compressed, write_meshmash
+from spinome.neurons.storage import (
+    STORAGES,
+    read_compressed,
+    read_meshmash,
+    read_parquet,
+    storage_table,
+    write_compressed,
+    write_meshmash,
+    write_parquet,
+)
 
 RECORDED = "hks_0\thks_1\thks_2", "hks_30\thks_31"
 
@@ -76,6 +88,19 @@ def test_other_columns_in_the_folder_are_an_error(features, tmp_path):
         read_meshmash(tmp_path / "other" / "n.npz")
 
 
+def test_tables_give_the_features_back(features, tmp_path):
+    write_parquet(tmp_path / "n", *features)
+    assert pd.read_parquet(tmp_path / "n" / "domains.parquet").columns[:2].tolist() == ["domain", "log_hks_0"]
+    assert all(np.array_equal(found, given) for found, given in zip(read_parquet(tmp_path / "n"), features))
+    with pytest.raises(FileNotFoundError):
+        read_parquet(tmp_path / "absent")
+
+
+def test_every_storage_of_the_configuration_has_a_writer():
+    choices = Features.model_fields["storage"].annotation
+    assert set(get_args(get_args(choices)[0])) == set(STORAGES)
+
+
 def test_six_components_hold_what_lies_in_six_dimensions(features, tmp_path):
     write_compressed(tmp_path / "n.npz", *features)
     log_hks, label = read_compressed(tmp_path / "n.npz")
@@ -97,7 +122,7 @@ def test_labels_take_the_smallest_type_that_holds_them(tmp_path, domains, dtype)
     assert np.array_equal(label, np.arange(domains)) and np.allclose(found, log_hks, atol=0.01)
 
 
-@pytest.mark.parametrize("write", [write_meshmash, write_compressed])
+@pytest.mark.parametrize("write", [write_meshmash, write_compressed, write_parquet])
 def test_labels_of_other_features_are_an_error(features, tmp_path, write):
     with pytest.raises(ValueError, match="labels are -1 to 299, but there are 299 domains"):
         write(tmp_path / "n.npz", features[0][1:], features[1])
@@ -130,6 +155,9 @@ def test_the_table_says_what_each_form_costs_and_loses(tmp_path):
         assert table["bytes_per_vertex"][form] * 20_000 == (tmp_path / f"{form}.npz").stat().st_size
         # the median of the absolute value of a normal number is 0.674 of its spread
         assert table["median_error"][form] == pytest.approx(0.0674, rel=0.02)
+    write_parquet(tmp_path / "n", log_hks, label)
+    size = sum(file.stat().st_size for file in (tmp_path / "n").iterdir())
+    assert table["bytes_per_vertex"]["parquet"] * 20_000 == size
     assert table["bytes_per_vertex"]["gzip"] > 100
     assert table["median_added"]["meshmash"] == 0 < table["median_added"]["compressed"] < 0.01
 

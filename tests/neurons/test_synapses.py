@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import trimesh
 
 from spinome.check import check_neuron
 from spinome.io.tables import write_table
@@ -106,3 +107,23 @@ def test_positions_are_enough(tmp_path, tube, labels):
     found = label_synapses(read_synapses(tmp_path / "synapses.parquet"), tube.vertices, tube.faces, *labels)
     assert found["tag"].tolist() == ["shaft"]
     assert found["pre_pt_root_id"].isna().all()
+
+
+def test_the_foot_is_the_nearest_of_all_faces(bumpy_tube):
+    # one long face far from its corners, among small ones
+    far = np.array([[0.0, -30_000, 1500], [0, 30_000, 1500], [12_000, 0, 1500]])
+    vertices = np.concatenate([bumpy_tube.vertices, far])
+    faces = np.concatenate([bumpy_tube.faces, len(bumpy_tube.vertices) + np.array([[0, 1, 2]])])
+    points = np.random.default_rng(0).uniform([-500, -1500, -1500], [12_500, 1500, 2000], (60, 3))
+    vertex, distance = nearest_on_surface(vertices, faces, points)
+    for point, own, least in zip(points, vertex, distance):
+        feet = trimesh.triangles.closest_point(vertices[faces], np.repeat(point[None], len(faces), axis=0))
+        exact = np.linalg.norm(feet - point, axis=1)
+        assert least == pytest.approx(exact.min(), abs=1e-6)
+        corners = faces[np.isclose(exact, exact.min(), atol=1e-6)]
+        assert own in corners
+
+
+def test_no_points_have_no_feet(tube):
+    vertex, distance = nearest_on_surface(tube.vertices, tube.faces, np.zeros((0, 3)))
+    assert len(vertex) == len(distance) == 0

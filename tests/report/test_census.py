@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from spinome.census.published import published
-from spinome.report.census import draw_classes, draw_sizes, draw_specimen, draw_volumes
+from spinome.report.census import draw_classes, draw_partners, draw_sizes, draw_specimen, draw_volumes
 
 
 @pytest.fixture
@@ -35,20 +34,47 @@ def test_volumes_show_the_spines_that_were_found(seen):
     draw_volumes(seen.iloc[:0])
 
 
-def test_classes_show_measured_points_and_published_diamonds():
-    row = {"cell_class": "excitatory", "pre_class": "", "n": 10, "cells": 2, "unit": "fraction", "reference": ""}
-    measured = pd.DataFrame(
+ROW = {"cell_class": "excitatory", "partner_class": "", "n": 10, "cells": 9, "unit": "fraction", "reference": ""}
+
+
+def markers(axes):
+    return [(line.get_marker(), float(line.get_xdata()[0])) for line in axes.lines if line.get_marker() in ("o", "D")]
+
+
+def test_classes_show_measured_points_single_cells_and_published_diamonds():
+    classes = pd.DataFrame(
         [
-            {**row, "measure": "input_on_spine", "value": 0.6, "ci_low": 0.5, "ci_high": 0.7},
-            {**row, "measure": "spines_per_cell", "value": 5, "ci_low": 5, "ci_high": 5},
+            {**ROW, "measure": "input_on_spine", "value": 0.6, "ci_low": 0.5, "ci_high": 0.7},
+            {**ROW, "measure": "input_on_spine", "value": 0.7, "reference": "paper"},
+            {**ROW, "measure": "spines_per_cell", "value": 5, "ci_low": 5, "ci_high": 5},
+            {**ROW, "measure": "output_on_spine", "value": 0.2},
+            {**ROW, "measure": "output_on_spine", "value": 0.8, "partner_class": "excitatory"},
         ]
     )
-    figure = draw_classes(pd.concat([measured, published()]))
-    left = figure.axes[0]
-    points = {line.get_marker(): float(line.get_xdata()[0]) for line in left.lines if line.get_marker() in ("o", "D")}
-    assert points["o"] == 0.6
-    assert left.get_yticklabels()[0].get_text() == "excitatory\n2 cells"
-    assert 0.703 in [float(line.get_xdata()[0]) for line in left.lines if line.get_marker() == "D"]
+    counts = pd.DataFrame(
+        {"cell_class": "L2/3", "broad_class": "excitatory", "measure": "multi_input", "part": 2.0, "whole": [20.0, 2]}
+    )
+    left, middle, right = draw_classes(classes, counts).axes
+    assert sorted(markers(left)) == [("D", 0.7), ("o", 0.6)]
+    assert markers(middle) == [("o", 0.8)]
+    assert markers(right) == [("o", 0.1)]
+    assert left.get_yticklabels()[0].get_text() == "excitatory\n9 cells"
+    assert len(draw_classes(classes.iloc[:1], counts).axes) == 2
+    draw_classes(classes.iloc[:0], counts.iloc[:0])
+
+
+def test_partners_show_the_fraction_and_the_number_of_each_pair_there_is():
+    pair = {**ROW, "measure": "input_on_spine"}
+    classes = pd.DataFrame(
+        [
+            {**pair, "partner_class": "inhibitory", "value": 0.25, "n": 1200},
+            {**pair, "partner_class": "excitatory", "value": 0.8},
+            {**pair, "partner_class": "excitatory", "value": 0.9, "cell_class": "L4"},
+            {**pair, "value": 0.7},
+        ]
+    )
+    axes = draw_partners(classes).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0.90\n10", "0.80\n10", "0.25\n1,200"]
 
 
 def test_sizes_count_a_track_once_and_draw_nothing_of_nothing():

@@ -62,6 +62,24 @@ def test_an_absent_file_is_named_with_row_and_column(snakemake, tmp_path, projec
     assert "neurons.tsv: row 2, column mesh: nowhere.npz" in plan.stdout
 
 
+def test_a_mesh_at_an_address_is_fetched_and_features_are_stored_where_asked(snakemake, tmp_path, project):
+    (tmp_path / "neurons.tsv").write_text("neuron\tmesh\nn\tprecomputed://gs://bucket/meshes::648518346349539862\n")
+    (tmp_path / "cells.tsv").write_text("root_id\tcell_class\tbroad_class\n5\tbasket\tinhibitory\n")
+    samples = {"neurons": "neurons.tsv", "cells": "cells.tsv"}
+    options = project(samples=samples, neurons={"features": {"storage": "meshmash"}})
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", options)
+    assert plan.returncode == 0, plan.stdout
+    assert jobs(plan.stdout)["retrieve_mesh"] == jobs(plan.stdout)["neurons_features"] == 1
+    assert "input: results/spines.parquet, results/neurons/synapses.parquet, cells.tsv" in plan.stdout
+
+
+def test_a_bad_row_of_the_cells_is_named(snakemake, tmp_path, project):
+    (tmp_path / "cells.tsv").write_text("root_id\tcell_class\n6.48E+17\tbasket\n")
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", project(samples={"cells": "cells.tsv"}))
+    assert plan.returncode == 1
+    assert "cells.tsv: row 2, column root_id:" in plan.stdout and "not '6.48E+17'" in plan.stdout
+
+
 def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):
     rows = [f"n{number}\tresources/meshes/n{number}.npz" for number in range(100_000)]
     (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")

@@ -4,9 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from spinome.neurons.storage import read_meshmash
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
@@ -80,6 +83,17 @@ def test_every_neuron_of_the_sheet_is_written_for_other_programs(small):
         points = (folder / "synapses" / "spatial" / "0_0_0").read_bytes()
         assert int.from_bytes(points[:8], "little") == own.tag.notna().sum()
         assert (folder / "mesh.ply").exists()
+
+
+@pytest.mark.slow
+def test_the_features_of_every_vertex_are_stored(small):
+    folder = small[0] / "results" / "small" / "neurons" / "features" / "meshmash"
+    for name in ("small", "small_train"):
+        log_hks, label = read_meshmash(folder / f"{name}.npz")
+        with np.load(small[0] / "resources" / "phantom" / name / "mesh.npz") as mesh:
+            assert len(label) == len(mesh["vertices_nm"])
+        assert label.min() == 0 and label.max() == len(log_hks) - 1
+        assert np.isfinite(log_hks).all()
 
 
 @pytest.mark.slow

@@ -54,8 +54,10 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
+        cells=sheet_file("cells") or [],
     output:
-        "<results>/census/classes.parquet",
+        counts="<results>/census/cells.parquet",
+        classes="<results>/census/classes.parquet",
     log:
         "<logs>/census_tables.log",
     conda:
@@ -66,11 +68,11 @@ rule census_tables:
     params:
         # simulated cells are kept apart from real ones, whatever the sheet calls them
         classes={
-            **{row.neuron: row.cell_class for row in neurons if row.cell_class},
-            **{row.neuron: "simulated" for row in neurons if simulated(row.mesh)},
-            **{row.volume: "simulated" for row in volumes if simulated(row.image or row.segmentation)},
+            **{row.neuron: row.classes for row in neurons if row.classes},
+            **{row.neuron: ["simulated"] for row in neurons if simulated(row.mesh)},
+            **{row.volume: ["simulated"] for row in volumes if simulated(row.image or row.segmentation)},
         },
-        code=code_hash("spinome.census.tables"),
+        code=code_hash("spinome.census.counts", "spinome.census.tables"),
     script:
         "../../scripts/census_tables.py"
 
@@ -99,7 +101,7 @@ rule census_evaluate:
 
 rule census_figures:
     input:
-        **{name: path for name, path in census_tables.items() if name in ("spines", "classes", "seen")},
+        **{name: path for name, path in census_tables.items() if name in ("spines", "counts", "classes", "seen")},
     output:
         report(
             directory("<results>/census/figures"),
@@ -137,6 +139,7 @@ rule census_failures:
 rule provenance:
     input:
         sorted({file for row in [*stacks, *volumes, *neurons] for file in row.files()}),
+        sheet_file("cells") or [],
     output:
         provenance="<results>/provenance.json",
         config="<results>/config.yaml",

@@ -50,6 +50,7 @@ census_tables = {
     "failures": "<results>/failures.parquet",
 }
 if "neurons" in branches:
+    census_tables["counts"] = "<results>/census/cells.parquet"
     census_tables["classes"] = "<results>/census/classes.parquet"
 if truth_specimens:
     census_tables["seen"] = "<results>/census/seen.parquet"

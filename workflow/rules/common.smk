@@ -11,24 +11,37 @@ from spinome import configuration, samples, shards
 from spinome.io.sources import file_of
 from spinome.provenance import code_hash, content_hash
 
+
+def sheet_file(kind):
+    """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
+    sheet = config["samples"][kind]
+    return sheet and next((str(path) for path in (Path(sheet), REPOSITORY / sheet) if path.exists()), sheet)
+
+
 try:
     config.update(configuration.complete(config))
     sheets = {
         kind: (
-            samples.read_sheet(
-                sheet if Path(sheet).exists() else REPOSITORY / sheet,
-                row_type,
-                produced=[config["results"], config["resources"]],
-            )
-            if (sheet := config["samples"][kind])
+            samples.read_sheet(sheet, row_type, produced=[config["results"], config["resources"]])
+            if (sheet := sheet_file(kind))
             else []
         )
-        for kind, row_type in {"stacks": samples.Stack, "volumes": samples.EMVolume, "neurons": samples.Neuron}.items()
+        for kind, row_type in samples.SHEETS.items()
     }
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-stacks, volumes, neurons = sheets["stacks"], sheets["volumes"], sheets["neurons"]
+stacks, volumes = sheets["stacks"], sheets["volumes"]
+# meshes at a public address are fetched by a rule, and from there on are files as any other
+mesh_addresses = {row.neuron: row.mesh for row in sheets["neurons"] if samples.is_address(row.mesh)}
+neurons = [
+    (
+        row.model_copy(update={"mesh": f"{config['resources']}/meshes/{row.neuron}.npz"})
+        if row.neuron in mesh_addresses
+        else row
+    )
+    for row in sheets["neurons"]
+]
 # the row of a sample by its name: a plan of 100,000 samples asks for each several times
 stack_of = {(row.specimen, row.field, row.timepoint): row for row in stacks}
 volume_of = {row.volume: row for row in volumes}

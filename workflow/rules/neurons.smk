@@ -22,6 +22,7 @@ rule neurons:
         ),
         branch(bool(neuron_scored), then=["<results>/neurons/evaluation.tsv"], otherwise=[]),
         expand("<results>/neurons/exchange/{shard}.parquet", shard=neuron_plan),
+        neuron_features,
 
 
 rule neurons_simplify:
@@ -100,6 +101,30 @@ rule neurons_condense:
         code=code_hash("spinome.neurons.condense"),
     script:
         "../../scripts/neurons_condense.py"
+
+
+rule neurons_features:
+    input:
+        simplified="<results>/neurons/simplify/{shard}.parquet",
+        domains="<results>/neurons/condense/{shard}.parquet",
+    output:
+        done="<results>/neurons/features/{shard}.parquet",
+        failures="<results>/failures/neurons_features/{shard}.parquet",
+    log:
+        "<logs>/neurons_features/{shard}.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        storage=config["neurons"]["features"]["storage"],
+        journal=f"{config['results']}/units/neurons_features/{{shard}}.jsonl",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.neurons.storage", "spinome.neurons.members"),
+    script:
+        "../../scripts/neurons_features.py"
 
 
 rule neurons_train:
@@ -188,6 +213,7 @@ rule neurons_spines:
     params:
         rows=neuron_params("mesh"),
         min_area=config["neurons"]["spines"]["min_area_um2"],
+        rise=config["neurons"]["spines"]["rise_nm"],
         store=f"{config['results']}/units/neurons_spines/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),

@@ -15,6 +15,13 @@ neuron_failures = expand(
 failure_tables += neuron_failures
 # neurons of the sheet alone are written for other programs
 failure_tables += expand("<results>/failures/neurons_exchange/{shard}.parquet", shard=neuron_plan)
+neuron_features = (
+    expand("<results>/neurons/features/{shard}.parquet", shard=neuron_plan)
+    if config["neurons"]["features"]["storage"]
+    else []
+)
+if neuron_features:
+    failure_tables += expand("<results>/failures/neurons_features/{shard}.parquet", shard=neuron_plan)
 # the options of the solver in use alone, so that those of the other make nothing run again
 neuron_solver = {key: config["neurons"]["hks"][key] for key in ("solver", "mollify")}
 neuron_solver |= config["neurons"]["hks"][neuron_solver["solver"]]

@@ -5,6 +5,7 @@ import re
 localrules:
     retrieve_archive,
     retrieve_file,
+    retrieve_mesh,
     retrieve_record,
 
 
@@ -72,6 +73,22 @@ rule retrieve_file:
         base_url=config["retrieve"]["base_url"],
     script:
         "../../scripts/retrieve_file.py"
+
+
+rule retrieve_mesh:
+    output:
+        "<resources>/meshes/{neuron}.npz",
+    log:
+        "<logs>/retrieve_mesh/{neuron}.log",
+    wildcard_constraints:
+        neuron="|".join(map(re.escape, mesh_addresses)) or "(?!)",
+    conda:
+        "../../envs/retrieve.yaml"
+    params:
+        address=lambda wildcards: mesh_addresses[wildcards.neuron],
+        base_url=config["retrieve"]["base_url"],
+    script:
+        "../../scripts/retrieve_mesh.py"
 
 
 rule retrieve_record:

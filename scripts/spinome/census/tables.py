@@ -1,113 +1,91 @@
-"""The census by cell class: where the input arrives, how many spines there are and how big they are."""
+"""The census by cell class: where inputs and outputs arrive, how many spines there are and how big they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from spinome.census.published import published
-from spinome.scores.intervals import bootstrap
+from spinome.scores.intervals import bootstrap_ratios
 
-UNKNOWN = "not given"
-TAGS = ("spine", "shaft", "soma")
-SIZES = {"volume_um3": "um3", "head_diameter_um": "um", "neck_length_um": "um"}
-COLUMNS = ["cell_class", "pre_class", "measure", "value", "ci_low", "ci_high", "n", "cells", "unit", "reference"]
+COLUMNS = ["cell_class", "partner_class", "measure", "value", "ci_low", "ci_high", "n", "cells", "unit", "reference"]
+UNITS = {"volume_um3": "um3", "head_diameter_um": "um", "neck_length_um": "um", "synapse_size": "as in the table"}
+# of fewer cells an interval says nothing, and a published value of thousands is no match for them
+HANDFUL = 5
+# a cell's own fraction of multi-input spines counts where it is one of at least so many spines
+SPINES_OF_A_FRACTION = 20
 
 
-def census_by_class(synapses: pd.DataFrame, spines: pd.DataFrame, classes: Mapping[str, str]) -> pd.DataFrame:
-    """Fractions, counts and sizes by the class of the cell, each with a 95 % interval.
+def census_by_class(counts: pd.DataFrame) -> pd.DataFrame:
+    """Fractions, counts and sizes by class of the cell, each with a 95 % interval.
 
-    Intervals are bootstraps over cells, since the synapses of one cell are not independent; a class of one cell
-    has none.
+    The sums over the cells of a class, and of a broad class, are divided by each other; the intervals are
+    bootstraps over cells, since the synapses of one cell are not independent. A measure of fewer than `HANDFUL`
+    cells, on either side of its synapses, has no interval, and no published value stands beside it.
 
     Parameters
     ----------
-    synapses : `neurons/synapses.parquet`; rows without a tag are left out
-    spines : rows of the joint table with source `neurons`
-    classes : cell class by name of the neuron, or of the volume whose neurons all have it; looked up for the
-        presynaptic cell too
+    counts : from `spinome.census.counts.count_by_cell`
 
     Returns
     -------
-    Table `cell_class pre_class measure value ci_low ci_high n cells unit reference`; `pre_class` is empty for all
-    inputs, `reference` is empty for values measured here and names the paper for published ones. `n` counts the
-    synapses or spines, `cells` the cells.
+    Table `cell_class partner_class measure value ci_low ci_high n cells unit reference`; `partner_class` is empty
+    for all partners, `reference` is empty for values measured here and names the paper for published ones. `n`
+    counts the synapses, spines or cells that the value is a mean of, `cells` the cells. Of measures `input_*` the
+    cell is the receiving one and the partner the presynaptic one, of `output_*` the other way round.
     """
-    tagged = synapses[synapses["tag"].isin(TAGS)]
-    tagged = tagged.assign(
-        specimen=tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"]),
-        parent=tagged["neuron"],
-        pre_class=[classes.get(str(name)) or "" for name in tagged.get("pre_pt_root_id", pd.Series("", tagged.index))],
-    )
-    # cells that carry no spine count too
-    cells = pd.concat([tagged[["specimen", "parent"]], spines[["specimen", "parent"]].astype(object)])
-    cells = cells.drop_duplicates().sort_values(["specimen", "parent"], ignore_index=True)
-    cells["cell_class"] = [
-        classes.get(name) or classes.get(specimen) or UNKNOWN
-        for specimen, name in zip(cells["specimen"], cells["parent"])
-    ]
-    number = {cell: row for row, cell in enumerate(zip(cells["specimen"], cells["parent"]))}
-    tagged["cell"] = [number[cell] for cell in zip(tagged["specimen"], tagged["parent"])]
-    spines = spines.assign(cell=[number[cell] for cell in zip(spines["specimen"], spines["parent"])])
-    rows = []
-    for name, members in cells.groupby("cell_class"):
-        numbers = members.index.to_numpy()
-        rows += _input_rows(name, "", tagged, numbers)
-        for pre_class in sorted(set(tagged["pre_class"]) - {""}):
-            rows += _input_rows(name, pre_class, tagged[tagged["pre_class"] == pre_class], numbers)
-        rows += _spine_rows(name, spines, numbers)
-    measured = pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(reference="")
-    here = set(measured["cell_class"])
-    beside = published()
-    beside = beside[beside["cell_class"].isin(here) | (beside["cell_class"].isin(["excitatory", "inhibitory"]))]
-    beside = beside[(beside["pre_class"] == "") | beside["pre_class"].isin(set(measured["pre_class"]))]
-    return pd.concat([measured, beside.assign(unit="fraction")], ignore_index=True)[COLUMNS]
+    names = sorted({*counts["cell_class"], *counts["broad_class"]} - {""})
+    if not names:
+        return pd.DataFrame(columns=COLUMNS)
+    receiving = counts[counts["measure"] == "input_on_spine"]
+    receiving = {name: _members(receiving, name)["cell"].nunique() for name in names} | {
+        "": receiving["cell"].nunique()
+    }
+    measured = pd.concat([_of_class(name, _members(counts, name), receiving) for name in names], ignore_index=True)
+    enough = measured.pop("enough")
+    measured.loc[~enough, ["ci_low", "ci_high"]] = np.nan
+    beside = published().merge(measured.loc[enough, ["cell_class", "partner_class", "measure"]]).assign(unit="fraction")
+    return pd.concat([measured, beside], ignore_index=True)[COLUMNS] if len(beside) else measured[COLUMNS]
 
 
-def _input_rows(name: str, pre_class: str, tagged: pd.DataFrame, cells: np.ndarray) -> list[tuple]:
-    ours = tagged[tagged["cell"].isin(cells)]
-    if ours.empty:
-        return []
-    total = _per_cell(ours["cell"], cells)
-    return [
-        _ratio_row(name, pre_class, f"input_on_{tag}", _per_cell(ours["cell"][ours["tag"] == tag], cells), total)
-        for tag in TAGS
-    ]
+def _members(counts: pd.DataFrame, name: str) -> pd.DataFrame:
+    return counts[(counts["cell_class"] == name) | (counts["broad_class"] == name)]
 
 
-def _spine_rows(name: str, spines: pd.DataFrame, cells: np.ndarray) -> list[tuple]:
-    ours = spines[spines["cell"].isin(cells)]
-    count = _per_cell(ours["cell"], cells)
-    interval = bootstrap(lambda chosen: count[chosen].mean(), len(cells))
-    rows = [(name, "", "spines_per_cell", count.mean(), *interval, int(count.sum()), len(cells), "spines")]
-    carrying = ours[ours["partners"].fillna(0) > 0]
-    if len(carrying):
-        several = carrying["cell"][carrying["multi_input"].astype(bool)]
-        rows.append(_ratio_row(name, "", "multi_input", _per_cell(several, cells), _per_cell(carrying["cell"], cells)))
-    for column, unit in SIZES.items():
-        known = ours[ours[column].notna()]
-        if len(known):
-            total = _per_cell(known["cell"], cells, known[column].to_numpy(float))
-            row = _ratio_row(name, "", f"mean_{column}", total, _per_cell(known["cell"], cells))
-            rows.append((*row[:-1], unit))
-    return rows
+def _of_class(name: str, counts: pd.DataFrame, receiving: Mapping[str, int]) -> pd.DataFrame:
+    """Rows of a class; `receiving` is how many cells of a class receive inputs here, empty: of all."""
+    table = pd.concat([*(_ratios(side) for _, side in counts.groupby("side")), _spread(counts)], ignore_index=True)
+    # many cells may give outputs, but to one cell alone
+    other = table["partner_class"].map(receiving).where(table["measure"].str.startswith("output"), HANDFUL)
+    enough = (table["cells"] >= HANDFUL) & (other >= HANDFUL)
+    return table.assign(cell_class=name, unit=table["measure"].map(_unit), reference="", enough=enough)
 
 
-def _per_cell(cell: pd.Series, cells: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    return np.bincount(np.searchsorted(cells, cell.to_numpy(int)), weights, minlength=len(cells)).astype(float)
+def _ratios(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row a measure and class of the partner, from the cells of one side."""
+    groups = counts.groupby(["partner_class", "measure"])
+    table = groups.size().index.to_frame(index=False)
+    place = pd.factorize(counts["cell"])[0], groups.ngroup().to_numpy()
+    part, whole = np.zeros((2, place[0].max() + 1, len(table)))
+    part[place], whole[place] = counts["part"], counts["whole"]
+    table["value"] = part.sum(axis=0) / whole.sum(axis=0)
+    table["ci_low"], table["ci_high"] = bootstrap_ratios(part, whole)
+    return table.assign(n=whole.sum(axis=0).astype(int), cells=(whole > 0).sum(axis=0))
 
 
-def _ratio_row(name: str, pre_class: str, measure: str, part: np.ndarray, whole: np.ndarray) -> tuple:
-    interval = bootstrap(_pooled(part, whole), len(whole))
-    value = part.sum() / whole.sum()
-    return name, pre_class, measure, value, *interval, int(whole.sum()), int((whole > 0).sum()), "fraction"
+def _spread(counts: pd.DataFrame) -> pd.DataFrame:
+    """How far the cells' own fractions of multi-input spines lie apart."""
+    ours = counts[(counts["measure"] == "multi_input") & (counts["whole"] >= SPINES_OF_A_FRACTION)]
+    fraction = ours["part"] / ours["whole"]
+    rows = {"lowest": fraction.min(), "median": fraction.median(), "highest": fraction.max()}
+    table = pd.DataFrame({"measure": [f"multi_input_{name}_cell" for name in rows], "value": list(rows.values())})
+    table = table.assign(partner_class="", n=int(ours["whole"].sum()), cells=len(ours), ci_low=np.nan, ci_high=np.nan)
+    return table if len(ours) >= HANDFUL else table.iloc[:0]
 
 
-def _pooled(part: np.ndarray, whole: np.ndarray) -> Callable[[np.ndarray], float]:
-    def statistic(chosen: np.ndarray) -> float:
-        total = whole[chosen].sum()
-        return part[chosen].sum() / total if total else float("nan")
-
-    return statistic
+def _unit(measure: str) -> str:
+    if measure == "spines_per_cell":
+        return "spines"
+    return next((unit for name, unit in UNITS.items() if measure.startswith(f"mean_{name}")), "fraction")

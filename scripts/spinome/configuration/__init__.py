@@ -26,6 +26,7 @@ class Samples(Section):
     stacks: str | None = Field(None, description="two-photon stacks, one row a field and timepoint")
     volumes: str | None = Field(None, description="EM volumes, one row a volume")
     neurons: str | None = Field(None, description="neuron meshes, one row a neuron")
+    cells: str | None = Field(None, description="cells of known class, one row a cell, for the census by class")
 
 
 class Models(Section):

@@ -39,6 +39,12 @@ class SelectedInversion(Section):
     """Signatures from the diagonals of inverses, without eigenvectors."""
 
     poles: int = Field(24, ge=8, description="resolvents that the heat kernel is made of; more are more exact")
+    cutoff: float | None = Field(
+        None,
+        gt=0,
+        description="largest eigenvalue that counts, nm^-2, for models trained on published features (1e-5); empty: "
+        "all count",
+    )
 
 
 class HeatKernel(Section):
@@ -60,10 +66,24 @@ class Condense(Section):
     distance: float = Field(3.0, gt=0, description="height at which Ward's tree is cut; more gives fewer domains")
 
 
+class Features(Section):
+    """Condensed features in files of their own, for other programs."""
+
+    storage: Literal["parquet", "meshmash", "compressed"] | None = Field(
+        None, description="form in which the condensed features of each neuron of the sheet are stored; empty: in none"
+    )
+
+
 class NeuronSpines(Section):
     """Spines as instances."""
 
     min_area_um2: float = Field(0.2, ge=0, description="connected spine regions with less surface are no spines")
+    rise_nm: float = Field(
+        300,
+        gt=0,
+        description="two heads in one region are two spines where both rise this far above the place where they meet, "
+        "along the surface",
+    )
     same_head_nm: float = Field(
         1500,
         gt=0,
@@ -85,5 +105,6 @@ class Neurons(Section):
     simplify: Simplify = Simplify()
     hks: HeatKernel = HeatKernel()
     condense: Condense = Condense()
+    features: Features = Features()
     spines: NeuronSpines = NeuronSpines()
     synapses: NeuronSynapses = NeuronSynapses()

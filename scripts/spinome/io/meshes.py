@@ -23,10 +23,12 @@ from spinome.io.volumes import split_source
 
 VERTEX_KEYS = ("vertices_nm", "vertices")
 HDF5 = {".h5", ".hdf5"}
-# a neurite is at least this long, a whole neuron at most this, and no EM resolves an edge this short
+# a neurite is at least this long, a whole neuron at most this; no EM resolves an edge this short, and a mesh of edges
+# longer than a shaft is wide shows no neurite
 SMALLEST_EXTENT_NM = 1e3
 LARGEST_EXTENT_NM = 1e8
 SHORTEST_EDGE_NM = 1.0
+LONGEST_EDGE_NM = 2e4
 
 
 @dataclass(frozen=True)
@@ -196,10 +198,10 @@ def _check_unit(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
             f"{source}: is {extent:.3g} across with edges of {edge:.3g}, which cannot be nanometres but may be "
             f"{unit}; vertices are in nm: multiply them by {factor}"
         )
-    if extent > LARGEST_EXTENT_NM:
+    if extent > LARGEST_EXTENT_NM or edge > LONGEST_EDGE_NM:
         raise ValueError(
-            f"{source}: is {extent:.3g} nm across, more than 10 cm; vertices are in nm: divide them by 1,000 if they "
-            "are in picometres, or write them without the scaling that was applied twice"
+            f"{source}: is {extent:.3g} nm across with edges of {edge:.3g} nm, too much for a neuron; vertices are in "
+            "nm: divide them by 1,000 if they are in picometres, or write them without the scaling that was done twice"
         )
 
 

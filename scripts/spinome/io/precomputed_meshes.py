@@ -76,18 +76,29 @@ def check_fragment(file: Path) -> None:
 
 
 def _read_fragment(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A count of vertices, their positions as float32, and three uint32 a triangle, all little-endian."""
     try:
         content = _bytes(file)
     except (OSError, EOFError) as error:
         raise ValueError(f"{file}: is truncated ({error}); copy it again") from error
+    return decode_fragment(content, file)
+
+
+def decode_fragment(content: bytes, file: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) and faces (F, 3) of a fragment.
+
+    It is a count of vertices, their positions as float32, and three uint32 a triangle, all little-endian.
+
+    Raises
+    ------
+    ValueError: if it is cut short; the message names the file.
+    """
     count = int.from_bytes(content[:4], "little")
     _check_length(file, len(content), count)
     vertices = np.frombuffer(content, "<f4", 3 * count, 4).reshape(-1, 3)
     return vertices, np.frombuffer(content, "<u4", offset=4 + 12 * count).reshape(-1, 3).astype(np.int64)
 
 
-def _check_length(file: Path, length: int, vertices: int) -> None:
+def _check_length(file: str | Path, length: int, vertices: int) -> None:
     faces_at = 4 + 12 * vertices
     if length < faces_at or (length - faces_at) % 12:
         raise ValueError(
@@ -111,7 +122,7 @@ def _mesh_folder(folder: Path) -> Path:
     if kind not in {FORMAT, ""} or "scales" in info:
         raise ValueError(
             f"{folder}: holds {kind or 'a volume without meshes'}; write the meshes as {FORMAT} (cloud-volume and "
-            "igneous do), or as .ply"
+            f"igneous do) or as .ply, or if they have several resolutions name them file://{folder.absolute()}::ID"
         )
     return folder
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def is_address(source: str | Path) -> bool:
-    """Whether a source is a public address, and no file."""
-    return str(source).startswith(("http://", "https://"))
+    """Whether a source is a public address, such as `https://...` or `gs://...`, and not a path."""
+    return "://" in str(source)
 
 
 def file_of(source: str | None) -> str | list[str]:

@@ -336,9 +336,9 @@ def _read_info(address: str) -> str:
     return store.read("info").result().value.decode()
 
 
-def _kvstore(address: str) -> dict[str, str]:
+def _kvstore(address: str) -> dict[str, str] | str:
     if is_address(address):
-        return {"driver": "http", "base_url": address.rstrip("/") + "/"}
+        return address.rstrip("/") + "/"
     return {"driver": "file", "path": str(Path(address).resolve()) + "/"}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh, vertex_areas
+from spinome.io.meshes import Mesh, vertex_areas, weld
 from spinome.neurons import truth
 from spinome.neurons.classify import BLOCK_NM, CLASSES
+from spinome.neurons.closed import closed_volumes, group_mean, owned_faces
 from spinome.neurons.labelled import Labelled
 from spinome.neurons.surface import nearest_on_surface
 from spinome.scores.classification import classification_rows, confusions
@@ -74,10 +75,11 @@ def compare_vertices(neuron: str, mesh: Mesh, labelled: Labelled, label: np.ndar
 def compare_spines(
     neuron: str, mesh: Mesh, found: np.ndarray, true: np.ndarray, min_area_um2: float = 0.2
 ) -> pd.DataFrame:
-    """Count true, found and matched spines in each cube of a neuron.
+    """True and found spines of a neuron, and what became of each.
 
-    A true and a found spine match where each is the other's greatest overlap in vertices, and the found one has
-    at least half of the true one.
+    Two spines match when each shares more surface with the other than with any other spine, and it is at least half
+    of the true one. A true spine is split when two or more found ones have each a quarter of it; a found spine is
+    merged when it holds half or more of each of several true ones, all but one of which count.
 
     Parameters
     ----------
@@ -86,26 +88,43 @@ def compare_spines(
 
     Returns
     -------
-    Table `neuron group true found matched`, a row a cube
+    Table `neuron group true found matched split merged volume_ratio`, a row a true and a row a found spine, counts
+    of 0 and 1; the ratio is that of the volumes found and true of a match, both of the surface, NaN elsewhere
     """
-    inside = true >= 0
-    size = np.bincount(true[inside], minlength=1)
-    area = np.bincount(true[inside], vertex_areas(mesh.vertices, mesh.faces)[inside], minlength=1)
-    true = np.where(inside & (area[np.maximum(true, 0)] >= min_area_um2 * 1e6), true, -1)
-    both = pd.DataFrame({"true": true, "found": found})[(true >= 0) & (found >= 0)]
-    overlap = both.value_counts().rename("vertices").reset_index()
-    best_of_true = overlap.sort_values("vertices", ascending=False, kind="stable").drop_duplicates("true")
-    best_of_found = overlap.sort_values("vertices", ascending=False, kind="stable").drop_duplicates("found")
-    match = best_of_true.merge(best_of_found, on=["true", "found", "vertices"])
-    matched = set(match["true"][match["vertices"] >= size[match["true"]] / 2])
+    welded, origin = weld(mesh)
+    true, found = (_of_welded(ids, origin, len(welded.vertices)) for ids in (true, found))
+    area = vertex_areas(welded.vertices, welded.faces)
+    size = np.bincount(true[true >= 0], area[true >= 0], minlength=1)
+    true = np.where((true >= 0) & (size[np.maximum(true, 0)] >= min_area_um2 * 1e6), true, -1)
+    shared = pd.DataFrame({"true": true, "found": found, "area": area})[(true >= 0) & (found >= 0)]
+    shared = shared.groupby(["true", "found"], as_index=False)["area"].sum()
+    shared["share"] = shared["area"] / size[shared["true"]]
+    best = [
+        shared.sort_values("area", ascending=False, kind="stable").drop_duplicates(side) for side in ("true", "found")
+    ]
+    match = best[0].merge(best[1][["true", "found"]])
+    match = match[match["share"] >= 0.5]
+    covering = shared[shared["share"] >= 0.25].groupby("true").size()
+    merged = shared[shared["share"] >= 0.5].groupby("found").size() - 1
+    volume = {
+        name: closed_volumes(welded.vertices, *owned_faces(welded.faces, ids), int(ids.max(initial=-1)) + 1)
+        for name, ids in (("true", true), ("found", found))
+    }
+    ratio = volume["found"][match["found"]] / np.maximum(volume["true"][match["true"]], 1.0)
     parts = []
-    for name, spine in (("true", true), ("found", found)):
-        inside = spine >= 0
-        centre = pd.DataFrame(mesh.vertices[inside]).groupby(spine[inside]).mean()
-        parts.append(pd.DataFrame({"group": _blocks(neuron, centre.to_numpy()), name: 1, "id": centre.index}))
-    parts[0]["matched"] = parts[0]["id"].isin(matched).astype(int)
-    table = pd.concat(parts).fillna({"true": 0, "found": 0, "matched": 0})
-    return table.groupby("group")[["true", "found", "matched"]].sum().astype(int).reset_index().assign(neuron=neuron)
+    for name, ids in (("true", true), ("found", found)):
+        own = np.unique(ids[ids >= 0])
+        centre = group_mean(welded.vertices[ids >= 0], ids[ids >= 0], int(ids.max(initial=-1)) + 1)[own]
+        parts.append(pd.DataFrame({"group": _blocks(neuron, centre), name: 1}, index=own))
+    parts[0] = parts[0].assign(
+        matched=parts[0].index.isin(match["true"]).astype(int),
+        split=parts[0].index.isin(covering[covering > 1].index).astype(int),
+        volume_ratio=pd.Series(ratio, match["true"].to_numpy()),
+    )
+    parts[1] = parts[1].assign(merged=merged)
+    counts = ["true", "found", "matched", "split", "merged"]
+    table = pd.concat(parts, ignore_index=True).assign(neuron=neuron)
+    return table.assign(**table[counts].fillna(0).astype(int))
 
 
 def evaluation(compared: pd.DataFrame, spines: pd.DataFrame) -> list[dict]:
@@ -123,12 +142,26 @@ def evaluation(compared: pd.DataFrame, spines: pd.DataFrame) -> list[dict]:
             counts = confusions(*(chosen[name].to_numpy() for name in ("truth", "found", "group")), len(CLASSES))
             rows += classification_rows(counts, CLASSES, kind, unit)
     if len(spines):
-        tally = spines[["true", "found", "matched"]].to_numpy(float)
+        cubes = [rows for _, rows in spines.groupby("group")]
+        tally = np.array([cube[["true", "found", "matched", "split", "merged"]].sum() for cube in cubes], float)
         rows += [
             _ratio("spine_recall", tally[:, 2], tally[:, 0], "true spines"),
             _ratio("spine_precision", tally[:, 2], tally[:, 1], "found spines"),
             _ratio("spine_count_ratio", tally[:, 1], tally[:, 0], "true spines"),
+            _ratio("spine_split", tally[:, 3], tally[:, 0], "true spines"),
+            _ratio("spine_merged", tally[:, 4], tally[:, 0], "true spines"),
         ]
+        errors = [(cube["volume_ratio"].dropna() - 1).abs().to_numpy() for cube in cubes]
+
+        def median(chosen: Sequence[int]) -> float:
+            drawn = np.concatenate([errors[number] for number in chosen])
+            return float(np.median(drawn)) if len(drawn) else float("nan")
+
+        matched = int(tally[:, 2].sum())
+        if matched:
+            everything = range(len(errors))
+            interval = bootstrap(median, len(errors))
+            rows.append(evaluation_row("spine_volume_error", median(everything), matched, "matched spines", interval))
     return rows
 
 
@@ -138,6 +171,13 @@ def _ratio(metric: str, part: np.ndarray, whole: np.ndarray, unit: str) -> dict:
         return float(part[chosen].sum() / total) if total else float("nan")
 
     return evaluation_row(metric, ratio(slice(None)), int(whole.sum()), unit, bootstrap(ratio, len(whole)))
+
+
+def _of_welded(ids: np.ndarray, origin: np.ndarray, size: int) -> np.ndarray:
+    """Ids (W,) of the welded vertices, those of vertices at one place being alike."""
+    welded = np.full(size, -1)
+    welded[origin] = ids
+    return welded
 
 
 def _blocks(neuron: str, points: np.ndarray) -> list[str]:

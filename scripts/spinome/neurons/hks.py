@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from spinome.neurons.bands import eigenpairs, heat_kernel
 from spinome.neurons.laplacian import mesh_laplacian, normalised
-from spinome.neurons.rational import POLES, heat_poles
-from spinome.neurons.selected_inversion import inverse_diagonals
+from spinome.neurons.rational import POLES, heat_poles, truncated_poles
+from spinome.neurons.selected_inversion import eliminate, inverse_diagonals
 from spinome.neurons.split import edge_graph, split
 
 # nm^2; heat spreads over about sqrt(4 t), here 0.4 to 9 um (Pedigo et al. 2026)
@@ -51,14 +52,32 @@ def log_hks(
 
 
 def hks_by_selected_inversion(
-    vertices: np.ndarray, faces: np.ndarray, times: np.ndarray, mollify: float, *, poles: int = POLES
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    times: np.ndarray,
+    mollify: float,
+    *,
+    poles: int = POLES,
+    cutoff: float | None = None,
 ) -> np.ndarray:
-    """Signatures of the full spectrum, of all components at once, from resolvents; `poles` of them (`heat_poles`)."""
+    """Signatures of all components at once, from resolvents.
+
+    Parameters
+    ----------
+    poles : real ones (`heat_poles`)
+    cutoff : largest eigenvalue that counts, nm^-2, for models trained on published features (1e-5); None: the full
+        spectrum. What it costs and how exact it is: `truncated_poles`. The constant eigenvector of each component is
+        kept, as by `hks_by_bands`, and the signature is never less than what that gives.
+    """
     stiffness, mass = mesh_laplacian(vertices, faces, mollify)
-    shifts, weights = heat_poles(times, poles)
+    pattern = eliminate(stiffness)
     hks = np.zeros((len(mass), len(times)))
-    for some, diagonals in inverse_diagonals(stiffness, mass, shifts):
-        hks += diagonals @ weights[some]
+    for shifts, weights in [heat_poles(times, poles)] if cutoff is None else truncated_poles(times, cutoff, poles):
+        for some, diagonals in inverse_diagonals(stiffness, mass, shifts, pattern):
+            hks += (diagonals @ weights[some]).real
+    if cutoff is not None:
+        _, component = connected_components(stiffness, directed=False)
+        hks = np.maximum(hks, 1 / np.bincount(component, mass)[component, None])
     return hks
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh, vertex_areas, weld
+from spinome.io.meshes import Mesh, mesh_edges, vertex_areas, weld
 from spinome.io.tables import read_table, write_table
-from spinome.neurons.spines import SPINE, measure_spines, spine_regions
+from spinome.neurons.spines import RISE_NM, SPINE, measure_spines, shaft_distance, spine_instances
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Labelled:
         return self.probability.argmax(axis=1).astype(np.uint8)
 
 
-def label_mesh(mesh: Mesh, probability: np.ndarray, min_area_um2: float = 0.2) -> tuple[Labelled, pd.DataFrame]:
+def label_mesh(
+    mesh: Mesh, probability: np.ndarray, min_area_um2: float = 0.2, rise_nm: float = RISE_NM
+) -> tuple[Labelled, pd.DataFrame]:
     """Find and measure the spines of a mesh whose vertices have class probabilities (V, 3).
 
     Vertices at the same place are one here, so that a spine does not end at the seam of two meshing chunks.
@@ -35,10 +37,28 @@ def label_mesh(mesh: Mesh, probability: np.ndarray, min_area_um2: float = 0.2) -
     first = np.zeros(len(welded.vertices), np.int64)
     first[origin[::-1]] = np.arange(len(origin))[::-1]
     probability_welded = probability[first]
-    label, area = probability_welded.argmax(axis=1), vertex_areas(welded.vertices, welded.faces)
-    spine = spine_regions(label, welded.faces, area, min_area_um2)
-    table = measure_spines(welded.vertices, welded.faces, spine, probability_welded[:, SPINE])
+    spine, table = find_spines(
+        welded, probability_welded.argmax(axis=1) == SPINE, probability_welded[:, SPINE], min_area_um2, rise_nm
+    )
     return Labelled(probability_welded[origin], spine[origin]), table
+
+
+def find_spines(
+    welded: Mesh, on_spine: np.ndarray, probability: np.ndarray, min_area_um2: float = 0.2, rise_nm: float = RISE_NM
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """The spine (V,) of each vertex of a welded mesh, and the spines measured.
+
+    Parameters
+    ----------
+    on_spine : (V,) bool
+    probability : (V,) of being spine
+    min_area_um2, rise_nm : see `spinome.neurons.spines.spine_instances`
+    """
+    area = vertex_areas(welded.vertices, welded.faces)
+    edges = mesh_edges(welded.faces)
+    distance = shaft_distance(welded.vertices, edges, on_spine, area, min_area_um2)
+    spine = spine_instances(edges, on_spine, distance, area, min_area_um2, rise_nm)
+    return spine, measure_spines(welded.vertices, welded.faces, spine, distance, area, probability)
 
 
 def write_labelled(folder: Path, labelled: Labelled, spines: pd.DataFrame) -> None:

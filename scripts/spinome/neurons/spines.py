@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
 
-from spinome.io.meshes import mesh_edges, vertex_areas
+from spinome.io.meshes import mesh_edges
 from spinome.neurons.classify import CLASSES
+from spinome.neurons.closed import closed_volumes, group_mean, owned_faces
+from spinome.neurons.contours import Sections, cross_sections
 from spinome.neurons.synapses import with_columns
 
 SPINE = CLASSES.index("spine")
-# width of the rings along a spine, from its base to its tip
-RING_NM = 80.0
+# a spine that rises less than this above its neighbour is a knob of it
+RISE_NM = 300.0
+# between the cross-sections of a spine
+STEP_NM = 80.0
 # the neck ends where the spine is this far from its narrowest to its widest; a narrowing less than this is none
 NECK_END, NARROWING = 0.5, 0.85
 COLUMNS = {
@@ -26,7 +31,9 @@ COLUMNS = {
     "volume_um3": "float64",
     "area_um2": "float64",
     "head_diameter_nm": "float64",
+    "head_volume_um3": "float64",
     "neck_length_nm": "float64",
+    "neck_diameter_nm": "float64",
     "length_nm": "float64",
     "base_z_nm": "float64",
     "base_y_nm": "float64",
@@ -39,112 +46,158 @@ COLUMNS = {
 }
 
 
-def spine_regions(label: np.ndarray, faces: np.ndarray, area: np.ndarray, min_area_um2: float = 0.2) -> np.ndarray:
-    """Number the connected regions of spine vertices: (V,) int32, -1 where there is none.
+def shaft_distance(
+    vertices: np.ndarray, edges: np.ndarray, on_spine: np.ndarray, area: np.ndarray, min_area_um2: float = 0.2
+) -> np.ndarray:
+    """Way along the edges from each vertex (V,) to the shaft or the soma, in nm; inf where it does not lead there.
 
     Parameters
     ----------
-    label : (V,) codes of `CLASSES`
-    faces : (F, 3) of the welded mesh
+    vertices : (V, 3) nm and edges : (E, 2), of the welded mesh
+    on_spine : (V,) bool
     area : (V,) nm^2
-    min_area_um2 : smaller regions are no spines; a number of vertices would depend on how dense the mesh is
+    min_area_um2 : what is not spine but smaller than this is a fleck on a spine, and no shaft to start from
     """
-    a, b = mesh_edges(faces).T
-    inside = (label[a] == SPINE) & (label[b] == SPINE)
-    graph = sp.coo_array((np.ones(inside.sum()), (a[inside], b[inside])), shape=(len(label),) * 2)
-    _, region = connected_components(graph, directed=False)
-    large = np.bincount(region, np.where(label == SPINE, area, 0)) >= max(min_area_um2 * 1e6, np.finfo(float).tiny)
-    number = np.where(large, np.cumsum(large) - 1, -1)
-    return np.where(label == SPINE, number[region], -1).astype(np.int32)
+    a, b = edges.T
+    length = np.linalg.norm(vertices[a] - vertices[b], axis=1)
+    piece = _pieces(a, b, ~on_spine)
+    shaft = ~on_spine & (np.bincount(piece, np.where(on_spine, 0, area)) >= min_area_um2 * 1e6)[piece]
+    inside = on_spine[a] | on_spine[b]
+    graph = sp.coo_array((length[inside], (a[inside], b[inside])), shape=(len(vertices),) * 2).tocsr()
+    border = np.concatenate([a[inside & shaft[a]], b[inside & shaft[b]]])
+    if not len(border):
+        return np.where(shaft, 0.0, np.inf)
+    return np.where(shaft, 0.0, dijkstra(graph, directed=False, indices=np.unique(border), min_only=True))
+
+
+def spine_instances(
+    edges: np.ndarray,
+    on_spine: np.ndarray,
+    distance: np.ndarray,
+    area: np.ndarray,
+    min_area_um2: float = 0.2,
+    rise_nm: float = RISE_NM,
+) -> np.ndarray:
+    """Number the spines: (V,) int32, -1 where there is none.
+
+    A spine is a connected region of spine vertices, or a part of one: from the tips downwards, the region is
+    filled like a landscape whose height is the distance from the shaft, and where two peaks meet they are two
+    spines if both rise by `rise_nm` above the place and have enough surface, else one (topological persistence,
+    Edelsbrunner et al. 2002). Two heads on one neck are thus two spines, a knobbly head is one.
+
+    Parameters
+    ----------
+    edges : (E, 2) of the welded mesh
+    on_spine : (V,) bool
+    distance : (V,) from `shaft_distance`, nm
+    area : (V,) nm^2
+    min_area_um2 : smaller ones are no spines; a number of vertices would depend on how dense the mesh is
+    rise_nm : height that a peak needs to be a spine of its own
+    """
+    a, b = edges.T
+    inside = on_spine[a] & on_spine[b]
+    # a piece that no way leads to from the shaft is flat, and stays whole
+    height = np.where(np.isfinite(distance), distance, 0.0)
+    graph = sp.coo_array((inside[inside], (a[inside], b[inside])), shape=(len(on_spine),) * 2).tocsr()
+    graph = (graph + graph.T).tocsr()
+    members = np.flatnonzero(on_spine)
+    order = members[np.argsort(-height[members], kind="stable")]
+    peak = _peaks(order, graph.indptr, graph.indices, height, area, rise_nm, min_area_um2 * 1e6)
+    own, number = np.unique(peak[members], return_inverse=True)
+    large = np.bincount(number, area[members], minlength=len(own)) >= max(min_area_um2 * 1e6, np.finfo(float).tiny)
+    spine_of = np.full(len(on_spine), -1, np.int32)
+    spine_of[members] = np.where(large, np.cumsum(large) - 1, -1)[number]
+    return spine_of
 
 
 def measure_spines(
-    vertices: np.ndarray, faces: np.ndarray, spine_of: np.ndarray, probability: np.ndarray
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    spine_of: np.ndarray,
+    distance: np.ndarray,
+    area: np.ndarray,
+    probability: np.ndarray,
 ) -> pd.DataFrame:
     """Measure each spine on its own surface.
 
     Volume is that of the surface, closed at the base and at any hole by a fan to the middle of the border, by the
-    divergence theorem. A spine is cut into rings of equal distance from its base along the surface: a ring's area
-    over its width is its girth, so the widest girth of the outer half gives the head's diameter (exact for a
-    sphere on a stalk), and the neck reaches from the base to where the girth is half way from its narrowest
-    to its widest.
+    divergence theorem. Cross-sections are cut every `STEP_NM` of the way from the shaft; diameters are those of the
+    circle of their area, and the line through their middles, from the base to the tip, is the spine's axis, along
+    which lengths are taken. The head's diameter is the widest of the outer half. The neck reaches from the base to
+    where the diameter is half way from its narrowest to the head's, and its diameter is the median along it. The
+    head is what lies beyond the neck. A spine that does not narrow below its head is all head: its neck has length 0
+    and no diameter.
 
     Parameters
     ----------
     vertices : (V, 3) nm and faces : (F, 3), welded
-    spine_of : (V,) from `spine_regions`
+    spine_of : (V,) from `spine_instances`
+    distance : (V,) from `shaft_distance`, nm
+    area : (V,) nm^2
     probability : (V,) of being spine
 
     Returns
     -------
     Table of `COLUMNS` without what the synapses tell; a spine that touches no shaft has neither base, neck nor
-    length, and the head's diameter of the sphere of its volume
+    length, and the head's diameter of the sphere of its volume. The base is the middle of the border with the
+    shaft, or with the spine that it branches off.
     """
-    count = int(spine_of.max()) + 1
-    area = vertex_areas(vertices, faces)
+    count = int(spine_of.max(initial=-1)) + 1
     members = np.flatnonzero(spine_of >= 0)
     spine = spine_of[members]
-    volume = closed_volumes(vertices, faces, spine_of)
-    surface = np.bincount(spine, area[members], minlength=count)
-    base, distance = _distance_from_base(vertices, faces, spine_of)
-    head, neck, length, centre = _shape(vertices[members], area[members], spine, distance[members], count)
-    based = np.isfinite(base).all(axis=1)
-    head[~based] = 2 * (3 * volume[~based] / (4 * np.pi)) ** (1 / 3)
+    own_faces, owner = owned_faces(faces, spine_of)
+    volume = closed_volumes(vertices, own_faces, owner, count)
+    reached = np.isfinite(distance[own_faces]).all(axis=1)
+    sections = cross_sections(vertices, own_faces[reached], owner[reached], distance, count, STEP_NM)
+    base = _bases(vertices, faces, spine_of, distance, count)
+    tip = np.full(count, -1)
+    order = members[np.lexsort((distance[members], spine))]
+    tip[spine_of[order]] = order  # the last that is written is the farthest
+    measures = {
+        name: np.full(count, np.nan) for name in ("head_diameter_nm", "neck_length_nm", "neck_diameter_nm", "length_nm")
+    }
+    head_from = np.zeros(count)
+    for number in range(count):
+        rows = sections.of(number)
+        if rows.stop > rows.start and np.isfinite(base[number]).all():
+            shape, head_from[number] = _shape(sections, rows, base[number], vertices[tip[number]])
+            for name, value in shape.items():
+                measures[name][number] = value
+    in_head = (owner >= 0) & (distance[own_faces] >= head_from[owner][:, None]).any(axis=1)
+    head_volume = closed_volumes(vertices, own_faces[in_head], owner[in_head], count)
+    sphere = 2 * (3 * volume / (4 * np.pi)) ** (1 / 3)
+    measures["head_diameter_nm"] = np.where(np.isnan(measures["length_nm"]), sphere, measures["head_diameter_nm"])
+    head = members[distance[members] >= head_from[spine]]
+    centre = group_mean(vertices[head], spine_of[head], count, area[head])
+    weight = np.maximum(area[members], 1e-9)
+    surface = np.bincount(spine, weight, minlength=count)
     return with_columns(
         pd.DataFrame(
             {
                 "spine": np.arange(count),
                 **{f"{axis}_nm": centre[:, i] for i, axis in enumerate("xyz")},
                 "volume_um3": volume / 1e9,
-                "area_um2": surface / 1e6,
-                "head_diameter_nm": head,
-                "neck_length_nm": neck,
-                "length_nm": length,
+                "area_um2": np.bincount(spine, area[members], minlength=count) / 1e6,
+                "head_volume_um3": head_volume / 1e9,
+                **measures,
                 **{f"base_{axis}_nm": base[:, i] for i, axis in enumerate("xyz")},
                 "vertices": np.bincount(spine, minlength=count),
-                "probability": _weighted(probability[members], area[members], spine, count),
+                "probability": np.bincount(spine, probability[members] * weight, minlength=count)
+                / np.where(surface, surface, 1),
             }
         ),
         COLUMNS,
     )
 
 
-def closed_volumes(vertices: np.ndarray, faces: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Volume (R,) of each region of a surface, its borders closed by fans, by the divergence theorem.
-
-    A face belongs to the region of two or more of its corners.
-    """
-    count = int(region.max()) + 1
-    corner = region[faces]
-    owner = np.where(corner[:, 1] == corner[:, 2], corner[:, 1], corner[:, 0])
-    two = (corner[:, 0] == corner[:, 1]) | (corner[:, 1] == corner[:, 2]) | (corner[:, 2] == corner[:, 0])
-    faces, owner = faces[two & (owner >= 0)], owner[two & (owner >= 0)]
-    if not len(faces):
-        return np.zeros(count)
-    # about the origin of its own region each term is small, and the sums are exact
-    origin = np.stack([_weighted(vertices[faces].mean(axis=1)[:, i], None, owner, count) for i in range(3)], axis=1)
-    a, b, c = (vertices[faces] - origin[owner][:, None]).transpose(1, 0, 2)
-    volume = np.bincount(owner, np.einsum("ij,ij->i", a, np.cross(b, c)), minlength=count)
-    tail, head, owner = _borders(faces, owner, len(vertices))
-    if len(tail):
-        # a loop of the border has a middle of its own; loops of different regions never meet in a node
-        nodes, place = np.unique(np.r_[tail, head] * count + np.r_[owner, owner], return_inverse=True)
-        tail_node, head_node = np.split(place, 2)
-        links = sp.coo_array((np.ones(len(tail)), (tail_node, head_node)), shape=(len(nodes),) * 2)
-        _, loop = connected_components(links, directed=False)
-        position = vertices[nodes // count] - origin[nodes % count]
-        middle = np.stack([_weighted(position[:, i], None, loop, loop.max() + 1) for i in range(3)], axis=1)
-        a, b, c = position[head_node], position[tail_node], middle[loop[tail_node]]
-        volume += np.bincount(owner, np.einsum("ij,ij->i", a, np.cross(b, c)), minlength=count)
-    return np.abs(volume) / 6
-
-
 def carried(spines: pd.DataFrame, synapses: pd.DataFrame, same_head_nm: float = 1500.0) -> pd.DataFrame:
     """Count the synapses and presynaptic partners of each spine, and mark multi-input spines.
 
-    A spine is multi-input when it carries synapses of two or more presynaptic neurons and they all lie within
-    `same_head_nm` of one another: farther apart they are more likely on two spines that share a base. Where the
-    presynaptic neurons are not known, so are not the partners, and whether several synapses make it multi-input.
+    A spine is multi-input when it carries synapses of two or more presynaptic neurons. That they are on one spine
+    and not on two that share a base is decided by geometry (see `spine_instances`); synapses farther from one
+    another than `same_head_nm` are on no single head, so that a stretch of shaft taken for a spine does not count.
+    Where the presynaptic neurons are not known, so are not the partners, and whether several synapses make it
+    multi-input.
 
     Parameters
     ----------
@@ -165,70 +218,92 @@ def carried(spines: pd.DataFrame, synapses: pd.DataFrame, same_head_nm: float = 
     )
 
 
-def _borders(faces: np.ndarray, owner: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Directed edges of each region without one the other way: tail, head, region."""
-    tail, head = faces.reshape(-1), faces[:, [1, 2, 0]].reshape(-1)
-    region = np.repeat(owner, 3)
-    low, high = np.minimum(tail, head).astype(np.int64), np.maximum(tail, head)
-    regions = int(owner.max()) + 1
-    keys, place = np.unique((low * size + high) * regions + region, return_inverse=True)
-    excess = np.bincount(place, np.where(tail < head, 1, -1)).astype(int)
-    kept = np.repeat(np.arange(len(keys)), np.abs(excess))
-    edge, region = keys[kept] // regions, keys[kept] % regions
-    low, high, forward = edge // size, edge % size, excess[kept] > 0
-    return np.where(forward, low, high), np.where(forward, high, low), region
+def _shape(sections: Sections, rows: slice, base: np.ndarray, tip: np.ndarray) -> tuple[dict[str, float], float]:
+    """Measures of one spine from its sections, base (3,) and tip (3,), and the distance from which on it is head."""
+    seen = np.flatnonzero(np.isfinite(sections.middle[rows, 0]))
+    axis = np.concatenate([base[None], sections.middle[rows][seen], tip[None]])
+    along = np.cumsum(np.sqrt(((axis[1:] - axis[:-1]) ** 2).sum(axis=1)))
+    diameter = sections.diameter[rows][seen]
+    # a mesh as coarse as its necks makes single sections uncertain
+    padded = np.concatenate([diameter[:1], diameter, diameter[-1:]])
+    smooth = padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+    outer = len(smooth) // 2
+    widest = outer + int(smooth[outer:].argmax())
+    narrowest = int(smooth[: widest + 1].argmin())
+    shape = {"head_diameter_nm": smooth[widest], "neck_length_nm": 0.0, "length_nm": along[-1]}
+    if smooth[narrowest] >= NARROWING * smooth[widest]:
+        return shape, 0.0
+    limit = smooth[narrowest] + NECK_END * (smooth[widest] - smooth[narrowest])
+    end = int(np.flatnonzero(smooth[narrowest:widest] <= limit)[-1]) + narrowest
+    shape |= {"neck_length_nm": along[end], "neck_diameter_nm": float(np.median(diameter[: end + 1]))}
+    return shape, (seen[end] + 0.5) * STEP_NM
 
 
-def _distance_from_base(vertices: np.ndarray, faces: np.ndarray, spine_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Base of each spine (R, 3), the middle of its border with the shaft, and the way from it (V,) along edges."""
-    a, b = mesh_edges(faces).T
-    length = np.linalg.norm(vertices[a] - vertices[b], axis=1)
-    inside = (spine_of[a] == spine_of[b]) & (spine_of[a] >= 0)
-    graph = sp.coo_array((length[inside], (a[inside], b[inside])), shape=(len(vertices),) * 2).tocsr()
+def _bases(
+    vertices: np.ndarray, faces: np.ndarray, spine_of: np.ndarray, distance: np.ndarray, count: int
+) -> np.ndarray:
+    """Middle (R, 3) of the border of each spine with the shaft, or else with the spine that it branches off."""
+    corner = spine_of[faces]
+    mixed = (corner[:, 0] != corner[:, 1]) | (corner[:, 1] != corner[:, 2])
+    a, b = mesh_edges(faces[mixed]).T
     border = spine_of[a] != spine_of[b]
-    ends = np.concatenate([np.stack([a, b], 1)[border], np.stack([b, a], 1)[border]])
-    ends = ends[spine_of[ends[:, 0]] >= 0]
-    count = int(spine_of.max()) + 1
-    outer = vertices[ends[:, 1]]
-    base = np.stack([_weighted(outer[:, i], None, spine_of[ends[:, 0]], count) for i in range(3)], axis=1)
-    start = np.unique(ends[:, 0])
-    if not len(start):
-        return base, np.full(len(vertices), np.inf)
-    return base, dijkstra(graph, directed=False, indices=start, min_only=True)
+    own, outer = np.concatenate([a[border], b[border]]), np.concatenate([b[border], a[border]])
+    leaves = (spine_of[own] >= 0) & (distance[outer] < distance[own]) & np.isfinite(distance[own])
+    own, outer = spine_of[own[leaves]], outer[leaves]
+    with_shaft = distance[outer] == 0
+    shaft = group_mean(vertices[outer[with_shaft]], own[with_shaft], count)
+    return np.where(np.isfinite(shaft), shaft, group_mean(vertices[outer], own, count))
 
 
-def _shape(
-    vertices: np.ndarray, area: np.ndarray, spine: np.ndarray, distance: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Head diameter, neck length and length (R,) and the head's middle (R, 3), from rings of equal distance."""
-    head, neck, length = (np.full(count, np.nan) for _ in range(3))
-    centre = np.stack([_weighted(vertices[:, i], area, spine, count) for i in range(3)], axis=1)
-    order = np.argsort(spine, kind="stable")
-    for rows in np.split(order, np.cumsum(np.bincount(spine, minlength=count))[:-1]):
-        way = distance[rows]
-        # a mesh without a spine splits into one empty group
-        if not len(rows) or not np.isfinite(way).all():
+def _pieces(a: np.ndarray, b: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Connected piece (V,) of each vertex among the `chosen` (V,); the others are each a piece."""
+    inside = chosen[a] & chosen[b]
+    graph = sp.coo_array((inside[inside], (a[inside], b[inside])), shape=(len(chosen),) * 2)
+    return connected_components(graph, directed=False)[1]
+
+
+@numba.njit(cache=True)
+def _peaks(order, indptr, indices, height, area, rise, min_area):
+    """The peak (V,) that each vertex belongs to; vertices are given from the highest to the lowest."""
+    parent = np.full(len(height), -1)  # -1: not reached yet
+    top, mass = np.zeros(len(height)), np.zeros(len(height))
+    for v in order:
+        parent[v], top[v], mass[v] = v, height[v], 0.0
+        highest, steepest = -1, -1
+        for u in indices[indptr[v] : indptr[v + 1]]:
+            if parent[u] < 0 or u == v:
+                continue
+            root = _root(parent, u)
+            if root == v:
+                continue
+            if highest < 0 or top[root] > top[highest]:
+                highest = root
+            if steepest < 0 or height[u] > height[steepest]:
+                steepest = u
+        if highest < 0:
+            mass[v] = area[v]
             continue
-        number = spine[rows[0]]
-        length[number] = way.max()
-        ring = (way / RING_NM).astype(int)
-        girth = np.convolve(np.bincount(ring, area[rows]), [0.25, 0.5, 0.25], mode="same") / RING_NM
-        outer = len(girth) // 2
-        widest = outer + int(girth[outer:].argmax())
-        head[number] = girth[widest] / np.pi
-        narrowest = int(girth[: widest + 1].argmin())
-        neck[number] = 0.0
-        if narrowest < widest and girth[narrowest] < NARROWING * girth[widest]:
-            limit = girth[narrowest] + NECK_END * (girth[widest] - girth[narrowest])
-            neck[number] = RING_NM * (np.flatnonzero(girth[narrowest:widest] <= limit)[-1] + narrowest + 1)
-        in_head = rows[way >= neck[number]]
-        if len(in_head):
-            centre[number] = np.average(vertices[in_head], axis=0, weights=np.maximum(area[in_head], 1e-9))
-    return head, neck, length, centre
+        for u in indices[indptr[v] : indptr[v + 1]]:
+            if parent[u] < 0 or u == v:
+                continue
+            root = _root(parent, u)
+            if root == highest:
+                continue
+            low = top[root] - height[v] < rise or mass[root] < min_area or mass[highest] < min_area
+            if low:
+                parent[root] = highest
+                mass[highest] += mass[root]
+        root = _root(parent, steepest)
+        parent[v] = root
+        mass[root] += area[v]
+    for v in order:
+        parent[v] = _root(parent, v)
+    return parent
 
 
-def _weighted(value: np.ndarray, weight: np.ndarray | None, group: np.ndarray, count: int) -> np.ndarray:
-    """Mean of each group, NaN where it is empty."""
-    weight = np.ones(len(value)) if weight is None else np.maximum(weight, 1e-9)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(group, value * weight, minlength=count) / np.bincount(group, weight, minlength=count)
+@numba.njit(cache=True)
+def _root(parent, v):
+    while parent[v] != v:
+        parent[v] = parent[parent[v]]
+        v = parent[v]
+    return v

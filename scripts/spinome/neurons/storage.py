@@ -1,6 +1,6 @@
-"""Condensed features in a file: in the layout of meshmash, or compressed to a byte a vertex.
+"""Condensed features in files: as Parquet, in the layout of meshmash, or compressed to a byte a vertex.
 
-Both hold the domains' log HKS and the domain of each vertex of the original mesh (`domains.label[vertex_of]`).
+All hold the domains' log HKS and the domain of each vertex of the original mesh (`domains.label[vertex_of]`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,43 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.atomic import atomic
+from spinome.io.tables import read_table
 
 # meshmash keeps the names of the columns once for all files of a folder
 HEADER = "header.txt"
 # hold 99.95 % and more of the variance of log HKS of real neurites
 COMPONENTS = 6
+
+
+def write_parquet(folder: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
+    """Write features as two tables: `domains.parquet`, a row a domain, and `vertices.parquet`, a row a vertex.
+
+    Parameters
+    ----------
+    folder : of the mesh
+    log_hks : (D, T), natural log of HKS of each domain
+    label : (V,) domain of each vertex, -1 where it has none
+
+    Raises
+    ------
+    ValueError: if a label names no domain.
+    """
+    _check(log_hks, label)
+    with atomic(folder) as part:
+        part.mkdir()
+        for name, table in _tables(log_hks, label).items():
+            table.to_parquet(part / f"{name}.parquet", index=False, compression=PARQUET)
+
+
+def read_parquet(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read what `write_parquet` wrote: log_hks (D, T) float32; label (V,) int32, -1 where a vertex has no domain.
+
+    Raises
+    ------
+    ValueError: if a table is no such table; the message names it.
+    """
+    domains, vertices = (read_table(Path(folder) / f"{name}.parquet", ["domain"]) for name in ("domains", "vertices"))
+    return domains.drop(columns="domain").to_numpy(np.float32), vertices["domain"].to_numpy(np.int32)
 
 
 def write_meshmash(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
@@ -111,7 +143,7 @@ def storage_table(full: np.ndarray, log_hks: np.ndarray, label: np.ndarray) -> p
 
     Returns
     -------
-    Table with a row for `gzip` (the full features as float32), `meshmash` and `compressed`: `form`,
+    Table with a row for `gzip` (the full features as float32), `parquet`, `meshmash` and `compressed`: `form`,
     `bytes_per_vertex`, `times_smaller` than gzip, and of the absolute error of log HKS, over vertices and times,
     `median_error` and `p99_error` against `full`, `median_added` and `p99_added` against the domains' features
     """
@@ -121,10 +153,12 @@ def storage_table(full: np.ndarray, log_hks: np.ndarray, label: np.ndarray) -> p
     files["compressed"].seek(0)
     with np.load(files["compressed"]) as data:
         restored, _ = _decompressed(*(data[name] for name in COMPRESSED))
+    tables = _tables(log_hks, label).values()
     packed = len(gzip.compress(np.ascontiguousarray(full, np.float32).tobytes()))
     rows = []
     for form, size, features in [
         ("gzip", packed, None),
+        ("parquet", sum(len(table.to_parquet(index=False, compression=PARQUET)) for table in tables), log_hks),
         ("meshmash", files["meshmash"].getbuffer().nbytes, log_hks),
         ("compressed", files["compressed"].getbuffer().nbytes, restored),
     ]:
@@ -136,6 +170,21 @@ def storage_table(full: np.ndarray, log_hks: np.ndarray, label: np.ndarray) -> p
 
 
 COMPRESSED = ("components", "basis", "mean", "domain")
+# of the tables, a half smaller than by the default
+PARQUET = "zstd"
+# what a storage is called in the configuration: the suffix of its files, none for a folder, and its writer
+STORAGES = {
+    "parquet": ("", write_parquet),
+    "meshmash": (".npz", write_meshmash),
+    "compressed": (".npz", write_compressed),
+}
+
+
+def _tables(log_hks: np.ndarray, label: np.ndarray) -> dict[str, pd.DataFrame]:
+    names = [f"log_hks_{number}" for number in range(log_hks.shape[1])]
+    domains = pd.DataFrame(log_hks.astype(np.float32), columns=names)
+    domains.insert(0, "domain", np.arange(len(domains), dtype=np.int32))
+    return {"domains": domains, "vertices": pd.DataFrame({"domain": label.astype(np.int32)})}
 
 
 def _save_meshmash(stream: BinaryIO, log_hks: np.ndarray, label: np.ndarray) -> None:

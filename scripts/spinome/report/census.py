@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from spinome.census.matches import view
+from spinome.census.tables import SPINES_OF_A_FRACTION
 from spinome.report.style import COLOURS
 
 VIEWS = {
@@ -18,6 +19,8 @@ VIEWS = {
     "chain": ("EM, meshed segments", "#d1495b"),
     "neurons": ("mesh", "#30638e"),
 }
+# the places of a synapse, and how far from the middle of a class's row they are drawn
+TAG_OFFSETS = {"spine": -0.2, "shaft": 0.0, "soma": 0.2}
 SIZES = {
     "volume_um3": ("volume (µm³)", 1e-3, 3.0),
     "head_diameter_um": ("head diameter (µm)", 0.1, 2.0),
@@ -25,35 +28,75 @@ SIZES = {
 }
 
 
-def draw_classes(classes: pd.DataFrame) -> plt.Figure:
-    """Fractions of input on spine, shaft and soma by cell class with 95 % intervals, published values beside.
+def draw_classes(classes: pd.DataFrame, counts: pd.DataFrame) -> plt.Figure:
+    """Where inputs and outputs arrive and how many spines take several inputs, by cell class.
 
-    `classes` is the table of `spinome.census.tables.census_by_class`.
+    Intervals are there where the class has enough cells; so are published values. Each cell with at least
+    `SPINES_OF_A_FRACTION` innervated spines is a faint point of the multi-input panel.
+
+    Parameters
+    ----------
+    classes : from `spinome.census.tables.census_by_class`
+    counts : from `spinome.census.counts.count_by_cell`
     """
-    overall = classes[classes["pre_class"] == ""]
-    measured, published = overall[overall["reference"] == ""], overall[overall["reference"] != ""]
-    names = sorted(measured["cell_class"].unique()) + sorted(set(published["cell_class"]) - set(measured["cell_class"]))
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 1.4 + 0.62 * max(len(names), 1)), width_ratios=[2, 1], sharey=True, layout="constrained"
-    )
+    overall = classes[classes["partner_class"] == ""]
+    measured = overall[overall["reference"] == ""]
+    names = sorted(measured["cell_class"].unique())
+    outputs = classes[classes["measure"] == "output_on_spine"]
+    gives = len(outputs) > 0
+    # outputs are compared on one kind of cell, where its kind is known
+    onto = "excitatory" if (outputs["partner_class"] == "excitatory").any() else ""
+    outputs = outputs[outputs["partner_class"] == onto]
+    figure, panels = plt.subplots(
+        1, 3 if gives else 2, figsize=(9, 1.6 + 0.62 * max(len(names), 1)), width_ratios=[2, 1, 1] if gives else [2, 1],
+        sharey=True, layout="constrained",
+    )  # fmt: skip
+    left, right = panels[0], panels[-1]
+    own = counts[(counts["measure"] == "multi_input") & (counts["whole"] >= SPINES_OF_A_FRACTION)]
     for row, name in enumerate(names):
-        here = measured[measured["cell_class"] == name].set_index("measure")
-        beside = published[published["cell_class"] == name].set_index("measure")["value"]
-        for offset, tag in ((-0.2, "spine"), (0.0, "shaft"), (0.2, "soma")):
-            _point(left, here, f"input_on_{tag}", row + offset, COLOURS[tag])
-        _point(right, here, "multi_input", row, COLOURS["spine"])
-        for axes, measure, offset in ((left, "input_on_spine", -0.2), (right, "multi_input", 0.0)):
-            if measure in beside:
-                axes.plot(beside[measure], row + offset, "D", mfc="none", mec=COLOURS["truth"], ms=7)
+        ours = own[(own["cell_class"] == name) | (own["broad_class"] == name)]
+        right.plot(ours["part"] / ours["whole"], np.full(len(ours), row), "o", color=COLOURS["grey"], ms=3, alpha=0.5)
+        for tag, offset in TAG_OFFSETS.items():
+            _points(left, overall, name, f"input_on_{tag}", row + offset, COLOURS[tag])
+        _points(right, overall, name, "multi_input", row, COLOURS["spine"])
+        if gives:
+            _points(panels[1], outputs, name, "output_on_spine", row, COLOURS["spine"])
     cells = measured[measured["measure"] == "spines_per_cell"].set_index("cell_class")["cells"]
     left.set_yticks(range(len(names)), [f"{name}\n{_cells(cells.get(name, 0))}" for name in names])
-    left.set_ylim(len(names) - 0.5, -0.5)
+    left.set_ylim(max(len(names), 1) - 0.5, -0.5)
     left.set(xlim=(-0.02, 1.02), xlabel="fraction of input synapses", title="Where the input arrives")
+    if gives:
+        panels[1].set(xlim=(-0.02, 1.02), xlabel="fraction on spines", title=f"Output onto {onto or 'all'} cells")
     right.set(xlabel="fraction of innervated spines", title="Multi-input spines")
     right.set_xlim(left=-0.005)
-    handles = [Line2D([], [], marker="o", ls="", color=COLOURS[tag], label=tag) for tag in ("spine", "shaft", "soma")]
-    handles.append(Line2D([], [], marker="D", ls="", mfc="none", mec=COLOURS["truth"], label="published"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    handles = [Line2D([], [], marker="o", ls="", color=COLOURS[tag], label=tag) for tag in TAG_OFFSETS]
+    handles.append(Line2D([], [], marker="o", ls="", color=COLOURS["grey"], ms=3, label="one cell"))
+    if (classes["reference"] != "").any():
+        handles.append(Line2D([], [], marker="D", ls="", mfc="none", mec=COLOURS["truth"], label="published"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def draw_partners(classes: pd.DataFrame) -> plt.Figure:
+    """Fraction of synapses on spines by the class of the receiving and of the presynaptic cell.
+
+    `classes` is the table of `spinome.census.tables.census_by_class`, with partners of known class.
+    """
+    pairs = classes[
+        (classes["measure"] == "input_on_spine") & (classes["partner_class"] != "") & (classes["reference"] == "")
+    ]
+    value = pairs.pivot(index="cell_class", columns="partner_class", values="value")
+    number = pairs.pivot(index="cell_class", columns="partner_class", values="n")
+    figure, axes = plt.subplots(figsize=(2.2 + 0.75 * len(value.columns), 1.6 + 0.5 * len(value)), layout="constrained")
+    image = axes.imshow(value.to_numpy(float), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(value.notna().to_numpy()):
+        shown = value.iloc[row, column]
+        text = f"{shown:.2f}\n{int(number.iloc[row, column]):,}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if shown > 0.6 else "black")
+    axes.set_xticks(range(len(value.columns)), value.columns, rotation=30, ha="right")
+    axes.set_yticks(range(len(value)), value.index)
+    axes.set(xlabel="presynaptic cell", ylabel="receiving cell", title="Synapses on spines")
+    figure.colorbar(image, label="fraction on spines")
     return figure
 
 
@@ -141,12 +184,15 @@ def draw_volumes(seen: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def _point(axes: plt.Axes, table: pd.DataFrame, measure: str, height: float, colour: str) -> None:
-    if measure in table.index:
-        row = table.loc[measure]
-        axes.plot([row["ci_low"], row["ci_high"]], [height, height], color=colour, lw=1.5)
-        axes.plot(row["value"], height, "o", color=colour, ms=6)
+def _points(axes: plt.Axes, classes: pd.DataFrame, name: str, measure: str, height: float, colour: str) -> None:
+    """A measure of a class with its interval, and the published value where there is one."""
+    for row in classes[(classes["cell_class"] == name) & (classes["measure"] == measure)].itertuples():
+        if row.reference:
+            axes.plot(row.value, height, "D", mfc="none", mec=COLOURS["truth"], ms=7)
+        else:
+            axes.plot([row.ci_low, row.ci_high], [height, height], color=colour, lw=1.5)
+            axes.plot(row.value, height, "o", color=colour, ms=6)
 
 
 def _cells(count: int) -> str:
-    return "published" if not count else "1 cell" if count == 1 else f"{int(count)} cells"
+    return "presynaptic" if not count else "1 cell" if count == 1 else f"{int(count):,} cells"

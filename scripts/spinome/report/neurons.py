@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy.spatial import cKDTree
 
 from spinome.io.meshes import Mesh
@@ -18,10 +19,15 @@ from spinome.report.style import COLOURS
 from spinome.scores.classification import calibration, f1_scores
 
 PALETTE = np.array([to_rgb(COLOURS[name]) for name in CLASSES])
+# neighbours get different colours; none is the shaft's
+INSTANCES = np.array([to_rgb(plt.colormaps["tab20"](place)) for place in (0, 4, 8, 6, 18, 1, 5, 9, 7, 19, 10, 12)])
 UNKNOWN = np.array([0.82, 0.82, 0.8])
 # edge of a close-up, and how deep below what is seen a synapse may lie and still be drawn
 CLOSE_UP_NM, SLACK_NM = 12_000.0, 250.0
 PIXELS = (760, 1100)
+# edge of a stretch in which spines are told apart, and of the picture of one spine
+WIDE_NM, GALLERY_NM = 20_000.0, 3_600.0
+WIDE_PIXELS = (480, 1100)
 CLOSE_PIXELS = (560, 560)
 
 
@@ -34,7 +40,7 @@ def draw_neuron(mesh: Mesh, label: np.ndarray, truth: np.ndarray | None = None) 
     )
     for axis, (name, codes) in zip(axes[0], panels):
         show(axis, mesh, codes, camera, name if len(panels) > 1 else "")
-    _class_legend(figure, [])
+    _class_legend(figure, [codes for _, codes in panels], [])
     return figure
 
 
@@ -58,7 +64,7 @@ def draw_close_ups(
         for row, (name, codes, dots) in enumerate(rows):
             near = (dots[["x_nm", "y_nm", "z_nm"]] - place).abs().max(axis=1) < CLOSE_UP_NM / 2
             show(axes[row, column], part, codes[kept], camera, name if column == 0 else "", dots[near])
-    _class_legend(figure, [] if synapses.empty else ["synapse"])
+    _class_legend(figure, [codes for _, codes, _ in rows], [] if synapses.empty else ["synapse"])
     return figure
 
 
@@ -82,37 +88,100 @@ def close_up_places(mesh: Mesh, spine: np.ndarray, synapses: pd.DataFrame, count
     return chosen
 
 
+def draw_instances(
+    mesh: Mesh, spine: np.ndarray, place: np.ndarray, true_spine: np.ndarray | None = None
+) -> plt.Figure:
+    """A stretch around `place` (3,), each spine in a colour of its own; beside it the true spines, if they are known.
+
+    Parameters
+    ----------
+    spine, true_spine : (V,) spine of each vertex, -1 where none
+    """
+    panels = [("found", spine)] + ([("truth", true_spine)] if true_spine is not None else [])
+    part, kept = crop(mesh, place, WIDE_NM / 2)
+    # a true spine is drawn in the colour of the found one that has most of it
+    panels = [(name, ids[kept]) for name, ids in panels]
+    if true_spine is not None:
+        both = pd.DataFrame({"true": panels[1][1], "found": panels[0][1]})
+        both = both[(both >= 0).all(axis=1)]
+        main = both.groupby("true")["found"].agg(lambda ids: ids.mode()[0]).to_dict()
+        panels[1] = "truth", np.array([main.get(number, -2 if number >= 0 else -1) for number in panels[1][1]])
+    camera = fit_camera(part.vertices, WIDE_PIXELS)
+    camera = Camera(camera.axes, place, WIDE_NM / WIDE_PIXELS[1], WIDE_PIXELS)
+    figure, axes = plt.subplots(len(panels), 1, figsize=(9, 3.9 * len(panels)), layout="constrained", squeeze=False)
+    for axis, (name, ids) in zip(axes[:, 0], panels):
+        colours = np.where((ids >= 0)[:, None], INSTANCES[ids % len(INSTANCES)], PALETTE[0])
+        colours = np.where((ids == -2)[:, None], UNKNOWN, colours)
+        axis.imshow(render_mesh(part.vertices, part.faces, colours, camera=camera))
+        axis.set_axis_off()
+        axis.set_title(name if len(panels) > 1 else "")
+        _scale_bar(axis, camera)
+    return figure
+
+
+def draw_gallery(mesh: Mesh, spine: np.ndarray, spines: pd.DataFrame, count: int = 12) -> plt.Figure:
+    """Single spines from the smallest to the largest, all at one scale, with their sizes.
+
+    Parameters
+    ----------
+    spine : (V,) spine of each vertex, -1 where none
+    spines : the neuron's rows of `neurons/spines.parquet`
+    """
+    whole = spines[spines["length_nm"].notna()].sort_values("volume_um3")
+    # without the extremes, which are slivers and merged ones
+    places = np.linspace(0.03, 0.97, count) * (len(whole) - 1)
+    chosen = whole.iloc[np.unique(places.round().astype(int))] if len(whole) else whole
+    columns = min(6, max(1, len(chosen)))
+    lines = max(1, -(-len(chosen) // columns))
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(1.6 * columns, 2.15 * lines), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, row in zip(axes.flat, chosen.itertuples()):
+        own = spine == row.spine
+        base, head = (np.array([getattr(row, f"{name}{letter}_nm") for letter in "xyz"]) for name in ("base_", ""))
+        part, kept = crop(mesh, mesh.vertices[own].mean(axis=0), GALLERY_NM / 2)
+        colours = np.where(own[kept][:, None], PALETTE[CLASSES.index("spine")], UNKNOWN)
+        camera = Camera(_upright(head - base), mesh.vertices[own].mean(axis=0), GALLERY_NM / 300, (300, 300))
+        axis.imshow(render_mesh(part.vertices, part.faces, colours, camera=camera))
+        neck = f"{row.neck_length_nm:.0f} x {row.neck_diameter_nm:.0f} nm" if row.neck_length_nm > 0 else "none"
+        axis.set_title(
+            f"{row.volume_um3:.3f} um³\nhead {row.head_diameter_nm:.0f} nm\nneck {neck}", fontsize=7, loc="center"
+        )
+    if len(chosen):
+        _scale_bar(axes[0, 0], camera)
+    return figure
+
+
 def draw_spines(spines: pd.DataFrame) -> plt.Figure:
-    """How large spines are: volume, head diameter, neck length, and head against neck."""
-    figure, axes = plt.subplots(1, 4, figsize=(9.5, 2.5), layout="constrained")
+    """How large spines are: volume, head diameter, neck length and diameter, and head against neck."""
+    figure, axes = plt.subplots(1, 5, figsize=(11, 2.5), layout="constrained")
     volume = spines["volume_um3"].to_numpy(float)
-    volume = volume[np.isfinite(volume) & (volume > 0)]
     panels = [
-        (volume, np.geomspace(0.003, 3, 32), "volume (um³)"),
-        (spines["head_diameter_nm"].to_numpy(float) / 1000, np.linspace(0, 2, 33), "head diameter (um)"),
-        (spines["neck_length_nm"].to_numpy(float) / 1000, np.linspace(0, 3, 31), "neck length (um)"),
+        (volume[volume > 0], np.geomspace(0.003, 3, 32), "volume (um³)"),
+        (spines["head_diameter_nm"].to_numpy(float), np.linspace(0, 1600, 33), "head diameter (nm)"),
+        (spines["neck_length_nm"].to_numpy(float), np.linspace(0, 3000, 31), "neck length (nm)"),
+        (spines["neck_diameter_nm"].to_numpy(float), np.linspace(0, 600, 31), "neck diameter (nm)"),
     ]
     for axis, (values, bins, name) in zip(axes, panels):
         values = values[np.isfinite(values)]
         axis.hist(np.clip(values, bins[0], bins[-1]), bins, color=COLOURS["spine"], alpha=0.85)
+        axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         if len(values):
             axis.axvline(np.median(values), color="black", lw=1, ls=":")
-            axis.set_title(f"median {np.median(values):.2g}")
+            axis.set_title(
+                f"median {np.median(values):.2g}" if name.startswith("volume") else f"median {np.median(values):.0f}"
+            )
         axis.set(xlabel=name)
     axes[0].set(xscale="log", ylabel="spines")
-    axes[3].scatter(
-        spines["neck_length_nm"] / 1000,
-        spines["head_diameter_nm"] / 1000,
-        s=3,
-        color=COLOURS["spine"],
-        alpha=0.35,
-        lw=0,
-    )
-    axes[3].set(xlabel="neck length (um)", ylabel="head diameter (um)", xlim=(0, 3), ylim=(0, 2))
+    axes[0].set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axes[4].scatter(spines["neck_length_nm"], spines["head_diameter_nm"], s=3, color=COLOURS["spine"], alpha=0.5, lw=0)
+    axes[4].set(xlabel="neck length (nm)", ylabel="head diameter (nm)", xlim=(0, 3000), ylim=(0, 1600))
     return figure
 
 
-def draw_synapses(synapses: pd.DataFrame, published: float = 0.703) -> plt.Figure:
+def draw_synapses(synapses: pd.DataFrame) -> plt.Figure:
     """Where the input of each neuron arrives, and how sure the labels are."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=[3, 2])
     tagged = synapses[synapses["tag"].notna()]
@@ -121,17 +190,18 @@ def draw_synapses(synapses: pd.DataFrame, published: float = 0.703) -> plt.Figur
     count = name.value_counts()
     share = share.loc[count.index[:12][::-1]]
     start = np.zeros(len(share))
-    for tag in ("spine", "shaft", "soma"):
+    there = [tag for tag in ("spine", "shaft", "soma") if (tagged["tag"] == tag).any()]
+    for tag in there:
         left.barh(share.index, share[tag], left=start, color=COLOURS[tag], label=tag)
         start += share[tag].to_numpy()
-    left.axvline(published, color="black", lw=1, ls=":")
     left.set(xlabel="fraction of input synapses", xlim=(0, 1))
     left.set_yticks(range(len(share)), [f"{neuron} (n={count[neuron]:,})" for neuron in share.index])
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
-    for tag in ("spine", "shaft", "soma"):
+    for tag in there:
         values = tagged["value"][tagged["tag"] == tag]
         right.hist(values, np.linspace(1 / 3, 1, 28), histtype="step", color=COLOURS[tag], lw=1.5)
-    right.set(xlabel="probability of the label", ylabel="synapses", yscale="log")
+    right.set(xlabel="probability of the label", ylabel="synapses", yscale="log", ylim=(0.7, None))
+    right.yaxis.set_minor_formatter(NullFormatter())
     return figure
 
 
@@ -184,6 +254,15 @@ def crop(mesh: Mesh, place: np.ndarray, half_nm: float) -> tuple[Mesh, np.ndarra
     return Mesh(mesh.vertices[kept], faces.reshape(-1, 3)), kept
 
 
+def _upright(direction: np.ndarray) -> np.ndarray:
+    """Axes of a camera (3, 3) in whose pictures a direction (3,) points upwards."""
+    up = direction / max(float(np.linalg.norm(direction)), 1e-9)
+    away = np.eye(3)[np.abs(up).argmin()]
+    towards = away - (away @ up) * up
+    towards /= np.linalg.norm(towards)
+    return np.stack([np.cross(up, towards), up, towards])
+
+
 def _confusion(axes: plt.Axes, rows: pd.DataFrame, unit: str) -> None:
     counts = np.zeros((len(CLASSES), len(CLASSES) + 1))
     np.add.at(counts, (rows["truth"].to_numpy(int), np.where(rows["found"] < 0, len(CLASSES), rows["found"])), 1)
@@ -201,17 +280,25 @@ def _confusion(axes: plt.Axes, rows: pd.DataFrame, unit: str) -> None:
                 color="white" if share[row, column] > 0.55 else "black",
             )
     scores = f1_scores(counts)
-    axes.set_yticks(range(3), [f"{name}\nF1 {score:.3f}" for name, score in zip(CLASSES, scores)])
+    axes.set_yticks(
+        range(3),
+        [f"{name}\nF1 {score:.3f}" if row.any() else name for name, score, row in zip(CLASSES, scores, counts)],
+    )
     axes.set_xticks(range(4), [*CLASSES, "none"])
     axes.set(xlabel="predicted", ylabel="true", title=unit)
 
 
-def _class_legend(figure: plt.Figure, extra: Sequence[str]) -> None:
+def _class_legend(figure: plt.Figure, codes: Sequence[np.ndarray], extra: Sequence[str]) -> None:
+    there = np.unique(np.concatenate(codes))
     handles = [
-        Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name) for name in ("shaft", "spine", "soma")
+        Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name)
+        for code, name in enumerate(CLASSES)
+        if code in there
     ]
+    if (there < 0).any():
+        handles.append(Line2D([], [], marker="s", ls="", color=UNKNOWN, label="no truth"))
     handles += [Line2D([], [], marker="o", ls="", color="#22262b", ms=4, label=name) for name in extra]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
 
 
 def _scale_bar(axes: plt.Axes, camera: Camera) -> None:

@@ -97,10 +97,12 @@ def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
         pairs.columns = ["spines in both", "median_distance_um"]
         result["Spines that two views share"] = pairs.reset_index()
     if "classes" in tables:
-        classes = tables["classes"].assign(measure=tables["classes"]["measure"].str.replace("_", " "))
+        # each pair of fine classes would be hundreds of rows; they are in the figure and in the table itself
+        classes = tables["classes"][tables["classes"]["partner_class"].isin(["", "excitatory", "inhibitory"])]
+        classes = classes.assign(measure=classes["measure"].str.replace("_", " "))
         classes["source"] = ["published" if name else "measured here" for name in classes.pop("reference")]
-        if not classes["pre_class"].any():
-            del classes["pre_class"]
+        if not classes["partner_class"].any():
+            del classes["partner_class"]
         result["Census by cell class"] = classes
     return result
 

@@ -62,6 +62,39 @@ def download(url: str, target: str | Path, checksum: str, attempts: int = 4) -> 
         ) from error
 
 
+def fetch(url: str, start: int | None = None, stop: int | None = None, attempts: int = 4) -> bytes | None:
+    """A small file, or bytes `start` to `stop` of a large one, in memory; None where the server has no such file.
+
+    Raises
+    ------
+    DownloadError: if the address is out of reach or sent less than was asked for; the message says what to do.
+    """
+    headers = {} if stop is None else {"Range": f"bytes={start or 0}-{stop - 1}"}
+    for attempt in range(1, attempts + 1):
+        try:
+            response = requests.get(url, headers=headers, timeout=TIMEOUT_S)
+            # buckets that may be read but not listed answer 403 for what is not there
+            if response.status_code in (requests.codes.not_found, requests.codes.forbidden):
+                return None
+            response.raise_for_status()
+            break
+        except requests.RequestException as error:
+            if attempt == attempts:
+                raise DownloadError(
+                    f"{url}: out of reach ({error}). "
+                    "Check the network and the proxy, or set retrieve.base_url to a mirror"
+                ) from error
+    content = response.content
+    if stop is None:
+        return content
+    if response.status_code != requests.codes.partial_content:
+        content = content[start or 0 : stop]
+    wanted = stop - (start or 0)
+    if len(content) != wanted:
+        raise DownloadError(f"{url}: sent {len(content)} bytes of {wanted} from {start or 0} on; run again")
+    return content
+
+
 def at_mirror(url: str, base_url: str | None) -> str:
     """Replace scheme and host of an address by those of a mirror, and put the mirror's path before its path."""
     if not base_url:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
+# resampled groups of so many repeats are held in memory together
+REPEATS_AT_ONCE = 50
 EVALUATION_COLUMNS = ["metric", "value", "ci_low", "ci_high", "n", "unit"]
 
 
@@ -30,6 +32,38 @@ def bootstrap(
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def bootstrap_ratios(
+    part: np.ndarray, whole: np.ndarray, repeats: int = 1000, seed: int = 0, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile bootstrap intervals of many ratios of sums over the same groups, as `bootstrap` of each.
+
+    Parameters
+    ----------
+    part, whole : (G, M) of each group and measure; the measure is the sum of its part over that of its whole
+
+    Returns
+    -------
+    Low and high end (M,); NaN of fewer than two groups
+    """
+    groups, measures = part.shape
+    if groups < 2:
+        return np.full(measures, np.nan), np.full(measures, np.nan)
+    rng = np.random.default_rng(seed)
+    both, values = np.hstack([part, whole]), []
+    for first in range(0, repeats, REPEATS_AT_ONCE):
+        draws = rng.integers(groups, size=(min(REPEATS_AT_ONCE, repeats - first), groups))
+        times = np.stack([np.bincount(draw, minlength=groups) for draw in draws]).astype(float)
+        sums = times @ both
+        some, all_ = sums[:, :measures], sums[:, measures:]
+        values.append(np.divide(some, all_, out=np.full(some.shape, np.nan), where=all_ > 0))
+    values = np.concatenate(values)
+    tail = (1 - level) / 2
+    low, high = np.full(measures, np.nan), np.full(measures, np.nan)
+    drawn = np.isfinite(values).any(axis=0)
+    low[drawn], high[drawn] = np.nanquantile(values[:, drawn], [tail, 1 - tail], axis=0)
+    return low, high
 
 
 def evaluation_row(

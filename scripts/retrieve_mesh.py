@@ -1,0 +1,12 @@
+"""Fetch the mesh of a neuron from a public address."""
+
+from spinome.io.meshes import Mesh, check_mesh, write_mesh
+from spinome.logs import log_to
+from spinome.retrieve.mesh import retrieve_mesh
+
+log_to(snakemake.log)
+
+address = snakemake.params.address
+vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
+check_mesh(vertices, faces, address)
+write_mesh(snakemake.output[0], Mesh(vertices, faces))

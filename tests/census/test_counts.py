@@ -1,0 +1,80 @@
+"""Counts by cell against hand-counted values."""
+
+import pandas as pd
+import pytest
+
+from spinome.census.counts import count_by_cell
+from spinome.census.spines import from_neurons, join
+
+KNOWN = {5: ["L4", "excitatory"], 6: ["inhibitory"], 77: ["L5", "excitatory"]}
+
+
+def counted(schema, spines, synapses, classes, known=KNOWN):
+    return count_by_cell(synapses, join([from_neurons(spines, synapses)], schema), classes, known)
+
+
+def of(counts, cell, measure, partner=""):
+    """Part and whole."""
+    row = counts[(counts["cell"] == cell) & (counts["measure"] == measure) & (counts["partner_class"] == partner)]
+    return tuple(row[["part", "whole"]].iloc[0]) if len(row) else None
+
+
+def test_inputs_are_counted_for_all_partners_and_by_class_and_broad_class(schema, neuron_spines, neuron_synapses):
+    counts = counted(schema, neuron_spines, neuron_synapses, {"p": ["L2/3"]})
+    assert of(counts, "p", "input_on_spine") == (3, 3)
+    assert of(counts, "p", "input_on_spine", "L4") == of(counts, "p", "input_on_spine", "excitatory") == (2, 2)
+    assert of(counts, "p", "input_on_spine", "inhibitory") == (1, 1)
+    assert of(counts, "p", "input_of_known_class") == (3, 3)
+
+
+def test_outputs_belong_to_the_presynaptic_cell_by_class_of_the_receiving_one(schema, neuron_spines, neuron_synapses):
+    counts = counted(schema, neuron_spines, neuron_synapses, {"p": ["L2/3"], "p-1": []})
+    # cell 5 reaches one spine of p, of two spines that have a number, and one of p-1, which is in volume p
+    assert of(counts, "5", "output_on_spine") == (3, 3)
+    assert of(counts, "5", "output_on_spine", "L2/3") == (3, 3)
+    assert of(counts, "5", "output_on_multi_input") == (1, 3)
+    assert of(counts, "6", "output_on_multi_input") == (1, 1)
+    given = counts[counts["side"] == "output"]
+    assert set(given["cell"]) == {"5", "6"}
+    assert given[given["cell"] == "5"][["cell_class", "broad_class"]].drop_duplicates().values.tolist() == [
+        ["L4", "excitatory"]
+    ]
+
+
+def test_spines_and_sizes(schema, neuron_spines, neuron_synapses):
+    counts = counted(schema, neuron_spines, neuron_synapses.assign(size=[10, 30, None, 50, 7]), {"p": ["a"]}, {})
+    assert of(counts, "p", "spines_per_cell") == (2, 1)
+    assert of(counts, "p", "multi_input") == (1, 2)
+    assert of(counts, "p", "mean_volume_um3") == pytest.approx((0.55, 2))
+    assert of(counts, "p", "mean_volume_um3_of_multi_input") == pytest.approx((0.05, 1))
+    assert of(counts, "p", "mean_volume_um3_of_single_input") == pytest.approx((0.5, 1))
+    assert of(counts, "p", "mean_synapse_size_on_spine") == (40, 2)
+    assert of(counts, "p/p-1", "mean_neck_length_um") is None
+    assert of(counts, "p", "input_of_known_class") is None
+    assert "output" not in set(counts["side"])
+
+
+def test_where_the_class_of_a_neuron_comes_from(schema, neuron_spines, neuron_synapses):
+    spines, synapses = (
+        neuron_spines.assign(neuron=["77", "77", "p-1"]),
+        neuron_synapses.assign(neuron=["77", "77", "77", "77", "p-1"], post_pt_root_id=[None, None, None, None, 6]),
+    )
+
+    def classes(given):
+        counts = counted(schema, spines, synapses, given)
+        return counts[counts["side"] == "input"].drop_duplicates("cell").set_index("cell")["cell_class"].to_dict()
+
+    assert classes({}) == {"77": "L5", "p/p-1": "inhibitory"}
+    assert classes({"77": ["L6"], "p": ["simulated"]}) == {"77": "L6", "p/p-1": "simulated"}
+
+
+def test_a_cell_without_a_spine_or_a_class_counts(schema, neuron_spines, neuron_synapses):
+    bare = pd.DataFrame([{"neuron": "z", "source": "sheet", "id": 1, "tag": "soma", "spine": None}])
+    counts = counted(schema, neuron_spines, pd.concat([neuron_synapses, bare]), {})
+    assert of(counts, "z", "spines_per_cell") == (0, 1)
+    assert of(counts, "z", "input_on_soma") == (1, 1)
+    assert set(counts["cell_class"]) == {"not given", "L4", "inhibitory"}
+
+
+def test_empty_tables_have_no_counts(schema, neuron_spines, neuron_synapses):
+    assert counted(schema, neuron_spines.iloc[:0], neuron_synapses.iloc[:0], {}).empty
