@@ -153,3 +153,11 @@ def test_a_mesh_at_an_address_needs_an_id_and_no_file(tmp_path):
     (row,) = read_sheet(path, Neuron)
     assert row.mesh == "gs://bucket/meshes::7"
     refuse(sheet(tmp_path, "neuron\tmesh", "n\thttps://host/meshes"), Neuron, "row 2", "write https://host/meshes::ID")
+
+
+def test_a_volume_at_an_address_is_no_file_and_a_stack_cannot_be_one(tmp_path):
+    address = "https://example.org/v::8_8_40"
+    (row,) = read_sheet(sheet(tmp_path, "volume\timage", f"v\t{address}"), EMVolume)
+    assert row.image == address and row.files() == []
+    path = sheet(tmp_path, "specimen\tfield\ttimepoint\tday\tpath", "s\tf\tt\t0\thttps://example.org/s.tif")
+    refuse(path, Stack, "row 2", "column path", "only meshes and volumes are read from an address")
