@@ -4,11 +4,10 @@ import numpy as np
 
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.models import load_model
 from spinome.io.tables import concatenate, write_table
 from spinome.io.volumes import create_volume, open_volume, require_voxel_size
 from spinome.logs import log_to
-from spinome.synapses.features import FEATURES
+from spinome.synapses.classifiers import load_card
 from spinome.synapses.merge import Rules, merge_parts
 from spinome.synapses.parts import load_labels
 
@@ -23,8 +22,9 @@ if row["synapses"]:
     # given objects are taken as they are
     rules = Rules()
 else:
-    if settings["min_volume_um3"] is None:
-        settings["min_volume_um3"] = load_model(snakemake.input.model[0], FEATURES).card["min_volume_um3"]
+    tuned = load_card(snakemake.input.model[0])
+    for name in ("min_volume_um3", "min_peak"):
+        settings[name] = tuned[name] if settings[name] is None else settings[name]
     rules = Rules(**settings)
 paths = files[[block.name for block in blocks]]
 objects, ids = merge_parts(list(paths), volume.shape, voxel_nm, connectivity, rules)
