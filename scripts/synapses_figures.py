@@ -9,6 +9,7 @@ from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
 from spinome.logs import log_to
 from spinome.report import synapses as draw
+from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import pool
 from spinome.synapses.evaluate import compare
 from spinome.synapses.uniformity import BLOCK_COLUMNS
@@ -36,6 +37,8 @@ with atomic(snakemake.output[0]) as part:
             draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
         if image:
             draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
+    if given.sweep:
+        draw_sweep(part, read_table(given.sweep[0]))
     if outcomes:
         draw.draw_precision_recall(part, pool(outcomes))
     for volume, blocks in draw.tables_by_volume(own, imported).items():

@@ -324,6 +324,11 @@ rule synapses_figures:
         labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
         tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
         uniformity="<results>/synapses/uniformity.parquet",
+        sweep=branch(
+            bool(synapses_scored) and config["synapses"]["sweep"]["run"],
+            then=["<results>/synapses/sweep.tsv"],
+            otherwise=[],
+        ),
     output:
         directory("<results>/synapses/figures"),
     log:
@@ -340,6 +345,6 @@ rule synapses_figures:
         scored=synapses_scored,
         cuboid=config["synapses"]["cuboid"],
         names=list(config["synapses"]["uniformity"]["block_tables"]),
-        code=code_hash("spinome.report.synapses"),
+        code=code_hash("spinome.report.synapses", "spinome.report.synapse_detection"),
     script:
         "../../scripts/synapses_figures.py"

@@ -4,6 +4,11 @@ synapses_suffix = {"network": ".safetensors", "forest": ".skops"}[config["synaps
 synapses_volumes = [row.volume for row in volumes if row.synapses or row.image]
 # volumes whose synapses are found in the image; those of the others are given
 synapses_detected = [row.volume for row in volumes if row.image and not row.synapses]
+if synapses_detected and synapses_suffix == ".safetensors" and not (synapses_trained or config["models"]["synapses"]):
+    raise WorkflowError(
+        "synapses.classify.kind is network, and none is shipped: name samples with truth in `synapses.train`, or the file "
+        "of a trained network in `models.synapses`"
+    )
 synapses_scored = [
     volume for volume in synapses_detected if volume not in synapses_trained and volume_of[volume].truth_synapses
 ]

@@ -13,7 +13,7 @@ class Classify(Section):
     kind: Literal["forest", "network"] = Field(
         "forest", description="a forest on the ten features of VESICLE (the published classifier), or a small U-Net"
     )
-    steps: int = Field(300, ge=1, description="training steps of the network, about 0.4 CPU-s each; five are trained")
+    steps: int = Field(400, ge=1, description="training steps of the network, about 0.4 CPU-s each; five are trained")
     contrast: float = Field(
         1.0,
         description="forest: voxels this many standard deviations darker than their surround pass where no membrane is "
