@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spinome.report.synapse_detection import draw_sweep
 from spinome.synapses.sweep import RULES, THRESHOLDS, operating_curve, try_combinations
 
 VOXEL_NM = (45.0, 8.0, 8.0)
@@ -48,3 +49,9 @@ def test_the_curve_holds_the_best_of_both_scores(table):
             curve["published_precision"] >= row["published_precision"]
         )
         assert better.any() or np.isnan(row["published_precision"])
+
+
+def test_the_figure_tells_both_scores_of_the_chosen_point(table, tmp_path):
+    draw_sweep(tmp_path, table)
+    assert (tmp_path / "published_sweep.png").stat().st_size > 5000
+    assert f"{len(table):,} combinations" in (tmp_path / "figures.json").read_text()
