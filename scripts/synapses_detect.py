@@ -4,15 +4,13 @@ import json
 from pathlib import Path
 
 from spinome.blocks import cuboids
-from spinome.io.models import load_model
 from spinome.io.volumes import fingerprint, open_labels, require_voxel_size
 from spinome.logs import log_to
 from spinome.provenance import content_hash, file_hash
 from spinome.shards import Unit, run_shard, shard_of
-from spinome.synapses.classify import halo, open_evidence
+from spinome.synapses.classifiers import load_classifier, read_recipe
+from spinome.synapses.classify import open_evidence
 from spinome.synapses.detect import detect, take_given
-from spinome.synapses.features import FEATURES
-from spinome.synapses.forest import flatten
 from spinome.synapses.grey import Grey
 from spinome.synapses.parts import save_parts
 
@@ -31,19 +29,14 @@ if row["synapses"]:
 else:
     grey = Grey(**json.loads(Path(snakemake.input.grey[0]).read_text()))
     evidence = open_evidence(row, grey)
-    model = load_model(snakemake.input.model[0], FEATURES)
-    forest = flatten(model.estimator)
-    settings = {
-        "threshold": params.threshold or model.card["threshold"],
-        "contrast": params.contrast,
-        "vesicle_threshold": params.vesicle_threshold,
-    }
-    margin = halo(evidence.voxel_nm, evidence.vesicles is not None)
-    blocks = cuboids(evidence.image.shape, tuple(params.cuboid), margin)
-    key += [settings, grey, file_hash(snakemake.input.model[0])]
+    classifier = load_classifier(snakemake.input.model[0], read_recipe(params.classify, snakemake.input.profile))
+    threshold = params.threshold or classifier.card["threshold"]
+    blocks = cuboids(evidence.image.shape, tuple(params.cuboid), classifier.halo(evidence))
+    files = [*snakemake.input.model, *snakemake.input.profile]
+    key += [threshold, params.classify, grey, *map(file_hash, files)]
 
     def find(block):
-        return detect(evidence, block, forest, **settings)
+        return detect(evidence, block, classifier.probability, threshold)
 
 
 blocks = {block.name: block for block in blocks if shard_of(block.name, params.shards) == shard}

@@ -10,6 +10,7 @@ from spinome.io.volumes import open_labels, open_volume
 from spinome.logs import log_to
 from spinome.report import synapses as draw
 from spinome.report.density import draw_density, draw_mask, tables_by_volume
+from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import pool
 from spinome.synapses.evaluate import compare
 from spinome.synapses.uniformity import BLOCK_COLUMNS
@@ -39,6 +40,8 @@ with atomic(snakemake.output[0]) as part:
             draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))
         if image:
             draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
+    if given.sweep:
+        draw_sweep(part, read_table(given.sweep[0]))
     if outcomes:
         draw.draw_precision_recall(part, pool(outcomes))
     for volume, blocks in tables_by_volume(own, imported).items():

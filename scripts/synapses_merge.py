@@ -6,12 +6,11 @@ import numpy as np
 
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.models import load_model
 from spinome.io.tables import concatenate, write_table
 from spinome.io.volumes import create_volume, open_volume, require_voxel_size
 from spinome.logs import log_to
 from spinome.shards import shard_of
-from spinome.synapses.features import FEATURES
+from spinome.synapses.classifiers import load_card
 from spinome.synapses.merge import Rules, merge_parts
 
 log_to(snakemake.log)
@@ -25,8 +24,9 @@ if row["synapses"]:
     # given objects are taken as they are
     rules = Rules()
 else:
-    if settings["min_volume_um3"] is None:
-        settings["min_volume_um3"] = load_model(snakemake.input.model[0], FEATURES).card["min_volume_um3"]
+    tuned = load_card(snakemake.input.model[0])
+    for name in ("min_volume_um3", "min_peak"):
+        settings[name] = tuned[name] if settings[name] is None else settings[name]
     rules = Rules(**settings)
 objects, ids = merge_parts(list(files[names]), volume.shape, voxel_nm, connectivity, rules)
 with atomic(snakemake.output.labels) as part:

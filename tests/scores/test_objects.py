@@ -7,14 +7,17 @@ import pytest
 from spinome.scores.objects import (
     Matched,
     average_precision,
+    average_precision_interval,
     intervals,
+    leave_out,
     match_one_to_one,
     outcome,
     overlaps,
+    partners,
     pool,
     precision_recall_curve,
     precision_recall_f1,
-    published_rule,
+    published_counts,
 )
 
 
@@ -49,7 +52,7 @@ def test_one_object_over_everything_finds_one():
     precision, recall, f1 = precision_recall_f1(result)
     assert (precision, recall) == (1, 1 / 9)
     assert f1 == pytest.approx(0.2)
-    assert published_rule(shared, 9, 1) == (1, 1)  # the published rule is satisfied
+    assert published_counts(shared, 9, 1) == (1, 1, 9, 9)  # the published rule is satisfied
 
 
 def test_fragments_count_as_false():
@@ -108,3 +111,28 @@ def test_intervals_hold_the_value_and_shrink_with_more_objects():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="cannot be compared"):
         overlaps(np.ones((1, 2, 2), int), np.ones((1, 2, 3), int))
+
+
+def test_true_objects_left_out_take_their_found_ones_along():
+    matched = pd.DataFrame({"truth": [4, 9], "found": [7, 3], "voxels": [20, 20]})
+    truth_ids, found_ids = np.array([4, 5, 9]), np.array([3, 7, 8])
+    partner = partners(matched, truth_ids, found_ids)
+    assert partner.tolist() == [2, 0, -1]
+    result = outcome(matched, truth_ids, found_ids, np.array([0.1, 0.2, 0.3]))
+    rest = leave_out(result, partner, np.array([False, False, True]))
+    assert rest.found_score.tolist() == [0.2, 0.3]
+    assert rest.found_true.tolist() == [True, False]
+    assert rest.truth_found.tolist() == [True, False]
+
+
+def test_the_interval_of_the_average_precision_holds_it_and_narrows_with_objects():
+    rng = np.random.default_rng(0)
+    widths = []
+    for number in (20, 400):
+        true = rng.random(number) < 0.7
+        score = rng.random(number) + true
+        result = Matched(score, true, np.repeat([True, False], [true.sum(), number // 5]))
+        low, high = average_precision_interval(result)
+        assert low < average_precision(result) < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2

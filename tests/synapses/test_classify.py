@@ -1,5 +1,7 @@
 """A voxel's probability does not depend on its cuboid; the forest walks as scikit-learn's does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -7,12 +9,13 @@ from sklearn.ensemble import RandomForestClassifier
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume, open_volume
 from spinome.synapses import features, gate, vesicles
-from spinome.synapses.classify import Evidence, balance, describe, draw, halo, open_evidence, training_classes
-from spinome.synapses.detect import synapse_probability
+from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, halo, open_evidence, training_classes
+from spinome.synapses.detect import forest_probability
 from spinome.synapses.forest import flatten
 from spinome.synapses.grey import Grey, measure_grey
 
 VOXEL_NM = (45.0, 8.0, 8.0)
+RECIPE = Recipe(contrast=0.5, vesicle_threshold=0.6)
 
 
 def tissue(shape, seed=0):
@@ -40,26 +43,39 @@ def forest():
     """A forest on random labels of the features of tissue: it has an opinion on every voxel."""
     evidence = evidence_of(tissue((6, 90, 90)))
     piece = next(iter(cuboids((6, 90, 90), (6, 90, 90))))
-    described = describe(evidence, piece, 0.5, 0.6)[1]
+    described = describe(evidence, piece, RECIPE)[1]
     labels = np.random.default_rng(0).integers(0, 2, len(described))
     return RandomForestClassifier(8, max_depth=6, random_state=0).fit(described, labels)
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_probabilities_do_not_depend_on_the_cuboid(forest, given):
+@pytest.mark.parametrize(("given", "original"), [(False, False), (True, False), (True, True)])
+def test_probabilities_do_not_depend_on_the_cuboid(forest, given, original):
     image = tissue((18, 150, 170))
     spots = Volume((image > 200).astype(np.uint8), VOXEL_NM, "vesicles") if given else None
     evidence = evidence_of(image, vesicles=spots)
     flat = flatten(forest)
-    margin = halo(VOXEL_NM, given)
+    recipe = replace(RECIPE, original=original)
+    margin = halo(VOXEL_NM, given, original)
     whole = next(iter(cuboids(image.shape, image.shape, margin)))
-    expected = synapse_probability(evidence, whole, flat, 0.5, 0.6)
+    expected = forest_probability(evidence, whole, flat, recipe)
     assert len(np.unique(expected)) > 100
     for size in ((18, 60, 50), (5, 150, 90), (4, 41, 170)):
         found = np.empty_like(expected)
         for piece in cuboids(image.shape, size, margin):
-            found[piece.core] = synapse_probability(evidence, piece, flat, 0.5, 0.6)
+            found[piece.core] = forest_probability(evidence, piece, flat, recipe)
         np.testing.assert_array_equal(found, expected)
+
+
+def test_original_features_take_voxels_for_cubes_and_weigh_far_gradients_more():
+    levels = np.random.default_rng(0).integers(60, 200, (3, 40, 40)).astype(np.uint8)
+    spots = np.zeros(levels.shape, bool)
+    spots[0, 20, 20] = True
+    where = np.array([[2, 20, 20]])
+    mended, original = (features.compute_features(levels, spots, where, VOXEL_NM, flag)[0] for flag in (False, True))
+    distance = features.FEATURES.index("vesicle_distance_nm")
+    assert (mended[distance], original[distance]) == (90, 16)
+    changed = [name for name, a, b in zip(features.FEATURES, mended, original) if a != b]
+    assert changed == ["vesicle_distance_nm", "coherence_120nm", "coherence_200nm"]
 
 
 def test_forest_equals_scikit_learn(forest):
@@ -153,9 +169,9 @@ def test_balance_needs_both_classes():
 def test_chosen_voxels_have_the_features_of_all(forest):
     evidence = evidence_of(tissue((6, 90, 90)))
     piece = next(iter(cuboids((6, 90, 90), (6, 90, 90))))
-    where, described = describe(evidence, piece, 0.5, 0.6)
+    where, described = describe(evidence, piece, RECIPE)
     chosen = np.random.default_rng(0).random((6, 90, 90)) < 0.1
-    some, of_some = describe(evidence, piece, 0.5, 0.6, chosen)
+    some, of_some = describe(evidence, piece, RECIPE, chosen)
     inside = chosen[tuple(where.T)]
     np.testing.assert_array_equal(where[inside], some)
     np.testing.assert_array_equal(described[inside], of_some)

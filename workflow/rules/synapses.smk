@@ -21,6 +21,11 @@ rule synapses:
             otherwise=[],
         ),
         branch(bool(synapses_scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
+        branch(
+            bool(synapses_scored) and config["synapses"]["sweep"]["run"],
+            then="<results>/synapses/sweep.tsv",
+            otherwise=[],
+        ),
 
 
 rule synapses_grey:
@@ -43,6 +48,28 @@ rule synapses_grey:
         "../../scripts/synapses_grey.py"
 
 
+rule synapses_template:
+    input:
+        lambda wildcards: [file for volume in synapses_marked for file in synapses_files(volume, "image")],
+        marked=list(synapses_marked.values()),
+        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_marked),
+    output:
+        "<results>/synapses/vesicle_profile.tsv",
+    log:
+        "<logs>/synapses_template.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=15,
+    params:
+        rows=lambda wildcards: {volume: synapses_columns(volume, "image") for volume in synapses_marked},
+        code=code_hash("spinome.synapses.template"),
+    script:
+        "../../scripts/synapses_template.py"
+
+
 rule synapses_train:
     input:
         lambda wildcards: [
@@ -51,8 +78,9 @@ rule synapses_train:
             for file in synapses_files(row.volume, "image", "membrane", "vesicles", "truth_synapses")
         ],
         grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_trained),
+        profile=synapses_profile,
     output:
-        model="<results>/models/synapses.skops",
+        model=f"<results>/models/synapses{synapses_suffix}",
     log:
         "<logs>/synapses_train.log",
     benchmark:
@@ -65,16 +93,14 @@ rule synapses_train:
         runtime=120,
     params:
         rows=lambda wildcards: {
-            row.volume: {
-                column: getattr(row, column)
-                for column in ("image", "membrane", "vesicles", "truth_synapses", "voxel_nm")
-            }
+            row.volume: synapses_columns(row.volume, "image", "membrane", "vesicles", "truth_synapses")
             for row in synapses_training()
         },
         cuboid=config["synapses"]["cuboid"],
         classify=config["synapses"]["classify"],
+        store=f"{config['results']}/units/synapses_train",
         seed=config["seed"],
-        code=code_hash("spinome.synapses.train"),
+        code=code_hash("spinome.synapses.train", "spinome.synapses.learners"),
     script:
         "../../scripts/synapses_train.py"
 
@@ -84,12 +110,17 @@ rule synapses_detect:
         lambda wildcards: synapses_files(wildcards.volume, "image", "membrane", "vesicles", "synapses"),
         model=branch(
             lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", config["synapses"]["train"])],
+            then=[model_file("synapses", config["synapses"]["train"], synapses_suffix)],
             otherwise=[],
         ),
         grey=branch(
             lambda wildcards: wildcards.volume in synapses_detected,
             then=["<results>/synapses/grey/{volume}.json"],
+            otherwise=[],
+        ),
+        profile=branch(
+            lambda wildcards: wildcards.volume in synapses_detected,
+            then=synapses_profile,
             otherwise=[],
         ),
     output:
@@ -109,12 +140,11 @@ rule synapses_detect:
         row=synapses_row("image", "membrane", "vesicles", "synapses"),
         cuboid=config["synapses"]["cuboid"],
         threshold=config["synapses"]["merge"]["threshold"],
-        contrast=config["synapses"]["classify"]["contrast"],
-        vesicle_threshold=config["synapses"]["classify"]["vesicle_threshold"],
+        classify=config["synapses"]["classify"],
         shards=config["synapses"]["shards"],
         store=f"{config['results']}/units/synapses_detect/{{volume}}/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.synapses.detect"),
+        code=code_hash("spinome.synapses.detect", "spinome.synapses.classifiers"),
     script:
         "../../scripts/synapses_detect.py"
 
@@ -125,7 +155,7 @@ rule synapses_merge:
         parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_shards),
         model=branch(
             lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", config["synapses"]["train"])],
+            then=[model_file("synapses", config["synapses"]["train"], synapses_suffix)],
             otherwise=[],
         ),
     output:
@@ -284,6 +314,38 @@ rule synapses_evaluate:
         "../../scripts/synapses_evaluate.py"
 
 
+rule synapses_sweep:
+    input:
+        lambda wildcards: [
+            file
+            for volume in synapses_scored
+            for file in synapses_files(volume, "image", "membrane", "vesicles", "truth_synapses")
+        ],
+        model=model_file("synapses", config["synapses"]["train"], synapses_suffix),
+        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_scored),
+        profile=synapses_profile,
+    output:
+        "<results>/synapses/sweep.tsv",
+    log:
+        "<logs>/synapses_sweep.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=120,
+    params:
+        rows={
+            volume: synapses_columns(volume, "image", "membrane", "vesicles", "truth_synapses")
+            for volume in synapses_scored
+        },
+        cuboid=config["synapses"]["cuboid"],
+        classify=config["synapses"]["classify"],
+        code=code_hash("spinome.synapses.sweep", "spinome.synapses.classifiers"),
+    script:
+        "../../scripts/synapses_sweep.py"
+
+
 rule synapses_figures:
     input:
         lambda wildcards: [
@@ -295,6 +357,11 @@ rule synapses_figures:
         masks=expand("<results>/synapses/masks/{volume}.zarr", volume=synapses_masked),
         tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
         uniformity="<results>/synapses/uniformity.parquet",
+        sweep=branch(
+            bool(synapses_scored) and config["synapses"]["sweep"]["run"],
+            then=["<results>/synapses/sweep.tsv"],
+            otherwise=[],
+        ),
     output:
         directory("<results>/synapses/figures"),
     log:
@@ -306,17 +373,11 @@ rule synapses_figures:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        rows={
-            volume: {
-                column: getattr(volume_of[volume], column)
-                for column in ("image", "truth_synapses", "mask", "voxel_nm")
-            }
-            for volume in synapses_volumes
-        },
+        rows={volume: synapses_columns(volume, "image", "truth_synapses", "mask") for volume in synapses_volumes},
         detected=synapses_detected,
         scored=synapses_scored,
         cuboid=config["synapses"]["cuboid"],
         names=list(config["synapses"]["uniformity"]["block_tables"]),
-        code=code_hash("spinome.report.synapses", "spinome.report.density"),
+        code=code_hash("spinome.report.synapses", "spinome.report.density", "spinome.report.synapse_detection"),
     script:
         "../../scripts/synapses_figures.py"

@@ -1,13 +1,22 @@
 # What the rules of the synapses branch are given: volumes, their files, the samples to train on.
 synapses_trained = config["synapses"]["train"]
+synapses_suffix = {"network": ".safetensors", "forest": ".skops"}[config["synapses"]["classify"]["kind"]]
 synapses_volumes = [row.volume for row in volumes if row.synapses or row.image]
 # volumes whose synapses are found in the image; those of the others are given
 synapses_detected = [row.volume for row in volumes if row.image and not row.synapses]
+if synapses_detected and synapses_suffix == ".safetensors" and not (synapses_trained or config["models"]["synapses"]):
+    raise WorkflowError(
+        "synapses.classify.kind is network, and none is shipped: name samples with truth in `synapses.train`, or the file "
+        "of a trained network in `models.synapses`"
+    )
 synapses_scored = [
     volume for volume in synapses_detected if volume not in synapses_trained and volume_of[volume].truth_synapses
 ]
 # volumes whose mask is made by rules
 synapses_masked = [row.volume for row in volumes if config["synapses"]["mask"]["make"] and row.image and not row.mask]
+# tables of marked vesicles by volume, and the profile that is measured there, for forests alone
+synapses_marked = config["synapses"]["classify"]["marked_vesicles"]
+synapses_profile = ["<results>/synapses/vesicle_profile.tsv"] if synapses_marked and synapses_suffix == ".skops" else []
 synapses_shards = [str(number) for number in range(config["synapses"]["shards"])]
 
 if synapses_volumes:
@@ -20,14 +29,14 @@ if synapses_volumes:
     )
 
 
+def synapses_columns(volume, *columns):
+    """Columns of a volume's row, with its voxel size."""
+    return {column: getattr(volume_of[volume], column) for column in (*columns, "voxel_nm")}
+
+
 def synapses_row(*columns):
     """A function of wildcards that gives columns of the volume's row, with its voxel size."""
-
-    def columns_of(wildcards):
-        row = volume_of[wildcards.volume]
-        return {column: getattr(row, column) for column in (*columns, "voxel_nm")}
-
-    return columns_of
+    return lambda wildcards: synapses_columns(wildcards.volume, *columns)
 
 
 def synapses_files(volume, *columns):

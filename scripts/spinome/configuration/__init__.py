@@ -34,7 +34,7 @@ class Models(Section):
     shipped one."""
 
     detector: str | None = Field(None, description="two-photon spine detector (.safetensors)")
-    synapses: str | None = Field(None, description="synapse voxel classifier (.skops)")
+    synapses: str | None = Field(None, description="synapse voxel classifier (.safetensors or .skops)")
     membranes: str | None = Field(None, description="membrane voxel classifier (.skops)")
     agglomeration: str | None = Field(None, description="superpixel agglomeration forest (.skops)")
     links: str | None = Field(None, description="orphan to shaft link forest (.skops)")

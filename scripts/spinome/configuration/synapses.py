@@ -1,5 +1,7 @@
 """Keys of the synapses branch."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from spinome.configuration.base import Section
@@ -8,16 +10,37 @@ from spinome.configuration.base import Section
 class Classify(Section):
     """The voxel classifier."""
 
+    kind: Literal["forest", "network"] = Field(
+        "forest", description="a forest on the ten features of VESICLE (the published classifier), or a small U-Net"
+    )
+    steps: int = Field(400, ge=1, description="training steps of the network, about 0.4 CPU-s each; five are trained")
     contrast: float = Field(
         1.0,
-        description="voxels this many standard deviations darker than their surround pass where no membrane is given",
+        description="forest: voxels this many standard deviations darker than their surround pass where no membrane is "
+        "given",
     )
     vesicle_threshold: float = Field(
-        1.05, description="least score of a vesicle (correlation plus blob response) where no vesicles are given"
+        1.05,
+        description="forest: least score of a vesicle (correlation plus blob response) where no vesicles are given",
     )
-    trees: int = Field(40, ge=1, description="trees of the forest")
-    depth: int = Field(12, ge=1, le=12, description="largest depth of a tree")
-    voxels_per_class: int = Field(50_000, ge=1, description="training voxels of each class, at most")
+    marked_vesicles: dict[str, str] = Field(
+        {},
+        description="forest: tables of marked vesicles (z_nm y_nm x_nm) by volume, whose mean is the template; empty: "
+        "a ring of 40 nm",
+    )
+    original_features: bool = Field(
+        False,
+        description="forest: the features as published, with a sign error and a distance that takes voxels for cubes",
+    )
+    trees: int = Field(40, ge=1, description="forest: number of trees")
+    depth: int = Field(12, ge=1, le=12, description="forest: largest depth of a tree")
+    voxels_per_class: int = Field(50_000, ge=1, description="forest: training voxels of each class, at most")
+
+
+class Sweep(Section):
+    """The published parameter sweep on volumes with truth, for comparison alone: its evaluation can be gamed."""
+
+    run: bool = Field(False, description="run it; it labels each volume some 150 times")
 
 
 class Merge(Section):
@@ -31,6 +54,9 @@ class Merge(Section):
     max_area_um2: float | None = Field(None, gt=0, description="largest patch of a section that is kept")
     min_volume_um3: float | None = Field(
         None, ge=0, description="smallest object that is kept; empty: the one the model was tuned to"
+    )
+    min_peak: float | None = Field(
+        None, ge=0, le=1, description="least highest probability in an object; empty: the one the model was tuned to"
     )
     min_sections: int = Field(1, ge=1, description="least number of sections that an object spans")
 
@@ -87,5 +113,6 @@ class Synapses(Section):
     classify: Classify = Classify()
     merge: Merge = Merge()
     mask: Mask = Mask()
+    sweep: Sweep = Sweep()
     density: Density = Density()
     uniformity: Uniformity = Uniformity()

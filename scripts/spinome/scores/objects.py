@@ -82,6 +82,23 @@ def outcome(matched: pd.DataFrame, truth_ids: np.ndarray, found_ids: np.ndarray,
     )
 
 
+def partners(matched: pd.DataFrame, truth_ids: np.ndarray, found_ids: np.ndarray) -> np.ndarray:
+    """For each found object the position in `truth_ids` of the true one it is matched with, or -1."""
+    truth = matched.set_index("found")["truth"].reindex(found_ids)
+    return pd.Index(truth_ids).get_indexer(truth)
+
+
+def leave_out(result: Matched, partner: np.ndarray, truth_left_out: np.ndarray) -> Matched:
+    """The outcome without some true objects (bool) and without the found ones that are matched with them.
+
+    Parameters
+    ----------
+    partner : from `partners`
+    """
+    kept = (partner < 0) | ~truth_left_out[partner] if len(truth_left_out) else partner < 0
+    return Matched(result.found_score[kept], result.found_true[kept], result.truth_found[~truth_left_out])
+
+
 def pool(outcomes: list[Matched]) -> Matched:
     """Join the outcomes of several volumes."""
     return Matched(
@@ -124,6 +141,19 @@ def precision_recall_curve(result: Matched) -> tuple[np.ndarray, np.ndarray]:
     return hits / np.arange(1, len(hits) + 1), hits / max(len(result.truth_found), 1)
 
 
+def average_precision_interval(result: Matched, seed: int = 0) -> tuple[float, float]:
+    """Bootstrap interval of the average precision over objects: found ones, true or false, and misses."""
+    found, misses = len(result.found_true), int((~result.truth_found).sum())
+
+    def resampled(drawn: np.ndarray) -> float:
+        kept = drawn[drawn < found]
+        hits = result.found_true[kept]
+        truths = np.repeat([True, False], [hits.sum(), len(drawn) - len(kept)])
+        return average_precision(Matched(result.found_score[kept], hits, truths))
+
+    return bootstrap(resampled, found + misses, seed=seed)
+
+
 def average_precision(result: Matched) -> float:
     """Area under the precision-recall curve of objects, recall that is never reached counting as zero precision.
 
@@ -136,12 +166,16 @@ def average_precision(result: Matched) -> float:
     return float((np.diff(np.append(0, recall)) * envelope).sum())
 
 
-def published_rule(shared: pd.DataFrame, truths: int, founds: int, min_voxels: int = 10) -> tuple[float, float]:
-    """Precision and recall as VESICLE counts them (Roncal et al. 2015), for comparison alone: they can be gamed.
+def published_counts(shared: pd.DataFrame, truths: int, founds: int, min_voxels: int = 10) -> tuple[int, int, int, int]:
+    """Objects as VESICLE counts them (Roncal et al. 2015), for comparison alone: the count can be gamed.
 
     A true object is found if at least 10 of its voxels are, by any objects; a found one is true if at least 10 of its
     voxels are.
+
+    Returns
+    -------
+    found objects that are true, found objects, true objects that are found, true objects
     """
-    true = (shared.groupby("found")["voxels"].sum() >= min_voxels).sum()
-    hit = (shared.groupby("truth")["voxels"].sum() >= min_voxels).sum()
-    return (true / founds if founds else float("nan")), (hit / truths if truths else float("nan"))
+    true = int((shared.groupby("found")["voxels"].sum() >= min_voxels).sum())
+    hit = int((shared.groupby("truth")["voxels"].sum() >= min_voxels).sum())
+    return true, founds, hit, truths

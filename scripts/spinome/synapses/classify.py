@@ -58,9 +58,23 @@ def open_evidence(row: Mapping[str, Any], grey: Grey) -> Evidence:
     return Evidence(image, grey, membrane, spots)
 
 
-def halo(voxel_nm: VoxelSize, given_vesicles: bool) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class Recipe:
+    """How voxels are chosen and described.
+
+    `contrast` of the gate where there is no membrane map; `vesicle_threshold` of the score and `profile` of a vesicle
+    (see `spinome.synapses.template`) where there is no vesicle map; `original` for the features as published.
+    """
+
+    contrast: float = 1.0
+    vesicle_threshold: float = 1.05
+    original: bool = False
+    profile: np.ndarray | None = None
+
+
+def halo(voxel_nm: VoxelSize, given_vesicles: bool, original: bool = False) -> tuple[int, int, int]:
     """Voxels (z, y, x) around a cuboid that the probabilities within it depend on."""
-    reach = np.array(features.reach_nm(voxel_nm))
+    reach = np.array(features.reach_nm(voxel_nm, original))
     if not given_vesicles:
         reach += vesicles.reach_nm(voxel_nm)
     reach = np.maximum(reach, gate.reach_nm(voxel_nm))
@@ -69,15 +83,13 @@ def halo(voxel_nm: VoxelSize, given_vesicles: bool) -> tuple[int, int, int]:
 
 
 def describe(
-    evidence: Evidence, cuboid: Cuboid, contrast: float, vesicle_threshold: float, chosen: np.ndarray | None = None
+    evidence: Evidence, cuboid: Cuboid, recipe: Recipe, chosen: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features at the voxels of a cuboid's core that pass the membrane gate.
 
     Parameters
     ----------
     cuboid : with a halo of at least `halo`
-    contrast : of the gate, where there is no membrane map
-    vesicle_threshold : of the vesicle score, where there is no vesicle map
     chosen : (core shape) bool, the only voxels wanted; all where None
 
     Returns
@@ -87,7 +99,7 @@ def describe(
     """
     levels = evidence.grey.levels(evidence.image[cuboid.padded])
     if evidence.membrane is None:
-        passed = gate.dark_gate(levels, evidence.voxel_nm, contrast)
+        passed = gate.dark_gate(levels, evidence.voxel_nm, recipe.contrast)
     else:
         passed = gate.membrane_gate(evidence.membrane[cuboid.padded], evidence.voxel_nm)
     passed = passed[cuboid.inner]
@@ -95,11 +107,11 @@ def describe(
     if not len(where):
         return where, np.empty((0, len(features.FEATURES)), np.float32)
     if evidence.vesicles is None:
-        spots = vesicles.detect_vesicles(levels, evidence.voxel_nm, vesicle_threshold)
+        spots = vesicles.detect_vesicles(levels, evidence.voxel_nm, recipe.vesicle_threshold, recipe.profile)
     else:
         spots = evidence.vesicles[cuboid.padded] > 0
     offset = [axis.start for axis in cuboid.inner]
-    return where, features.compute_features(levels, spots, where + offset, evidence.voxel_nm)
+    return where, features.compute_features(levels, spots, where + offset, evidence.voxel_nm, recipe.original)
 
 
 def probability_map(where: np.ndarray, described: np.ndarray, forest: FlatForest, shape: tuple) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from spinome.blocks import Cuboid
 from spinome.io.volumes import Volume
 from spinome.synapses.boxes import box_count, box_sum
-from spinome.synapses.classify import SMOOTH_NM, Evidence, describe, probability_map
+from spinome.synapses.classify import SMOOTH_NM, Evidence, Recipe, describe, probability_map
 from spinome.synapses.forest import FlatForest
 from spinome.synapses.parts import find_parts
 from spinome.synapses.plane import odd_box
@@ -17,17 +18,15 @@ from spinome.synapses.plane import odd_box
 SMOOTH_UNIT = 10_000
 
 
-def synapse_probability(
-    evidence: Evidence, cuboid: Cuboid, forest: FlatForest, contrast: float, vesicle_threshold: float
-) -> np.ndarray:
-    """Probability of a synapse at each voxel of a cuboid's core, averaged over 40 nm within the section: float32.
+def forest_probability(evidence: Evidence, cuboid: Cuboid, forest: FlatForest, recipe: Recipe) -> np.ndarray:
+    """Probability by features and forest at each voxel of a cuboid's core, averaged over 40 nm in the section: float32.
 
     It is zero where there is no membrane. The cuboid needs the halo of `spinome.synapses.classify.halo`; then the
     result does not depend on its size.
     """
     box = odd_box((0.0, SMOOTH_NM, SMOOTH_NM), evidence.voxel_nm)
     wider = _grow(cuboid, box)
-    where, described = describe(evidence, wider, contrast, vesicle_threshold)
+    where, described = describe(evidence, wider, recipe)
     probability = probability_map(where, described, forest, wider.shape)
     _, along_y, along_x = box_count(wider.shape, box)
     # whole numbers, so that sums do not depend on where the cuboid begins
@@ -52,14 +51,14 @@ def _grow(cuboid: Cuboid, box: tuple[int, int, int]) -> Cuboid:
 def detect(
     evidence: Evidence,
     cuboid: Cuboid,
-    forest: FlatForest,
-    *,
+    probability_of: Callable[[Evidence, Cuboid], np.ndarray],
     threshold: float,
-    contrast: float,
-    vesicle_threshold: float,
 ) -> dict[str, np.ndarray]:
-    """Parts of the synapses in a cuboid, where the probability reaches the threshold; see `parts.find_parts`."""
-    probability = synapse_probability(evidence, cuboid, forest, contrast, vesicle_threshold)
+    """Parts of the synapses in a cuboid, where the probability reaches the threshold; see `parts.find_parts`.
+
+    `probability_of` is that of a `spinome.synapses.classifiers.Classifier`.
+    """
+    probability = probability_of(evidence, cuboid)
     found = (probability >= threshold).astype(np.uint8)
     return find_parts(found, probability, cuboid.start, evidence.image.shape)
 

@@ -9,27 +9,39 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.volumes import Volume, require_same_grid
-from spinome.scores.intervals import bootstrap, evaluation_row, evaluation_table
+from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.scores.objects import (
     Matched,
     average_precision,
+    average_precision_interval,
     intervals,
+    leave_out,
     match_one_to_one,
     outcome,
     overlaps,
+    partners,
     pool,
     precision_recall_f1,
-    published_rule,
+    published_counts,
 )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Found and true objects of one volume: what became of each, their overlaps, and the sections of each true one."""
+    """Found and true objects of one volume.
+
+    What became of each, their overlaps, the sections of each true one, and for each found one the true one that it is
+    matched with, counted from 0, or -1.
+    """
 
     result: Matched
     shared: pd.DataFrame
     sections: np.ndarray
+    partner: np.ndarray
+
+    def thick(self) -> Matched:
+        """The outcome without true objects of a single section and the found ones that are matched with them."""
+        return leave_out(self.result, self.partner, self.sections == 1)
 
 
 def compare(truth: Volume, found: Volume, objects: pd.DataFrame) -> Compared:
@@ -46,8 +58,9 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame) -> Compared:
     sections = np.array([box[0].stop - box[0].start for box in boxes if box is not None], np.int64)
     shared = overlaps(true, found[:])
     ids = np.arange(1, len(sections) + 1)
-    result = outcome(match_one_to_one(shared), ids, objects["synapse"].to_numpy(), objects["score"].to_numpy())
-    return Compared(result, shared, sections)
+    matched, found_ids = match_one_to_one(shared), objects["synapse"].to_numpy()
+    result = outcome(matched, ids, found_ids, objects["score"].to_numpy())
+    return Compared(result, shared, sections, partners(matched, ids, found_ids))
 
 
 def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
@@ -59,20 +72,16 @@ def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
         evaluation_row(name, value, truths if name == "recall" else founds, "objects", interval)
         for name, value, interval in zip(names, precision_recall_f1(result), intervals(result, seed))
     ]
-    rows.append(evaluation_row("average_precision", average_precision(result), founds, "objects"))
-    thick = np.concatenate([one.sections for one in compared]) > 1
-    held = result.truth_found[thick]
-    low_high = bootstrap(lambda drawn: held[drawn].mean(), len(held), seed=seed)
-    recall = held.mean() if len(held) else float("nan")
-    rows.append(evaluation_row("recall_of_two_sections_or_more", recall, len(held), "objects", low_high))
-    published = [
-        published_rule(one.shared, len(one.result.truth_found), len(one.result.found_true)) for one in compared
-    ]
-    for column, name, sizes in (
-        (0, "published_precision", [len(one.result.found_true) for one in compared]),
-        (1, "published_recall", [len(one.result.truth_found) for one in compared]),
+    at = average_precision_interval(result, seed)
+    rows.append(evaluation_row("average_precision", average_precision(result), founds, "objects", at))
+    thick = pool([one.thick() for one in compared])
+    held = len(thick.truth_found), len(thick.found_true)
+    for name, value, number, interval in zip(
+        names, precision_recall_f1(thick), (held[1], held[0], held[1]), intervals(thick, seed)
     ):
-        hits = sum(values[column] * size for values, size in zip(published, sizes) if size)
-        total = sum(sizes)
+        rows.append(evaluation_row(f"{name}_of_two_sections_or_more", value, number, "objects", interval))
+    counts = [published_counts(one.shared, len(one.result.truth_found), len(one.result.found_true)) for one in compared]
+    true, found, hit, truth = np.sum(counts, axis=0)
+    for name, hits, total in (("published_precision", true, found), ("published_recall", hit, truth)):
         rows.append(evaluation_row(name, hits / total if total else float("nan"), total, "objects"))
     return evaluation_table(rows)

@@ -1,19 +1,19 @@
 """The ten features of VESICLE (Roncal et al. 2015) at chosen voxels.
 
 Sizes are those of the published program, in nm at its 8 x 8 x 45 nm, so that they mean the same at any voxel size.
-Mended here: the structure tensor weighs near neighbours more than far ones, distances know that sections are thick,
-and the distance to a vesicle ends at `DISTANCE_NM`, so that no feature looks further than `reach_nm` and a voxel's
-features do not depend on the cuboid it is computed in.
+Mended here: the structure tensor weighs near neighbours more than far ones, and distances know that sections are thick;
+both can be had as published. The distance to a vesicle ends at `DISTANCE_NM`, so that no feature looks further than
+`reach_nm` and a voxel's features do not depend on the cuboid it is computed in.
 """
 
 from __future__ import annotations
 
-import edt
 import numba
 import numpy as np
 
 from spinome.io.volumes import VoxelSize
 from spinome.synapses.boxes import box_count, box_sum
+from spinome.synapses.distance import limited_distance
 from spinome.synapses.plane import coherence, gradients, odd_box, to_pixels
 
 FEATURES = [
@@ -34,14 +34,18 @@ DISTANCE_NM = 160.0
 PIXEL_NM = 8.0
 
 
-def reach_nm(voxel_nm: VoxelSize) -> tuple[float, float, float]:
+def reach_nm(voxel_nm: VoxelSize, original: bool = False) -> tuple[float, float, float]:
     """How far (z, y, x) in nm features depend on levels and vesicles."""
     derivative = 6 * max(PIXEL_NM, voxel_nm[2])
     plane = max(LARGE_NM[2] / 2 + derivative, WINDOW_NM[2] / 2, DISTANCE_NM) + 2 * voxel_nm[2]
-    return max(LARGE_NM[0] / 2, DISTANCE_NM), plane, plane
+    # as published, a section counts as a pixel, and so many more of them are looked at
+    sections = DISTANCE_NM * (voxel_nm[0] / voxel_nm[2] if original else 1.0)
+    return max(LARGE_NM[0] / 2, sections), plane, plane
 
 
-def compute_features(levels: np.ndarray, vesicles: np.ndarray, where: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
+def compute_features(
+    levels: np.ndarray, vesicles: np.ndarray, where: np.ndarray, voxel_nm: VoxelSize, original: bool = False
+) -> np.ndarray:
     """The ten features at voxels.
 
     Parameters
@@ -50,6 +54,7 @@ def compute_features(levels: np.ndarray, vesicles: np.ndarray, where: np.ndarray
     vesicles : (Z, Y, X) bool
     where : (N, 3) int voxels (z, y, x) to compute the features at
     voxel_nm : (z, y, x)
+    original : reproduce the sign error of the structure tensor and the distance that takes voxels for cubes
 
     Returns
     -------
@@ -72,11 +77,11 @@ def compute_features(levels: np.ndarray, vesicles: np.ndarray, where: np.ndarray
     magnitude = _magnitude(along_y, along_x, np.float32(100 * PIXEL_NM / (2 * step * voxel_nm[2])))
     result[:, 3] = mean(magnitude, middle) / 100
     result[:, 4] = mean(magnitude, large) / 100
-    distance = edt.edt(~vesicles, anisotropy=voxel_nm, black_border=False)[at] if vesicles.any() else DISTANCE_NM
-    result[:, 5] = np.minimum(distance, DISTANCE_NM)
+    spacing = (voxel_nm[2],) * 3 if original else voxel_nm
+    result[:, 5] = limited_distance(vesicles, spacing, DISTANCE_NM)[at]
     result[:, 6] = mean(vesicles, large)
     result[:, 7] = box_sum(_euler(vesicles), window)[at] / 4
-    oriented = coherence(along_y, along_x, max(PIXEL_NM / voxel_nm[2], 0.5))
+    oriented = coherence(along_y, along_x, max(PIXEL_NM / voxel_nm[2], 0.5), original)
     result[:, 8] = mean(oriented, middle) / 10000
     result[:, 9] = mean(oriented, large) / 10000
     return result

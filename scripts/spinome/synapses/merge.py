@@ -50,6 +50,7 @@ class Rules:
     max_area_um2: float | None = None
     min_volume_um3: float = 0.0
     min_sections: int = 1
+    min_peak: float = 0.0
 
 
 def merge_parts(
@@ -92,7 +93,8 @@ def merge_parts(
         kept &= area <= rules.max_area_um2
     parts["object"] = _components(len(parts), contacts[(step <= REACH[connectivity]) & kept[first] & kept[second]])
     objects = _summarise(parts[kept], voxel_nm)
-    objects = objects[(objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)]
+    large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
+    objects = objects[large & (objects["max_score"].fillna(1) >= rules.min_peak)]
     objects = objects.sort_values("first")
     objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept

@@ -47,11 +47,11 @@ def gradients(levels: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
     return _gradients(np.ascontiguousarray(levels, np.uint8), step)
 
 
-def coherence(along_y: np.ndarray, along_x: np.ndarray, sigma: float) -> np.ndarray:
+def coherence(along_y: np.ndarray, along_x: np.ndarray, sigma: float, original: bool = False) -> np.ndarray:
     """Coherence ((l1 - l2) / (l1 + l2))^2 of the structure tensor within sections, in units of 1/10000.
 
-    The tensor is smoothed by a Gaussian whose weights fall with the distance. (The published program weights far
-    neighbours more, a sign error.) Where there is no gradient the coherence is zero.
+    The tensor is smoothed by a Gaussian whose weights fall with the distance, or rise with it where `original`: the
+    published program has that sign error. Where there is no gradient the coherence is zero.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def coherence(along_y: np.ndarray, along_x: np.ndarray, sigma: float) -> np.ndar
     (Z, Y, X) int32
     """
     reach = int(np.ceil(3 * sigma))
-    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    weights = np.exp((0.5 if original else -0.5) * (np.arange(reach + 1) / sigma) ** 2)
     weights = (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
     return _coherence(along_y, along_x, weights)
 

@@ -3,8 +3,9 @@
 As in VESICLE (Roncal et al. 2015): within each section the normalised cross-correlation with the template of a mean
 vesicle plus a Laplacian of Gaussian of the inverted image, a threshold, and only vesicles with enough neighbours close
 by. The Laplacian's share is limited, since membranes have far more of it than any vesicle. The template is
-the mean profile of a vesicle over all directions, drawn at the volume's own voxel size, and neighbours are counted in
-nanometres, so the same settings hold for any volume. All of it looks no further than `reach_nm`.
+the mean profile of a vesicle over all directions, made up or measured at marked vesicles, and drawn at the volume's own
+voxel size; neighbours are counted in nanometres, so the same settings hold for any volume. All of it looks no further
+than `reach_nm`.
 """
 
 from __future__ import annotations
@@ -31,31 +32,43 @@ def reach_nm(voxel_nm: VoxelSize) -> tuple[float, float, float]:
     return NEIGHBOURHOOD_NM, plane, plane
 
 
-def mean_template(voxel_nm: VoxelSize) -> np.ndarray:
-    """Mean vesicle of 40 nm across with a dark rim of 8 nm, on a disc of its surround: (n, n) float32, zero mean."""
+def mean_template(voxel_nm: VoxelSize, profile: np.ndarray | None = None) -> np.ndarray:
+    """A mean vesicle and its surround: (n, n) float32, zero mean.
+
+    Parameters
+    ----------
+    profile : (N, 2) distance from the centre in nm, ascending, and level there, as measured by
+        `spinome.synapses.template`; None is a vesicle 40 nm across with a dark rim of 8 nm
+    """
     pixel = voxel_nm[2]
     radius = int(np.ceil((DIAMETER_NM / 2 + RIM_NM) / pixel))
     # drawn five times finer and averaged, since a rim is about as wide as a pixel
     fine = (np.arange(5 * (2 * radius + 1)) + 0.5) / 5 - (radius + 0.5)
     distance = np.hypot(fine[:, None], fine[None, :]) * pixel
-    rim = np.exp(-0.5 * ((distance - (DIAMETER_NM - RIM_NM) / 2) / (RIM_NM / 2)) ** 2)
-    template = -rim.reshape(2 * radius + 1, 5, 2 * radius + 1, 5).mean(axis=(1, 3))
+    if profile is None:
+        drawn = -np.exp(-0.5 * ((distance - (DIAMETER_NM - RIM_NM) / 2) / (RIM_NM / 2)) ** 2)
+    else:
+        drawn = np.interp(distance, *profile.T)
+    template = drawn.reshape(2 * radius + 1, 5, 2 * radius + 1, 5).mean(axis=(1, 3))
     return (template - template.mean()).astype(np.float32)
 
 
-def detect_vesicles(levels: np.ndarray, voxel_nm: VoxelSize, threshold: float) -> np.ndarray:
+def detect_vesicles(
+    levels: np.ndarray, voxel_nm: VoxelSize, threshold: float, profile: np.ndarray | None = None
+) -> np.ndarray:
     """Mask of clustered vesicles.
 
     Parameters
     ----------
     levels : (Z, Y, X) uint8 from `Grey.levels`
     threshold : of the score, see `vesicle_score`
+    profile : of a vesicle, see `mean_template`
 
     Returns
     -------
     (Z, Y, X) bool
     """
-    scores = vesicle_score(levels, voxel_nm)
+    scores = vesicle_score(levels, voxel_nm, profile)
     peaks = _peaks(scores, np.float32(threshold))
     positions = peaks * np.asarray(voxel_nm)
     if len(peaks):
@@ -67,12 +80,12 @@ def detect_vesicles(levels: np.ndarray, voxel_nm: VoxelSize, threshold: float) -
     return dilate(mask, to_pixels(DISC_NM, voxel_nm))
 
 
-def vesicle_score(levels: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
+def vesicle_score(levels: np.ndarray, voxel_nm: VoxelSize, profile: np.ndarray | None = None) -> np.ndarray:
     """Correlation with the mean vesicle (-1 to 1) plus its response as a dark blob (-0.5 to 0.5): (Z, Y, X) float32.
 
     The response is one for a blob that is darker than its surround by a standard deviation of the volume.
     """
-    template = mean_template(voxel_nm)
+    template = mean_template(voxel_nm, profile)
     size = len(template)
     values = levels.astype(np.int32)
     total = box_sum(values, (1, size, size))

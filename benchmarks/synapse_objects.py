@@ -1,0 +1,194 @@
+"""Detection of synapses on real fly ssTEM: how good by folds, how fast, and whether it depends on the cuboids."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy import ndimage
+
+from runner import Row, measure
+from spinome.blocks import cuboids
+from spinome.configuration.synapses import Classify
+from spinome.io.volumes import Volume
+from spinome.scores.objects import (
+    Matched,
+    average_precision,
+    average_precision_interval,
+    intervals,
+    leave_out,
+    pool,
+    precision_recall_f1,
+)
+from spinome.synapses.classifiers import of_forest, of_network
+from spinome.synapses.classify import Evidence, Recipe
+from spinome.synapses.detect import detect
+from spinome.synapses.gate import dark_gate
+from spinome.synapses.grey import measure_grey
+from spinome.synapses.learners import Learner, forest_learner, network_learner
+from spinome.synapses.merge import Rules, merge_parts
+from spinome.synapses.operate import Tried, best_point, try_points
+from spinome.synapses.parts import save_parts
+from spinome.synapses.slabs import SLABS, slab_of
+from spinome.synapses.train import left_out
+
+REPOSITORY = Path(__file__).parents[1]
+DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em"
+VNC_NM = (47.5, 4.6, 4.6)
+CUBOID = (20, 640, 1024)
+
+
+def read_fly(columns: slice = slice(None)) -> tuple[Volume, Volume]:
+    """Grey values and synapses of the fly volume."""
+    with h5py.File(DATA / "drosophila_vnc" / "stack1_y0000-0640.h5") as file:
+        image, synapse = (file[name][:, :, columns] for name in ("raw", "synapse"))
+    return Volume(image, VNC_NM, "raw"), Volume(synapse, VNC_NM, "synapse")
+
+
+def fly() -> dict[str, tuple[Evidence, Volume]]:
+    """The fly volume with its truth, as training takes it."""
+    image, synapse = read_fly()
+    return {"fly": (Evidence(image, measure_grey(image)), synapse)}
+
+
+def learner(kind: str, volumes: dict[str, tuple[Evidence, Volume]]) -> tuple[Learner, Callable]:
+    """How a kind of classifier learns by the default settings, and what makes a classifier of the outcome.
+
+    Networks that are trained once stay in `benchmarks/work` until data, settings or code change.
+    """
+    settings = Classify()
+    if kind == "network":
+        store = REPOSITORY / "benchmarks" / "work" / "synapses"
+        return network_learner(volumes, steps=settings.steps, seed=0, store=store), of_network
+    recipe = Recipe(settings.contrast, settings.vesicle_threshold)
+    size = {name: getattr(settings, name) for name in ("trees", "depth", "voxels_per_class")}
+    learn = forest_learner(volumes, cuboid=CUBOID, recipe=recipe, seed=0, **size)
+    return learn, partial(of_forest, recipe=recipe)
+
+
+def darkness(image: Volume) -> np.ndarray:
+    """The share of voxels that are lighter than a voxel after smoothing: what a plain threshold has to go by."""
+    smooth = ndimage.gaussian_filter(image[:].astype(np.float32), (0.5, 4, 4))
+    levels = np.quantile(smooth[:, ::4, ::4], np.linspace(1, 0, 201))
+    return np.interp(-smooth, -levels, np.linspace(0, 1, 201)).astype(np.float32)
+
+
+def folds(kind: str) -> dict[str, tuple[float, tuple[float, float]]]:
+    """Objects of each quarter of the fly volume in x, by a classifier and an operating point of the other quarters.
+
+    The classifier has not seen the quarter. The operating point is the best for the objects of the other three, in
+    probabilities by classifiers that have not seen those. Average precision is that of candidates by falling mean
+    probability: all objects above a threshold that is chosen alike, since rules on them only cut the list short.
+    """
+    volumes = fly()
+    evidence, truth = volumes["fly"]
+    width = truth.shape[2]
+    if kind == "dark":
+        probability = darkness(evidence.image)
+    else:
+        probability = left_out(volumes, *learner(kind, volumes), CUBOID)[0]
+    tried = try_points(probability, truth[:], VNC_NM)
+    pieces = {"f1": [], "thick": [], "ap": [], "thick_ap": []}
+    for slab in range(SLABS):
+        others = {point: part_of(one, slab, width, False) for point, one in tried.items()}
+        point = best_point({point: [result] for point, result in others.items()}, f1)
+        candidates = max((point for point in tried if not any(point[1:])), key=lambda p: average_precision(others[p]))
+        for name, chosen in (("f1", point), ("ap", candidates)):
+            pieces[name].append(part_of(tried[chosen], slab, width, True))
+            thick = "thick" if name == "f1" else "thick_ap"
+            pieces[thick].append(part_of(tried[chosen], slab, width, True, without_thin=True))
+    scores = {}
+    for name, results in pieces.items():
+        pooled = pool(results)
+        if name.endswith("ap"):
+            scores[name] = average_precision(pooled), average_precision_interval(pooled)
+        else:
+            scores[name] = f1(pooled), intervals(pooled)[2]
+    return scores
+
+
+def f1(result: Matched) -> float:
+    """F1 of objects."""
+    return precision_recall_f1(result)[2]
+
+
+def part_of(tried: Tried, slab: int, width: int, inside: bool, without_thin: bool = False) -> Matched:
+    """The outcome for objects in a slab, or in all others; a found object goes where its true one is."""
+    in_slab = slab_of(tried.truth_x, width) == slab
+    found_slab = slab_of(tried.found_x, width) == slab
+    matched = tried.partner >= 0
+    found_slab[matched] = in_slab[tried.partner[matched]]
+    left = in_slab != inside
+    if without_thin:
+        left |= tried.truth_sections == 1
+    kept = found_slab == inside
+    result = Matched(tried.result.found_score[kept], tried.result.found_true[kept], tried.result.truth_found)
+    return leave_out(result, tried.partner[kept], left)
+
+
+def detection(kind: str) -> dict[str, float]:
+    """Thousand voxels a CPU-second from grey values to objects, and the largest difference between sizes of cuboids."""
+    volumes = fly()
+    evidence, _ = volumes["fly"]
+    learn, classifier_of = learner(kind, volumes)
+    if kind == "forest":
+        contrast = min(np.arange(0.5, 2.5, 0.1), key=lambda contrast: abs(passing(evidence, contrast) - 0.4))
+        classifier_of = partial(of_forest, recipe=Recipe(contrast))
+    classifier = classifier_of(learn(SLABS - 1))
+    maps = []
+    part = Evidence(Volume(evidence.image.array[:, :, :512], VNC_NM, "raw"), evidence.grey)
+    for size in ((20, 640, 512), (11, 230, 290)):
+        probability = np.zeros(part.image.shape, np.float32)
+        for piece in cuboids(part.image.shape, size, classifier.halo(part)):
+            probability[piece.core] = classifier.probability(part, piece)
+        maps.append(probability)
+    pieces = list(cuboids(evidence.image.shape, CUBOID, classifier.halo(evidence)))
+    started = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{piece.name}.npz" for piece in pieces]
+        for piece, file in zip(pieces, files):
+            save_parts(file, detect(evidence, piece, classifier.probability, 0.5))
+        merge_parts(files, evidence.image.shape, VNC_NM, 18, Rules(min_volume_um3=0.0004))
+    seconds = time.process_time() - started
+    return {"speed": evidence.image.array.size / seconds / 1e3, "seam": float(np.abs(maps[0] - maps[1]).max())}
+
+
+def passing(evidence: Evidence, contrast: float) -> float:
+    """The share of voxels that pass the gate at a contrast, from two sections."""
+    return dark_gate(evidence.grey.levels(evidence.image[:2]), VNC_NM, contrast).mean()
+
+
+def object_rows() -> list[Row]:
+    """One row a target, the published classifier and a dark threshold beside the network."""
+    network, forest, dark = (measure(folds, kind).result for kind in ("network", "forest", "dark"))
+    what = "objects on drosophila_vnc, folds in x, matched one to one"
+    thick = f"{what}, those of a single section left out"
+    rows = []
+    for name, unit, words, target in (
+        ("f1", "F1", what, 0.78),
+        ("ap", "average precision", what, 0.9),
+        ("thick", "F1", thick, 0.9),
+        ("thick_ap", "average precision", thick, None),
+    ):
+        for kind, scores, aim in (
+            ("network", network, target),
+            ("published features and forest", forest, None),
+            ("dark threshold", dark, None),
+        ):
+            value, (low, high) = scores[name]
+            peer = ("published features and forest, same folds", forest[name][0]) if aim else ("", None)
+            rows.append(Row(f"{words}: {kind}, 95 % {low:.2f} to {high:.2f}", value, unit, aim, False, *peer))
+    case_study = "case study, whole volume, published", 48.5
+    for kind, words, target in (
+        ("network", "network", 1000),
+        ("forest", "published features and forest, vesicles included, 40 % of the voxels inside the mask", 300),
+    ):
+        measured = measure(detection, kind).result
+        speed = measured["speed"]
+        rows.append(Row(f"grey values to objects, {words}", speed, "kvoxel/s/core", target, False, *case_study))
+        rows.append(Row(f"largest difference of probability between cuboids, {kind}", measured["seam"], "", 0.0, True))
+    return rows

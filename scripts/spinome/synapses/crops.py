@@ -1,0 +1,101 @@
+"""Crops to train the synapse network on: turned, stretched, bent, with sections that slip, fade and fail.
+
+Twenty synapses are few. What an annotator would call the same synapse in another direction, on a section that is
+darker, blurred or shifted against its neighbours, is made at random here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# sections and pixels of a crop
+CROP = (12, 128, 128)
+# share of crops that are drawn around a true synapse, and how far (sections, pixels) from it they are centred
+ON_SYNAPSE, BESIDE = 0.5, (4.0, 40.0, 40.0)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An image to learn from: `image` and `truth` (Z, Y, X) float32 from `network.shrink`, share of synapse in `truth`.
+
+    `objects` lists the pixels (N, 3) of each true synapse, so that a small one is drawn as often as a large one.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    objects: list[np.ndarray]
+
+
+def teacher(image: np.ndarray, truth: np.ndarray) -> Teacher:
+    """Make a teacher of an image and its truth (Z, Y, X)."""
+    labels = cc3d.connected_components((truth > 0.5).astype(np.uint8), connectivity=18)
+    where = np.argwhere(labels)
+    order = np.argsort(labels[tuple(where.T)], kind="stable")
+    counts = np.bincount(labels.ravel())[1:]
+    return Teacher(image, truth, np.split(where[order], np.cumsum(counts)[:-1]) if len(counts) else [])
+
+
+def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a crop.
+
+    Returns
+    -------
+    image, truth and weight, each `CROP` float32; the weight is 0 outside of the teacher and in failed sections
+    """
+    depth, height, width = source.image.shape
+    centre = _centre(source, rng)
+    sections = round(centre[0] - CROP[0] / 2) + np.arange(CROP[0])
+    if rng.random() < 0.5:
+        sections = sections[::-1]
+    place = _places(centre[1:], rng)
+    grid = ((place[..., ::-1] + 0.5) * 2 / [width, height] - 1).astype(np.float32)
+    taken = np.clip(sections, 0, depth - 1)
+    stacked = torch.from_numpy(
+        np.stack([source.image[taken], source.truth[taken], np.ones_like(source.image[taken])], 1)
+    )
+    sampled = torch.from_numpy(grid)
+    image = functional.grid_sample(stacked[:, :1], sampled, padding_mode="border", align_corners=False)[:, 0]
+    truth, inside = functional.grid_sample(stacked[:, 1:], sampled, align_corners=False).unbind(1)
+    weight = (inside > 0.99) & torch.from_numpy((sections >= 0) & (sections < depth))[:, None, None]
+    image, weight = _spoil(image, weight.float(), rng)
+    return image, truth * weight, weight
+
+
+def _centre(source: Teacher, rng: np.random.Generator) -> np.ndarray:
+    if source.objects and rng.random() < ON_SYNAPSE:
+        pixels = source.objects[rng.integers(len(source.objects))]
+        return pixels[rng.integers(len(pixels))] + rng.uniform(-1, 1, 3) * BESIDE
+    return rng.uniform(0, 1, 3) * source.image.shape
+
+
+def _places(centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Where in the image (y, x) each pixel of a crop is taken from: (Z, Y, X, 2)."""
+    angle, stretch, shear = rng.uniform(0, 2 * np.pi), np.exp(rng.normal(0, 0.12, 2)), rng.normal(0, 0.08)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ [[stretch[0], shear], [0, stretch[1]]] @ np.diag([1, rng.choice([-1, 1])])
+    axes = [np.arange(length) - (length - 1) / 2 for length in CROP[1:]]
+    bend = torch.from_numpy(rng.normal(0, 3.0, (1, 2, 5, 5)))
+    bend = functional.interpolate(bend, CROP[1:], mode="bicubic", align_corners=True)[0].permute(1, 2, 0).numpy()
+    plane = np.stack(np.meshgrid(*axes, indexing="ij"), -1) @ turn.T + centre + bend
+    return plane + rng.normal(0, 1.0, (CROP[0], 1, 1, 2))
+
+
+def _spoil(image: Tensor, weight: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Other contrast for the crop and for each section, blur, noise, and now and then a lost section."""
+    a_section = (CROP[0], 1, 1)
+    image = image * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 0.3)
+    gain, shift = np.exp(rng.normal(0, 0.1, a_section)), rng.normal(0, 0.15, a_section)
+    image = image * torch.from_numpy(gain).float() + torch.from_numpy(shift).float()
+    if rng.random() < 0.3:
+        image = functional.avg_pool2d(image[:, None], 3, 1, 1)[:, 0]
+    image = image + abs(rng.normal(0, 0.2)) * torch.from_numpy(rng.standard_normal(CROP, np.float32))
+    if rng.random() < 0.2:
+        lost = rng.integers(CROP[0])
+        image[lost], weight[lost] = rng.normal(0, 0.5), 0
+    return image, weight

@@ -1,0 +1,115 @@
+"""How each kind of classifier learns from volumes, with or without one of their slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinome.blocks import cuboids
+from spinome.io.models import Model
+from spinome.io.volumes import Volume
+from spinome.provenance import code_hash, content_hash
+from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
+from spinome.synapses.features import FEATURES
+from spinome.synapses.slabs import around_slab, far_from_slabs
+
+if TYPE_CHECKING:
+    from spinome.synapses.network import Network
+
+Volumes = Mapping[str, tuple[Evidence, Volume]]
+# trains on all volumes, or on all but one slab and its close surround
+Learner = Callable[[int | None], "Model | Network"]
+
+
+def forest_learner(
+    volumes: Volumes,
+    *,
+    cuboid: tuple[int, int, int],
+    trees: int,
+    depth: int,
+    voxels_per_class: int,
+    recipe: Recipe,
+    seed: int,
+) -> Learner:
+    """Compute the ten features at training voxels once, and fit forests to those far from a slab.
+
+    Parameters
+    ----------
+    volumes : by name, the evidence and the truth labels (0 background)
+    voxels_per_class : to train on, at most
+    """
+    described, labels, far_from = [], [], []
+    for name, (evidence, truth) in volumes.items():
+        share = min(1.0, 4 * voxels_per_class / np.prod(truth.shape))
+        margin = halo(evidence.voxel_nm, evidence.vesicles is not None, recipe.original)
+        for piece in cuboids(truth.shape, cuboid, margin):
+            classes = training_classes(truth[piece.padded], evidence.voxel_nm)[piece.inner]
+            chosen = draw(classes, share, f"{name}-{piece.name}", seed)
+            where, found = describe(evidence, piece, recipe, chosen)
+            described.append(found)
+            labels.append(classes[tuple(where.T)])
+            far_from.append(far_from_slabs(where[:, 2] + piece.start[2], truth.shape[2], evidence.voxel_nm))
+    described, labels, far_from = np.concatenate(described), np.concatenate(labels), np.concatenate(far_from)
+
+    def learn(slab: int | None) -> Model:
+        allowed = slice(None) if slab is None else far_from[:, slab]
+        rows, values = balance(described[allowed], labels[allowed], voxels_per_class, seed)
+        counts = {"synapse": int((values == 1).sum()), "background": int((values == 0).sum())}
+        card = {"kind": "ten features and a forest", "training voxels": counts, "trees": trees, "depth": depth}
+        return Model(fit(rows, values, trees, depth, seed), FEATURES, card)
+
+    return learn
+
+
+def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> Learner:
+    """Shrink the volumes once, and fit networks to what is far from a slab.
+
+    A trained network stays in `store` under a key of data, settings and seed, so that training goes on after a kill
+    with the slab it was at.
+
+    Raises
+    ------
+    ValueError: if the pixels of the volumes differ by more than a fifth.
+    """
+    from spinome.synapses.crops import teacher
+    from spinome.synapses.fit_network import fit_network
+    from spinome.synapses.network import Network, average, load_network, save_network, shrink, shrinkage
+
+    images, sizes = {}, []
+    for name, (evidence, truth) in volumes.items():
+        factors = shrinkage(evidence.voxel_nm)
+        sizes.append(np.mean([size * factor for size, factor in zip(evidence.voxel_nm[1:], factors)]))
+        image = shrink(evidence.grey.levels(evidence.image[:]), factors)
+        images[name] = image, average((truth[:] > 0).astype(np.uint8), factors), factors[1]
+    if max(sizes) > 1.2 * min(sizes):
+        raise ValueError(
+            f"the training volumes {', '.join(volumes)} have pixels of {min(sizes):.3g} to {max(sizes):.3g} nm after "
+            "shrinking; train one network a pixel size"
+        )
+    code = code_hash("spinome.synapses.fit_network")
+    sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
+    key = content_hash(sums, steps, seed, code)
+
+    def learn(slab: int | None) -> Network:
+        kept = Path(store) / f"{key}-{'all' if slab is None else slab}.safetensors"
+        if kept.exists():
+            return load_network(kept)
+        teachers = []
+        for name, (image, truth, factor) in images.items():
+            evidence, labels = volumes[name]
+            width = labels.shape[2]
+            columns = [slice(0, width)] if slab is None else around_slab(slab, width, evidence.voxel_nm)
+            for part in columns:
+                pixels = slice(-(-part.start // factor), part.stop // factor)
+                teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels]))
+        print(f"{'all slabs' if slab is None else f'all slabs but {slab}'}: {len(teachers)} pieces", flush=True)
+        facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
+        network = Network(fit_network(teachers, steps, seed), facts)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        save_network(kept, network)
+        return network
+
+    return learn

@@ -1,0 +1,37 @@
+"""Slabs of a volume along x: a classifier is tried on each slab by one that was trained on the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinome.io.volumes import VoxelSize
+
+# with fewer slabs, a classifier knows less than the final one and its probabilities lie lower
+SLABS = 4
+# voxels this close to a slab see the same image, and do not train the classifier that is tried on it
+BUFFER_NM = 200.0
+
+
+def slab_width(width: int) -> int:
+    """Voxels of a slab along x; the last one may be narrower."""
+    return -(-width // SLABS)
+
+
+def slab_of(x: np.ndarray, width: int) -> np.ndarray:
+    """The slab that positions along x (N,) in voxels lie in."""
+    return np.minimum(np.asarray(x) // slab_width(width), SLABS - 1).astype(int)
+
+
+def far_from_slabs(x: np.ndarray, width: int, voxel_nm: VoxelSize) -> np.ndarray:
+    """Whether voxels at x (N,) are so far from each slab that they may train its classifier: (N, SLABS) bool."""
+    start = np.arange(SLABS) * slab_width(width)
+    before = (start - x[:, None]) * voxel_nm[2]
+    behind = (x[:, None] - start - slab_width(width) + 1) * voxel_nm[2]
+    return np.maximum(before, behind) > BUFFER_NM
+
+
+def around_slab(slab: int, width: int, voxel_nm: VoxelSize) -> list[slice]:
+    """The columns on either side of a slab that may train its classifier."""
+    far = np.flatnonzero(far_from_slabs(np.arange(width), width, voxel_nm)[:, slab])
+    runs = np.split(far, np.flatnonzero(np.diff(far) > 1) + 1)
+    return [slice(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]
