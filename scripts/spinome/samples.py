@@ -119,6 +119,7 @@ class Neuron(Row):
     soma_z_nm: float | None = None
     cell_class: str | None = None
     truth_labels: str | None = None
+    truth_weight: float = Field(1.0, gt=0)
 
     @property
     def soma_nm(self) -> tuple[float, float, float] | None:
