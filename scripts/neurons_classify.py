@@ -5,22 +5,19 @@ import numpy as np
 from spinome.io.models import load_model
 from spinome.logs import log_to
 from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
-from spinome.neurons.members import load, members, next_units
+from spinome.neurons.condense import Domains
+from spinome.neurons.members import load, next_units
 from spinome.provenance import content_hash, file_hash
 from spinome.shards import run_shard
 
 log_to(snakemake.log)
 params = snakemake.params
-neurons = {
-    member.unit: member for member in members(snakemake.wildcards.shard, params.rows, snakemake.input.get("folder"))
-}
 units, (domains,) = next_units(snakemake.input.domains)
 model = load_model(snakemake.input.model, FEATURES)
 
 
 def compute(unit, part):
-    domain = load(domains[unit.name])
-    features = domain_features(domain["log_hks"], domain["centre_nm"], neurons[unit.name].soma_nm)
+    features = domain_features(Domains(**load(domains[unit.name])))
     np.savez(part, probability=class_probabilities(model, features).astype(np.float32))
 
 
@@ -30,7 +27,7 @@ run_shard(
     step=snakemake.rule,
     store=params.store,
     suffix=".npz",
-    key=content_hash(file_hash(snakemake.input.model), params.rows, params.code),
+    key=content_hash(file_hash(snakemake.input.model), params.code),
     done=snakemake.output.done,
     failures=snakemake.output.failures,
     max_failed_fraction=params.max_failed_fraction,

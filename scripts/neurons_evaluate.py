@@ -6,7 +6,14 @@ from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
 from spinome.neurons import truth
-from spinome.neurons.evaluate import COMPARED, compare_spines, compare_synapses, compare_vertices, evaluation
+from spinome.neurons.evaluate import (
+    COMPARED,
+    compare_points,
+    compare_spines,
+    compare_synapses,
+    compare_vertices,
+    evaluation,
+)
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.members import members
 from spinome.scores.intervals import evaluation_table
@@ -26,6 +33,8 @@ for neuron in members("sheet", params.rows):
     mesh, (labelled, _) = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
     if len(own):
         compared.append(compare_synapses(neuron.unit, mesh, own, file))
+    elif truth.is_table(file):
+        compared.append(compare_points(neuron.unit, mesh, labelled, file))
     if not truth.is_table(file):
         true = truth.read_vertex_truth(file, mesh)
         compared.append(compare_vertices(neuron.unit, mesh, labelled, true.label))

@@ -10,6 +10,7 @@ from spinome.neurons import truth
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.members import members
 from spinome.report import neurons as figures
+from spinome.report.neurons_training import draw_training
 from spinome.report.style import save_figure
 
 log_to(snakemake.log)
@@ -89,4 +90,15 @@ if given.get("compared"):
         "Labels against the truth",
         "Neurons with a truth that the forest was not trained on. Rows are normalised, counts below. Truth that an "
         "algorithm made measures agreement with it, not accuracy.",
+    )
+if given.get("trained"):
+    predicted, importance = (read_table(path) for path in given.trained)
+    save_figure(
+        draw_training(predicted, importance),
+        folder,
+        "training",
+        "How good the training is",
+        "Domains of the neurons that the forest was trained on, each labelled by a forest that has not seen its branch "
+        "or its neuron. Confusion: rows are normalised, by weight of surface. Importance: what weighted F1 loses on "
+        "unseen branches when features are shuffled. Labels that an algorithm made measure agreement, not accuracy.",
     )

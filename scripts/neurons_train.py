@@ -4,36 +4,37 @@ from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
 from spinome.logs import log_to
+from spinome.neurons.condense import Domains
 from spinome.neurons.members import load, members, next_units
 from spinome.neurons.train import neuron_examples, train
+from spinome.neurons.validate import calibration_table, confusion_table, held_out_predictions, score_table
 
 log_to(snakemake.log)
-params = snakemake.params
-meshes, domains = {}, {}
-for simplified, condensed in zip(snakemake.input.simplified, snakemake.input.domains):
-    _, files = next_units(simplified, condensed)
+params, output = snakemake.params, snakemake.output
+meshes, condensed = {}, {}
+for simplified, domains in zip(snakemake.input.simplified, snakemake.input.domains):
+    _, files = next_units(simplified, domains)
     meshes.update(files[0])
-    domains.update(files[1])
+    condensed.update(files[1])
 examples = {}
 for neuron in members("sheet", params.rows):
-    condensed = load(domains[neuron.unit])
-    domain_of = condensed["label"][load(meshes[neuron.unit])["vertex_of"]]
-    examples[neuron.unit] = neuron_examples(
-        neuron.unit,
-        read_mesh(neuron.mesh),
-        domain_of,
-        condensed,
-        params.truth[neuron.unit],
-        neuron.synapses,
-        neuron.soma_nm,
-    )
-model, scores = train(examples, params.seed)
-print(scores.to_string())
+    domains = Domains(**load(condensed[neuron.unit]))
+    domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
+    mesh, truth, weight = read_mesh(neuron.mesh), params.truth[neuron.unit], params.weight[neuron.unit]
+    examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, neuron.synapses, weight)
+predicted, importance = held_out_predictions(examples, params.seed)
+scores = score_table(predicted)
+print(scores.to_string(), importance.to_string(), sep="\n")
+model = train(examples, params.seed)
 card = {
-    "trained_on": sorted(examples),
+    "trained_on": {name: params.weight[name] for name in sorted(examples)},
     "seed": params.seed,
     "options": params.options,
     "scores": scores.to_dict("list"),
 }
-save_model(snakemake.output.model, Model(model.estimator, model.features, card))
-write_table(scores, snakemake.output.scores)
+save_model(output.model, Model(model.estimator, model.features, card))
+write_table(scores, output.scores)
+write_table(predicted, output.predicted)
+write_table(confusion_table(predicted), output.confusion)
+write_table(calibration_table(predicted), output.calibration)
+write_table(importance, output.importance)

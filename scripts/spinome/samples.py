@@ -125,6 +125,7 @@ class Neuron(Row):
     cell_class: str | None = None
     broad_class: BroadClass | None = None
     truth_labels: str | None = None
+    truth_weight: float = Field(1.0, gt=0)
 
     @property
     def soma_nm(self) -> tuple[float, float, float] | None:

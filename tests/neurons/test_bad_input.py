@@ -30,7 +30,7 @@ def label_file(path, model):
     mesh = read_mesh(str(path))
     small = simplify(mesh)
     domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces))
-    probability = class_probabilities(model, domain_features(domains.log_hks, domains.centre_nm))
+    probability = class_probabilities(model, domain_features(domains))
     return label_mesh(mesh, probability[domains.label[small.vertex_of]])
 
 

@@ -53,3 +53,14 @@ def test_missing_features_are_an_error(tube):
     features[:5, 0] = np.nan
     with pytest.raises(ValueError, match="5 of 4800"):
         condense(tube.vertices, tube.faces, features)
+
+
+def test_what_surrounds_a_domain_is_the_mean_over_it_and_its_neighbours_by_area(tube):
+    features = np.repeat((tube.vertices[:, :1] // 10_000).clip(0, 2) * 3.0, 32, axis=1) - 20
+    domains = condense(tube.vertices, tube.faces, features)
+    first, second, _ = np.argsort(domains.centre_nm[:, 0])
+    ends = [first, second]
+    mean = np.average(domains.log_hks[ends], axis=0, weights=domains.area_nm2[ends])
+    assert np.allclose(domains.around_log_hks[first], mean, atol=1e-4)
+    every = np.average(domains.log_hks, axis=0, weights=domains.area_nm2)
+    assert np.allclose(domains.around_log_hks[second], every, atol=1e-4)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from spinome.phantom.geometry import surface_at
-from spinome.phantom.specimen import grow_specimen, load_specimen, save_specimen, truth_spines
+from spinome.phantom.specimen import NEURON, grow_specimen, load_specimen, save_specimen, truth_spines
 from spinome.phantom.spines import points
 
 
@@ -60,3 +60,12 @@ def test_truth_counts_the_synapses_of_each_spine(specimen):
 def test_a_field_smaller_than_the_cutout_is_refused(tiny):
     with pytest.raises(ValueError, match="raise slices and field_px"):
         grow_specimen(seed=1, **{**tiny, "field_shape": (12, 20, 30)})
+
+
+def test_wider_dendrites_run_the_same_way(tiny, specimen):
+    wide = grow_specimen(seed=5, **tiny, dendrite_scale=1.5)
+    one, other = specimen.dendrites, wide.dendrites
+    own = (one["neuron"] == NEURON).to_numpy()
+    assert np.allclose(one[["z_nm", "y_nm", "x_nm"]], other[["z_nm", "y_nm", "x_nm"]])
+    assert np.allclose(other["radius_nm"] / one["radius_nm"], np.where(own, 1.5, 1.0))
+    assert len(wide.spines) and not wide.spines["head_z_nm"].isna().any()

@@ -141,6 +141,10 @@ rule neurons_train:
     output:
         model="<results>/models/neurons.skops",
         scores=report("<results>/neurons/training.tsv", caption="../report/neurons_training.rst", category="Neurons"),
+        predicted="<results>/neurons/training_predicted.parquet",
+        confusion="<results>/neurons/training_confusion.tsv",
+        calibration="<results>/neurons/training_calibration.tsv",
+        importance="<results>/neurons/training_importance.tsv",
     log:
         "<logs>/neurons_train.log",
     benchmark:
@@ -152,22 +156,22 @@ rule neurons_train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neuron_trained, "mesh", "synapses", "soma_nm"),
+        rows=neuron_rows(neuron_trained, "mesh", "synapses"),
         truth={row.neuron: row.truth_labels for row in neuron_trained},
+        weight={row.neuron: row.truth_weight for row in neuron_trained},
         options={
             "simplify": config["neurons"]["simplify"],
             "hks": neuron_solver,
             "condense": config["neurons"]["condense"],
         },
         seed=config["seed"],
-        code=code_hash("spinome.neurons.train"),
+        code=code_hash("spinome.neurons.train", "spinome.neurons.validate"),
     script:
         "../../scripts/neurons_train.py"
 
 
 rule neurons_classify:
     input:
-        folder=neuron_folder,
         domains="<results>/neurons/condense/{shard}.parquet",
         model=model_file("neurons", config["neurons"]["train"]),
     output:
@@ -182,7 +186,6 @@ rule neurons_classify:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=neuron_params("mesh", "soma_nm"),
         store=f"{config['results']}/units/neurons_classify/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
@@ -340,6 +343,11 @@ rule neurons_figures:
         spines="<results>/neurons/spines.parquet",
         labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards),
         compared=branch(bool(neuron_scored), then="<results>/neurons/compared.parquet", otherwise=[]),
+        trained=branch(
+            bool(neuron_trained),
+            then=["<results>/neurons/training_predicted.parquet", "<results>/neurons/training_importance.tsv"],
+            otherwise=[],
+        ),
     output:
         directory("<results>/neurons/figures"),
     log:
@@ -356,6 +364,6 @@ rule neurons_figures:
         trained=[row.neuron for row in neuron_trained],
         shown=12,
         volume_shards=neuron_volume_shards,
-        code=code_hash("spinome.report.neurons"),
+        code=code_hash("spinome.report.neurons", "spinome.report.neurons_training"),
     script:
         "../../scripts/neurons_figures.py"

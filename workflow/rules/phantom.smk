@@ -32,6 +32,7 @@ rule phantom_specimen:
             "soma_radius_um",
             "spines_per_um",
             "passing_dendrites",
+            "dendrite_scale",
         ),
         code=code_hash("spinome.phantom.specimen", "spinome.phantom.twophoton"),
     script:

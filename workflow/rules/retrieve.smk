@@ -59,6 +59,24 @@ rule retrieve_morph_spines:
         "../../scripts/retrieve_morph_spines.py"
 
 
+rule retrieve_neuron_hks:
+    input:
+        "<resources>/public/neuron_hks_dendrite.gltf",
+    output:
+        "<resources>/neuron_hks/dendrite_labelled.npz",
+    log:
+        "<logs>/retrieve_neuron_hks.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
+    params:
+        code=code_hash("spinome.retrieve.neuron_hks"),
+    script:
+        "../../scripts/retrieve_neuron_hks.py"
+
+
 rule retrieve_file:
     output:
         "<resources>/public/{file}",

@@ -19,6 +19,9 @@ class Specimen(Section):
     spines_per_um: float = Field(
         1.1, gt=0.05, le=4, description="spines a micrometre of the neuron; passing dendrites have about twice as many"
     )
+    dendrite_scale: float = Field(
+        1.0, gt=0.5, le=4, description="factor of the radius of the neuron's dendrites, 0.2 to 0.5 um without"
+    )
     passing_dendrites: int = Field(9, ge=0, le=30, description="dendrites of other neurons in the EM cutout")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ def load_model(path: str | Path, features: list[str]) -> Model:
     if content["features"] != list(features):
         raise ValueError(
             f"{path}: was trained on other features; train it again or name another file under `models`. "
-            f"It takes {content['features']}, here are {list(features)}"
+            f"It takes {_listed(content['features'], features)}, here are {_listed(features, content['features'])}"
         )
     return Model(**content)
+
+
+def _listed(names: Sequence[str], others: Sequence[str], most: int = 3) -> str:
+    """How many names there are, and the first few that the others lack."""
+    own = [name for name in names if name not in others]
+    return f"{len(names)}" + (f" with {', '.join(own[:most])}{', ...' if len(own) > most else ''}" if own else "")

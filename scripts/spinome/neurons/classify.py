@@ -1,23 +1,27 @@
-"""Soma, shaft or spine for each domain, by a random forest on its heat kernel signature."""
+"""Soma, shaft or spine for each domain, by a forest on heat kernel signatures of the domain and its surroundings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
+from sklearn.tree._tree import Tree
 
 from spinome.io.models import Model
+from spinome.neurons.condense import Domains
 from spinome.neurons.hks import TIMES_NM2
 
 # the codes of labels on vertices, in truth and in results
 CLASSES = ("shaft", "spine", "soma")
-FEATURES = [*(f"log_hks_{time:.3g}_nm2" for time in TIMES_NM2), "soma_distance_um"]
-# beyond this a soma says nothing more, and the forest cannot learn where a neuron's branches are
-FARTHEST_SOMA_UM = 30.0
-# edge of the cubes that stand for branches where the training data is one neuron
-BLOCK_NM = 20_000.0
+SIGNATURE, SLOPE, CONTRAST = "log_hks", "slope", "against_surroundings"
+_TIMES = [f"{time:.3g}_nm2" for time in TIMES_NM2]
+FEATURES = [
+    *(f"{SIGNATURE}_{time}" for time in _TIMES),
+    *(f"{SLOPE}_{time}" for time in _TIMES[:-1]),
+    *(f"{CONTRAST}_{time}" for time in _TIMES),
+]
 
 
 @dataclass(frozen=True)
@@ -29,71 +33,67 @@ class Examples:
     weight: np.ndarray
     group: np.ndarray
 
+    def __getitem__(self, chosen: np.ndarray) -> Examples:
+        return Examples(*(values[chosen] for values in vars(self).values()))
 
-def domain_features(
-    log_hks: np.ndarray, centre_nm: np.ndarray, soma_nm: tuple[float, float, float] | None = None
-) -> np.ndarray:
-    """Features (D, 33) of domains: log HKS, and the straight distance to the soma, NaN where none is known."""
-    distance = np.full(len(log_hks), np.nan)
-    if soma_nm is not None:
-        distance = np.linalg.norm(centre_nm - np.asarray(soma_nm), axis=1) / 1000
-    return np.column_stack([log_hks, np.minimum(distance, FARTHEST_SOMA_UM)])
+
+def domain_features(domains: Domains) -> np.ndarray:
+    """Features (D, 95) of domains, in the order of `FEATURES`.
+
+    Log HKS; its slope from one time to the next, which tells a tube (HKS falls as t^-1/2 beyond its girth) from a sheet
+    or a ball whatever its size; and log HKS less that of the domain with those it touches, which tells a spine from the
+    shaft below it whatever the girth of the shaft.
+    """
+    return np.hstack([domains.log_hks, np.diff(domains.log_hks, axis=1), domains.log_hks - domains.around_log_hks])
 
 
 def vertex_examples(
-    features: np.ndarray, centre_nm: np.ndarray, domain_of: np.ndarray, label: np.ndarray, neuron: str
+    features: np.ndarray, domain_of: np.ndarray, label: np.ndarray, branch: np.ndarray, neuron: str, weight: float = 1.0
 ) -> Examples:
     """Examples from labelled vertices: a row for each class that a domain has, weighted by its share of vertices.
 
     Parameters
     ----------
-    features : (D, F); centre_nm : (D, 3)
+    features : (D, F)
     domain_of : (V,) domain of each vertex
     label : (V,) code of each vertex, below 0 or above the classes where it has none
+    branch : (V,) branch of each vertex; that of the first vertex of a domain counts
     neuron : name, the beginning of every group
+    weight : of all examples together
     """
-    known = (label >= 0) & (label < len(CLASSES))
-    count = np.zeros((len(features), len(CLASSES)))
-    np.add.at(count, (domain_of[known], label[known].astype(int)), 1)
-    domain, code = np.nonzero(count)
-    weight = count[domain, code]
-    return Examples(features[domain], code, weight / weight.sum(), _groups(centre_nm[domain], neuron))
+    known = np.flatnonzero((label >= 0) & (label < len(CLASSES)))
+    pair = domain_of[known].astype(np.int64) * len(CLASSES) + label[known]
+    pair, first, count = np.unique(pair, return_index=True, return_counts=True)
+    domain, code = np.divmod(pair, len(CLASSES))
+    group = np.array([f"{neuron}:{number}" for number in branch[known[first]]], object)
+    return Examples(features[domain], code, weight * count / max(count.sum(), 1), group)
 
 
 def join_examples(parts: list[Examples]) -> Examples:
-    """All examples, each neuron with the same total weight, and once more with the soma unknown.
-
-    The second half teaches the forest to do without the distance to the soma, so that one model serves
-    neurons with and without a known soma.
-    """
-    features = np.concatenate([part.features for part in parts])
-    blind = features.copy()
-    blind[:, FEATURES.index("soma_distance_um")] = np.nan
-    label, weight, group = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("label", "weight", "group")
-    )
-    return Examples(np.concatenate([features, blind]), np.tile(label, 2), np.tile(weight, 2), np.tile(group, 2))
+    """All examples in one."""
+    return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])))
 
 
 def train_forest(examples: Examples, seed: int, trees: int = 100, leaf_fraction: float = 2e-4) -> Model:
-    """A forest from examples. `leaf_fraction` of the total weight is the least that a leaf holds."""
-    forest = RandomForestClassifier(
+    """Extremely randomised trees (Geurts et al. 2006) from examples.
+
+    `leaf_fraction` of the total weight is the least that a leaf holds.
+    """
+    forest = ExtraTreesClassifier(
         trees, min_weight_fraction_leaf=leaf_fraction, max_features="sqrt", random_state=seed, n_jobs=1
     )
     forest.fit(examples.features, examples.label, sample_weight=examples.weight)
+    for tree in forest.estimators_:
+        _slim(tree.tree_)
     return Model(forest, FEATURES)
 
 
-def cross_validate(examples: Examples, seed: int, folds: int = 5) -> np.ndarray:
-    """Probabilities (N, 3) of each example from a forest that has not seen its group."""
-    probability = np.zeros((len(examples.label), len(CLASSES)))
-    folds = min(folds, len(np.unique(examples.group)))
-    for train, test in GroupKFold(folds).split(examples.features, examples.label, examples.group):
-        model = train_forest(
-            Examples(*(getattr(examples, name)[train] for name in ("features", "label", "weight", "group"))), seed
-        )
-        probability[test] = class_probabilities(model, examples.features[test])
-    return probability
+def folds(examples: Examples, count: int = 5) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows to test for each fold; a group is in one fold alone. Empty where there is one group."""
+    count = min(count, len(np.unique(examples.group)))
+    if count < 2:
+        return []
+    return list(GroupKFold(count).split(examples.features, examples.label, examples.group))
 
 
 def class_probabilities(model: Model, features: np.ndarray) -> np.ndarray:
@@ -103,6 +103,11 @@ def class_probabilities(model: Model, features: np.ndarray) -> np.ndarray:
     return probability
 
 
-def _groups(centre_nm: np.ndarray, neuron: str) -> np.ndarray:
-    blocks = (centre_nm // BLOCK_NM).astype(int)
-    return np.array([f"{neuron}:{x}:{y}:{z}" for x, y, z in blocks])
+def _slim(tree: Tree, steps: int = 64) -> None:
+    """Forget what a tree only needs to grow, and round its probabilities, so that its file is a quarter of the size."""
+    state = tree.__getstate__()
+    nodes = state["nodes"].copy()
+    for name in ("impurity", "n_node_samples", "weighted_n_node_samples"):
+        nodes[name] = 0
+    nodes["threshold"] = nodes["threshold"].astype(np.float32)
+    tree.__setstate__(state | {"nodes": nodes, "values": np.round(state["values"] * steps) / steps})

@@ -14,10 +14,14 @@ from spinome.neurons.ward import ward
 
 @dataclass(frozen=True)
 class Domains:
-    """`label` (V,) int32, the domain of each vertex; `log_hks` (D, T) float32; `centre_nm` (D, 3); `area_nm2` (D,)."""
+    """`label` (V,) int32, the domain of each vertex; `log_hks` (D, T) float32; `centre_nm` (D, 3); `area_nm2` (D,).
+
+    `around_log_hks` (D, T) float32 is the area-weighted mean of `log_hks` over a domain and those that it touches.
+    """
 
     label: np.ndarray
     log_hks: np.ndarray
+    around_log_hks: np.ndarray
     centre_nm: np.ndarray
     area_nm2: np.ndarray
 
@@ -46,11 +50,30 @@ def condense(vertices: np.ndarray, faces: np.ndarray, log_hks: np.ndarray, dista
     lacking = ~np.isfinite(log_hks).all(axis=1)
     if lacking.any():
         raise ValueError(f"{lacking.sum()} of {len(log_hks)} vertices have no finite heat kernel signature")
-    label = ward(edge_graph(vertices, faces), log_hks, distance)
+    graph = edge_graph(vertices, faces)
+    label = ward(graph, log_hks, distance)
     area = vertex_areas(vertices, faces)
     # a vertex whose faces have no area still counts a little, so that its domain has a mean
     weight = np.maximum(area, 1e-6 * area.max())
     members = sp.csr_array((weight, (label, np.arange(len(label)))), shape=(label.max() + 1, len(label)))
     total = members.sum(axis=1)[:, None]
     mean = np.log(members @ np.exp(log_hks.astype(np.float64)) / total)
-    return Domains(label, mean.astype(np.float32), members @ vertices / total, np.bincount(label, area))
+    around = _mean_around(graph, label, mean, total[:, 0])
+    return Domains(
+        label,
+        mean.astype(np.float32),
+        around.astype(np.float32),
+        members @ vertices / total,
+        np.bincount(label, area),
+    )
+
+
+def _mean_around(graph: sp.csr_array, label: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean (D, T) of the values of each domain and of the domains that an edge of the mesh leads to."""
+    count = len(values)
+    edges = graph.tocoo()
+    pairs = np.unique(label[edges.row].astype(np.int64) * count + label[edges.col])
+    pairs = np.union1d(pairs, np.arange(count) * (count + 1))
+    one, other = np.divmod(pairs, count)
+    touching = sp.csr_array((weight[other], (one, other)), shape=(count, count))
+    return touching @ values / touching.sum(axis=1)[:, None]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from spinome.io.meshes import Mesh, vertex_areas, weld
 from spinome.neurons import truth
-from spinome.neurons.classify import BLOCK_NM, CLASSES
+from spinome.neurons.branches import BLOCK_NM
+from spinome.neurons.classify import CLASSES
 from spinome.neurons.closed import closed_volumes, group_mean, owned_faces
 from spinome.neurons.labelled import Labelled
 from spinome.neurons.surface import nearest_on_surface
@@ -55,6 +56,31 @@ def compare_synapses(neuron: str, mesh: Mesh, synapses: pd.DataFrame, truth_file
             "value": synapses["value"].astype(float),
         }
     )[known].reset_index(drop=True)
+
+
+def compare_points(neuron: str, mesh: Mesh, labelled: Labelled, truth_file: str) -> pd.DataFrame:
+    """True and found class of labelled points of a neuron whose synapses are not given; as `compare_synapses`.
+
+    Raises
+    ------
+    ValueError: if the truth has no positions; the message names the file and the remedy.
+    """
+    table = truth.read_synapse_truth(truth_file)
+    if not set(truth.POINT) <= set(table):
+        raise ValueError(f"{truth_file}: names synapses by id or row; fill the column synapses of the sample sheet")
+    points = table[truth.POINT].to_numpy(float)
+    vertex, distance = nearest_on_surface(mesh.vertices, mesh.faces, points)
+    near = distance <= truth.ON_SURFACE_NM
+    return pd.DataFrame(
+        {
+            "neuron": neuron,
+            "kind": "synapse",
+            "group": _blocks(neuron, points),
+            "truth": table["label"].to_numpy(),
+            "found": np.where(near, labelled.label[vertex].astype(int), -1),
+            "value": np.where(near, labelled.probability[vertex].max(axis=1), np.nan),
+        }
+    )
 
 
 def compare_vertices(neuron: str, mesh: Mesh, labelled: Labelled, label: np.ndarray) -> pd.DataFrame:

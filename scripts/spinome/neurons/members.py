@@ -29,7 +29,6 @@ class Member:
     neuron: str
     mesh: str
     synapses: str | None = None
-    soma_nm: tuple[float, float, float] | None = None
 
 
 def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None = None) -> list[Member]:
@@ -38,7 +37,7 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     Parameters
     ----------
     shard : its name; `volume-NAME` for the neurons made from a volume
-    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and `soma_nm`
+    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses`
     folder : with the meshes of a volume and their sheet `neurons.tsv`
     """
     if not shard.startswith(VOLUME):
@@ -47,7 +46,7 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     if pd.read_csv(sheet, sep="\t", dtype=str).empty:
         return []
     return [
-        Member(f"{shard}/{row.neuron}", shard.removeprefix(VOLUME), row.neuron, row.mesh, row.synapses, row.soma_nm)
+        Member(f"{shard}/{row.neuron}", shard.removeprefix(VOLUME), row.neuron, row.mesh, row.synapses)
         for row in read_sheet(sheet, Neuron)
     ]
 

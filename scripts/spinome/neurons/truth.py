@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh, vertex_areas
+from spinome.io.meshes import Mesh
 from spinome.io.tables import read_table
 from spinome.neurons.classify import CLASSES
 
@@ -101,14 +101,3 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray
             near = distance <= SAME_SYNAPSE_NM
             code[placed[nearest[near]]] = truth["label"].to_numpy()[near]
     return code
-
-
-def soma_centre(mesh: Mesh, label: np.ndarray) -> tuple[float, float, float] | None:
-    """The middle of the surface labelled soma, or None."""
-    soma = label == CLASSES.index("soma")
-    if not soma.any():
-        return None
-    area = vertex_areas(mesh.vertices, mesh.faces)[soma]
-    if not area.sum():
-        return None
-    return tuple(float(value) for value in np.average(mesh.vertices[soma], axis=0, weights=area))

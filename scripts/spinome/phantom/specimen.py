@@ -89,6 +89,7 @@ def grow_specimen(
     spines_per_um: float,
     soma_radius_um: float,
     passing_dendrites: int,
+    dendrite_scale: float = 1.0,
 ) -> Specimen:
     """Draw a specimen.
 
@@ -101,6 +102,7 @@ def grow_specimen(
     spines_per_um : mean number of spines a micrometre of dendrite
     soma_radius_um : radius of the soma
     passing_dendrites : dendrites of other neurons in the cutout
+    dendrite_scale : factor of the radius of the neuron's own dendrites, 1 for radii of 0.2 to 0.5 um
 
     Raises
     ------
@@ -119,10 +121,12 @@ def grow_specimen(
     branches = _arbour(rng, soma, radius, field)
     origin = _cutout(rng, branches, box, field)
     soma = soma - origin
-    branches = [Branch(branch.nodes - origin, branch.radii, branch.neuron) for branch in branches]
+    branches = [Branch(branch.nodes - origin, dendrite_scale * branch.radii, branch.neuron) for branch in branches]
     nodes = np.concatenate([branch.nodes for branch in branches])
     passing = passing_branches(rng, box, passing_dendrites, nodes, NEURON + 1)
-    bare = [2500.0, *[800.0] * (len(branches) - 1), *[0.0] * len(passing)]
+    # no spine where a wide parent would swallow it
+    fork = 800.0 * max(1.0, dendrite_scale)
+    bare = [2500.0, *[fork] * (len(branches) - 1), *[0.0] * len(passing)]
     density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1.4, 2.4, len(passing)))
     branches += passing
     spines = place_spines(rng, branches, density, len(days), bare)
