@@ -100,7 +100,8 @@ def class_probabilities(model: Model, features: np.ndarray) -> np.ndarray:
     """Probabilities (N, 3) in the order of `CLASSES`, 0 for a class that the model does not know."""
     probability = np.zeros((len(features), len(CLASSES)))
     probability[:, model.estimator.classes_.astype(int)] = model.probabilities(features)
-    return probability
+    # those of a leaf are rounded (`_slim`) and may miss a sum of 1
+    return probability / probability.sum(axis=1, keepdims=True)
 
 
 def _slim(tree: Tree, steps: int = 64) -> None:
