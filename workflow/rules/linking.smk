@@ -24,6 +24,7 @@ rule linking:
         expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_computed),
         expand("<results>/linking/segments/{volume}.zarr", volume=linking_computed),
         expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        expand("<results>/linking/detached/{volume}", volume=config["linking"]["detach"]["volumes"]),
         branch(
             bool(linking_scored),
             then=["<results>/linking/evaluation.tsv", "<results>/linking/topk.parquet"],
@@ -311,6 +312,33 @@ rule linking_candidates:
         code=code_hash("spinome.linking.candidates"),
     script:
         "../../scripts/linking_candidates.py"
+
+
+rule linking_detach:
+    input:
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        typing="<results>/linking/typing/{volume}.parquet",
+    output:
+        directory("<results>/linking/detached/{volume}"),
+    log:
+        "<logs>/linking_detach/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_detach/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        settings={key: config["linking"]["detach"][key] for key in ("gap_nm", "noise_nm", "share")},
+        seed=config["seed"],
+        code=code_hash("spinome.linking.detach"),
+    script:
+        "../../scripts/linking_detach.py"
 
 
 rule linking_truth:
