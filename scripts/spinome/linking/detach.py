@@ -76,7 +76,8 @@ def detach_spines(
         rng = np.random.default_rng([seed, spine.z0, spine.y0, spine.x0])
         wanted, chosen = rng.uniform(*gap_nm), rng.random() < share
         low = np.maximum([spine.z0, spine.y0, spine.x0] - margin, 0)
-        box = tuple(slice(a, b) for a, b in zip(low, [spine.z1, spine.y1, spine.x1] + margin))
+        high = np.array([spine.z1, spine.y1, spine.x1]) + margin
+        box = tuple(slice(a, b) for a, b in zip(low, high))
         mine = number[box] == spine.protrusion
         place = _gap(out[box][mine], wanted, float(np.prod(size)))
         if not chosen or place is None:

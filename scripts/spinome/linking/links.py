@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from spinome.linking.candidates import PLACES
@@ -25,7 +25,7 @@ def train_links(
 
     Parameters
     ----------
-    features : (N, 13) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
+    features : (N, F) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
     labels : (N,) bool, true parent
     dendrites : (N,) the true dendrite of each row's orphan
 
@@ -59,8 +59,8 @@ def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
     return fold[row]
 
 
-def _forest(seed: int) -> RandomForestClassifier:
-    return RandomForestClassifier(100, min_samples_leaf=2, max_features=4, random_state=seed, n_jobs=1)
+def _forest(seed: int) -> ExtraTreesClassifier:
+    return ExtraTreesClassifier(200, min_samples_leaf=2, max_features=0.4, random_state=seed, n_jobs=1)
 
 
 def rank_links(
