@@ -200,6 +200,7 @@ def test_evaluation_has_intervals_and_unique_metrics(simulated):
     links, truth = links.assign(volume="v"), truth.assign(volume="v")
     rows = {row["metric"]: row for row in link_rows(links, truth, 0)}
     assert rows["top_1"]["value"] == rows["link_f1"]["value"] == 1
+    assert rows["median_rank"]["value"] == rows["link_f0.5"]["value"] == rows["link_f2"]["value"] == 1
     assert rows["top_1"]["ci_low"] == 1 and rows["top_1"]["n"] == 96
     assert top_k_table(links, truth)["volume"].tolist() == ["v"]
     curve = precision_recall(links, truth)

@@ -13,6 +13,7 @@ from spinome.linking.proofread import (
     parent_posterior,
     proofreading_queue,
     viewer_address,
+    viewer_source,
     viewer_state,
 )
 
@@ -55,6 +56,16 @@ def test_a_state_shows_candidates_in_colours_of_their_rank():
     assert state["position"] == [10, 10, 20] and layer["segments"] == ["10", "7", "8"]
     assert len(set(layer["segmentColors"].values())) == 3
     assert json.loads(unquote(viewer_address(state).partition("#!")[2])) == state
+
+
+def test_sources_for_the_viewer():
+    assert viewer_source("results/a.zarr::raw", "http://h:1/") == "zarr://http://h:1/results/a.zarr/raw"
+    assert viewer_source("data/cells", "http://h:1") == "precomputed://http://h:1/data/cells"
+
+
+def test_no_decisions_change_nothing():
+    none = pd.DataFrame(columns=["volume", "orphan", "shaft"])
+    pd.testing.assert_frame_equal(apply_decisions(LINKS, none), LINKS)
 
 
 def test_decisions_are_applied():

@@ -17,6 +17,7 @@ rule linking:
                 "<results>/linking/spines.parquet",
                 "<results>/linking/violations.parquet",
                 "<results>/linking/line_graph.parquet",
+                "<results>/linking/queue.tsv",
                 "<results>/linking/figures",
             ],
             otherwise=[],
@@ -410,6 +411,7 @@ rule linking_links:
             volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
         ),
         model=model_file("links", linking_link_teachers),
+        decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
         links="<results>/linking/links.parquet",
         spines="<results>/linking/spines.parquet",
@@ -431,9 +433,37 @@ rule linking_links:
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         shards=config["linking"]["shards"],
         threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.linking.links", "spinome.linking.graph"),
+        code=code_hash("spinome.linking.links", "spinome.linking.graph", "spinome.linking.proofread"),
     script:
         "../../scripts/linking_links.py"
+
+
+rule linking_proofread:
+    input:
+        links="<results>/linking/links.parquet",
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
+        synapses=expand(
+            "<results>/linking/synapses/{volume}.parquet",
+            volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        ),
+    output:
+        "<results>/linking/queue.tsv",
+    log:
+        "<logs>/linking_proofread.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
+        with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        url=config["linking"]["proofread"]["url"],
+        candidates=config["linking"]["proofread"]["candidates"],
+        code=code_hash("spinome.linking.proofread"),
+    script:
+        "../../scripts/linking_proofread.py"
 
 
 rule linking_meshes:

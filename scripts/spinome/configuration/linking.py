@@ -81,6 +81,18 @@ class Detach(Section):
     share: float = Field(1.0, ge=0, le=1, description="share of the spines that is cut")
 
 
+class Proofread(Section):
+    """Decisions of a proofreader, and the queue of what to decide next."""
+
+    decisions: str | None = Field(
+        None, description="TSV of decisions `volume orphan shaft` that are applied to the links, shaft 0 for no parent"
+    )
+    candidates: int = Field(5, ge=1, description="candidates of an orphan that its view in Neuroglancer shows")
+    url: str = Field(
+        "http://localhost:8000", description="where the working directory is served for Neuroglancer to read segments"
+    )
+
+
 class Meshes(Section):
     """Linked segments as meshes."""
 
@@ -107,5 +119,6 @@ class Linking(Section):
     typing: Typing = Typing()
     candidates: Candidates = Candidates()
     links: Links = Links()
+    proofread: Proofread = Proofread()
     detach: Detach = Detach()
     meshes: Meshes = Meshes()

@@ -156,7 +156,7 @@ def top_k(links: pd.DataFrame, truth: pd.DataFrame, ks: Iterable[int] = (1, 2, 3
     Returns
     -------
     `top_1` ... as fractions of the true orphans (one that was never a candidate's orphan counts as missed),
-    `mean_rank` of those found, `candidates` an orphan, `orphans`
+    `mean_rank` and `median_rank` of those found, `candidates` an orphan, `orphans`
     """
     ranks = true_ranks(links, truth)
     counted = links[links["rank"] > 0]
@@ -164,6 +164,7 @@ def top_k(links: pd.DataFrame, truth: pd.DataFrame, ks: Iterable[int] = (1, 2, 3
     out = {f"top_{k}": float((ranks <= k).mean()) if len(ranks) else float("nan") for k in ks}
     found = ranks[np.isfinite(ranks)]
     out["mean_rank"] = float(found.mean()) if len(found) else float("nan")
+    out["median_rank"] = float(found.median()) if len(found) else float("nan")
     out["candidates"] = float(per_orphan.mean()) if len(per_orphan) else float("nan")
     out["orphans"] = len(ranks)
     return out

@@ -109,6 +109,12 @@ def viewer_state(source: str, place_nm: np.ndarray, orphan: int, candidates: lis
     }
 
 
+def viewer_source(source: str, url: str) -> str:
+    """A stored segmentation as Neuroglancer takes it, where the working directory is served at `url`."""
+    path = source.replace("::", "/")
+    return f"{'zarr' if '.zarr' in path else 'precomputed'}://{url.rstrip('/')}/{path}"
+
+
 def viewer_address(state: dict, viewer: str = VIEWER) -> str:
     """The address that opens a state in Neuroglancer."""
     return f"{viewer}/#!{quote(json.dumps(state, separators=(',', ':')))}"
