@@ -1,6 +1,6 @@
 """Links on real dendrites: spines of `pinky40` cut off at the neck, so that the shaft of each is known.
 
-`python benchmarks/pinky40.py MODEL` trains the forest on all of them and writes it to the file MODEL.
+`python benchmarks/pinky40.py FOLDER` trains the forests of links and of types on all of it and writes them to FOLDER.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from spinome.linking.candidates import FEATURES, find_candidates, group_candidat
 from spinome.linking.detach import detach_spines
 from spinome.linking.graph import line_graph, rename_neurites
 from spinome.linking.links import label_candidates, parents, rank_links, train_links
+from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
-from spinome.linking.typing import measure_segments
+from spinome.linking.typing import measure_segments, train_types
 from spinome.scores.graphs import score_graphs
 
 DATA = Path(os.environ.get("SPINOME_DATA", Path(__file__).parents[2] / "shared" / "data")) / "em" / "pinky40"
@@ -124,15 +125,24 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     return shapes, shapes["segment"].map(known).to_numpy(), specimen.to_numpy(np.int64)
 
 
-def main(path: str) -> None:
+def main(folder: str) -> None:
+    data = "pinky40 (seung-lab/cloud-volume test data, BSD-3)"
     draws = [detached((0.0, 300.0), seed) for seed in (TEST_SEED, *TRAIN_SEEDS)]
-    model, _ = train_links(*pooled(draws), seed=0)
+    forest, _ = train_links(*pooled(draws), seed=0)
     card = {
-        "trained_on": "spines of pinky40 (seung-lab/cloud-volume test data, BSD-3) cut off at the neck",
+        "trained_on": f"spines of {data} cut off at the neck, {len(draws)} draws of the cuts",
         "pairs": sum(len(draw.candidates) for draw in draws),
         "true_links": sum(len(draw.links) for draw in draws),
     }
-    save_model(path, Model(model, FEATURES, card))
+    save_model(Path(folder) / "links.skops", Model(forest, FEATURES, card))
+    shapes, types, specimen = typed()
+    forest, found = train_types(shapes, types, specimen, seed=0)
+    card = {
+        "trained_on": f"segments of {data} labelled by eye, and spines cut off at the neck",
+        "segments": {str(kind): int(count) for kind, count in zip(*np.unique(types, return_counts=True))},
+        "cross_validated_accuracy": round(float((found == types).mean()), 4),
+    }
+    save_model(Path(folder) / "typing.skops", Model(forest, SHAPE_FEATURES, card))
 
 
 if __name__ == "__main__":

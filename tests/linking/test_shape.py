@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.io.models import Model
 from spinome.linking.shape import FEATURES, HKS_FEATURES, shape_features
-from spinome.linking.typing import measure_segments, train_types
+from spinome.linking.typing import kinds_of_types, measure_segments, train_types, type_probabilities
 
 VOXEL = (40.0, 20.0, 20.0)
 BALL, TUBE, SHEET, SPECK = 3, 1 << 40, 17, 5
@@ -54,6 +55,10 @@ def test_types_are_learned_and_specimens_kept_apart():
     forest, found = train_types(shapes, types, np.arange(80) // 4, 0)
     assert (found == types).mean() > 0.9
     assert forest.predict_proba(shapes[FEATURES].to_numpy(np.float32)).sum(axis=1) == pytest.approx(np.ones(80))
+    segments = type_probabilities(Model(forest, FEATURES), shapes.assign(segment=np.arange(80)))
+    assert (segments["type"] == types).all() and list(segments.columns) == ["segment", "type", "p_shaft", "p_spine"]
+    kind = kinds_of_types(segments.assign(on_edge=np.arange(80) < 10))
+    assert kind.value_counts().to_dict() == {"shaft": 40, "orphan": 30, "other": 10}
 
 
 def test_what_cannot_be_learned_is_told():

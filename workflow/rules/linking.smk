@@ -227,6 +227,7 @@ rule linking_segments:
 rule linking_typing:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        model=config["models"]["typing"] or [],
     output:
         "<results>/linking/typing/{volume}.parquet",
     log:

@@ -78,7 +78,8 @@ def find_candidates(
     if not source.any():
         raise ValueError(f"orphan {orphan} has no voxel in its window")
     away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
-    near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), shafts)
+    # signed and unsigned ids together would become floats, and large ids one another
+    near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), np.asarray(shafts).astype(labels.dtype))
     near = near[near != orphan]
     if not len(near):
         return pd.DataFrame(columns=COLUMNS)

@@ -58,6 +58,7 @@ def detach_spines(
     ------
     ValueError: if none of the shafts is in the volume.
     """
+    shafts = np.asarray(shafts).astype(labels.dtype)
     if not len(shafts) or not np.isin(labels, shafts).any():
         raise ValueError("none of the dendrites is in the volume; name labels of dendrites, or type the segments first")
     size = np.asarray(voxel_nm, dtype=np.float64)

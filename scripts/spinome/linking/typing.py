@@ -14,6 +14,7 @@ from numba import njit
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
+from spinome.io.models import Model
 from spinome.io.volumes import VoxelSize
 from spinome.linking.region_graph import compact
 from spinome.linking.shape import FEATURES
@@ -123,6 +124,28 @@ def train_types(
     for seen, unseen in splits:
         found[unseen] = _type_forest(seed).fit(features[seen], types[seen]).predict(features[unseen])
     return _type_forest(seed).fit(features, types), found
+
+
+def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
+    """Types of segments by a trained forest: `segment type` and a column `p_<type>` for each that it knows.
+
+    Parameters
+    ----------
+    model : of `train_types`; shapes : table of `shape.shape_features`
+    """
+    known = [str(name) for name in model.estimator.classes_]
+    probability = model.probabilities(shapes[FEATURES].to_numpy(np.float32))
+    table = pd.DataFrame(probability, columns=[f"p_{name}" for name in known])
+    table.insert(0, "type", [known[best] for best in probability.argmax(axis=1)])
+    table.insert(0, "segment", shapes["segment"].to_numpy())
+    return table
+
+
+def kinds_of_types(segments: pd.DataFrame) -> pd.Series:
+    """`orphan` for a spine clear of the volume's edge, `shaft` for a shaft, else `other`; of `type on_edge`."""
+    orphan = (segments["type"] == "spine") & ~segments["on_edge"]
+    kind = np.where(segments["type"] == "shaft", "shaft", np.where(orphan, "orphan", "other"))
+    return pd.Series(kind, index=segments.index, name="kind")
 
 
 def _type_forest(seed: int) -> ExtraTreesClassifier:
