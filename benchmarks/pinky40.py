@@ -20,7 +20,7 @@ from spinome.io.models import Model, save_model
 from spinome.linking.candidates import FEATURES, find_candidates, group_candidates
 from spinome.linking.detach import detach_spines
 from spinome.linking.graph import line_graph, rename_neurites
-from spinome.linking.links import label_candidates, parents, rank_links, train_links
+from spinome.linking.links import cross_validate, label_candidates, parents, rank_links, train_links
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.typing import measure_segments, train_types
@@ -80,10 +80,9 @@ def pooled(parts: list[Detached]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, labels, np.concatenate(shaft)
 
 
-def cross_validate(test: Detached, draws: list[Detached]) -> pd.DataFrame:
+def unseen_links(test: Detached, draws: list[Detached]) -> pd.DataFrame:
     """Links of the tested draw, each by a forest that saw neither draw of its dendrite."""
-    _, unseen = train_links(*pooled([test, *draws]), seed=0)
-    probability = unseen[: len(test.candidates)]
+    probability = cross_validate(*pooled([test, *draws]), seed=0)[: len(test.candidates)]
     return rank_links(test.candidates, probability, test.links["orphan"], LINK_FROM)
 
 

@@ -37,16 +37,26 @@ def train_links(
     ------
     ValueError: if the true links lie on fewer than two dendrites.
     """
+    splits = _splits(labels, dendrites)
+    unseen = cross_validate(features, labels, dendrites, seed)
+    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
+    return model.fit(features, labels), unseen
+
+
+def cross_validate(features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int) -> np.ndarray:
+    """Probability (N,) of each row from a forest that did not see its dendrite; see `train_links`."""
+    splits = _splits(labels, dendrites)
+    return cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
+
+
+def _splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     with_link = np.unique(dendrites[labels])
     if len(with_link) < 2 or labels.all():
         raise ValueError(
             f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, "
             "with other candidates beside; or name a trained model under models.links"
         )
-    splits = list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
-    unseen = cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
-    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
-    return model.fit(features, labels), unseen
+    return list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
 
 
 def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
