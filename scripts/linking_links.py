@@ -8,12 +8,15 @@ from spinome.io.tables import read_table, write_table
 from spinome.linking.candidates import FEATURES, read_candidates
 from spinome.linking.graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
+from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions
 from spinome.logs import log_to
 
 log_to(snakemake.log)
 params, results = snakemake.params, snakemake.output.keys()
 model = load_model(snakemake.input.model, FEATURES)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
+decided = snakemake.input.get("decisions")
+decisions = read_table(decided, DECISION_COLUMNS) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
 tables = {name: [] for name in results}
 for number, (volume, typing_file) in enumerate(zip(params.volumes, snakemake.input.typing)):
     candidates = read_candidates(snakemake.input.candidates[number * params.shards : (number + 1) * params.shards])
@@ -23,6 +26,7 @@ for number, (volume, typing_file) in enumerate(zip(params.volumes, snakemake.inp
     orphans = segments.loc[segments["kind"] == "orphan", "segment"]
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, params.threshold)
+    links = apply_decisions(links, decisions[decisions["volume"] == volume])
     pairs = line_graph(rename_neurites(synapses, parents(links)))
     made = {
         "links": links,

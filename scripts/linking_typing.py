@@ -1,8 +1,10 @@
 """Measure the segments of a volume and tell orphans, shafts and others apart."""
 
+from spinome.io.models import load_model
 from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels, require_voxel_size
-from spinome.linking.typing import measure_segments, type_segments, working_stride
+from spinome.linking.shape import FEATURES, shape_features
+from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments, working_stride
 from spinome.logs import log_to
 
 log_to(snakemake.log)
@@ -13,5 +15,12 @@ stride = working_stride(voxel_nm, settings.pop("working_nm"))
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 segments = measure_segments(thinned, voxel_nm, stride)
 segments["kind"] = type_segments(segments, **settings)
+model = snakemake.input.get("model")
+if model:
+    forest = load_model(model, FEATURES)
+    large = segments[segments["volume_um3"] >= settings["orphan_min_um3"]]
+    shapes = shape_features(thinned, large, tuple(size * step for size, step in zip(voxel_nm, stride)))
+    segments = segments.merge(type_probabilities(forest, shapes), on="segment", how="left")
+    segments["kind"] = kinds_of_types(segments)
 print(segments["kind"].value_counts().to_string())
 write_table(segments, snakemake.output[0])

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.linking.candidates import FEATURES, find_candidates, spine_end
+from spinome.linking.approach import RAYS, blind_ends, directions
+from spinome.linking.candidates import FEATURES, find_candidates
 from spinome.linking.evaluate import link_rows, precision_recall, top_k_table
 from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
@@ -98,9 +99,44 @@ def test_a_spine_without_synapse_ends_where_it_is_thin(tissue):
     assert table.loc[2, "end_distance_nm"] < table.loc[1, "end_distance_nm"]
 
 
+def test_a_torn_neck_is_a_tip_that_faces_the_orphan(tissue):
+    labels, synapse = tissue
+    torn = labels.copy()
+    # the neck is torn at 1000 nm, and what is beyond stays on the shaft
+    neck = np.zeros(labels.shape, bool)
+    neck[18:22, 52:60, 72:78] = True
+    torn[:, 50:][labels[:, 50:] == 10] = 0
+    torn[neck] = 2
+    whole = find_candidates(labels, 10, np.array([1, 2]), synapse, None, VOXEL, 1500.0).set_index("shaft").loc[2]
+    table = find_candidates(torn, 10, np.array([1, 2]), synapse, None, VOXEL, 1500.0).set_index("shaft")
+    assert table.loc[2, "tip_nm"] < 200 < table.loc[1, "tip_nm"] and table.loc[2, "tip_facing"] > 0.3
+    assert whole["there_nm"] > 1.5 * table.loc[2, "there_nm"]
+    assert table.loc[2, "forward_nm"] < 200 and table.loc[2, "seen"] > 0.5 > table.loc[1, "seen"]
+
+
+def test_rays_fill_a_cone():
+    rays = directions(np.array([0.0, 0.6, 0.8]))
+    assert np.linalg.norm(rays, axis=1) == pytest.approx(np.ones(RAYS))
+    along = rays @ [0.0, 0.6, 0.8]
+    assert along.min() > 0.5 and along.mean() == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_far_end_is_away_from_the_head_and_from_the_synapses(tissue):
+    labels, _ = tissue
+    source, size = labels == 10, np.array(VOXEL)
+    depth = np.where(source, 1.0, 0.0)
+    depth[20, 38, 75] = 9
+    far, near = blind_ends(source, depth, np.zeros((0, 3)), size)
+    assert far.point[1] > 1050 and near.point[1] < 700 and far.course[1] > 0.9
+    swapped, _ = blind_ends(source, depth, far.point[None] + 10, size)
+    assert (swapped.point == near.point).all()
+
+
 def test_the_end_of_one_voxel_points_nowhere():
-    end = spine_end(np.array([[1.0, 2.0, 3.0]]), np.array([1.0]), np.zeros((0, 3)))
-    assert end.point.tolist() == [1, 2, 3] and end.direction.tolist() == [0, 0, 0]
+    source = np.zeros((3, 3, 3), bool)
+    source[1, 1, 1] = True
+    far, near = blind_ends(source, source.astype(float), np.zeros((0, 3)), np.array(VOXEL))
+    assert far.point.tolist() == near.point.tolist() == [60, 30, 30] and far.course.tolist() == [0, 0, 0]
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +200,7 @@ def test_evaluation_has_intervals_and_unique_metrics(simulated):
     links, truth = links.assign(volume="v"), truth.assign(volume="v")
     rows = {row["metric"]: row for row in link_rows(links, truth, 0)}
     assert rows["top_1"]["value"] == rows["link_f1"]["value"] == 1
+    assert rows["median_rank"]["value"] == rows["link_f0.5"]["value"] == rows["link_f2"]["value"] == 1
     assert rows["top_1"]["ci_low"] == 1 and rows["top_1"]["n"] == 96
     assert top_k_table(links, truth)["volume"].tolist() == ["v"]
     curve = precision_recall(links, truth)

@@ -17,6 +17,7 @@ rule linking:
                 "<results>/linking/spines.parquet",
                 "<results>/linking/violations.parquet",
                 "<results>/linking/line_graph.parquet",
+                "<results>/linking/queue.tsv",
                 "<results>/linking/figures",
             ],
             otherwise=[],
@@ -24,6 +25,7 @@ rule linking:
         expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_computed),
         expand("<results>/linking/segments/{volume}.zarr", volume=linking_computed),
         expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        expand("<results>/linking/detached/{volume}", volume=config["linking"]["detach"]["volumes"]),
         branch(
             bool(linking_scored),
             then=["<results>/linking/evaluation.tsv", "<results>/linking/topk.parquet"],
@@ -225,6 +227,7 @@ rule linking_segments:
 rule linking_typing:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        model=config["models"]["typing"] or [],
     output:
         "<results>/linking/typing/{volume}.parquet",
     log:
@@ -313,6 +316,33 @@ rule linking_candidates:
         "../../scripts/linking_candidates.py"
 
 
+rule linking_detach:
+    input:
+        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        typing="<results>/linking/typing/{volume}.parquet",
+    output:
+        directory("<results>/linking/detached/{volume}"),
+    log:
+        "<logs>/linking_detach/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_detach/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        segments=lambda wildcards: linking_segmentation(wildcards.volume),
+        voxel_nm=linking_column("voxel_nm"),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        settings={key: config["linking"]["detach"][key] for key in ("gap_nm", "noise_nm", "share")},
+        seed=config["seed"],
+        code=code_hash("spinome.linking.detach"),
+    script:
+        "../../scripts/linking_detach.py"
+
+
 rule linking_truth:
     input:
         typing="<results>/linking/typing/{volume}.parquet",
@@ -382,6 +412,7 @@ rule linking_links:
             volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
         ),
         model=model_file("links", linking_link_teachers),
+        decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
         links="<results>/linking/links.parquet",
         spines="<results>/linking/spines.parquet",
@@ -403,9 +434,37 @@ rule linking_links:
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         shards=config["linking"]["shards"],
         threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.linking.links", "spinome.linking.graph"),
+        code=code_hash("spinome.linking.links", "spinome.linking.graph", "spinome.linking.proofread"),
     script:
         "../../scripts/linking_links.py"
+
+
+rule linking_proofread:
+    input:
+        links="<results>/linking/links.parquet",
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
+        synapses=expand(
+            "<results>/linking/synapses/{volume}.parquet",
+            volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        ),
+    output:
+        "<results>/linking/queue.tsv",
+    log:
+        "<logs>/linking_proofread.log",
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
+        with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        url=config["linking"]["proofread"]["url"],
+        candidates=config["linking"]["proofread"]["candidates"],
+        code=code_hash("spinome.linking.proofread"),
+    script:
+        "../../scripts/linking_proofread.py"
 
 
 rule linking_meshes:

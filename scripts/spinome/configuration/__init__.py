@@ -38,6 +38,11 @@ class Models(Section):
     membranes: str | None = Field(None, description="membrane voxel classifier (.skops)")
     agglomeration: str | None = Field(None, description="superpixel agglomeration forest (.skops)")
     links: str | None = Field(None, description="orphan to shaft link forest (.skops)")
+    typing: str | None = Field(
+        None,
+        description="forest that types EM segments by their shape (.skops), such as workflow/models/typing.skops; "
+        "empty: orphans and shafts by the rules of linking.typing",
+    )
     neurons: str | None = Field(None, description="soma, shaft and spine forest on heat kernel signatures (.skops)")
 
 

@@ -68,6 +68,31 @@ class Links(Section):
     )
 
 
+class Detach(Section):
+    """Truth where there is none: spines of given segmentations cut off at the neck."""
+
+    volumes: list[str] = Field(
+        [],
+        description="volumes with a `segmentation` whose spines are cut off; each gives a sample sheet of its own, "
+        "`linking/detached/<volume>/volumes.tsv`, to run this branch on and score it",
+    )
+    gap_nm: tuple[float, float] = Field((0.0, 300.0), description="length of neck that is lost, drawn between these")
+    noise_nm: float = Field(0.0, ge=0, description="standard deviation by which the surfaces of a cut are moved")
+    share: float = Field(1.0, ge=0, le=1, description="share of the spines that is cut")
+
+
+class Proofread(Section):
+    """Decisions of a proofreader, and the queue of what to decide next."""
+
+    decisions: str | None = Field(
+        None, description="TSV of decisions `volume orphan shaft` that are applied to the links, shaft 0 for no parent"
+    )
+    candidates: int = Field(5, ge=1, description="candidates of an orphan that its view in Neuroglancer shows")
+    url: str = Field(
+        "http://localhost:8000", description="where the working directory is served for Neuroglancer to read segments"
+    )
+
+
 class Meshes(Section):
     """Linked segments as meshes."""
 
@@ -94,4 +119,6 @@ class Linking(Section):
     typing: Typing = Typing()
     candidates: Candidates = Candidates()
     links: Links = Links()
+    proofread: Proofread = Proofread()
+    detach: Detach = Detach()
     meshes: Meshes = Meshes()

@@ -1,14 +1,14 @@
-"""Shafts that an orphan spine may belong to, and the thirteen columns by which they are compared.
+"""Shafts that an orphan spine may belong to, and the columns by which they are compared.
 
 Seven features after Gray Roncal (2016): distances from the spine, its synapse, its end and its continuation to the
 shaft, the shaft's size in the window, the cost of the way through the membranes, and the branching angle; all but
-the angle also as a rank among the spine's candidates.
+the angle also as a rank among the spine's candidates: SANTIAGO. Beside them the measures of `approach`, and of each
+measure how far it stays behind the best candidate of the spine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import edt
 import fastremap
@@ -18,7 +18,9 @@ from numba import njit
 
 from spinome.io.tables import concatenate
 from spinome.io.volumes import Volume, VoxelSize
+from spinome.linking import approach
 from spinome.linking.path_cost import cheapest_paths, label_membrane
+from spinome.linking.region_graph import compact
 
 MEASURES = [
     "distance_nm",
@@ -28,44 +30,22 @@ MEASURES = [
     "continuation_nm",
     "path_cost_nm",
 ]
-FEATURES = [*MEASURES, "angle_deg", *[f"{measure}_rank" for measure in MEASURES]]
+SANTIAGO = [*MEASURES, "angle_deg", *[f"{measure}_rank" for measure in MEASURES]]
+COMPARED = [*MEASURES, *approach.MEASURES]
+# of the orphan itself, the same for all of its candidates
+OWN = ["far_radius_nm", "near_radius_nm", "orphan_um3", "length_nm"]
+FEATURES = [
+    *SANTIAGO,
+    *approach.MEASURES,
+    *[f"{measure}_rank" for measure in approach.MEASURES],
+    *[f"{measure}_behind" for measure in COMPARED],
+    *OWN,
+]
+# measures of which a large value speaks for a shaft
+LARGE = ("shaft_um3", *approach.LARGE)
 PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
 COLUMNS = ["orphan", "shaft", *FEATURES, *PLACES]
-# how far back from its end the course of a neck is taken, and how far along a shaft its direction
-NECK_NM, SHAFT_NM = 300.0, 1000.0
-
-
-class SpineEnd(NamedTuple):
-    """Where an orphan was cut off: `point` and the unit `direction` out of it, z y x in nm."""
-
-    point: np.ndarray
-    direction: np.ndarray
-
-
-def spine_end(points: np.ndarray, depth: np.ndarray, synapses: np.ndarray) -> SpineEnd:
-    """The blind end of an orphan spine that looks toward its shaft, and where it points.
-
-    Of the two ends of the longest way through the spine it is the one farther from the synapse, or the thinner one
-    where there is no synapse.
-
-    Parameters
-    ----------
-    points : (N, 3) voxel centres in nm
-    depth : (N,) distance to the spine's surface in nm
-    synapses : (S, 3) in nm, possibly none
-    """
-    centre = points.mean(axis=0)
-    first = points[np.argmax(((points - centre) ** 2).sum(axis=1))]
-    second = points[np.argmax(((points - first) ** 2).sum(axis=1))]
-    if len(synapses):
-        away = [np.linalg.norm(synapses - end, axis=1).min() for end in (first, second)]
-    else:
-        away = [-depth[((points - end) ** 2).sum(axis=1) < NECK_NM**2].mean() for end in (first, second)]
-    end = first if away[0] >= away[1] else second
-    behind = points[((points - end) ** 2).sum(axis=1) < NECK_NM**2].mean(axis=0)
-    direction = end - behind
-    length = np.linalg.norm(direction)
-    return SpineEnd(end, direction / length if length > 0 else np.zeros(3))
+SHAFT_NM = 1000.0  # how far along a shaft its direction is taken
 
 
 def find_candidates(
@@ -98,34 +78,39 @@ def find_candidates(
     if not source.any():
         raise ValueError(f"orphan {orphan} has no voxel in its window")
     away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
-    near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), shafts)
+    # signed and unsigned ids together would become floats, and large ids one another
+    near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), np.asarray(shafts).astype(labels.dtype))
     near = near[near != orphan]
     if not len(near):
         return pd.DataFrame(columns=COLUMNS)
     size = np.asarray(voxel_nm, dtype=np.float64)
-    target = np.full(labels.shape, -1, dtype=np.int32)
-    for number, shaft in enumerate(near):
-        target[labels == shaft] = number
-    depth = edt.edt(source, anisotropy=voxel_nm, black_border=False, parallel=1)
-    end = spine_end((np.argwhere(source) + 0.5) * size, depth[source], synapses)
-    measured, nearest = _distances(target, away, synapses.reshape(-1, 3), end.point, end.direction, size, radius_nm)
+    target = compact(labels, near)
+    depth = edt.edt(labels, anisotropy=voxel_nm, black_border=False, parallel=1)
+    synapses = synapses.reshape(-1, 3)
+    ends = approach.blind_ends(source, depth, synapses, size)
+    end = ends[0]
+    measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
     if not len(synapses):
         measured[:, 1] = np.nan
     measured = measured[: len(near)]
     paths = cheapest_paths(
         source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
     )
-    angles = [_angle(target == number, nearest[number], end.direction, size) for number in range(len(near))]
     frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64)})
     frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
     frame["shaft_um3"] = measured[:, 4] * float(np.prod(size)) / 1e9
     frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
     frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
-    frame["angle_deg"] = angles
-    for measure in MEASURES:
-        # the largest shaft comes first, else the nearest and the cheapest
-        ranks = frame[measure].rank(method="min", ascending=measure != "shaft_um3")
-        frame[f"{measure}_rank"] = ranks
+    frame["angle_deg"] = [_angle(target, number, place, end.course, size) for number, place in enumerate(nearest)]
+    frame[approach.MEASURES] = approach.approach(source, target, depth, ends, size)
+    for measure in COMPARED:
+        # the largest comes first where that speaks for a shaft, else the nearest and the cheapest
+        values = -frame[measure] if measure in LARGE else frame[measure]
+        frame[f"{measure}_rank"] = values.rank(method="min")
+        frame[f"{measure}_behind"] = values - values.min()
+    frame["far_radius_nm"], frame["near_radius_nm"] = ends[0].radius_nm, ends[1].radius_nm
+    frame["orphan_um3"] = float(source.sum() * np.prod(size) / 1e9)
+    frame["length_nm"] = float(np.linalg.norm(ends[0].point - ends[1].point))
     for name, places in (("from", paths.start), ("to", paths.stop)):
         for axis, letter in enumerate("zyx"):
             frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis]
@@ -188,15 +173,15 @@ def read_candidates(done: Iterable[str]) -> pd.DataFrame:
     return frame.astype({"orphan": np.int64, "shaft": np.int64}).sort_values(["orphan", "shaft"], ignore_index=True)
 
 
-def _angle(shaft: np.ndarray, nearest: np.ndarray, direction: np.ndarray, size: np.ndarray) -> float:
-    """Angle in degrees (0..90) between a direction and the course of a shaft near a voxel of it."""
+def _angle(target: np.ndarray, number: int, nearest: np.ndarray, course: np.ndarray, size: np.ndarray) -> float:
+    """Angle in degrees (0..90) between the course of an orphan's end and that of a shaft near a voxel of it."""
     low = np.maximum(nearest - (SHAFT_NM / size).astype(int), 0)
     high = nearest + (SHAFT_NM / size).astype(int) + 1
-    points = np.argwhere(shaft[tuple(slice(a, b) for a, b in zip(low, high))]) * size
-    if len(points) < 4 or not direction.any():
+    points = np.argwhere(target[tuple(slice(a, b) for a, b in zip(low, high))] == number) * size
+    if len(points) < 4 or not course.any():
         return float("nan")
-    course = np.linalg.eigh(np.cov(points.T))[1][:, -1]
-    return float(np.degrees(np.arccos(min(abs(course @ direction), 1.0))))
+    shaft = np.linalg.eigh(np.cov(points.T))[1][:, -1]
+    return float(np.degrees(np.arccos(min(abs(shaft @ course), 1.0))))
 
 
 @njit(cache=True)

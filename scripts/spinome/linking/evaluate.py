@@ -12,6 +12,7 @@ from spinome.scores.intervals import bootstrap, evaluation_row
 from spinome.scores.segmentation import object_terms, pool_terms
 
 KS = (1, 2, 3, 5, 10)
+BETAS = (0.5, 1, 2)
 
 
 def segmentation_rows(tables: list[sparse.csr_array], seed: int) -> list[dict]:
@@ -53,13 +54,20 @@ def link_rows(links: pd.DataFrame, truth: pd.DataFrame, seed: int) -> list[dict]
     summary = top_k(_named(links), _named(truth), KS)
     found = int(np.isfinite(outcome["rank"]).sum())
     rows.append(evaluation_row("mean_rank", summary["mean_rank"], found, "rank"))
+    rows.append(evaluation_row("median_rank", summary["median_rank"], found, "rank"))
     rows.append(evaluation_row("candidates", summary["candidates"], summary["orphans"], "candidates an orphan"))
     precision = row("link_precision", outcome["right"], outcome["linked"])
     recall = row("link_recall", outcome["right"], outcome["true"])
     sums = np.stack([np.bincount(dendrite, weights=outcome[part]) for part in ("right", "linked", "true")])
-    interval = bootstrap(lambda drawn: _f1(*sums[:, drawn].sum(axis=1)), sums.shape[1], 1000, seed)
-    f1 = evaluation_row("link_f1", _f1(*sums.sum(axis=1)), len(outcome), "orphans", interval)
-    return [*rows, precision, recall, f1]
+    scores = []
+    for beta in BETAS:
+        interval = bootstrap(
+            lambda drawn, beta=beta: _f_beta(*sums[:, drawn].sum(axis=1), beta), sums.shape[1], 1000, seed
+        )
+        scores.append(
+            evaluation_row(f"link_f{beta:g}", _f_beta(*sums.sum(axis=1), beta), len(outcome), "orphans", interval)
+        )
+    return [*rows, precision, recall, *scores]
 
 
 def graph_rows(name: str, scores: list[GraphScore]) -> list[dict]:
@@ -75,12 +83,13 @@ def graph_rows(name: str, scores: list[GraphScore]) -> list[dict]:
 
 
 def top_k_table(links: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Top-K, mean rank and candidates of each volume: `volume orphans top_1 ... mean_rank candidates`."""
+    """Top-K, mean rank and candidates of each volume: `volume orphans top_1 ... mean_rank median_rank
+    candidates`."""
     rows = [
         {"volume": volume, **top_k(links[links["volume"] == volume], known, KS)}
         for volume, known in truth.groupby("volume")
     ]
-    columns = ["volume", "orphans", *[f"top_{k}" for k in KS], "mean_rank", "candidates"]
+    columns = ["volume", "orphans", *[f"top_{k}" for k in KS], "mean_rank", "median_rank", "candidates"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -132,5 +141,6 @@ def _ratio(count: float, of: float) -> float:
     return float(count / of) if of else float("nan")
 
 
-def _f1(right: float, linked: float, true: float) -> float:
-    return _ratio(2 * right, linked + true)
+def _f_beta(right: float, linked: float, true: float, beta: float) -> float:
+    """Recall counts `beta` times as much as precision."""
+    return _ratio((1 + beta**2) * right, linked + beta**2 * true)

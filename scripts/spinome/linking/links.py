@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from spinome.linking.candidates import PLACES
@@ -25,7 +25,7 @@ def train_links(
 
     Parameters
     ----------
-    features : (N, 13) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
+    features : (N, F) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
     labels : (N,) bool, true parent
     dendrites : (N,) the true dendrite of each row's orphan
 
@@ -37,16 +37,26 @@ def train_links(
     ------
     ValueError: if the true links lie on fewer than two dendrites.
     """
+    splits = _splits(labels, dendrites)
+    unseen = cross_validate(features, labels, dendrites, seed)
+    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
+    return model.fit(features, labels), unseen
+
+
+def cross_validate(features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int) -> np.ndarray:
+    """Probability (N,) of each row from a forest that did not see its dendrite; see `train_links`."""
+    splits = _splits(labels, dendrites)
+    return cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
+
+
+def _splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     with_link = np.unique(dendrites[labels])
     if len(with_link) < 2 or labels.all():
         raise ValueError(
             f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, "
             "with other candidates beside; or name a trained model under models.links"
         )
-    splits = list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
-    unseen = cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
-    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
-    return model.fit(features, labels), unseen
+    return list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
 
 
 def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
@@ -59,8 +69,8 @@ def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
     return fold[row]
 
 
-def _forest(seed: int) -> RandomForestClassifier:
-    return RandomForestClassifier(100, min_samples_leaf=2, max_features=4, random_state=seed, n_jobs=1)
+def _forest(seed: int) -> ExtraTreesClassifier:
+    return ExtraTreesClassifier(200, min_samples_leaf=2, max_features=0.4, random_state=seed, n_jobs=1)
 
 
 def rank_links(
@@ -156,7 +166,7 @@ def top_k(links: pd.DataFrame, truth: pd.DataFrame, ks: Iterable[int] = (1, 2, 3
     Returns
     -------
     `top_1` ... as fractions of the true orphans (one that was never a candidate's orphan counts as missed),
-    `mean_rank` of those found, `candidates` an orphan, `orphans`
+    `mean_rank` and `median_rank` of those found, `candidates` an orphan, `orphans`
     """
     ranks = true_ranks(links, truth)
     counted = links[links["rank"] > 0]
@@ -164,6 +174,7 @@ def top_k(links: pd.DataFrame, truth: pd.DataFrame, ks: Iterable[int] = (1, 2, 3
     out = {f"top_{k}": float((ranks <= k).mean()) if len(ranks) else float("nan") for k in ks}
     found = ranks[np.isfinite(ranks)]
     out["mean_rank"] = float(found.mean()) if len(found) else float("nan")
+    out["median_rank"] = float(found.median()) if len(found) else float("nan")
     out["candidates"] = float(per_orphan.mean()) if len(per_orphan) else float("nan")
     out["orphans"] = len(ranks)
     return out

@@ -43,10 +43,12 @@ def join_orphans(
     """
     ids = fastremap.unique(segments)
     number = np.zeros(len(ids), dtype=np.uint32)
+    # signed and unsigned ids together would become floats, and large ids one another
+    shafts = np.asarray(shafts).astype(ids.dtype)
     known, places = np.isin(ids, shafts), np.searchsorted(shafts, ids)
     number[known] = places[known] + 1
     parent = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
-    linked = np.array([parent.get(int(label), 0) for label in ids])
+    linked = np.array([parent.get(int(label), 0) for label in ids], dtype=ids.dtype)
     number[linked != 0] = np.searchsorted(shafts, linked[linked != 0]) + 1
     joined = number[compact(segments, ids)]
     for row in bridges.itertuples(index=False):

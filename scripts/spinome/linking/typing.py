@@ -11,11 +11,16 @@ import fastremap
 import numpy as np
 import pandas as pd
 from numba import njit
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.model_selection import StratifiedGroupKFold
 
+from spinome.io.models import Model
 from spinome.io.volumes import VoxelSize
 from spinome.linking.region_graph import compact
+from spinome.linking.shape import FEATURES
 
 KINDS = ("orphan", "shaft", "other")
+TYPES = ("spine", "shaft", "axon", "soma", "glia", "other")
 
 
 def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
@@ -87,6 +92,64 @@ def type_segments(
     )
     kind = np.where(shaft, "shaft", np.where(orphan, "orphan", "other"))
     return pd.Series(kind, index=segments.index, name="kind")
+
+
+def train_types(
+    shapes: pd.DataFrame, types: np.ndarray, specimens: np.ndarray, seed: int
+) -> tuple[ExtraTreesClassifier, np.ndarray]:
+    """Train a forest that types segments by their shape.
+
+    Parameters
+    ----------
+    shapes : table with `shape.FEATURES`; types : (N,) of TYPES
+    specimens : (N,) rows of one specimen are kept in one fold
+
+    Returns
+    -------
+    the forest on all rows, and for each row the type (N,) that a forest gives it which did not see its specimen
+
+    Raises
+    ------
+    ValueError: for a type that is none of TYPES, or if there are fewer than two specimens.
+    """
+    unknown = sorted(set(types) - set(TYPES))
+    if unknown:
+        raise ValueError(f"types {', '.join(unknown)} are none of {', '.join(TYPES)}; correct the table of types")
+    folds = min(5, len(np.unique(specimens)))
+    if folds < 2:
+        raise ValueError("types of one specimen alone; label segments of several")
+    features = shapes[FEATURES].to_numpy(np.float32)
+    splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(features, types, specimens)
+    found = np.empty(len(types), dtype=object)
+    for seen, unseen in splits:
+        found[unseen] = _type_forest(seed).fit(features[seen], types[seen]).predict(features[unseen])
+    return _type_forest(seed).fit(features, types), found
+
+
+def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
+    """Types of segments by a trained forest: `segment type` and a column `p_<type>` for each that it knows.
+
+    Parameters
+    ----------
+    model : of `train_types`; shapes : table of `shape.shape_features`
+    """
+    known = [str(name) for name in model.estimator.classes_]
+    probability = model.probabilities(shapes[FEATURES].to_numpy(np.float32))
+    table = pd.DataFrame(probability, columns=[f"p_{name}" for name in known])
+    table.insert(0, "type", [known[best] for best in probability.argmax(axis=1)])
+    table.insert(0, "segment", shapes["segment"].to_numpy())
+    return table
+
+
+def kinds_of_types(segments: pd.DataFrame) -> pd.Series:
+    """`orphan` for a spine clear of the volume's edge, `shaft` for a shaft, else `other`; of `type on_edge`."""
+    orphan = (segments["type"] == "spine") & ~segments["on_edge"]
+    kind = np.where(segments["type"] == "shaft", "shaft", np.where(orphan, "orphan", "other"))
+    return pd.Series(kind, index=segments.index, name="kind")
+
+
+def _type_forest(seed: int) -> ExtraTreesClassifier:
+    return ExtraTreesClassifier(300, class_weight="balanced", min_samples_leaf=2, random_state=seed, n_jobs=1)
 
 
 @njit(cache=True)

@@ -1,0 +1,34 @@
+"""Order the orphans of all volumes by what a decision is worth, each with its view in Neuroglancer."""
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import open_labels, require_voxel_size
+from spinome.linking.proofread import proofreading_queue, viewer_address, viewer_source, viewer_state
+from spinome.logs import log_to
+
+log_to(snakemake.log)
+params = snakemake.params
+every = read_table(snakemake.input.links)
+synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
+queues = []
+for (volume, source, voxel_nm), typing in zip(params.rows, snakemake.input.typing):
+    links = every[every["volume"] == volume].reset_index(drop=True)
+    none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
+    synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
+    queue = proofreading_queue(links, read_table(typing), synapses)
+    size = require_voxel_size(open_labels(source, voxel_nm))
+    shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)
+    queue["candidates"] = [" ".join(map(str, shown.get(orphan, []))) for orphan in queue["orphan"]]
+    queue["view"] = [
+        viewer_address(
+            viewer_state(viewer_source(source, params.url), row[1:], int(row[0]), shown.get(int(row[0]), []), size)
+        )
+        for row in queue[["orphan", "z_nm", "y_nm", "x_nm"]].to_numpy()
+    ]
+    queue.insert(0, "volume", volume)
+    queues.append(queue)
+table = pd.concat(queues, ignore_index=True).sort_values("worth", ascending=False, kind="stable", ignore_index=True)
+print(table.head(20).drop(columns="view").to_string())
+write_table(table, snakemake.output[0])

@@ -1,0 +1,253 @@
+"""How a shaft lies before the blind ends of an orphan: what an end points at, and whether a stump points back.
+
+The far end is the one farthest, on the way through the orphan, from where it is thickest: of a cut spine that is
+where its neck was. The near end is the farthest from that one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from spinome.linking.protrusions import geodesic
+
+MEASURES = [
+    "forward_nm",
+    "near_forward_nm",
+    "seen",
+    "facing",
+    "there_nm",
+    "there_um3",
+    "tip_nm",
+    "near_tip_nm",
+    "tip_facing",
+]
+# measures of which a large value speaks for a shaft
+LARGE = ("seen", "facing", "tip_facing")
+COURSE_NM = 300.0  # how far back from an end its course is taken
+BALL_NM = 250.0  # around the place of a shaft that is nearest the end
+TIP_NM = 900.0  # how far from an end tips are looked for
+TIP_BALL_NM, TIP_FILL, TIP_SIDE = 200.0, 0.25, 0.35  # a tip fills little of a ball about it, and on one side
+RAYS, RAY_NM, RAY_STEP_NM = 200, 1000.0, 20.0
+CONE = 0.5  # least cosine between a ray and the course
+
+
+class BlindEnd(NamedTuple):
+    """`point` and the unit `course` out of it, z y x in nm, and the mean `radius_nm` of the orphan there."""
+
+    point: np.ndarray
+    course: np.ndarray
+    radius_nm: float
+
+
+def blind_ends(
+    source: np.ndarray, depth: np.ndarray, synapses: np.ndarray, size: np.ndarray
+) -> tuple[BlindEnd, BlindEnd]:
+    """The far and the near end of an orphan.
+
+    Parameters
+    ----------
+    source : (Z, Y, X) bool, in a window
+    depth : (Z, Y, X) distance to the surface, nm
+    synapses : (S, 3) on the orphan, nm, possibly none; where there are some, the far end is the one farther from them
+    size : of a voxel (z, y, x), nm
+    """
+    box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(source))
+    mine, inside = source[box].astype(np.uint8), depth[box]
+    corner = np.array([side.start for side in box])
+    place = np.unravel_index(np.argmax(np.where(mine, inside, -1)), mine.shape)
+    ends = []
+    for _ in range(2):
+        way = _way(mine, place, size)
+        place = np.unravel_index(np.argmax(np.where(np.isfinite(way), way, -1)), mine.shape)
+        near = _way(mine, place, size) < COURSE_NM
+        point = (np.array(place) + corner + 0.5) * size
+        course = point - (np.argwhere(near).mean(axis=0) + corner + 0.5) * size
+        length = np.linalg.norm(course)
+        ends.append(BlindEnd(point, course / length if length else course, float(inside[near].mean())))
+    if len(synapses):
+        ends.sort(key=lambda end: -np.linalg.norm(synapses - end.point, axis=1).min())
+    return ends[0], ends[1]
+
+
+def _way(mine: np.ndarray, place: tuple[int, ...], size: np.ndarray) -> np.ndarray:
+    seed = np.zeros(mine.shape, dtype=bool)
+    seed[place] = True
+    return geodesic(mine, seed, size)
+
+
+def approach(
+    source: np.ndarray,
+    target: np.ndarray,
+    depth: np.ndarray,
+    ends: tuple[BlindEnd, BlindEnd],
+    size: np.ndarray,
+) -> np.ndarray:
+    """Measure every candidate before the ends of an orphan.
+
+    Parameters
+    ----------
+    source : (Z, Y, X) bool, the orphan
+    target : (Z, Y, X) int32, number of the candidate of each voxel, -1 elsewhere
+    depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
+    ends : far and near end
+    size : of a voxel (z, y, x), nm
+
+    Returns
+    -------
+    (candidates, 9) columns MEASURES: distance from the far end, longer where it is not straight ahead, and from the
+    near end; share of rays about the far end's course that meet this candidate before another; how far the candidate
+    runs straight away from the far end (-1 to 1), how thick it is and how much of it there is about its place nearest
+    to the end; the like distance of the far and of the near end from a thin tip, such as a torn neck leaves, and how
+    far that tip runs straight away
+    """
+    places = np.argwhere(target >= 0)
+    number = target[tuple(places.T)]
+    far, near = ends
+    count = int(number.max()) + 1
+    forward, nearest = _forward(places, number, count, far.point, far.course, size)
+    backward, _ = _forward(places, number, count, near.point, near.course, size)
+    seen = _rays(target, source, far.point, directions(far.course), size, count, RAY_NM, RAY_STEP_NM)
+    facing, thick, volume = _about(places, number, depth, nearest, far.point, size, BALL_NM)
+    tip, straight = _tips(target, count, far.point, far.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
+    back_tip, _ = _tips(target, count, near.point, near.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
+    columns = [forward, backward, seen, facing, thick, volume * np.prod(size) / 1e9, tip, back_tip, straight]
+    return np.stack(columns, axis=1)
+
+
+def directions(course: np.ndarray) -> np.ndarray:
+    """Unit vectors (RAYS, 3) evenly spread over a cone about a course (Fibonacci lattice)."""
+    turn = np.arange(RAYS) * np.pi * (3 - np.sqrt(5))
+    along = 1 - (np.arange(RAYS) + 0.5) / RAYS * (1 - CONE)
+    across = np.sqrt(1 - along**2)
+    axis = course if course.any() else np.array([1.0, 0, 0])
+    other = np.eye(3)[np.argmin(np.abs(axis))]
+    first = np.cross(axis, other)
+    first /= np.linalg.norm(first)
+    second = np.cross(axis, first)
+    return along[:, None] * axis + across[:, None] * (np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second)
+
+
+@njit(cache=True)
+def _forward(places, number, count, point, course, size):
+    """Least distance of each candidate ahead of a point, and the place of it that is plainly nearest."""
+    forward, plain = np.full(count, np.inf), np.full(count, np.inf)
+    nearest = np.zeros((count, 3))
+    for row in range(len(places)):
+        mine = number[row]
+        z = (places[row, 0] + 0.5) * size[0]
+        y = (places[row, 1] + 0.5) * size[1]
+        x = (places[row, 2] + 0.5) * size[2]
+        dz, dy, dx = z - point[0], y - point[1], x - point[2]
+        far = np.sqrt(dz * dz + dy * dy + dx * dx)
+        if far < plain[mine]:
+            plain[mine] = far
+            nearest[mine] = (z, y, x)
+        if far < forward[mine]:
+            cosine = (dz * course[0] + dy * course[1] + dx * course[2]) / max(far, 1e-6)
+            forward[mine] = min(forward[mine], far * (2 - cosine))
+    return forward, nearest
+
+
+@njit(cache=True)
+def _rays(target, source, point, rays, size, count, reach, step):
+    seen = np.zeros(count)
+    for row in range(len(rays)):
+        for stride in range(1, int(reach / step)):
+            z = int((point[0] + stride * step * rays[row, 0]) // size[0])
+            y = int((point[1] + stride * step * rays[row, 1]) // size[1])
+            x = int((point[2] + stride * step * rays[row, 2]) // size[2])
+            if not (0 <= z < target.shape[0] and 0 <= y < target.shape[1] and 0 <= x < target.shape[2]):
+                break
+            if target[z, y, x] >= 0 and not source[z, y, x]:
+                seen[target[z, y, x]] += 1
+                break
+    return seen / len(rays)
+
+
+@njit(cache=True)
+def _about(places, number, depth, nearest, point, size, ball):
+    count = len(nearest)
+    facing, thick, volume = np.zeros(count), np.zeros(count), np.zeros(count)
+    for row in range(len(places)):
+        mine = number[row]
+        az = (places[row, 0] + 0.5) * size[0] - nearest[mine, 0]
+        ay = (places[row, 1] + 0.5) * size[1] - nearest[mine, 1]
+        ax = (places[row, 2] + 0.5) * size[2] - nearest[mine, 2]
+        away = np.sqrt(az * az + ay * ay + ax * ax)
+        if away > ball:
+            continue
+        volume[mine] += 1
+        thick[mine] = max(thick[mine], depth[places[row, 0], places[row, 1], places[row, 2]])
+        bz, by, bx = nearest[mine, 0] - point[0], nearest[mine, 1] - point[1], nearest[mine, 2] - point[2]
+        length = np.sqrt(bz * bz + by * by + bx * bx)
+        if away > 0 and length > 0:
+            facing[mine] += (az * bz + ay * by + ax * bx) / (away * length)
+    return facing / np.maximum(volume, 1), thick, volume
+
+
+@njit(cache=True)
+def _inner(target, z, y, x):
+    """Whether all six neighbours are of the same candidate."""
+    mine = target[z, y, x]
+    if z == 0 or y == 0 or x == 0:
+        return False
+    if z == target.shape[0] - 1 or y == target.shape[1] - 1 or x == target.shape[2] - 1:
+        return False
+    return (
+        target[z - 1, y, x] == mine
+        and target[z + 1, y, x] == mine
+        and target[z, y - 1, x] == mine
+        and target[z, y + 1, x] == mine
+        and target[z, y, x - 1] == mine
+        and target[z, y, x + 1] == mine
+    )
+
+
+@njit(cache=True)
+def _ball(target, z, y, x, size, radius):
+    """How many voxels of the same candidate lie in a ball about a voxel, and where their centroid is, in radii."""
+    reach = (int(radius / size[0]), int(radius / size[1]), int(radius / size[2]))
+    count, mz, my, mx = 0, 0.0, 0.0, 0.0
+    for a in range(max(z - reach[0], 0), min(z + reach[0] + 1, target.shape[0])):
+        for b in range(max(y - reach[1], 0), min(y + reach[1] + 1, target.shape[1])):
+            for c in range(max(x - reach[2], 0), min(x + reach[2] + 1, target.shape[2])):
+                dz, dy, dx = (a - z) * size[0], (b - y) * size[1], (c - x) * size[2]
+                if target[a, b, c] == target[z, y, x] and dz * dz + dy * dy + dx * dx <= radius * radius:
+                    count += 1
+                    mz, my, mx = mz + dz, my + dy, mx + dx
+    scale = count * radius
+    return count, mz / scale, my / scale, mx / scale
+
+
+@njit(cache=True)
+def _tips(target, count, point, course, size, reach, ball, most_fill, least_side):
+    """Least distance of a thin tip of each candidate ahead of a point, and how straight away that tip runs."""
+    best, straight = np.full(count, 2 * reach), np.zeros(count)
+    whole = 4.19 * ball**3 / (size[0] * size[1] * size[2])
+    low, high = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for axis in range(3):
+        low[axis] = max(int((point[axis] - reach) / size[axis]), 0)
+        high[axis] = min(int((point[axis] + reach) / size[axis]) + 1, target.shape[axis])
+    for z in range(low[0], high[0]):
+        for y in range(low[1], high[1]):
+            for x in range(low[2], high[2]):
+                mine = target[z, y, x]
+                if mine < 0 or _inner(target, z, y, x):
+                    continue
+                dz, dy, dx = (
+                    (z + 0.5) * size[0] - point[0],
+                    (y + 0.5) * size[1] - point[1],
+                    (x + 0.5) * size[2] - point[2],
+                )
+                far = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1.0)
+                ahead = far * (2 - (dz * course[0] + dy * course[1] + dx * course[2]) / far)
+                if far > reach or ahead >= best[mine]:
+                    continue
+                filled, mz, my, mx = _ball(target, z, y, x, size, ball)
+                if filled < most_fill * whole and np.sqrt(mz * mz + my * my + mx * mx) > least_side:
+                    best[mine] = ahead
+                    straight[mine] = (mz * dz + my * dy + mx * dx) / far
+    return best, straight

@@ -1,0 +1,158 @@
+"""What a proofreader should look at first, and what they decided."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.volumes import VoxelSize
+
+QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
+DECISION_COLUMNS = ["volume", "orphan", "shaft"]
+VIEWER = "https://neuroglancer-demo.appspot.com"
+ORPHAN_COLOUR = "#ffffff"
+# the first candidate to the last
+CANDIDATE_COLOURS = ("#e41a1c", "#377eb8", "#4daf4a", "#984ea3", "#ff7f00", "#ffff33", "#a65628", "#f781bf")
+
+
+def no_parent(links: pd.DataFrame) -> pd.Series:
+    """Probability, by orphan, that none of its candidates is the parent.
+
+    A link's probability p says that this candidate is the parent, each judged alone. Of all outcomes in which at most
+    one is, that of none has the weight prod(1 - p), and that of candidate i has p_i prod over the others (1 - p).
+    """
+    return _posterior(links)[1]
+
+
+def parent_posterior(links: pd.DataFrame) -> np.ndarray:
+    """Probability (N,) of each row of `links` that it is the parent and no other is; see `no_parent`."""
+    return _posterior(links)[0]
+
+
+def _posterior(links: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
+    probability = links["probability"].to_numpy(float).clip(0, 1 - 1e-6)
+    odds = np.where(links["rank"] > 0, probability / (1 - probability), 0.0)
+    whole = 1 + pd.Series(odds).groupby(links["orphan"].to_numpy()).sum()
+    return odds / whole.reindex(links["orphan"]).to_numpy(), (1 / whole).rename("no_parent").rename_axis("orphan")
+
+
+def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+    """Orphans ordered by how many pairs of the line graph a decision is expected to mend.
+
+    A link of an orphan with k synapses to a shaft with n makes k n pairs. A decision gains the pairs of the true
+    parent, in expectation over `parent_posterior`, and saves the pairs that the automatic link has wrong, less those
+    that it has right. An orphan without synapses counts as if it had one, and so does a shaft.
+
+    Parameters
+    ----------
+    links : table of `links.LINK_COLUMNS`
+    spines : `segment z_nm y_nm x_nm`, places of the orphans
+    synapses : `neurite_a neurite_b`, orphans not yet renamed
+
+    Returns
+    -------
+    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked
+    """
+    carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
+    linked = links[links["linked"]]
+    posterior = parent_posterior(links)
+    at_orphan = links["orphan"].map(carried).fillna(0).clip(lower=1).to_numpy()
+    at_shaft = links["shaft"].map(carried).fillna(0)
+    # spines linked to a shaft bring it their synapses
+    brought = linked["orphan"].map(carried).fillna(0).groupby(linked["shaft"]).sum()
+    own = np.where(links["linked"], links["orphan"].map(carried).fillna(0), 0)
+    at_shaft = (at_shaft + links["shaft"].map(brought).fillna(0) - own).clip(lower=1).to_numpy()
+    pairs = at_orphan * at_shaft
+    gain = posterior * pairs
+    wrong_less_right = np.where(links["linked"], (1 - 2 * posterior) * pairs, 0.0)
+    worth = pd.Series(gain + wrong_less_right).groupby(links["orphan"].to_numpy()).sum()
+    queue = pd.DataFrame({"worth": worth}).rename_axis("orphan").reset_index()
+    queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype(np.int64)
+    queue = queue.merge(spines.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]], on="orphan")
+    best = linked.set_index("orphan")
+    queue["linked_to"] = queue["orphan"].map(best["shaft"]).fillna(0).astype(np.int64)
+    queue["probability"] = queue["orphan"].map(best["probability"]).fillna(0.0)
+    queue["no_parent"] = queue["orphan"].map(no_parent(links))
+    return queue.sort_values(["worth", "orphan"], ascending=[False, True], ignore_index=True)[QUEUE_COLUMNS]
+
+
+def viewer_state(source: str, place_nm: np.ndarray, orphan: int, candidates: list[int], voxel_nm: VoxelSize) -> dict:
+    """A Neuroglancer state that shows an orphan (white) and its candidates, each in the colour of its rank.
+
+    Parameters
+    ----------
+    source : of the segmentation, as Neuroglancer takes it, such as `zarr://http://localhost:8000/segments.zarr`
+    place_nm : (3,) z y x
+    candidates : shafts by rank
+    voxel_nm : size of a voxel (z, y, x)
+    """
+    colours = {str(orphan): ORPHAN_COLOUR}
+    for rank, shaft in enumerate(candidates):
+        colours[str(shaft)] = CANDIDATE_COLOURS[min(rank, len(CANDIDATE_COLOURS) - 1)]
+    return {
+        "dimensions": {axis: [size * 1e-9, "m"] for axis, size in zip("zyx", voxel_nm)},
+        "position": [float(place) / size for place, size in zip(place_nm, voxel_nm)],
+        "projectionScale": 4000 / min(voxel_nm),
+        "layers": [
+            {
+                "type": "segmentation",
+                "name": "segments",
+                "source": source,
+                "segments": list(colours),
+                "segmentColors": colours,
+            }
+        ],
+        "layout": "4panel",
+    }
+
+
+def viewer_source(source: str, url: str) -> str:
+    """A stored segmentation as Neuroglancer takes it, where the working directory is served at `url`."""
+    path = source.replace("::", "/")
+    return f"{'zarr' if '.zarr' in path else 'precomputed'}://{url.rstrip('/')}/{path}"
+
+
+def viewer_address(state: dict, viewer: str = VIEWER) -> str:
+    """The address that opens a state in Neuroglancer."""
+    return f"{viewer}/#!{quote(json.dumps(state, separators=(',', ':')))}"
+
+
+def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Links as a proofreader decided: the decided parent is linked with probability 1, any other of the orphan is not.
+
+    Parameters
+    ----------
+    links : table of `links.LINK_COLUMNS` of one volume
+    decisions : `orphan shaft`, shaft 0 for none of the candidates
+
+    Raises
+    ------
+    ValueError: if an orphan is decided twice differently, is none of the orphans, or is given a shaft that is no
+        candidate of it.
+    """
+    decisions = decisions[["orphan", "shaft"]].drop_duplicates()
+    twice = decisions.loc[decisions["orphan"].duplicated(), "orphan"].tolist()
+    if twice:
+        raise ValueError(f"decisions give orphan {twice[0]} to two shafts; keep one row of it")
+    known = set(zip(links["orphan"].tolist(), links["shaft"].tolist()))
+    for orphan, shaft in decisions.itertuples(index=False):
+        if orphan not in set(links["orphan"]):
+            raise ValueError(f"decisions name {orphan}, which is no orphan of this volume; take out its row")
+        if shaft != 0 and (orphan, shaft) not in known:
+            raise ValueError(
+                f"decisions give orphan {orphan} to {shaft}, which is no candidate of it; widen "
+                "linking.candidates.radius_nm, or take out its row"
+            )
+    decided = links["orphan"].map(decisions.set_index("orphan")["shaft"])
+    given = decided.notna()
+    right = given & (decided == links["shaft"]) & (links["shaft"] != 0)
+    out = links.assign(
+        linked=np.where(given, right, links["linked"]).astype(bool),
+        probability=np.where(given, right.astype(float), links["probability"]),
+    )
+    out = out.assign(first=~out["linked"], old=out["rank"]).sort_values(["orphan", "first", "old"])
+    out["rank"] = np.where(out["rank"] > 0, out.groupby("orphan").cumcount() + 1, 0)
+    return out.drop(columns=["first", "old"]).reset_index(drop=True)

@@ -1,0 +1,125 @@
+"""Odd volumes: a right answer or one clear message."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
+from spinome.linking.candidates import COLUMNS, group_candidates
+from spinome.linking.detach import detach_spines
+from spinome.linking.graph import line_graph, synapse_centres, synapse_neurites
+from spinome.linking.links import grammar_violations, rank_links
+from spinome.linking.typing import measure_segments
+
+BIG = (1 << 62) + 3
+VOXEL = (40.0, 20.0, 20.0)
+
+
+def volume(*boxes, shape=(20, 40, 60), dtype=np.uint64):
+    """Boxes (label, z, y, x of slices) in background."""
+    labels = np.zeros(shape, dtype)
+    for label, *sides in boxes:
+        labels[tuple(slice(*side) for side in sides)] = label
+    return labels
+
+
+def candidates_of(labels, orphan, shafts, voxel_nm=VOXEL):
+    """Candidates of one orphan in a whole volume."""
+    segments = measure_segments(labels, voxel_nm, (1, 1, 1))
+    row = segments[segments["segment"] == orphan]
+    return group_candidates(labels, None, row, np.array(shafts), None, (1, 1, 1), voxel_nm, 600.0)
+
+
+SPINE = (9, (8, 12), (20, 24), (30, 34))
+
+
+@pytest.mark.parametrize(
+    ("membrane_shape", "membrane_nm", "message"),
+    [
+        ((20, 40, 61), VOXEL, r"membrane\.zarr.*\(20, 40, 61\).*segments\.zarr"),
+        ((20, 40, 60), (40.0, 8.0, 8.0), r"membrane\.zarr.*\(40\.0, 8\.0, 8\.0\).*sample sheet"),
+    ],
+)
+def test_segments_and_membranes_of_different_grids(tmp_path, membrane_shape, membrane_nm, message):
+    write_volume(tmp_path / "segments.zarr", volume(SPINE), VOXEL)
+    write_volume(tmp_path / "membrane.zarr", np.zeros(membrane_shape, np.float32), membrane_nm)
+    with pytest.raises(ValueError, match=message):
+        require_same_grid(
+            [open_labels(str(tmp_path / "segments.zarr")), open_probability(str(tmp_path / "membrane.zarr"))]
+        )
+
+
+CASES = {
+    "ids of 64 bits": (volume(SPINE, (BIG, (8, 12), (0, 12), (0, 60))), [BIG], [BIG]),
+    "a shaft of several pieces": (
+        volume(SPINE, (4, (8, 12), (0, 12), (0, 20)), (4, (8, 12), (0, 12), (40, 60))),
+        [4],
+        [4],
+    ),
+    "labels that touch nothing": (volume(SPINE, (4, (0, 2), (0, 4), (0, 60))), [4], [4]),
+    "no shaft in the window": (volume(SPINE, (4, (8, 12), (38, 40), (58, 60))), [77], []),
+    "no shaft at all": (volume(SPINE), [], []),
+    "an orphan that is a shaft of itself": (volume(SPINE), [9], []),
+}
+
+
+@pytest.mark.parametrize(("labels", "shafts", "near"), CASES.values(), ids=CASES)
+def test_candidates_of_odd_volumes(labels, shafts, near):
+    table = candidates_of(labels, 9, shafts)
+    assert list(table.columns) == COLUMNS and table["shaft"].tolist() == near
+    links = rank_links(table, np.full(len(table), 0.9), [9], 0.5)
+    assert links["shaft"].tolist() == (near or [0]) and links["linked"].tolist() == [bool(near)]
+
+
+@pytest.mark.parametrize("voxel_nm", [(100.0, 10.0, 10.0), (10.0, 100.0, 10.0)])
+def test_anisotropy_of_ten(voxel_nm):
+    """The shaft below is nearer in nm than the one beside, whatever it is in voxels."""
+    labels = volume(
+        (9, (4, 6), (20, 30), (20, 30)),
+        (1, (8, 10), (0, 40), (0, 60)),
+        (2, (4, 6), (34, 38), (0, 60)),
+        shape=(10, 40, 60),
+    )
+    table = candidates_of(labels, 9, [1, 2], voxel_nm).set_index("shaft")
+    # two empty voxels in z, four in y
+    near, far = (1, 2) if voxel_nm[0] < voxel_nm[1] else (2, 1)
+    assert table.loc[near, "distance_nm_rank"] == 1 and table.loc[far, "distance_nm_rank"] == 2
+    assert table.loc[1, "distance_nm"] == pytest.approx(3 * voxel_nm[0])
+    assert table.loc[2, "distance_nm"] == pytest.approx(5 * voxel_nm[1])
+
+
+def test_an_id_of_several_pieces_is_one_segment():
+    labels = volume((5, (2, 4), (2, 4), (2, 4)), (5, (10, 12), (30, 32), (50, 52)))
+    row = measure_segments(labels, VOXEL, (1, 1, 1)).iloc[0]
+    assert row["voxels"] == 16 and (row["z0"], row["z1"], row["x0"], row["x1"]) == (2, 12, 2, 52)
+
+
+def test_an_empty_volume_is_told():
+    with pytest.raises(ValueError, match="every voxel is 0"):
+        measure_segments(volume(), VOXEL, (1, 1, 1))
+
+
+def test_a_volume_smaller_than_a_window_is_its_own_window():
+    labels = volume((9, (1, 2), (1, 2), (1, 2)), (1, (0, 3), (2, 3), (0, 3)), shape=(3, 3, 3))
+    table = candidates_of(labels, 9, [1])
+    assert table["shaft"].tolist() == [1] and table["distance_nm"].tolist() == [20]
+
+
+def test_a_synapse_in_the_background_joins_nothing_and_is_listed():
+    labels = volume((1, (0, 20), (0, 5), (0, 5)))
+    marks = np.zeros(labels.shape, np.uint8)
+    marks[15:17, 34:38, 50:55] = 3
+    neurites = synapse_neurites(labels, synapse_centres(marks, VOXEL), VOXEL)
+    assert neurites[["neurite_a", "neurite_b"]].to_numpy().tolist() == [[0, 0]]
+    assert line_graph(neurites).tolist() == []
+    none = pd.DataFrame({"orphan": [], "shaft": [], "rank": [], "probability": [], "linked": []}).astype(
+        {"linked": bool}
+    )
+    segments = pd.DataFrame({"segment": [1], "kind": ["other"], "on_edge": [True]})
+    assert grammar_violations(segments, none, neurites)["violation"].tolist() == ["does not join two neurites"]
+
+
+def test_a_dendrite_without_spines_is_left_as_it_is():
+    labels = volume((BIG, (4, 16), (10, 30), (0, 60)), (8, (0, 4), (0, 40), (0, 60)))
+    cut, table = detach_spines(labels, np.array([BIG], np.uint64), VOXEL)
+    assert table.empty and (cut == labels).all()

@@ -1,0 +1,90 @@
+"""The proofreader's queue, its states, and decisions read back."""
+
+import json
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.linking.proofread import (
+    apply_decisions,
+    no_parent,
+    parent_posterior,
+    proofreading_queue,
+    viewer_address,
+    viewer_source,
+    viewer_state,
+)
+
+LINKS = pd.DataFrame(
+    [
+        (10, 1, 1, 0.9, True),
+        (10, 2, 2, 0.1, False),
+        (11, 1, 1, 0.5, True),
+        (11, 2, 2, 0.5, False),
+        (12, 0, 0, 0.0, False),
+    ],
+    columns=["orphan", "shaft", "rank", "probability", "linked"],
+)
+
+
+def test_posterior_of_one_parent_or_none():
+    posterior, none = parent_posterior(LINKS), no_parent(LINKS)
+    assert posterior[2] == posterior[3] == pytest.approx(1 / 3) and none[11] == pytest.approx(1 / 3)
+    assert none[12] == 1
+    sums = pd.Series(posterior).groupby(LINKS["orphan"]).sum() + none
+    assert sums.to_numpy() == pytest.approx([1, 1, 1])
+    certain = LINKS.assign(probability=[1.0, 0.0, 1.0, 0.0, 0.0])
+    assert no_parent(certain)[10] == pytest.approx(0, abs=1e-5)
+
+
+def test_doubt_on_a_rich_shaft_comes_first():
+    spines = pd.DataFrame({"segment": [10, 11, 12], "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0})
+    synapses = pd.DataFrame({"neurite_a": [10, 11, 1, 1, 1, 2], "neurite_b": [50, 51, 52, 53, 54, 55]})
+    queue = proofreading_queue(LINKS, spines, synapses)
+    assert queue["orphan"].tolist() == [11, 10, 12]
+    assert queue["linked_to"].tolist() == [1, 1, 0]
+    # shaft 1 has three synapses and one that orphan 10 brings; shaft 2 has one
+    assert queue.loc[0, "worth"] == pytest.approx(4 / 3 + 1 / 3 + (1 - 2 / 3) * 4)
+    assert queue.loc[2, "worth"] == 0 and queue.loc[2, "no_parent"] == 1
+
+
+def test_a_state_shows_candidates_in_colours_of_their_rank():
+    state = viewer_state("zarr://http://host/s.zarr", np.array([400.0, 80.0, 160.0]), 10, [7, 8], (40.0, 8.0, 8.0))
+    layer = state["layers"][0]
+    assert state["position"] == [10, 10, 20] and layer["segments"] == ["10", "7", "8"]
+    assert len(set(layer["segmentColors"].values())) == 3
+    assert json.loads(unquote(viewer_address(state).partition("#!")[2])) == state
+
+
+def test_sources_for_the_viewer():
+    assert viewer_source("results/a.zarr::raw", "http://h:1/") == "zarr://http://h:1/results/a.zarr/raw"
+    assert viewer_source("data/cells", "http://h:1") == "precomputed://http://h:1/data/cells"
+
+
+def test_no_decisions_change_nothing():
+    none = pd.DataFrame(columns=["volume", "orphan", "shaft"])
+    pd.testing.assert_frame_equal(apply_decisions(LINKS, none), LINKS)
+
+
+def test_decisions_are_applied():
+    decided = apply_decisions(LINKS, pd.DataFrame({"orphan": [11, 10], "shaft": [2, 0]}))
+    linked = decided[decided["linked"]]
+    assert linked[["orphan", "shaft", "rank", "probability"]].to_numpy().tolist() == [[11, 2, 1, 1.0]]
+    assert decided.loc[decided["orphan"] == 11, "rank"].tolist() == [1, 2]
+    assert (decided.loc[decided["orphan"] == 10, "probability"] == 0).all()
+    assert decided.loc[decided["orphan"] == 12, "rank"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([(10, 1), (10, 2)], "two shafts"),
+        ([(99, 1)], "no orphan"),
+        ([(10, 77)], "no candidate"),
+    ],
+)
+def test_decisions_that_cannot_be(rows, message):
+    with pytest.raises(ValueError, match=message):
+        apply_decisions(LINKS, pd.DataFrame(rows, columns=["orphan", "shaft"]))
