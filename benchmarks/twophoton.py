@@ -227,7 +227,8 @@ def write_large(path: Path) -> None:
 def track_through_depth() -> float:
     """IDF1 of depth tracking on annotated boxes of `depth_boxes`, mean over its stacks weighted by boxes.
 
-    The boxes have no pixel size; a median box is taken to measure `BOX_UM`.
+    The boxes have no pixel size; a median box is taken to measure `BOX_UM`, on which the result depends: it is 0.962
+    where a box is taken to measure 1.6 um.
     """
     boxes = pd.read_csv(DATA.parent / "depth_boxes" / "annotated.csv")
     width, height = boxes["xmax"] - boxes["xmin"], boxes["ymax"] - boxes["ymin"]
