@@ -23,7 +23,7 @@ def series(tmp_path):
         files = (str(tmp_path / f"{number}.zarr"), str(tmp_path / f"{number}.tif"))
         sessions.append(Session("s", "f", str(number), float(number), *files, (1.0, 0.12, 0.12), place))
         found = place.assign(spine=range(8), score=0.8, timepoint=str(number), day=float(number))
-        found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1)
+        found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1, dendrite=0)
         tables.append(found.drop(index=number))
     return sessions, pd.concat(tables, ignore_index=True)
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,7 +10,9 @@ SESSIONS = pd.DataFrame(
 
 
 def spines(rows):
-    return pd.DataFrame(rows, columns=["timepoint", "spine", "fate", "origin"]).assign(specimen="s", field="f")
+    return pd.DataFrame(rows, columns=["timepoint", "spine", "fate", "origin"]).assign(
+        specimen="s", field="f", dendrite=0
+    )
 
 
 def test_turnover_counts():
@@ -30,3 +33,37 @@ def test_sessions_without_a_spine_have_a_row():
     table = turnover(spines([]), SESSIONS)
     assert list(table.columns) == TURNOVER_COLUMNS
     assert len(table) == 1 and table["spines"].item() == 0
+
+
+def test_what_lies_beside_no_dendrite_counts_nowhere():
+    rows = [("a", i, "stable", "first") for i in range(4)] + [("b", i, "last", "stable") for i in range(4)]
+    table = spines([*rows, ("a", 9, "lost", "first"), ("b", 10, "last", "gained")])
+    table.loc[table["spine"] >= 9, "dendrite"] = -1
+    row = turnover(table, SESSIONS).iloc[0]
+    assert (row["gained"], row["lost"], row["off_dendrite"]) == (0, 0, 2)
+    assert row["turnover_ratio"] == 0
+
+
+def test_the_corrected_turnover_of_a_still_population_is_near_nothing_whatever_the_recall():
+    rng = np.random.default_rng(0)
+    seen = rng.random((400, 5)) < 0.8
+    names, rows = list("abcde"), []
+    for spine, own in enumerate(seen):
+        when = np.flatnonzero(own)
+        for session in when:
+            fate = "last" if session == 4 else "stable" if own[session + 1] else "hidden"
+            fate = "lost" if fate == "hidden" and session == when[-1] else fate
+            origin = "first" if session == 0 else "stable" if own[session - 1] else "hidden"
+            origin = "gained" if origin == "hidden" and session == when[0] else origin
+            rows.append((names[session], spine, fate, origin))
+    sessions = pd.DataFrame({"specimen": "s", "field": "f", "timepoint": names, "day": np.arange(5.0)})
+    table = turnover(spines(rows), sessions)
+    assert table["recall"].iloc[0] == pytest.approx(0.8, abs=0.05)
+    assert (table["turnover_ratio"].iloc[[0, 3]] > 0.08).all()
+    assert (table["corrected_ratio"] < 0.05).all()
+    assert (table["corrected_low"] <= table["corrected_ratio"]).all()
+
+
+def test_two_sessions_cannot_tell_their_recall():
+    row = turnover(spines([("a", 1, "stable", "first"), ("b", 1, "last", "stable")]), SESSIONS).iloc[0]
+    assert np.isnan(row["recall"]) and np.isnan(row["corrected_ratio"])

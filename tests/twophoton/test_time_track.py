@@ -90,3 +90,13 @@ def test_a_series_of_one_session():
     spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], 1.2)
     assert len(links) == 0 and list(spines["spine"]) == [0, 1, 2]
     assert set(spines["fate"]) == {"last"} and set(spines["origin"]) == {"first"}
+
+
+def test_a_third_session_decides_between_rivals():
+    first, rivals, third = np.array([[5.0, 2, 2.0]]), np.array([[5.0, 2, 1.5], [5, 2, 2.5]]), np.array([[5.0, 2, 2.6]])
+    expected = {(0, 1): first, (0, 2): first, (1, 2): rivals}
+    candidates = candidate_links(expected, [first, rivals, third], 1.2)
+    pair = candidates[(candidates["first_session"] == 0) & (candidates["second_session"] == 1)]
+    assert pair.set_index("second")["probability"].idxmax() == 1
+    tracks, _ = time_track(candidates, [1, 2, 1])
+    assert tracks[0][0] == tracks[1][1] == tracks[2][0]

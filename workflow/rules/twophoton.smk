@@ -53,7 +53,7 @@ rule twophoton_register:
 rule twophoton_train:
     input:
         stacks=stack_files(twophoton_trained, "register", ".zarr"),
-        truths=training_stacks("truth_spines"),
+        truths=training_stacks("train", "truth_spines"),
         fields=config["twophoton"]["training"]["fields"] or [],
     output:
         model="<results>/models/detector.safetensors",
@@ -69,7 +69,7 @@ rule twophoton_train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        timepoints=training_stacks("timepoint"),
+        timepoints=training_stacks("train", "timepoint"),
         checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
         settings=config["twophoton"]["training"],
         seed=config["seed"],
@@ -104,7 +104,6 @@ rule twophoton_detect:
 rule twophoton_depth_track:
     input:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
-        detector=model_file("detector", config["twophoton"]["train"], ".safetensors"),
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
     output:
         boxes="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.boxes.parquet",
@@ -118,17 +117,69 @@ rule twophoton_depth_track:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=10,
     params:
-        score=config["twophoton"]["detect"]["score"],
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
         code=code_hash("spinome.twophoton.depth_track"),
     script:
         "../../scripts/twophoton_depth_track.py"
 
 
+rule twophoton_train_judge:
+    input:
+        candidates=stack_files(judge_trained, "depth_track", ".parquet"),
+        stacks=stack_files(judge_trained, "register", ".zarr"),
+        truths=training_stacks("train_judge", "truth_spines"),
+        dendrites=[row.truth_dendrites for row in judge_trained if row.truth_dendrites],
+    output:
+        model="<results>/models/judge.skops",
+    log:
+        "<logs>/twophoton_train_judge.log",
+    benchmark:
+        "<benchmarks>/twophoton_train_judge.tsv"
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        rows=[row.model_dump() for row in judge_trained],
+        seed=config["seed"],
+        code=code_hash("spinome.twophoton.judge"),
+    script:
+        "../../scripts/twophoton_train_judge.py"
+
+
+rule twophoton_judge:
+    input:
+        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
+        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+        # boxes of another detector come with its own scores
+        judge=branch(
+            bool(config["twophoton"]["detect"]["boxes"]),
+            then=[],
+            otherwise=model_file("judge", config["twophoton"]["train_judge"]),
+        ),
+    output:
+        spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
+    log:
+        "<logs>/twophoton_judge/{specimen}.{field}.{timepoint}.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=10,
+    params:
+        score=config["twophoton"]["detect"]["score"],
+        code=code_hash("spinome.twophoton.judge"),
+    script:
+        "../../scripts/twophoton_judge.py"
+
+
 rule twophoton_measure:
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
-        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
+        spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
     log:
@@ -242,7 +293,7 @@ rule twophoton_tables:
 
 rule twophoton_evaluate:
     input:
-        candidates=stack_files(twophoton_scored, "depth_track", ".parquet"),
+        candidates=stack_files(twophoton_scored, "judge", ".parquet"),
         spines="<results>/twophoton/spines.parquet",
         stacks=stack_files(twophoton_scored, "register", ".zarr"),
         truths=[row.truth_spines for row in twophoton_scored],

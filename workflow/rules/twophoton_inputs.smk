@@ -1,7 +1,9 @@
 # What the rules of the twophoton branch are given: stacks and series, their files, the samples to train on.
 twophoton_series = sorted({row.series for row in stacks})
 twophoton_trained = [row for row in stacks if row.series in config["twophoton"]["train"]]
-twophoton_scored = [row for row in stacks if row.truth_spines and row.series not in config["twophoton"]["train"]]
+judge_trained = [row for row in stacks if row.series in config["twophoton"]["train_judge"]]
+twophoton_taught = {*config["twophoton"]["train"], *config["twophoton"]["train_judge"]}
+twophoton_scored = [row for row in stacks if row.truth_spines and row.series not in twophoton_taught]
 
 if stacks:
     branches.append("twophoton")
@@ -33,16 +35,16 @@ def series_sessions(wildcards):
     return [(row.timepoint, row.day) for row in series_rows(wildcards)]
 
 
-def training_stacks(column):
-    """An input function: a column of the rows that the configuration names for training."""
+def training_stacks(key, column):
+    """An input function: a column of the rows that `twophoton.<key>` names for training."""
 
     def chosen(wildcards):
         known = {row.series for row in stacks if row.truth_spines}
-        if unknown := set(config["twophoton"]["train"]) - known:
+        if unknown := set(config["twophoton"][key]) - known:
             raise WorkflowError(
-                f"twophoton.train names {', '.join(sorted(unknown))} without truth_spines in the sample sheet; "
+                f"twophoton.{key} names {', '.join(sorted(unknown))} without truth_spines in the sample sheet; "
                 f"series with truth: {', '.join(sorted(known)) or 'none'}"
             )
-        return [getattr(row, column) for row in twophoton_trained]
+        return [getattr(row, column) for row in stacks if row.series in config["twophoton"][key]]
 
     return chosen

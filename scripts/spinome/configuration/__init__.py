@@ -34,6 +34,7 @@ class Models(Section):
     shipped one."""
 
     detector: str | None = Field(None, description="two-photon spine detector (.safetensors)")
+    judge: str | None = Field(None, description="forest that judges two-photon spine candidates (.skops)")
     synapses: str | None = Field(None, description="synapse voxel classifier (.safetensors or .skops)")
     membranes: str | None = Field(None, description="membrane voxel classifier (.skops)")
     agglomeration: str | None = Field(None, description="superpixel agglomeration forest (.skops)")

@@ -15,7 +15,7 @@ class Detect(Section):
     """Detection and depth tracking."""
 
     score: float | None = Field(
-        None, ge=0, le=1, description="score from which a spine counts; empty: the detector's own, from held-out data"
+        None, ge=0, le=1, description="score from which a spine counts; empty: the judge's own, from held-out data"
     )
     boxes: str | None = Field(
         None,
@@ -53,7 +53,12 @@ class Twophoton(Section):
     """Keys of the twophoton branch."""
 
     train: list[str] = Field(
-        [], description="series `specimen.field` with truth to train on; they are left out of the evaluation"
+        [],
+        description="series `specimen.field` with truth to train the detector on; they are left out of the evaluation",
+    )
+    train_judge: list[str] = Field(
+        [],
+        description="series with truth to train the judge of candidates on, in seconds; left out of the evaluation",
     )
     registration: Registration = Registration()
     detect: Detect = Detect()

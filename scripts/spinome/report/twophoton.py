@@ -83,9 +83,9 @@ def draw(
             "turnover",
             "Gained, lost and stable spines",
             "Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
-            "bootstrap interval over spines; spines out of either field are left out. A spine that the detector missed "
-            "in one of two sessions counts as gained or lost, which the interval does not tell: score a few sessions "
-            "by hand.",
+            "bootstrap interval over spines; spines out of either field and those beside no dendrite are left out. "
+            "Dots count a spine that was missed in one of two sessions as gained or lost; triangles take that off by "
+            "the share of spines seen before and after a session that were seen in it (three sessions at least).",
         )
     if len(spines):
         save_figure(
@@ -224,7 +224,12 @@ def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
         counts.margins(y=0.25)
         value = own["turnover_ratio"].to_numpy()
         error = np.nan_to_num(np.abs(np.array([value - own["turnover_low"], own["turnover_high"] - value])))
-        ratio.errorbar(place, value, error, fmt="o", color=COLOURS["truth"], capsize=3)
+        ratio.errorbar(place - 0.08, value, error, fmt="o", color=COLOURS["truth"], capsize=3, label="as seen")
+        mended = own["corrected_ratio"].to_numpy()
+        if np.isfinite(mended).any():
+            spread = np.nan_to_num(np.abs(np.array([mended - own["corrected_low"], own["corrected_high"] - mended])))
+            ratio.errorbar(place + 0.08, mended, spread, fmt="^", color=COLOURS["spine"], capsize=3, label="corrected")
+            ratio.legend(fontsize=8)
         ratio.set_xticks(place, labels)
         ratio.set(
             ylabel="turnover ratio", ylim=(0, max(0.5, float(np.nanmax(value + error[1])) * 1.1 if len(value) else 1))

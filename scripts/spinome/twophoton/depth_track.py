@@ -107,10 +107,10 @@ def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float) -> pd.DataFr
     return out.reset_index()
 
 
-def without_doubles(spines: pd.DataFrame, slice_um: float) -> pd.DataFrame:
-    """Leave out spines that lie on a better one: closer than `DOUBLE_UM` in the plane and the same depth."""
+def without_doubles(spines: pd.DataFrame, slice_um: float, apart_um: float = DOUBLE_UM) -> pd.DataFrame:
+    """Leave out spines that lie on a better one: closer than `apart_um` in the plane and the same depth."""
     order = spines.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
-    place = order[["z_slice", "y_um", "x_um"]].to_numpy(float) * [slice_um / DOUBLE_Z, 1 / DOUBLE_UM, 1 / DOUBLE_UM]
+    place = order[["z_slice", "y_um", "x_um"]].to_numpy(float) * [slice_um / DOUBLE_Z, 1 / apart_um, 1 / apart_um]
     keep = np.ones(len(order), bool)
     # a cylinder holds a double, so the search in its ball is followed by a test of both extents
     for one, near in enumerate(cKDTree(place).query_ball_point(place, np.sqrt(2)) if len(place) else []):

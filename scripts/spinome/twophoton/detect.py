@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
+from scipy import ndimage
 
 from spinome.twophoton.detector import UNIT_BOX, Detector
 from spinome.twophoton.inputs import compress, resample, scale_intensity, with_neighbours
@@ -16,6 +17,8 @@ KEEP = 0.08
 # a tile's own pixels, and the margin around them that it also sees
 TILE, MARGIN = 304, 24
 BATCH = 4
+# a tile without so many pixels above this share of the dendrite's brightness, smoothed by so much, holds no spine
+DARK, DARK_PIXELS, DARK_SIGMA = 0.05, 5, 1.5
 BOX_COLUMNS = ["slice", "score", "y_um", "x_um", "side_um"]
 
 
@@ -37,12 +40,11 @@ def detect(
     pixel
     """
     resampled, pixel = resample(stack, voxel_um)
-    image = compress(scale_intensity(resampled))
-    if not image.any():
-        return pd.DataFrame(columns=BOX_COLUMNS).astype(float).astype({"slice": int})
+    scaled = scale_intensity(resampled)
+    image = compress(scaled)
     tiles = list(_tiles(image.shape[1:]))
-    found = []
-    jobs = [(z, tile) for z in range(len(image)) for tile in tiles]
+    found = [np.zeros((0, len(BOX_COLUMNS)))]
+    jobs = [(z, tile) for z, plane in enumerate(scaled) for tile in _lit(plane, tiles)]
     for start in range(0, len(jobs), BATCH):
         batch = jobs[start : start + BATCH]
         crops = np.stack([_window(with_neighbours(image, z), tile) for z, tile in batch])
@@ -65,6 +67,12 @@ def _tiles(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
     for y0, y1 in zip(edges[0], edges[0][1:]):
         for x0, x1 in zip(edges[1], edges[1][1:]):
             yield int(y0), int(y1), int(x0), int(x1)
+
+
+def _lit(plane: np.ndarray, tiles: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """The tiles of a plane (Y, X), on the scale of `scale_intensity`, that hold more than darkness."""
+    bright = ndimage.gaussian_filter(plane, DARK_SIGMA) > DARK
+    return [tile for tile in tiles if np.count_nonzero(bright[tile[0] : tile[1], tile[2] : tile[3]]) > DARK_PIXELS]
 
 
 def _window(image: np.ndarray, tile: tuple[int, int, int, int]) -> np.ndarray:

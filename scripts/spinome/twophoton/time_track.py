@@ -20,7 +20,9 @@ SKIP = 0.2
 # weight of the hypothesis that a spine has no partner, against a partner at one standard deviation
 NO_PARTNER = 0.25
 # a link less likely than this is worse than none
-LEAST_PROBABILITY = 0.12
+LEAST_PROBABILITY = 0.2
+# how far two links over a third session count for the direct link
+SUPPORT = 0.5
 LINK_COLUMNS = ["first", "second", "first_session", "second_session", "probability", "distance_um"]
 
 
@@ -31,7 +33,7 @@ def candidate_links(
 
     The weight of a pair is a Gaussian of its distance from where the spine is expected. A pair's probability
     is its weight over that of all hypotheses that exclude it: the other pairs of either spine, and that either
-    has no partner.
+    has no partner. A pair that is also linked by way of a third session is believed the more.
 
     Parameters
     ----------
@@ -42,19 +44,32 @@ def candidate_links(
     -------
     frame with `LINK_COLUMNS`; `first` and `second` count the spines of their session
     """
-    rows = []
+    distances, direct = {}, {}
     for (i, j), positions in expected.items():
         if not len(positions) or not len(places[j]):
             continue
         distance = weighted_distance(positions, places[j])
         weight = np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2) * SKIP ** (j - i - 1) * (distance <= gate_um)
         others = weight.sum(axis=1, keepdims=True) + weight.sum(axis=0, keepdims=True) - weight
-        probability = weight / (others + NO_PARTNER)
-        first, second = np.nonzero(weight)
+        distances[i, j], direct[i, j] = distance, weight / (others + NO_PARTNER)
+    rows = []
+    for (i, j), distance in distances.items():
+        probability = _supported(direct, i, j, len(places))
+        first, second = np.nonzero(direct[i, j])
         values = [first, second, np.full(len(first), i), np.full(len(first), j)]
         rows.append(np.column_stack([*values, probability[first, second], distance[first, second]]))
     frame = pd.DataFrame(np.concatenate(rows) if rows else np.zeros((0, 6)), columns=LINK_COLUMNS)
     return frame.astype(dict.fromkeys(LINK_COLUMNS[:4], int))
+
+
+def _supported(direct: dict[tuple[int, int], np.ndarray], i: int, j: int, sessions: int) -> np.ndarray:
+    """Probability of the pairs of sessions i and j, with the way over each third session as further evidence."""
+    both_ways = direct | {(b, a): table.T for (a, b), table in direct.items()}
+    doubt = 1 - direct[i, j]
+    for k in range(sessions):
+        if (i, k) in both_ways and (k, j) in both_ways:
+            doubt = doubt * (1 - SUPPORT * both_ways[i, k] @ both_ways[k, j])
+    return 1 - doubt
 
 
 def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.ndarray], pd.DataFrame]:

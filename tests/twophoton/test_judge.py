@@ -1,0 +1,74 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.twophoton.judge import FEATURES, blocks, candidate_features, judged, label_candidates, train_judge
+
+VOXEL = (1.0, 0.12, 0.12)
+
+
+def candidates(place, score=0.5):
+    frame = pd.DataFrame(place, columns=["z_um", "y_um", "x_um"]).assign(z_slice=lambda own: own["z_um"])
+    return frame.assign(candidate=range(len(frame)), score=score, slices=3, side_um=1.2)
+
+
+def mixture(phantom, seed):
+    """Candidates on the heads and at places that are no heads, and the truth."""
+    rng = np.random.default_rng(seed)
+    elsewhere = rng.uniform([7, 1, 1], [9, 10.5, 23], (60, 3))
+    away = np.linalg.norm((elsewhere[:, None] - phantom.heads[None])[..., 1:], axis=-1).min(axis=1) > 1.2
+    heads = phantom.heads + rng.normal(0, 0.05, phantom.heads.shape)
+    frame = candidates(np.concatenate([heads, elsewhere[away]]))
+    return frame, np.arange(len(frame)) < len(heads)
+
+
+def test_features_do_not_depend_on_gain_and_offset(phantom_stack):
+    frame, _ = mixture(phantom_stack, 0)
+    one = candidate_features(phantom_stack.stack, VOXEL, frame)
+    other = candidate_features(3 * phantom_stack.stack + 70, VOXEL, frame)
+    assert list(one.columns) == FEATURES
+    steady = [name for name in FEATURES if name != "shaft_level"]
+    np.testing.assert_allclose(one[steady], other[steady], rtol=2e-3, atol=2e-3)
+
+
+def test_heads_are_told_from_what_only_lies_near(phantom_stack):
+    tables, labels, groups = [], [], []
+    for seed in range(3):
+        frame, true = mixture(phantom_stack, seed)
+        tables.append(candidate_features(phantom_stack.stack, VOXEL, frame).to_numpy())
+        labels.append(true)
+        groups.append(blocks(frame, "s.f"))
+    model, threshold, f1 = train_judge(np.concatenate(tables), np.concatenate(labels), np.concatenate(groups), 24)
+    assert f1 > 0.9
+    fresh = phantom_stack.render(phantom_stack.heads[::-1] * [1, 1, -1] + [0, 0, 24], phantom_stack.radii, noise=3.0)
+    frame, true = mixture(phantom_stack, 7)
+    frame["x_um"] = 24 - frame["x_um"]
+    features = candidate_features(fresh, VOXEL, frame)
+    found = model.predict_proba(features.to_numpy())[:, 1] >= threshold
+    assert (found == true).mean() > 0.9
+
+
+def test_the_best_candidate_near_a_head_is_the_spine():
+    frame = candidates([(5, 2, 2.0), (5, 2, 2.4), (5, 2, 9.0), (9, 2, 2.0)]).assign(score=[0.4, 0.8, 0.9, 0.9])
+    truth = pd.DataFrame({"z_um": [5.0], "y_um": [2.0], "x_um": [2.1]})
+    assert label_candidates(frame, truth, 1.0).tolist() == [False, True, False, False]
+
+
+def test_doubles_go_and_heads_move_toward_their_shaft(phantom_stack):
+    frame = candidates([*phantom_stack.heads[:2], phantom_stack.heads[0] + [0, 0.3, 0.3]])
+    frame["z_um"] = frame["z_slice"] = 10.0
+    features = candidate_features(phantom_stack.stack, VOXEL, frame)
+    out = judged(frame, features, np.array([0.6, 0.2, 0.5]), VOXEL)
+    assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.6, 0.2]
+    assert ((out["z_um"] > 8) & (out["z_um"] < 10)).all()
+
+
+def test_no_candidates_and_no_shaft():
+    dark = np.random.default_rng(0).normal(5, 1, (6, 40, 50))
+    assert candidate_features(dark, VOXEL, candidates(np.zeros((0, 3)))).empty
+    assert np.isfinite(candidate_features(dark, VOXEL, candidates([(2, 2, 3.0)])).to_numpy()).all()
+
+
+def test_spines_in_one_place_are_too_few():
+    with pytest.raises(ValueError, match="train_judge"):
+        train_judge(np.zeros((4, 2)), np.array([True, False, False, False]), np.array(list("aabb")), 1)
