@@ -1,4 +1,4 @@
-"""One table of spines, one of links and one of turnover from all series."""
+"""One table of spines, one of links, one of corrections and one of turnover from all series."""
 
 import pandas as pd
 
@@ -12,3 +12,4 @@ sessions = pd.DataFrame(snakemake.params.sessions, columns=["specimen", "field",
 write_table(spines, snakemake.output.spines)
 write_table(concatenate(snakemake.input.links), snakemake.output.links)
 write_table(turnover(spines, sessions, snakemake.params.seed), snakemake.output.turnover)
+write_table(concatenate(snakemake.input.corrections), snakemake.output.corrections)

@@ -182,6 +182,7 @@ rule twophoton_measure:
         spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
+        corrections="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.corrections.parquet",
     log:
         "<logs>/twophoton_measure/{specimen}.{field}.{timepoint}.log",
     benchmark:
@@ -194,7 +195,8 @@ rule twophoton_measure:
         runtime=20,
     params:
         **config["twophoton"]["measure"],
-        code=code_hash("spinome.twophoton.measure"),
+        corrections=corrections_of("no spine", "missed spine"),
+        code=code_hash("spinome.twophoton.measure", "spinome.twophoton.corrections"),
     script:
         "../../scripts/twophoton_measure.py"
 
@@ -216,7 +218,9 @@ rule twophoton_correspond:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        **config["twophoton"]["track"],
+        max_shift_um=config["twophoton"]["track"]["max_shift_um"],
+        gate_um=config["twophoton"]["track"]["gate_um"],
+        gap_sessions=config["twophoton"]["track"]["gap_sessions"],
         code=code_hash("spinome.twophoton.correspond"),
     script:
         "../../scripts/twophoton_correspond.py"
@@ -230,6 +234,7 @@ rule twophoton_time_track:
     output:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        corrections="<results>/twophoton/time_track/{specimen}.{field}.corrections.parquet",
     log:
         "<logs>/twophoton_time_track/{specimen}.{field}.log",
     conda:
@@ -241,7 +246,8 @@ rule twophoton_time_track:
     params:
         sessions=series_sessions,
         gate_um=config["twophoton"]["track"]["gate_um"],
-        code=code_hash("spinome.twophoton.time_track"),
+        corrections=corrections_of("same", "different"),
+        code=code_hash("spinome.twophoton.time_track", "spinome.twophoton.corrections"),
     script:
         "../../scripts/twophoton_time_track.py"
 
@@ -249,10 +255,13 @@ rule twophoton_time_track:
 rule twophoton_exchange:
     input:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
+        links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
         boxes=series_files("depth_track", ".boxes.parquet"),
         stacks=series_files("register", ".zarr"),
     output:
         tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
+        review="<results>/twophoton/review/{specimen}.{field}.tsv",
     log:
         "<logs>/twophoton_exchange/{specimen}.{field}.log",
     conda:
@@ -263,6 +272,7 @@ rule twophoton_exchange:
         runtime=10,
     params:
         sessions=series_sessions,
+        code=code_hash("spinome.io.synapflow", "spinome.twophoton.review"),
     script:
         "../../scripts/twophoton_exchange.py"
 
@@ -271,9 +281,14 @@ rule twophoton_tables:
     input:
         spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
         links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
+        corrections=[
+            *stack_files(stacks, "measure", ".corrections.parquet"),
+            *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_series),
+        ],
     output:
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
+        corrections="<results>/twophoton/corrections.parquet",
         turnover="<results>/twophoton/turnover.parquet",
     log:
         "<logs>/twophoton_tables.log",

@@ -37,6 +37,11 @@ class Track(Section):
     max_shift_um: float = Field(6.0, gt=0, description="largest in-plane shift between two sessions")
     gate_um: float = Field(1.5, gt=0, description="largest distance of a spine from where it is expected")
     gap_sessions: int = Field(1, ge=0, description="sessions that a spine may be missed in and keep its id")
+    corrections: str | None = Field(
+        None,
+        description="TSV of what a person says of spines and links, as `twophoton/review/<series>.tsv` asks for it "
+        "(docs/exchange.md)",
+    )
 
 
 class Train(Section):

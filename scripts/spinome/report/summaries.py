@@ -17,17 +17,31 @@ SEEN_IN = {
 }
 
 
-def summarise_twophoton(spines: pd.DataFrame, turnover: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
-    """Sessions, spines and tracks of each series, and its turnover."""
+def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Sessions, spines and tracks of each series, its turnover, and how many corrections by hand were applied.
+
+    Parameters
+    ----------
+    given : `tracked`, and where there are any `turnover` and `corrections`
+    """
     series = ["specimen", "field"]
+    spines = given["tracked"]
     table = spines.groupby(series).agg(
         sessions=("timepoint", "nunique"), detections=("spine", "size"), tracks=("spine", "nunique")
     )
     lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
     tables = {"Spines through time": table.reset_index()}
-    if turnover is not None and len(turnover):
-        tables["Turnover"] = turnover
+    if len(given.get("turnover", ())):
+        tables["Turnover"] = given["turnover"]
+    if len(corrections := given.get("corrections", ())):
+        grouped = corrections.groupby([*series, "decision"])["applied"]
+        tables["Corrections by hand"] = grouped.agg(rows="size", applied="sum").reset_index()
+        refused = corrections.loc[
+            ~corrections["applied"], [*series, "decision", "timepoint", "z_um", "y_um", "x_um", "reason"]
+        ]
+        if len(refused):
+            tables["Corrections that could not be applied"] = refused
     return tables
 
 
