@@ -21,6 +21,7 @@ with atomic(snakemake.output[0]) as folder:
         sessions,
         read_table(inputs.spines),
         read_table(inputs.turnover),
+        read_table(inputs.survival),
         read_table(inputs.compared) if inputs.get("compared") else None,
         read_table(inputs.history) if inputs.get("history") else None,
     )

@@ -15,7 +15,10 @@ rule twophoton:
             then=[
                 "<results>/twophoton/spines.parquet",
                 "<results>/twophoton/links.parquet",
-                "<results>/twophoton/turnover.parquet",
+                *[
+                    f"<results>/twophoton/{name}.parquet"
+                    for name in ("turnover", "survival", "size_changes", "corrections")
+                ],
                 "<results>/twophoton/figures",
                 *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
             ],
@@ -290,6 +293,8 @@ rule twophoton_tables:
         links="<results>/twophoton/links.parquet",
         corrections="<results>/twophoton/corrections.parquet",
         turnover="<results>/twophoton/turnover.parquet",
+        survival="<results>/twophoton/survival.parquet",
+        size_changes="<results>/twophoton/size_changes.parquet",
     log:
         "<logs>/twophoton_tables.log",
     conda:
@@ -301,7 +306,7 @@ rule twophoton_tables:
     params:
         sessions=[(row.specimen, row.field, row.timepoint, row.day) for row in stacks],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.dynamics"),
+        code=code_hash("spinome.twophoton.size_changes"),
     script:
         "../../scripts/twophoton_tables.py"
 
@@ -335,6 +340,7 @@ rule twophoton_figures:
     input:
         spines="<results>/twophoton/spines.parquet",
         turnover="<results>/twophoton/turnover.parquet",
+        survival="<results>/twophoton/survival.parquet",
         stacks=stack_files(stacks, "register", ".zarr"),
         projections=stack_files(stacks, "register", ".tif"),
         truths=[row.truth_spines for row in stacks if row.truth_spines],

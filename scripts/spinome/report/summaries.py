@@ -33,7 +33,8 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
     tables = {"Spines through time": table.reset_index()}
     if len(given.get("turnover", ())):
-        tables["Turnover"] = given["turnover"]
+        hidden = [name for name in given["turnover"] if name.startswith(("corrected_", "off_", "recall", "dendrites"))]
+        tables["Turnover"] = given["turnover"].drop(columns=hidden)
     if len(corrections := given.get("corrections", ())):
         grouped = corrections.groupby([*series, "decision"])["applied"]
         tables["Corrections by hand"] = grouped.agg(rows="size", applied="sum").reset_index()

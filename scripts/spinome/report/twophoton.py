@@ -11,8 +11,10 @@ import pandas as pd
 import tifffile
 from matplotlib.lines import Line2D
 
+from spinome.report.dynamics import draw_size_changes, draw_survival, draw_turnover
 from spinome.report.style import COLOURS, save_figure
 from spinome.scores.detection import precision_recall_curve
+from spinome.twophoton.dynamics import SERIES
 from spinome.twophoton.registered import RegisteredStack, read_registered
 
 STRIP_UM, STRIP_TRACKS = 3.6, 12
@@ -41,6 +43,7 @@ def draw(
     sessions: list[Session],
     spines: pd.DataFrame,
     turnover: pd.DataFrame,
+    survival: pd.DataFrame,
     compared: pd.DataFrame | None,
     history: pd.DataFrame | None,
 ) -> None:
@@ -77,15 +80,38 @@ def draw(
             "within 0.7 um and 2 slices of the head. Dot: the threshold in use.",
         )
     if len(turnover):
+        over = f"over {' or '.join(sorted(turnover['interval_over'].unique()))}"
         save_figure(
             draw_turnover(turnover),
             folder,
             "turnover",
             "Gained, lost and stable spines",
-            "Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
-            "bootstrap interval over spines; spines out of either field and those beside no dendrite are left out. "
+            f"Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
+            f"bootstrap interval {over}; spines out of either field and those beside no dendrite are left out. "
             "Dots count a spine that was missed in one of two sessions as gained or lost; triangles take that off by "
-            "the share of spines seen before and after a session that were seen in it (three sessions at least).",
+            "the share of spines seen before and after a session that were seen in it (three sessions at least). "
+            "Back again: seen before, not in the session before this one.",
+        )
+        save_figure(
+            draw_survival(survival),
+            folder,
+            "survival",
+            "Survival and formation",
+            "Left: spines of the first session that are left (product-limit; who leaves the field is no loss). "
+            f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}.",
+        )
+    days = pd.DataFrame(
+        [(s.specimen, s.field, s.timepoint, s.day) for s in sessions], columns=[*SERIES, "timepoint", "day"]
+    )
+    changed = draw_size_changes(spines, days) if len(spines) else None
+    if changed is not None:
+        save_figure(
+            changed,
+            folder,
+            "size_changes",
+            "Changes of head volume",
+            "Of spines measured in two sessions that follow each other, saturated heads left out; 1 is twice the "
+            "volume. The spread holds the error of measuring.",
         )
     if len(spines):
         save_figure(
@@ -201,40 +227,6 @@ def draw_precision_recall(compared: pd.DataFrame) -> plt.Figure:
             axis.plot(hit[used].sum() / max(truths, 1), hit[used].mean(), "o", color=colour, ms=6)
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axis.legend(loc="lower left")
-    return figure
-
-
-def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
-    """Counts of stable, gained and lost spines, and the turnover ratio, between sessions."""
-    series = list(turnover.groupby(["specimen", "field"]))
-    figure, axes = plt.subplots(
-        len(series), 2, figsize=(8, 2.5 * len(series) + 0.3), squeeze=False, layout="constrained", width_ratios=(3, 2)
-    )
-    for (name, own), (counts, ratio) in zip(series, axes):
-        place = np.arange(len(own))
-        labels = [f"{a} to {b}" for a, b in zip(own["timepoint"], own["next_timepoint"])]
-        counts.bar(place, own["stable"], color="0.8", label="stable")
-        counts.bar(place, own["gained"], bottom=own["stable"], color=COLOURS["soma"], label="gained")
-        counts.bar(place, -own["lost"], color=COLOURS["spine"], label="lost")
-        counts.axhline(0, color="black", lw=0.8)
-        counts.set_xticks(place, labels)
-        counts.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-        counts.set(ylabel="spines", title=".".join(name))
-        counts.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, 1.0), fontsize=8)
-        counts.margins(y=0.25)
-        value = own["turnover_ratio"].to_numpy()
-        error = np.nan_to_num(np.abs(np.array([value - own["turnover_low"], own["turnover_high"] - value])))
-        ratio.errorbar(place - 0.08, value, error, fmt="o", color=COLOURS["truth"], capsize=3, label="as seen")
-        mended = own["corrected_ratio"].to_numpy()
-        if np.isfinite(mended).any():
-            spread = np.nan_to_num(np.abs(np.array([mended - own["corrected_low"], own["corrected_high"] - mended])))
-            ratio.errorbar(place + 0.08, mended, spread, fmt="^", color=COLOURS["spine"], capsize=3, label="corrected")
-            ratio.legend(fontsize=8)
-        ratio.set_xticks(place, labels)
-        ratio.set(
-            ylabel="turnover ratio", ylim=(0, max(0.5, float(np.nanmax(value + error[1])) * 1.1 if len(value) else 1))
-        )
-        ratio.margins(x=0.2)
     return figure
 
 

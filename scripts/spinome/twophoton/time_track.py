@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from spinome.twophoton.correspond import POSITION, weighted_distance
-from spinome.twophoton.dynamics import fates
+from spinome.twophoton.fates import fates
 
 # share of a gate that one standard deviation of the residual displacement takes
 SIGMA = 0.45
