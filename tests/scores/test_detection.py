@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from spinome.scores.detection import average_precision, match_points, precision_recall
+from spinome.scores.detection import (
+    average_precision,
+    coco_average_precision,
+    match_boxes,
+    match_points,
+    precision_recall,
+)
 
 
 def test_matching_takes_as_many_pairs_as_there_can_be():
@@ -20,6 +26,17 @@ def test_matching_keeps_to_its_reach_in_the_plane_and_along_z():
     assert len(match_points(found[:0], true, 1.0)[0]) == 0
 
 
+def test_the_best_box_takes_the_truth_and_a_second_one_is_false():
+    true = np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]])
+    # overlaps of 1/1, 5/15 and none with the first; the second is left to the box that overlaps it by 6/14
+    found = np.array([[5.0, 0, 15, 10], [0, 0, 10, 10], [24, 0, 34, 10], [50, 50, 60, 60]])
+    scores = np.array([0.5, 0.9, 0.3, 0.8])
+    assert match_boxes(found, scores, true, 0.3).tolist() == [False, True, True, False]
+    assert match_boxes(found, scores, true, 0.5).tolist() == [False, True, False, False]
+    assert match_boxes(found, scores[[1, 0, 2, 3]], true, 0.3).tolist() == [True, False, True, False]
+    assert match_boxes(found, scores, true[:0], 0.3).tolist() == [False] * 4
+
+
 def test_precision_recall_of_counts():
     assert precision_recall(6, 2, 4) == (0.75, 0.6, pytest.approx(2 / 3))
     assert precision_recall(0, 3, 4)[2] == 0
@@ -33,3 +50,12 @@ def test_average_precision_by_hand():
     assert average_precision(np.array([0.2, 0.3]), np.array([True, True]), 2) == 1.0
     assert average_precision(np.zeros(0), np.zeros(0, bool), 3) == 0.0
     assert np.isnan(average_precision(np.zeros(0), np.zeros(0, bool), 0))
+
+
+def test_coco_average_precision_by_hand():
+    # precision 1 up to recall 1/4 (recalls 0 to 0.25: 26 points), 2/3 up to 2/4 (25 more), nothing beyond
+    value = coco_average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 4)
+    assert value == pytest.approx((26 * 1 + 25 * 2 / 3) / 101)
+    assert coco_average_precision(np.array([0.2, 0.3]), np.array([True, True]), 2) == 1.0
+    assert coco_average_precision(np.zeros(0), np.zeros(0, bool), 3) == 0.0
+    assert np.isnan(coco_average_precision(np.zeros(0), np.zeros(0, bool), 0))
