@@ -263,7 +263,9 @@ rule twophoton_exchange:
         boxes=series_files("depth_track", ".boxes.parquet"),
         stacks=series_files("register", ".zarr"),
     output:
+        detections="<results>/twophoton/synapflow/{specimen}.{field}.detections.csv",
         tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
+        napari="<results>/twophoton/napari/{specimen}.{field}.csv",
         review="<results>/twophoton/review/{specimen}.{field}.tsv",
     log:
         "<logs>/twophoton_exchange/{specimen}.{field}.log",
@@ -275,7 +277,7 @@ rule twophoton_exchange:
         runtime=10,
     params:
         sessions=series_sessions,
-        code=code_hash("spinome.io.synapflow", "spinome.twophoton.review"),
+        code=code_hash("spinome.io.napari", "spinome.io.synapflow", "spinome.twophoton.review"),
     script:
         "../../scripts/twophoton_exchange.py"
 

@@ -19,7 +19,8 @@ class Detect(Section):
     )
     boxes: str | None = Field(
         None,
-        description="CSV of boxes by SynapFlow to take instead of detecting; its stacks are `specimen.field.timepoint`",
+        description="CSV of boxes by SynapFlow, or its folder with one a slice, to take instead of detecting; its "
+        "stacks are `specimen.field.timepoint`",
     )
     gap_slices: int = Field(1, ge=0, description="empty slices that a spine may have in the middle")
 
