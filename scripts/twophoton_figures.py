@@ -20,6 +20,7 @@ with atomic(snakemake.output[0]) as folder:
         folder,
         sessions,
         read_table(inputs.spines),
+        read_table(inputs.links),
         read_table(inputs.turnover),
         read_table(inputs.survival),
         read_table(inputs.compared) if inputs.get("compared") else None,

@@ -341,6 +341,7 @@ rule twophoton_evaluate:
 rule twophoton_figures:
     input:
         spines="<results>/twophoton/spines.parquet",
+        links="<results>/twophoton/links.parquet",
         turnover="<results>/twophoton/turnover.parquet",
         survival="<results>/twophoton/survival.parquet",
         stacks=stack_files(stacks, "register", ".zarr"),
