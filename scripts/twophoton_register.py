@@ -5,7 +5,8 @@ import pandas as pd
 import tifffile
 
 from spinome.io.atomic import atomic
-from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
 from spinome.io.tables import write_table
 from spinome.io.volumes import write_volume
 from spinome.logs import log_to
