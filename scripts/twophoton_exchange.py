@@ -4,15 +4,16 @@ from spinome.io.napari import napari_tracks
 from spinome.io.synapflow import stack_boxes, tracked_boxes, write_boxes
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.review import review_form
 
 log_to(snakemake.log)
 inputs, output, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
 spines = read_table(inputs.spines)
-timepoints = [timepoint for timepoint, _ in snakemake.params.sessions]
+stacks, paths, sessions = standing(inputs.stacks, inputs.boxes, snakemake.params.sessions)
+timepoints = [timepoint for timepoint, _ in sessions]
 detected, tracked = [], []
-for timepoint, path, stack in zip(timepoints, inputs.boxes, inputs.stacks):
+for timepoint, path, stack in zip(timepoints, paths, stacks):
     own, boxes = spines[spines["timepoint"] == timepoint], read_table(path)
     place = (f"{wildcards.specimen}.{wildcards.field}.{timepoint}", *registered_grid(stack))
     detected.append(stack_boxes(boxes, *place))

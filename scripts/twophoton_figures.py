@@ -4,13 +4,13 @@ from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.logs import log_to
 from spinome.report.twophoton import Session, draw
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
 sessions = []
-for row, stack, projection in zip(snakemake.params.rows, inputs.stacks, inputs.projections):
+for stack, row, projection in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.projections)):
     _, voxel_um = registered_grid(stack)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um) if row["truth_spines"] else None
     key = (row["specimen"], row["field"], row["timepoint"], row["day"])

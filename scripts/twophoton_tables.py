@@ -1,18 +1,17 @@
-"""The tables of all series: spines, links, corrections, turnover, survival and changes of size."""
-
-import pandas as pd
+"""The tables of all series: spines, links, corrections, sessions, turnover, survival and changes of size."""
 
 from spinome.io.tables import concatenate, write_table
 from spinome.logs import log_to
 from spinome.twophoton.dynamics import survival, turnover
+from spinome.twophoton.sessions import require_enough
 from spinome.twophoton.size_changes import size_changes
 
 log_to(snakemake.log)
-inputs, output = snakemake.input, snakemake.output
-spines = concatenate(inputs.spines)
-sessions = pd.DataFrame(snakemake.params.sessions, columns=["specimen", "field", "timepoint", "day"])
-write_table(spines, output.spines)
-write_table(concatenate(inputs.links), output.links)
-write_table(concatenate(inputs.corrections), output.corrections)
-for name, table in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
-    write_table(table(spines, sessions, snakemake.params.seed), output[name])
+inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "corrections", "sessions")}
+require_enough(tables["sessions"], params.max_failed_fraction)
+usable = tables["sessions"][tables["sessions"]["usable"]]
+for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
+    tables[name] = measure(tables["spines"], usable, params.seed)
+for name, table in tables.items():
+    write_table(table, output[name])

@@ -1,28 +1,31 @@
-"""Give the spines of a series one id through all sessions."""
+"""Give the spines of a series one id through all sessions, and say what each session is worth."""
 
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
 from spinome.twophoton.corrections import correct_links, table_of
 from spinome.twophoton.correspond import POSITION
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import failure_of, registered_grid, standing
+from spinome.twophoton.sessions import session_table
 from spinome.twophoton.time_track import track_series
 
 log_to(snakemake.log)
-inputs, params = snakemake.input, snakemake.params
+inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+reasons = {name: failure_of(path) for (name, _), path in zip(params.sessions, inputs.stacks)}
+stacks, paths, days = standing(inputs.stacks, inputs.spines, params.sessions)
 sizes = []
-for path in inputs.stacks:
+for path in stacks:
     shape, voxel_um = registered_grid(path)
     sizes.append([length * size for length, size in zip(shape, voxel_um)])
-sessions = [read_table(path) for path in inputs.spines]
+sessions = [read_table(path) for path in paths]
 places = [session[POSITION].to_numpy(float) for session in sessions]
-timepoints = [timepoint for timepoint, _ in params.sessions]
-same, different, outcomes = correct_links(table_of(params.corrections), timepoints, places)
-expected = read_table(inputs.expected)
-spines, links = track_series(sessions, params.sessions, expected, sizes, params.gate_um, same, different)
+same, different, outcomes = correct_links(table_of(params.corrections), [name for name, _ in days], places)
+spines, links = track_series(sessions, days, read_table(inputs.expected), sizes, params.gate_um, same, different)
+failures = {name: reason for name, reason in reasons.items() if reason is not None}
+notes = session_table(params.sessions, [len(place) for place in places], read_table(inputs.shifts), failures)
 for column in ("field", "specimen"):
-    spines.insert(0, column, snakemake.wildcards[column])
-    links.insert(0, column, snakemake.wildcards[column])
+    for table in (spines, links, notes):
+        table.insert(0, column, snakemake.wildcards[column])
 print(f"{spines['spine'].nunique()} spines, {len(links)} links in {len(sessions)} sessions")
-write_table(spines, snakemake.output.spines)
-write_table(links, snakemake.output.links)
-write_table(outcomes, snakemake.output.corrections)
+print(notes.to_string())
+for name, table in (("spines", spines), ("links", links), ("sessions", notes), ("corrections", outcomes)):
+    write_table(table, output[name])

@@ -287,6 +287,26 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
     return rows
 
 
+def series_problems(stacks: Sequence[Stack]) -> list[str]:
+    """What is wrong between the sessions of a series: two of one day, whose order nobody knows, or of one file."""
+    problems, days, files = [], {}, {}
+    for row in stacks:
+        day, file = (row.series, row.day), (row.series, row.path, row.channel)
+        if day in days:
+            problems.append(
+                f"{row.series}: timepoints {days[day]} and {row.timepoint} are both of day {row.day:g}; give each its "
+                f"own, such as {row.day + 0.1:g}"
+            )
+        if file in files:
+            problems.append(
+                f"{row.series}: timepoints {files[file]} and {row.timepoint} name one file, {row.path}; a session is "
+                "there twice"
+            )
+        days.setdefault(day, row.timepoint)
+        files.setdefault(file, row.timepoint)
+    return problems
+
+
 def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header and the rows with their line numbers; blank lines and lines that begin with # are passed over."""
     try:

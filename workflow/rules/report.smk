@@ -9,6 +9,7 @@ report_tables = {
         "tracked": "<results>/twophoton/spines.parquet",
         "turnover": "<results>/twophoton/turnover.parquet",
         "corrections": "<results>/twophoton/corrections.parquet",
+        "sessions": "<results>/twophoton/sessions.parquet",
     },
     "synapses": {"objects": "<results>/synapses/objects.parquet", "blocks": "<results>/synapses/blocks.parquet"},
     "linking": {"links": "<results>/linking/links.parquet"},

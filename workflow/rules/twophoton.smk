@@ -17,7 +17,7 @@ rule twophoton:
                 "<results>/twophoton/links.parquet",
                 *[
                     f"<results>/twophoton/{name}.parquet"
-                    for name in ("turnover", "survival", "size_changes", "corrections")
+                    for name in ("sessions", "turnover", "survival", "size_changes", "corrections")
                 ],
                 "<results>/twophoton/figures",
                 *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
@@ -34,6 +34,7 @@ rule twophoton_register:
         stack=directory("<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr"),
         projection="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tif",
         shifts="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tsv",
+        failures="<results>/failures/twophoton_register/{specimen}.{field}.{timepoint}.parquet",
     log:
         "<logs>/twophoton_register/{specimen}.{field}.{timepoint}.log",
     benchmark:
@@ -234,9 +235,11 @@ rule twophoton_time_track:
         spines=series_files("measure", ".parquet"),
         stacks=series_files("register", ".zarr"),
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
+        shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
     output:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        sessions="<results>/twophoton/time_track/{specimen}.{field}.sessions.parquet",
         corrections="<results>/twophoton/time_track/{specimen}.{field}.corrections.parquet",
     log:
         "<logs>/twophoton_time_track/{specimen}.{field}.log",
@@ -250,7 +253,7 @@ rule twophoton_time_track:
         sessions=series_sessions,
         gate_um=config["twophoton"]["track"]["gate_um"],
         corrections=corrections_of("same", "different"),
-        code=code_hash("spinome.twophoton.time_track", "spinome.twophoton.corrections"),
+        code=code_hash("spinome.twophoton.time_track", "spinome.twophoton.corrections", "spinome.twophoton.sessions"),
     script:
         "../../scripts/twophoton_time_track.py"
 
@@ -286,6 +289,7 @@ rule twophoton_tables:
     input:
         spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
         links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
+        sessions=expand("<results>/twophoton/time_track/{series}.sessions.parquet", series=twophoton_series),
         corrections=[
             *stack_files(stacks, "measure", ".corrections.parquet"),
             *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_series),
@@ -293,6 +297,7 @@ rule twophoton_tables:
     output:
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
+        sessions="<results>/twophoton/sessions.parquet",
         corrections="<results>/twophoton/corrections.parquet",
         turnover="<results>/twophoton/turnover.parquet",
         survival="<results>/twophoton/survival.parquet",
@@ -306,9 +311,9 @@ rule twophoton_tables:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        sessions=[(row.specimen, row.field, row.timepoint, row.day) for row in stacks],
+        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.size_changes"),
+        code=code_hash("spinome.twophoton.sessions", "spinome.twophoton.size_changes"),
     script:
         "../../scripts/twophoton_tables.py"
 

@@ -14,6 +14,9 @@ if stacks and config["twophoton"]["track"]["corrections"]:
 
 if stacks:
     branches.append("twophoton")
+    failure_tables += [f"<results>/failures/twophoton_register/{row.series}.{row.timepoint}.parquet" for row in stacks]
+    if problems := samples.series_problems(stacks):
+        raise WorkflowError("\n".join(f"{config['samples']['stacks']}: {problem}" for problem in problems))
 
 
 def stack_row(wildcards):

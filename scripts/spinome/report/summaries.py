@@ -22,7 +22,7 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
 
     Parameters
     ----------
-    given : `tracked`, and where there are any `turnover` and `corrections`
+    given : `tracked`, and where there are any `sessions`, `turnover` and `corrections`
     """
     series = ["specimen", "field"]
     spines = given["tracked"]
@@ -32,6 +32,8 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
     tables = {"Spines through time": table.reset_index()}
+    if len(sessions := given.get("sessions", ())) and (sessions["note"] != "").any():
+        tables["Sessions to look at"] = sessions[sessions["note"] != ""]
     if len(given.get("turnover", ())):
         hidden = [name for name in given["turnover"] if name.startswith(("corrected_", "off_", "recall", "dendrites"))]
         tables["Turnover"] = given["turnover"].drop(columns=hidden)
