@@ -58,7 +58,7 @@ class Configuration(Section):
         0.1,
         ge=0,
         le=1,
-        description="a shard fails when more of its units failed than this fraction, the run when more of its stacks did",
+        description="largest fraction of a shard's units, and of the stacks of a run, that may fail",
     )
     models: Models = Models()
     retrieve: Retrieve = Retrieve()
