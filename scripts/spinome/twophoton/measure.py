@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-from scipy import ndimage, optimize, special
+from scipy import ndimage, special
 from skimage.graph import MCP_Geometric
 
+from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import RIDGE, SMOOTHING_UM, Shafts, shafts
+from spinome.twophoton.shape import SHAPES, shape_probabilities
 
-FWHM = 2 * np.sqrt(2 * np.log(2))
-# the head is fitted within this radius, may move this far from where it was detected, and is at most this wide
-WINDOW_UM, MOVE_UM, WIDEST_UM = 0.75, 0.25, 0.32
 # how far the shaft is looked for, and how far along it its brightness is taken
 SHAFT_REACH_UM, SHAFT_AROUND_UM = 4.0, 2.5
 MEASURE_COLUMNS = [
     "head_diameter_um",
     "head_volume_um3",
+    "head_volume_sd_um3",
     "intensity_ratio_um2",
     "neck_length_um",
     "dendrite_distance_um",
@@ -28,16 +26,13 @@ MEASURE_COLUMNS = [
     "saturated",
     "shaft_saturated",
     "fitted",
+    "signal_to_noise",
+    "low_signal",
+    "shape",
+    "shape_probability",
 ]
-
-
-@dataclass(frozen=True)
-class Head:
-    """A Gaussian on a tilted plane: centre (y, x) in um, standard deviation in um, amplitude in the stack's unit."""
-
-    centre_um: tuple[float, float]
-    sigma_um: float
-    amplitude: float
+# a head less bright over the noise than this is flagged
+LEAST_SIGNAL = 3.0
 
 
 def measure(
@@ -47,6 +42,7 @@ def measure(
     psf_xy_um: float,
     psf_z_um: float,
     ceiling: float = np.inf,
+    found: Shafts | None = None,
 ) -> pd.DataFrame:
     """Measure every spine of a stack.
 
@@ -54,7 +50,9 @@ def measure(
     taken off, the width is that of a uniform ball, and where nothing is left the head is below the resolution and its
     diameter 0. The volume is from brightness: the head's integrated intensity over the intensity that the same dye
     has in the shaft nearby, both corrected for the share of the point-spread function that they fill. The distance to
-    the dendrite is the least-cost path through bright pixels, and the neck is what of it lies outside of the head.
+    the dendrite is the least-cost path through bright pixels, and the neck is what of it lies outside of the head. The
+    standard deviation of the volume is that of the head's brightness under noise; an error of the widths of the
+    point-spread function or of the shaft's brightness comes on top, and is common to the spines of a stack.
 
     Parameters
     ----------
@@ -63,14 +61,15 @@ def measure(
     spines : frame with `z_slice y_um x_um`
     psf_xy_um, psf_z_um : full widths at half maximum
     ceiling : value at which the camera or file saturates
+    found : the shafts, where they are known already
 
     Returns
     -------
     `spines` with refined `y_um x_um` and `MEASURE_COLUMNS`; NaN where a value cannot be measured, `dendrite` -1
-    where no shaft is near
+    where no shaft is near, `shape` one of `SHAPES` and empty where head or distance is not known, `low_signal` where
+    the head is less than `LEAST_SIGNAL` times as bright as the noise
     """
-    pixel = voxel_um[1:]
-    found = shafts(stack, pixel)
+    found = found or shafts(stack, voxel_um[1:])
     rows = [
         _measure_one(stack, voxel_um, found, row.z_slice, (row.y_um, row.x_um), psf_xy_um, psf_z_um, ceiling)
         for row in spines.itertuples()
@@ -78,8 +77,8 @@ def measure(
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured
-    flags = {"dendrite": int, "saturated": bool, "shaft_saturated": bool, "fitted": bool}
-    return out.astype(flags)
+    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal"), bool)
+    return out.astype({"dendrite": int, "shape": str} | flags)
 
 
 def saturation(stack: np.ndarray) -> float:
@@ -90,39 +89,6 @@ def saturation(stack: np.ndarray) -> float:
         if stack.dtype.kind in "ui" and np.count_nonzero(stack == stack.max()) > max(20, 1e-6 * stack.size)
         else np.inf
     )
-
-
-def fit_head(image: np.ndarray, pixel_um: tuple[float, float], place_um: tuple[float, float]) -> Head | None:
-    """Fit a Gaussian on a tilted plane around a place (y, x); None where there is no head brighter than the plane."""
-    y0, y1, x0, x1 = _window(image.shape, pixel_um, place_um, WINDOW_UM)
-    rows, columns = np.mgrid[y0:y1, x0:x1]
-    dy, dx = rows * pixel_um[0] - place_um[0], columns * pixel_um[1] - place_um[1]
-    inside = dy**2 + dx**2 <= WINDOW_UM**2
-    y, x, values = dy[inside], dx[inside], image[y0:y1, x0:x1][inside].astype(float)
-    if len(values) < 12 or values.max() <= values.min():
-        return None
-    scale = float(values.max() - values.min())
-    floor = float(values.min())
-    values = (values - floor) / scale
-
-    def linear(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        blob = np.exp(-((y - shape[0]) ** 2 + (x - shape[1]) ** 2) / (2 * shape[2] ** 2))
-        design = np.column_stack([blob, np.ones_like(y), y, x])
-        weights, *_ = np.linalg.lstsq(design, values, rcond=None)
-        return weights, design @ weights - values
-
-    bounds = ([-MOVE_UM, -MOVE_UM, 0.08], [MOVE_UM, MOVE_UM, WIDEST_UM])
-    result = optimize.least_squares(lambda shape: linear(shape)[1], [0.0, 0.0, 0.25], bounds=bounds, max_nfev=25)
-    amplitude = float(linear(result.x)[0][0]) * scale
-    if amplitude <= 0:
-        return None
-    centre = (place_um[0] + float(result.x[0]), place_um[1] + float(result.x[1]))
-    return Head(centre, float(result.x[2]), amplitude)
-
-
-def ball_diameter_um(sigma_um: float, psf_xy_um: float) -> float:
-    """Diameter of the uniform ball whose image is this wide; its variance along an axis is R^2/5."""
-    return 2 * float(np.sqrt(5 * max(sigma_um**2 - (psf_xy_um / FWHM) ** 2, 0.0)))
 
 
 def cylinder_fill(radius_um: float, psf_xy_um: float, psf_z_um: float) -> float:
@@ -150,7 +116,7 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
     head = fit_head(image, pixel, place_um)
     centre = head.centre_um if head else place_um
     diameter = ball_diameter_um(head.sigma_um, psf_xy_um) if head else np.nan
-    y0, y1, x0, x1 = _window(image.shape, pixel, centre, 0.3)
+    y0, y1, x0, x1 = window(image.shape, pixel, centre, 0.3)
     saturated = bool((stack[z, y0:y1, x0:x1] >= 0.98 * ceiling).any())
     base, distance, label = _to_shaft(stack, z, found, pixel, centre)
     neck = max(0.0, distance - diameter / 2) if head else np.nan
@@ -168,11 +134,17 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
             kept = float(np.mean(np.exp(-0.5 * (np.asarray(offsets) / axial) ** 2)))
             filled = cylinder_fill(sharp_radius_um(radius, psf_xy_um), psf_xy_um, psf_z_um)
             volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
+    signal = head.amplitude / head.noise if head and head.noise > 0 else np.nan
+    shape, probability = "", np.nan
+    if head and np.isfinite(distance):
+        likely = shape_probabilities(head, distance, psf_xy_um)
+        shape, probability = SHAPES[int(np.argmax(likely))], float(likely.max())
     return (
         *centre,
         # a head no wider than the point-spread function has a volume by its brightness, but no diameter
         diameter if diameter > 0 else np.nan,
         volume,
+        volume * head.brightness_sd if head else np.nan,
         ratio,
         neck,
         distance,
@@ -181,12 +153,16 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
         saturated,
         shaft_saturated,
         head is not None,
+        signal,
+        not signal >= LEAST_SIGNAL,
+        shape,
+        probability,
     )
 
 
 def _to_shaft(stack, z, found: Shafts, pixel, centre) -> tuple[tuple[float, float], float, int]:
     """Where the least-cost path from a head meets a shaft (y, x), the path's length in um, and the shaft's label."""
-    y0, y1, x0, x1 = _window(found.labels.shape, pixel, centre, SHAFT_REACH_UM)
+    y0, y1, x0, x1 = window(found.labels.shape, pixel, centre, SHAFT_REACH_UM)
     labels = found.labels[y0:y1, x0:x1]
     if not labels.any():
         return (np.nan, np.nan), np.nan, -1
@@ -208,15 +184,7 @@ def _to_shaft(stack, z, found: Shafts, pixel, centre) -> tuple[tuple[float, floa
 
 def _shaft_level(stack, z, found: Shafts, pixel, base, label) -> tuple[float, float]:
     """Brightness of a shaft around a place (upper quartile in its focus) and its radius in um there."""
-    y0, y1, x0, x1 = _window(found.labels.shape, pixel, base, SHAFT_AROUND_UM)
+    y0, y1, x0, x1 = window(found.labels.shape, pixel, base, SHAFT_AROUND_UM)
     mask = found.labels[y0:y1, x0:x1] == label
     values = stack[max(0, z - 4) : z + 5, y0:y1, x0:x1].max(axis=0)[mask]
     return float(np.percentile(values, 75)), float(np.median(found.radius_um[y0:y1, x0:x1][mask]))
-
-
-def _window(shape, pixel_um, place_um, reach_um) -> tuple[int, int, int, int]:
-    edges = []
-    for length, size, place in zip(shape, pixel_um, place_um):
-        low = int(np.clip(np.floor((place - reach_um) / size), 0, length - 1))
-        edges += [low, int(np.clip(np.ceil((place + reach_um) / size) + 1, low + 1, length))]
-    return tuple(edges)
