@@ -1,4 +1,4 @@
-"""The tables of all series: spines, links, corrections, sessions, turnover, survival and changes of size."""
+"""The tables of all series: spines, links, dendrites, sessions, corrections, turnover, survival and changes of size."""
 
 from spinome.io.tables import concatenate, write_table
 from spinome.logs import log_to
@@ -8,7 +8,7 @@ from spinome.twophoton.size_changes import size_changes
 
 log_to(snakemake.log)
 inputs, params, output = snakemake.input, snakemake.params, snakemake.output
-tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "corrections", "sessions")}
+tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
 require_enough(tables["sessions"], params.max_failed_fraction)
 usable = tables["sessions"][tables["sessions"]["usable"]]
 for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):

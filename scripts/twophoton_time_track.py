@@ -11,7 +11,7 @@ from spinome.twophoton.time_track import track_series
 log_to(snakemake.log)
 inputs, params, output = snakemake.input, snakemake.params, snakemake.output
 reasons = {name: failure_of(path) for (name, _), path in zip(params.sessions, inputs.stacks)}
-stacks, paths, days = standing(inputs.stacks, inputs.spines, params.sessions)
+stacks, paths, lengths, days = standing(inputs.stacks, inputs.spines, inputs.dendrites, params.sessions)
 sizes = []
 for path in stacks:
     shape, voxel_um = registered_grid(path)
@@ -19,13 +19,15 @@ for path in stacks:
 sessions = [read_table(path) for path in paths]
 places = [session[POSITION].to_numpy(float) for session in sessions]
 same, different, outcomes = correct_links(table_of(params.corrections), [name for name, _ in days], places)
-spines, links = track_series(sessions, days, read_table(inputs.expected), sizes, params.gate_um, same, different)
+expected, lengths = read_table(inputs.expected), [read_table(path) for path in lengths]
+spines, links, dendrites = track_series(sessions, days, expected, sizes, lengths, params.gate_um, same, different)
 failures = {name: reason for name, reason in reasons.items() if reason is not None}
 notes = session_table(params.sessions, [len(place) for place in places], read_table(inputs.shifts), failures)
 for column in ("field", "specimen"):
-    for table in (spines, links, notes):
+    for table in (spines, links, dendrites, notes):
         table.insert(0, column, snakemake.wildcards[column])
 print(f"{spines['spine'].nunique()} spines, {len(links)} links in {len(sessions)} sessions")
 print(notes.to_string())
-for name, table in (("spines", spines), ("links", links), ("sessions", notes), ("corrections", outcomes)):
+tables = {"spines": spines, "links": links, "dendrites": dendrites, "sessions": notes, "corrections": outcomes}
+for name, table in tables.items():
     write_table(table, output[name])

@@ -99,12 +99,13 @@ def follow(places, images, voxels=None, counts=None, failures=None):
     """Spines, links and notes of sessions 0, 1, ... of these places and projections."""
     voxels = voxels or [VOXEL] * len(places)
     sessions = [
-        pd.DataFrame(place, columns=POSITION).assign(score=0.9, dendrite=1, candidate=range(len(place)))
+        pd.DataFrame(place, columns=POSITION).assign(score=0.9, dendrite=1, along_um=0.0, candidate=range(len(place)))
         for place in places
     ]
     expected, shifts = correspond_series(places, images, voxels, 6.0, 1.5, 1)
     days = [(str(number), float(number)) for number in range(len(places))]
-    spines, links = track_series(sessions, days, expected, [SIZE] * len(places), 1.5)
+    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * len(places)
+    spines, links, _ = track_series(sessions, days, expected, [SIZE] * len(places), lengths, 1.5)
     return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {})
 
 

@@ -149,7 +149,7 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     moved = PLACE[:2] + np.array([0, 0.9, 0])
     places = [PLACE, moved, np.concatenate([moved, [[5.0, 9, 9]]])]
     sessions = [
-        pd.DataFrame(place, columns=POSITION).assign(score=0.7, dendrite=1, candidate=range(len(place)))
+        pd.DataFrame(place, columns=POSITION).assign(score=0.7, dendrite=1, along_um=0.0, candidate=range(len(place)))
         for place in places
     ]
     rows = [
@@ -160,7 +160,8 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     ]
     expected = pd.DataFrame(np.concatenate(rows), columns=["session", "other", "row", *POSITION])
     expected = expected.astype({"session": int, "other": int, "row": int})
-    spines, links = track_series(sessions, DAYS, expected, [np.array([20.0, 20, 20])] * 3, 1.2)
+    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * 3
+    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0, 20, 20])] * 3, lengths, 1.2)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
     form = review_form(spines, links, expected, ["a", "b", "c"])
     assert list(form.columns) == REVIEW_COLUMNS

@@ -10,6 +10,7 @@ report_tables = {
         "turnover": "<results>/twophoton/turnover.parquet",
         "corrections": "<results>/twophoton/corrections.parquet",
         "sessions": "<results>/twophoton/sessions.parquet",
+        "dendrites": "<results>/twophoton/dendrites.parquet",
     },
     "synapses": {"objects": "<results>/synapses/objects.parquet", "blocks": "<results>/synapses/blocks.parquet"},
     "linking": {"links": "<results>/linking/links.parquet"},

@@ -17,7 +17,7 @@ rule twophoton:
                 "<results>/twophoton/links.parquet",
                 *[
                     f"<results>/twophoton/{name}.parquet"
-                    for name in ("sessions", "turnover", "survival", "size_changes", "corrections")
+                    for name in ("dendrites", "sessions", "turnover", "survival", "size_changes", "corrections")
                 ],
                 "<results>/twophoton/figures",
                 *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
@@ -186,6 +186,7 @@ rule twophoton_measure:
         spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
+        dendrites="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.dendrites.parquet",
         corrections="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.corrections.parquet",
     log:
         "<logs>/twophoton_measure/{specimen}.{field}.{timepoint}.log",
@@ -200,7 +201,7 @@ rule twophoton_measure:
     params:
         **config["twophoton"]["measure"],
         corrections=corrections_of("no spine", "missed spine"),
-        code=code_hash("spinome.twophoton.measure", "spinome.twophoton.corrections"),
+        code=code_hash("spinome.twophoton.measure", "spinome.twophoton.backbone", "spinome.twophoton.corrections"),
     script:
         "../../scripts/twophoton_measure.py"
 
@@ -233,12 +234,14 @@ rule twophoton_correspond:
 rule twophoton_time_track:
     input:
         spines=series_files("measure", ".parquet"),
+        dendrites=series_files("measure", ".dendrites.parquet"),
         stacks=series_files("register", ".zarr"),
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
         shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
     output:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        dendrites="<results>/twophoton/time_track/{specimen}.{field}.dendrites.parquet",
         sessions="<results>/twophoton/time_track/{specimen}.{field}.sessions.parquet",
         corrections="<results>/twophoton/time_track/{specimen}.{field}.corrections.parquet",
     log:
@@ -289,6 +292,7 @@ rule twophoton_tables:
     input:
         spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
         links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
+        dendrites=expand("<results>/twophoton/time_track/{series}.dendrites.parquet", series=twophoton_series),
         sessions=expand("<results>/twophoton/time_track/{series}.sessions.parquet", series=twophoton_series),
         corrections=[
             *stack_files(stacks, "measure", ".corrections.parquet"),
@@ -297,6 +301,7 @@ rule twophoton_tables:
     output:
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
+        dendrites="<results>/twophoton/dendrites.parquet",
         sessions="<results>/twophoton/sessions.parquet",
         corrections="<results>/twophoton/corrections.parquet",
         turnover="<results>/twophoton/turnover.parquet",

@@ -22,7 +22,7 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
 
     Parameters
     ----------
-    given : `tracked`, and where there are any `sessions`, `turnover` and `corrections`
+    given : `tracked`, and where there are any `dendrites`, `sessions`, `turnover` and `corrections`
     """
     series = ["specimen", "field"]
     spines = given["tracked"]
@@ -32,6 +32,12 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
     tables = {"Spines through time": table.reset_index()}
+    if len(dendrites := given.get("dendrites", ())):
+        followed = dendrites[dendrites["dendrite"] >= 0].groupby([*series, "timepoint"], sort=False)
+        table = followed[["length_um", "spines"]].sum()
+        table.insert(0, "dendrites", followed["dendrite"].nunique())
+        table["spines_per_um"] = table["spines"] / table["length_um"]
+        tables["Density on dendrites with spines"] = table.reset_index()
     if len(sessions := given.get("sessions", ())) and (sessions["note"] != "").any():
         tables["Sessions to look at"] = sessions[sessions["note"] != ""]
     if len(given.get("turnover", ())):

@@ -51,9 +51,11 @@ def size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) 
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):
         sized = measured_spines(ours)
+        # a spine's dendrite is that of its first session
+        sized = sized.assign(dendrite=sized.groupby("spine")["dendrite"].transform("first"))
         for before, after in pairwise(sessions.itertuples()):
             changes = changes_between(sized, before.timepoint, after.timepoint)
-            groups, over = _groups(changes, sized)
+            groups, over = _groups(changes["dendrite"].to_numpy())
             values = changes[["mean_log2", "change_log2"]].to_numpy()
             found = [
                 value for statistic in (_median, _spread, _slope) for value in _of_rows(values, groups, statistic, seed)
@@ -93,12 +95,11 @@ def changes_between(spines: pd.DataFrame, timepoint: str, next_timepoint: str) -
     return kept.assign(mean_log2=(one + other) / 2, change_log2=other - one)
 
 
-def _groups(changes: pd.DataFrame, spines: pd.DataFrame) -> tuple[list[np.ndarray], str]:
-    """Row numbers of what is resampled, and what that is, as `_by_dendrite`."""
-    owner = changes["spine"].map(spines.groupby("spine")["dendrite"].first()).to_numpy()
-    if len(np.unique(owner)) < 2:
-        return list(np.arange(len(changes))[:, None]), "spines"
-    return [np.flatnonzero(owner == one) for one in np.unique(owner)], "dendrites"
+def _groups(dendrite: np.ndarray) -> tuple[list[np.ndarray], str]:
+    """Row numbers of what is resampled, and what that is: dendrites, or spines of a single one."""
+    if len(np.unique(dendrite)) < 2:
+        return list(np.arange(len(dendrite))[:, None]), "spines"
+    return [np.flatnonzero(dendrite == one) for one in np.unique(dendrite)], "dendrites"
 
 
 def _median(values: np.ndarray) -> float:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from spinome.twophoton.correspond import POSITION, weighted_distance
+from spinome.twophoton.dendrites import align_along, dendrite_table, number_dendrites
 from spinome.twophoton.fates import fates
 
 # share of a gate that one standard deviation of the residual displacement takes
@@ -173,10 +172,11 @@ def track_series(
     days: list[tuple[str, float]],
     expected: pd.DataFrame,
     sizes_um: list[np.ndarray],
+    lengths: list[pd.DataFrame],
     gate_um: float,
     same: Sequence[Sequence[int]] = (),
     different: Sequence[tuple[int, int]] = (),
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Track the spines of a series.
 
     Parameters
@@ -185,13 +185,15 @@ def track_series(
     days : timepoint and day of each session, in order
     expected : of `correspond_series`
     sizes_um : extent (z, y, x) of each session's stack
+    lengths : of the dendrites of each session (`spinome.twophoton.backbone`)
     same, different : what a person said, as `time_track` takes it
 
     Returns
     -------
     spines : the sessions under each other with `timepoint day spine fate origin`; `dendrite` is renumbered so that
-        a dendrite has one number through time
+        a dendrite has one number through time, and `along_um` counted from one reference through time
     links : `spine timepoint next_timepoint probability distance_um corrected`
+    dendrites : of `dendrite_table`
     """
     places = [session[POSITION].to_numpy(float) for session in sessions]
     reached = {key: group[POSITION].to_numpy(float) for key, group in expected.groupby(["session", "other"])}
@@ -204,7 +206,9 @@ def track_series(
     backward = {(count - 1 - i, count - 1 - j): where for (i, j), where in reached.items()}
     origin = fates(tracks[::-1], backward, sizes_um[::-1])[::-1]
     before = {"lost": "gained", "last": "first"}
-    dendrites = _dendrites(tracks, [session["dendrite"].to_numpy() for session in sessions])
+    labels = [session["dendrite"].to_numpy() for session in sessions]
+    dendrites = number_dendrites(tracks, labels)
+    along = align_along([session["along_um"].to_numpy() for session in sessions], tracks, labels)
     tables = [
         session.assign(
             timepoint=timepoint,
@@ -213,6 +217,7 @@ def track_series(
             fate=fate[index],
             origin=[before.get(name, name) for name in origin[index]],
             dendrite=dendrites[index],
+            along_um=along[index],
         )
         for index, (session, (timepoint, day)) in enumerate(zip(sessions, days))
     ]
@@ -231,27 +236,6 @@ def track_series(
             "corrected": chosen["corrected"],
         }
     )
-    return spines.astype({"timepoint": str, "fate": str, "origin": str}), links.astype(
-        {"timepoint": str, "next_timepoint": str}
-    )
-
-
-def _dendrites(tracks: list[np.ndarray], labels: list[np.ndarray]) -> list[np.ndarray]:
-    """Number dendrites through time: shafts of two sessions that share two tracks are one dendrite; -1 is none."""
-    nodes = pd.DataFrame(
-        {
-            "session": np.repeat(np.arange(len(labels)), [len(own) for own in labels]),
-            "label": np.concatenate([*labels, np.zeros(0, int)]),
-            "track": np.concatenate([*tracks, np.zeros(0, int)]),
-        }
-    )
-    known = nodes[nodes["label"] >= 0]
-    keys = {key: index for index, key in enumerate(dict.fromkeys(zip(known["session"], known["label"])))}
-    graph = np.zeros((len(keys), len(keys)), int)
-    shared = known.merge(known, on="track")
-    for row in shared.itertuples():
-        graph[keys[row.session_x, row.label_x], keys[row.session_y, row.label_y]] += 1
-    _, component = connected_components(csr_array(graph >= 2), directed=False)
-    number = [component[keys[key]] if key in keys else -1 for key in zip(nodes["session"], nodes["label"])]
-    edges = np.cumsum([0, *(len(own) for own in labels)])
-    return [np.array(number[a:b], int) for a, b in itertools.pairwise(edges)]
+    spines = spines.astype({"timepoint": str, "fate": str, "origin": str})
+    links = links.astype({"timepoint": str, "next_timepoint": str})
+    return spines, links, dendrite_table(lengths, days, labels, dendrites)
