@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.twophoton.cylinder import cylinder_fill, shaft_nearby
 from spinome.twophoton.head import Head, ball_diameter_um, fit_head
-from spinome.twophoton.measure import cylinder_fill, measure, saturation
+from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.shaft import shafts
 from spinome.twophoton.shape import SHAPES, shape_probabilities
 
@@ -59,6 +60,18 @@ def test_cylinder_fill_goes_from_nothing_to_all():
     assert values[0] < 0.05 and values[-1] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("radius", [0.3, 0.5, 0.8])
+def test_the_dye_is_as_bright_in_thin_dendrites_as_in_thick_ones(phantom_stack, radius):
+    stack = phantom_stack.render(phantom_stack.heads, phantom_stack.radii, shaft_radius=radius, noise=8.0)
+    found = shafts(stack, (0.12, 0.12))
+    levels = [shaft_nearby(stack, 8, found, phantom_stack.voxel_um, (5.8, x), 1, 2.5, PSF) for x in (6.0, 12.0, 18.0)]
+    # drawn at 200 above a background of 5
+    assert np.median([(level - 5) / filled for level, filled in levels]) == pytest.approx(200, rel=0.15)
+    measured = measure(stack, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    ratio = measured["head_volume_um3"] / (4 / 3 * np.pi * phantom_stack.radii**3)
+    assert np.nanmedian(ratio) == pytest.approx(1, abs=0.3)
+
+
 def test_flat_image_has_no_head():
     assert fit_head(np.ones((30, 30)), (0.12, 0.12), (1.8, 1.8)) is None
 
@@ -91,12 +104,12 @@ def test_the_stated_error_is_what_noise_does(phantom_stack):
     rng = np.random.default_rng(3)
     found = [
         measure(clean + 4 * rng.standard_normal(clean.shape), phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
-        for _ in range(12)
+        for _ in range(8)
     ]
     volumes, stated = (np.array([own[name] for own in found]) for name in ("head_volume_um3", "head_volume_sd_um3"))
     bright = np.isfinite(volumes).all(axis=0) & (phantom_stack.radii > 0.25)
     ratio = volumes.std(axis=0, ddof=1)[bright] / stated.mean(axis=0)[bright]
-    assert 0.7 < np.median(ratio) < 1.4
+    assert 0.6 < np.median(ratio) < 1.5
 
 
 def test_a_dim_head_is_flagged(phantom_stack):

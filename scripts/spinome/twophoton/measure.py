@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, special
+from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
+from spinome.twophoton.cylinder import shaft_nearby
 from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
-from spinome.twophoton.shaft import RIDGE, SMOOTHING_UM, Shafts, shafts
+from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.shape import SHAPES, shape_probabilities
 
 # how far the shaft is looked for, and how far along it its brightness is taken
@@ -91,23 +92,6 @@ def saturation(stack: np.ndarray) -> float:
     )
 
 
-def cylinder_fill(radius_um: float, psf_xy_um: float, psf_z_um: float) -> float:
-    """Share of the point-spread function that a cylinder around its centre fills, the cylinder lying in the plane."""
-    lateral, axial = psf_xy_um / FWHM, psf_z_um / FWHM
-    reach = min(radius_um, 5 * lateral)
-    across = np.linspace(-reach, reach, 81)
-    half = np.sqrt(np.maximum(radius_um**2 - across**2, 0))
-    inner = special.erf(half / (np.sqrt(2) * axial))
-    profile = np.exp(-(across**2) / (2 * lateral**2)) / (lateral * np.sqrt(2 * np.pi))
-    return float(np.trapezoid(inner * profile, across))
-
-
-def sharp_radius_um(radius_um: float, psf_xy_um: float) -> float:
-    """Radius of a shaft before the blur that it was outlined under (`spinome.twophoton.shaft`), at least 0.1 um."""
-    blurred = np.hypot(psf_xy_um / FWHM, SMOOTHING_UM) * np.sqrt(-2 * np.log(RIDGE))
-    return float(np.sqrt(max(radius_um**2 - blurred**2, 0.01)))
-
-
 def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
     pixel = voxel_um[1:]
     z = int(np.clip(round(z_slice), 0, len(stack) - 1))
@@ -123,7 +107,8 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
     volume = ratio = np.nan
     shaft_saturated = False
     if head and label >= 0:
-        level, radius = _shaft_level(stack, z, found, pixel, base, label)
+        psf_um = (psf_xy_um, psf_z_um)
+        level, filled = shaft_nearby(stack, z, found, voxel_um, base, label, SHAFT_AROUND_UM, psf_um)
         shaft_saturated = bool(level >= 0.9 * ceiling)
         level -= float(np.percentile(image, 20))
         if level > 0:
@@ -132,7 +117,6 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
             axial = np.hypot(psf_z_um / FWHM, diameter / np.sqrt(20))
             offsets = (np.arange(len(near)) - (z - max(0, z - 1))) * voxel_um[0] if image is not stack[z] else [0.0]
             kept = float(np.mean(np.exp(-0.5 * (np.asarray(offsets) / axial) ** 2)))
-            filled = cylinder_fill(sharp_radius_um(radius, psf_xy_um), psf_xy_um, psf_z_um)
             volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
     signal = head.amplitude / head.noise if head and head.noise > 0 else np.nan
     shape, probability = "", np.nan
@@ -180,11 +164,3 @@ def _to_shaft(stack, z, found: Shafts, pixel, centre) -> tuple[tuple[float, floa
     way = np.array(paths.traceback(end)) * pixel
     length = float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
     return ((end[0] + y0) * pixel[0], (end[1] + x0) * pixel[1]), length, int(labels[end])
-
-
-def _shaft_level(stack, z, found: Shafts, pixel, base, label) -> tuple[float, float]:
-    """Brightness of a shaft around a place (upper quartile in its focus) and its radius in um there."""
-    y0, y1, x0, x1 = window(found.labels.shape, pixel, base, SHAFT_AROUND_UM)
-    mask = found.labels[y0:y1, x0:x1] == label
-    values = stack[max(0, z - 4) : z + 5, y0:y1, x0:x1].max(axis=0)[mask]
-    return float(np.percentile(values, 75)), float(np.median(found.radius_um[y0:y1, x0:x1][mask]))
