@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage
@@ -71,10 +74,12 @@ def measure(
     the head is less than `LEAST_SIGNAL` times as bright as the noise
     """
     found = found or shafts(stack, voxel_um[1:])
-    rows = [
-        _measure_one(stack, voxel_um, found, row.z_slice, (row.y_um, row.x_um), psf_xy_um, psf_z_um, ceiling)
-        for row in spines.itertuples()
-    ]
+    image_at = _images(stack, voxel_um[0], psf_z_um)
+    # slice by slice, so that each image is made once
+    order = np.argsort(spines["z_slice"].to_numpy(float).round(), kind="stable")
+    rows: list[tuple] = [()] * len(spines)
+    for number, (z, y, x) in zip(order, spines[["z_slice", "y_um", "x_um"]].to_numpy(float)[order]):
+        rows[number] = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured
@@ -92,11 +97,24 @@ def saturation(stack: np.ndarray) -> float:
     )
 
 
-def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
+def _images(
+    stack: np.ndarray, slice_um: float, psf_z_um: float
+) -> Callable[[int], tuple[np.ndarray, float, np.ndarray]]:
+    """A function from a slice to the image to measure in, its background, and the depths (um) averaged in it."""
+
+    @lru_cache(maxsize=1)
+    def image_at(z: int) -> tuple[np.ndarray, float, np.ndarray]:
+        slices = np.arange(max(0, z - 1), min(z + 2, len(stack))) if slice_um <= psf_z_um / 2 else np.array([z])
+        image = stack[slices].mean(axis=0)
+        return image, float(np.percentile(image, 20)), (slices - z) * slice_um
+
+    return image_at
+
+
+def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
     pixel = voxel_um[1:]
     z = int(np.clip(round(z_slice), 0, len(stack) - 1))
-    near = stack[max(0, z - 1) : z + 2]
-    image = near.mean(axis=0) if voxel_um[0] <= psf_z_um / 2 else stack[z]
+    image, floor, offsets = image_at(z)
     head = fit_head(image, pixel, place_um)
     centre = head.centre_um if head else place_um
     diameter = ball_diameter_um(head.sigma_um, psf_xy_um) if head else np.nan
@@ -110,13 +128,12 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
         psf_um = (psf_xy_um, psf_z_um)
         level, filled = shaft_nearby(stack, z, found, voxel_um, base, label, SHAFT_AROUND_UM, psf_um)
         shaft_saturated = bool(level >= 0.9 * ceiling)
-        level -= float(np.percentile(image, 20))
+        level -= floor
         if level > 0:
             ratio = 2 * np.pi * head.sigma_um**2 * head.amplitude / level
             # slices beside the focus are averaged in; what the axial blur keeps in them depends on its width
             axial = np.hypot(psf_z_um / FWHM, diameter / np.sqrt(20))
-            offsets = (np.arange(len(near)) - (z - max(0, z - 1))) * voxel_um[0] if image is not stack[z] else [0.0]
-            kept = float(np.mean(np.exp(-0.5 * (np.asarray(offsets) / axial) ** 2)))
+            kept = float(np.mean(np.exp(-0.5 * (offsets / axial) ** 2)))
             volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
     signal = head.amplitude / head.noise if head and head.noise > 0 else np.nan
     shape, probability = "", np.nan
