@@ -159,7 +159,7 @@ def test_the_form_comes_back_as_corrections(tmp_path):
         if i != j
     ]
     expected = pd.DataFrame(np.concatenate(rows), columns=["session", "other", "row", *POSITION])
-    expected = expected.astype({"session": int, "other": int, "row": int})
+    expected = expected.astype({"session": int, "other": int, "row": int}).assign(support=1.0)
     lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * 3
     spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0, 20, 20])] * 3, lengths, 1.2)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))

@@ -83,7 +83,7 @@ def test_series_tells_lost_from_out_of_field(series):
     assert set(spines.loc[spines["timepoint"] == "a", "origin"]) == {"first"}
     assert (spines.loc[spines["timepoint"] == "b", "origin"] == "gained").sum() == 1
     assert (spines["fate"] == "hidden").sum() >= 1
-    assert links["probability"].between(0, 1).all()
+    assert links["probability"].between(0, 1).all() and links["support"].between(0.3, 1).all()
     assert set(spines["dendrite"]) == {0}
 
 

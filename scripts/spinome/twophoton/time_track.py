@@ -192,7 +192,8 @@ def track_series(
     -------
     spines : the sessions under each other with `timepoint day spine fate origin`; `dendrite` is renumbered so that
         a dendrite has one number through time, and `along_um` counted from one reference through time
-    links : `spine timepoint next_timepoint probability distance_um corrected`
+    links : `spine timepoint next_timepoint probability distance_um support corrected`; `support` is the share of the
+        spines around it whose places agree with the displacement by which it was expected
     dendrites : of `dendrite_table`
     """
     places = [session[POSITION].to_numpy(float) for session in sessions]
@@ -225,6 +226,8 @@ def track_series(
     spines = pd.concat(tables, ignore_index=True)
     spines = spines[leading + [column for column in spines if column not in leading]]
     names = np.array([timepoint for timepoint, _ in days], object)
+    supports = expected.set_index(["session", "other", "row"])["support"]
+    pairs = pd.MultiIndex.from_frame(chosen[["first_session", "second_session", "first"]])
     ids = [int(tracks[i][row]) for i, row in zip(chosen["first_session"], chosen["first"])]
     links = pd.DataFrame(
         {
@@ -233,6 +236,7 @@ def track_series(
             "next_timepoint": names[chosen["second_session"]],
             "probability": chosen["probability"],
             "distance_um": chosen["distance_um"],
+            "support": supports.reindex(pairs).to_numpy(float),
             "corrected": chosen["corrected"],
         }
     )
