@@ -27,6 +27,7 @@ from spinome.twophoton.sessions import too_many
 SYNAPSE_COLUMNS = ("id", "ctr_pt_position_x", "ctr_pt_position_y", "ctr_pt_position_z")
 COLUMNS = {
     "truth_spines": ("timepoint", "track_id"),
+    "dendrites": ("timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"),
     "truth_dendrites": ("timepoint", "dendrite_id", "z_px", "y_px", "x_px"),
     "truth_links": ("orphan", "shaft"),
 }

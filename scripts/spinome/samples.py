@@ -22,6 +22,7 @@ def _plain(name: str) -> str:
 Name = Annotated[str, AfterValidator(_plain)]
 PATH_COLUMNS = {
     "path",
+    "dendrites",
     "truth_spines",
     "truth_dendrites",
     "image",
@@ -61,6 +62,7 @@ class Stack(Row):
     voxel_z_um: float | None = Field(None, gt=0)
     voxel_y_um: float | None = Field(None, gt=0)
     voxel_x_um: float | None = Field(None, gt=0)
+    dendrites: str | None = None
     truth_spines: str | None = None
     truth_dendrites: str | None = None
 

@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.backbone import BACKBONE_COLUMNS, lengths, place_along, trace
+from spinome.twophoton.backbone import (
+    BACKBONE_COLUMNS,
+    given_backbones,
+    lengths,
+    nearest_backbone,
+    place_along,
+    trace,
+)
 from spinome.twophoton.shaft import Shafts, shafts
 
 VOXEL = (1.0, 0.12, 0.12)
@@ -40,16 +47,35 @@ def test_a_branch_counts_and_a_bump_does_not():
     (backbone,) = trace(stack, VOXEL, Shafts(mask, np.ones(mask.shape)))
     # a skeleton ends half a width before its mask does, at three ends
     assert backbone.length_um == pytest.approx((300 + 60 - 9) * 0.12, abs=1.0)
-    spines = pd.DataFrame({"dendrite": 1, "base_y_um": [9.7, 9.7, 3.0], "base_x_um": [6.0, 30.0, 18.3]})
+    spines = pd.DataFrame(
+        {"dendrite": 1, "y_um": 0.0, "x_um": 0.0, "base_y_um": [9.7, 9.7, 3.0], "base_x_um": [6.0, 30.0, 18.3]}
+    )
     along = place_along(spines, [backbone])
     # the third sits on the branch, 0.12 x 55 um off the middle of the dendrite
     np.testing.assert_allclose(along, [6 - 1.3, 30 - 1.3, 18.3 - 1.3 + 6.6], atol=1.0)
 
 
 def test_what_is_on_no_dendrite_has_no_place_along_it(phantom_stack):
-    spines = pd.DataFrame({"dendrite": [-1], "base_y_um": [np.nan], "base_x_um": [np.nan]})
+    spines = pd.DataFrame(
+        {"dendrite": [-1], "y_um": [3.0], "x_um": [4.0], "base_y_um": [np.nan], "base_x_um": [np.nan]}
+    )
     found = trace(phantom_stack.stack, phantom_stack.voxel_um, shafts(phantom_stack.stack, (0.12, 0.12)))
     assert np.isnan(place_along(spines, found)).all()
     empty = np.zeros((4, 30, 30), np.float32)
     assert trace(empty, VOXEL, shafts(empty, VOXEL[1:])) == []
     assert list(lengths([]).columns) == BACKBONE_COLUMNS
+
+
+def test_given_backbones_take_the_place_of_traced_ones():
+    nodes = pd.DataFrame({"dendrite": [3, 3, 3, 7, 7], "z_um": [0.0, 0, 4, 0, 0], "y_um": [5.0, 5, 8, 20, 20]})
+    backbones = given_backbones(nodes.assign(x_um=[0.0, 10, 10, 0, 15]))
+    assert lengths(backbones)["length_um"].tolist() == [15, 15]
+    spines = pd.DataFrame(
+        {"y_um": [6.0, 19.0, 12.5], "x_um": [4.0, 9.0, 4.0], "base_y_um": np.nan, "base_x_um": np.nan}
+    )
+    spines["dendrite"] = nearest_backbone(spines, backbones)
+    assert spines["dendrite"].tolist() == [3, 7, -1]
+    along = place_along(spines, backbones)
+    np.testing.assert_allclose(along[:2], [4, 9], atol=0.15)
+    assert np.isnan(along[2])
+    assert nearest_backbone(spines, []).tolist() == [-1, -1, -1]

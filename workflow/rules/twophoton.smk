@@ -184,6 +184,7 @@ rule twophoton_measure:
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
         spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
+        dendrites=lambda wildcards: stack_row(wildcards).dendrites or [],
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
         dendrites="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.dendrites.parquet",

@@ -31,7 +31,7 @@ def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
         counts.set_xticks(place, labels)
         counts.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         counts.set(ylabel="spines", title=".".join(name))
-        counts.legend(ncols=4, loc="upper left", bbox_to_anchor=(0, 1.0), fontsize=7)
+        counts.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.1), fontsize=7)
         counts.margins(y=0.25)
         value = own["turnover_ratio"].to_numpy()
         error = np.nan_to_num(np.abs(np.array([value - own["turnover_low"], own["turnover_high"] - value])))
@@ -92,4 +92,5 @@ def draw_size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame) -> plt.Fig
     against.scatter(2 ** table["mean_log2"], change, s=6, color=COLOURS["truth"], alpha=0.4, lw=0)
     against.axhline(0, color="black", lw=0.8)
     against.set(xscale="log", xlabel="mean head volume of both sessions (um³)", ylabel="change (log2)", ylim=(-4, 4))
+    against.set_xlim(0.005, 5)
     return figure

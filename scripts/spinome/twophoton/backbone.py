@@ -15,13 +15,16 @@ from spinome.twophoton.shaft import LENGTH_UM, Shafts
 
 # depths along a backbone are smoothed over this length: those of a noisy slice would make it longer
 SMOOTH_UM = 3.0
+# steps that given backbones are cut into, and how far from one a spine may lie, um
+STEP_UM, GIVEN_REACH_UM = 0.2, 4.0
 BACKBONE_COLUMNS = ["dendrite", "length_um"]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A traced dendrite: its label in `Shafts`, nodes (N, 2) y x in um, the distance (N,) of each from the reference
-    along the dendrite, and the length of all its branches, both in um with the course through depth."""
+    """A dendrite: its label in `Shafts` or the number it was given under, nodes (N, 2) y x in um, the distance (N,) of
+    each from the reference along the dendrite, and the length of all its branches, both in um with the course through
+    depth."""
 
     dendrite: int
     nodes_um: np.ndarray
@@ -66,19 +69,50 @@ def trace(stack: np.ndarray, voxel_um: tuple[float, float, float], found: Shafts
     return out
 
 
+def given_backbones(dendrites: pd.DataFrame) -> list[Backbone]:
+    """Backbones that a person traced; distances along them begin at their first node.
+
+    Parameters
+    ----------
+    dendrites : frame `dendrite z_um y_um x_um`, nodes in order (`spinome.twophoton.truth.read_truth_dendrites`)
+    """
+    out = []
+    for number, own in dendrites.groupby("dendrite"):
+        nodes = own[["z_um", "y_um", "x_um"]].to_numpy(float)
+        along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(nodes, axis=0), axis=1))])
+        steps = np.linspace(0, along[-1], max(2, int(along[-1] / STEP_UM)))
+        place = np.column_stack([np.interp(steps, along, axis) for axis in nodes[:, 1:].T])
+        out.append(Backbone(int(number), place, steps, float(along[-1])))
+    return out
+
+
+def nearest_backbone(spines: pd.DataFrame, backbones: list[Backbone]) -> np.ndarray:
+    """The dendrite (N,) that each spine (`y_um x_um`) lies nearest to in the plane, -1 beyond `GIVEN_REACH_UM`."""
+    if not backbones or spines.empty:
+        return np.full(len(spines), -1)
+    nodes = np.concatenate([backbone.nodes_um for backbone in backbones])
+    owner = np.repeat([backbone.dendrite for backbone in backbones], [len(own.nodes_um) for own in backbones])
+    distance, nearest = cKDTree(nodes).query(spines[["y_um", "x_um"]].to_numpy(float))
+    return np.where(distance <= GIVEN_REACH_UM, owner[nearest], -1)
+
+
 def place_along(spines: pd.DataFrame, backbones: list[Backbone]) -> np.ndarray:
     """Distance (N,) along its dendrite of each spine from the reference, at the node nearest to its base, in um.
 
     Parameters
     ----------
-    spines : frame `dendrite base_y_um base_x_um`; NaN where there is no dendrite
+    spines : frame `dendrite y_um x_um base_y_um base_x_um`; the head stands for a base that was not found
+
+    Returns
+    -------
+    NaN where there is no dendrite
     """
     along = np.full(len(spines), np.nan)
+    places = np.where(spines[["base_y_um"]].isna(), spines[["y_um", "x_um"]], spines[["base_y_um", "base_x_um"]])
     for backbone in backbones:
         own = (spines["dendrite"] == backbone.dendrite).to_numpy()
         if own.any():
-            bases = spines.loc[own, ["base_y_um", "base_x_um"]].to_numpy(float)
-            along[own] = backbone.along_um[cKDTree(backbone.nodes_um).query(bases)[1]]
+            along[own] = backbone.along_um[cKDTree(backbone.nodes_um).query(places[own].astype(float))[1]]
     return along
 
 
