@@ -18,7 +18,7 @@ def series():
             if (spine, name) != (2, "b") and (spine < 3 or name == "c"):
                 rows.append((name, spine, 3.0, 5.0, 3.0 * spine + session + 2))
     spines = pd.DataFrame(rows, columns=["timepoint", "spine", "z_um", "y_um", "x_um"])
-    spines = spines.assign(fate="stable", origin="stable", score=0.8, corrected=False)
+    spines = spines.assign(fate="stable", origin="stable", score=0.8, corrected=False, dendrite=0)
     spines.loc[spines["spine"] == 3, "origin"] = "gained"
     links = pd.DataFrame({"spine": [0, 0, 1, 1, 2], "probability": [0.9, 0.7, 0.95, 0.99, 0.3]})
     return spines, links
@@ -26,7 +26,8 @@ def series():
 
 def test_the_least_sure_tracks_come_first(series):
     spines, links = series
-    assert least_sure(spines, links) == [2, 0, 3, 1]
+    assert least_sure(spines, links) == [2, 0, 1, 3]
+    assert least_sure(spines.assign(dendrite=np.where(spines["spine"] == 0, -1, 0)), links) == [2, 1, 3]
 
 
 def test_an_unseen_spine_is_looked_for_where_its_neighbours_place_it(series):
@@ -50,7 +51,7 @@ def test_strips_have_one_scale_whatever_the_pixel(series):
     sheet = figure.axes[0].images[0].get_array()
     texts = [text.get_text() for text in figure.axes[0].texts]
     plt.close(figure)
-    assert texts[:4] == ["2\n0.30", "0\n0.70", "3", "1\n0.95"]
+    assert texts[:4] == ["2\n0.30", "0\n0.70", "1\n0.95", "3"]
     # the head is in the middle of each frame and as wide in each
     widths = []
     for column in range(3):

@@ -8,8 +8,18 @@ from spinome.twophoton.dendrites import DENDRITE_COLUMNS, align_along, dendrite_
 def test_shafts_that_share_spines_are_one_dendrite():
     tracks = [np.arange(6), np.array([0, 1, 2, 3, 4, 9])]
     labels = [np.array([1, 1, 1, 2, 2, -1]), np.array([5, 5, 5, 3, 3, 3])]
-    first, second = number_dendrites(tracks, labels)
+    lengths = [pd.DataFrame({"dendrite": one, "length_um": 20.0}) for one in ([1, 2], [3, 5])]
+    first, second = number_dendrites(tracks, labels, lengths)
     assert first.tolist() == [0, 0, 0, 1, 1, -1] and second.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_fragment_is_no_dendrite_and_a_piece_of_one_is():
+    tracks, labels = [np.arange(5), np.arange(5)], [np.array([1, 1, 1, 2, 2]), np.array([7, 7, 7, 8, 8])]
+    lengths = [
+        pd.DataFrame({"dendrite": one, "length_um": um}) for one, um in (([1, 2], [5.0, 5]), ([7, 8], [30.0, 6]))
+    ]
+    first, second = number_dendrites(tracks, labels, lengths)
+    assert first.tolist() == second.tolist() == [0, 0, 0, -1, -1]
 
 
 def test_one_measure_along_a_dendrite_through_time():
@@ -37,6 +47,6 @@ def test_density_with_its_interval():
 
 
 def test_no_session_and_no_spine():
-    assert number_dendrites([], []) == []
+    assert number_dendrites([], [], []) == []
     none = [np.zeros(0, int)]
     assert dendrite_table([pd.DataFrame({"dendrite": [], "length_um": []})], [("a", 0.0)], none, none).empty

@@ -81,6 +81,7 @@ def test_far_from_any_shaft_nothing_is_made_up(phantom_stack):
     row = measure(stack, phantom_stack.voxel_um, spines(np.array([[8.0, 2.0, 12.0]])), *PSF).iloc[0]
     assert row["dendrite"] == -1
     assert np.isnan(row["head_volume_um3"]) and np.isnan(row["dendrite_distance_um"])
+    assert np.isnan(row["neck_length_um"]) and row["shape"] == ""
     assert row["head_diameter_um"] == pytest.approx(0.8, abs=0.25)
 
 

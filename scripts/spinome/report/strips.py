@@ -33,13 +33,15 @@ class Frame:
 
 
 def least_sure(spines: pd.DataFrame, links: pd.DataFrame) -> list[int]:
-    """The tracks of a series, those first that a person should look at: by their least probable link.
+    """The tracks of a series beside a dendrite in the order in which a person should look at them.
 
-    A track of a single session has no link and is as sure as its score says.
+    First those of several sessions, by their least probable link; then those of a single one, by their score, as a
+    spine that came and went is doubted the more the more it looks like one.
     """
-    weakest = links.groupby("spine")["probability"].min()
-    score = spines.groupby("spine")["score"].mean()
-    return list(weakest.reindex(score.index).fillna(score).sort_values(kind="stable").index)
+    beside = spines[spines["dendrite"] >= 0]
+    weakest = links.loc[links["spine"].isin(beside["spine"])].groupby("spine")["probability"].min().sort_values()
+    single = beside[~beside["spine"].isin(weakest.index)].sort_values("score", ascending=False, kind="stable")
+    return [*weakest.index, *dict.fromkeys(single["spine"])]
 
 
 def frames(spine: int, spines: pd.DataFrame, timepoints: list[str]) -> list[Frame]:

@@ -62,12 +62,12 @@ def draw(
             folder,
             f"{name}_tracks",
             f"{series}: spines through time",
-            "Brightest projection of each session with the spines found, each under its number and in one colour."
+            "Brightest projection of each session with the spines found, each in one colour, numbered beside dendrites."
             + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
         )
-        if len(own) > 1 and len(table):
+        if len(own) > 1 and (table["dendrite"] >= 0).any():
             linked = links[(links["specimen"] == own[0].specimen) & (links["field"] == own[0].field)]
-            tracks = table["spine"].nunique()
+            tracks = table.loc[table["dendrite"] >= 0, "spine"].nunique()
             save_figure(
                 draw_strips(
                     [read_registered(session.stack) for session in own],
@@ -79,11 +79,11 @@ def draw(
                 folder,
                 f"{name}_strips",
                 f"{series}: tracks as film strips",
-                "One spine a strip under its number, one session a frame, each at the slice of its head (3.6 um wide), "
-                + (f"the {MOST} least sure of {tracks} first" if tracks > MOST else "the least sure first")
-                + ": the second number is the probability of the track's weakest link. Green: gained; red: seen here "
-                "for the last time; dark: not found, and this is where its neighbours place it. Corrections go into a "
-                "table (docs/exchange.md).",
+                "One spine beside a dendrite a strip, one session a frame (3.6 um wide, in the slice of the head). "
+                "Under its number the probability of its weakest link: the least sure come first, spines of a single "
+                + (f"session last ({MOST} of {tracks} are shown). " if tracks > MOST else "session last. ")
+                + "Green: gained; red: seen here for the last time; dark: not found, and this is where its neighbours "
+                "place it. Corrections go into a table (docs/exchange.md).",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
         save_figure(
@@ -171,7 +171,7 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
             edgecolors=track_colours(own["spine"]),
             linewidths=1.1,
         )
-        _number(axis, own, pixel)
+        _number(axis, own[own["dendrite"] >= 0], pixel)
         if session.truth is not None:
             axis.scatter(
                 session.truth["x_um"] / pixel[1],

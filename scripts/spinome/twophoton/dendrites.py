@@ -12,6 +12,8 @@ from scipy.stats import chi2
 
 # shafts of two sessions that share so many spines are one dendrite; so many give its direction from one to the next
 SHARED, ALIGNED = 2, 3
+# what is shorter than this in every session is a bright fragment and no dendrite
+FRAGMENT_UM = 8.0
 DENDRITE_COLUMNS = [
     "timepoint",
     "day",
@@ -24,16 +26,19 @@ DENDRITE_COLUMNS = [
 ]
 
 
-def number_dendrites(tracks: list[np.ndarray], labels: list[np.ndarray]) -> list[np.ndarray]:
+def number_dendrites(
+    tracks: list[np.ndarray], labels: list[np.ndarray], lengths: list[pd.DataFrame]
+) -> list[np.ndarray]:
     """Number dendrites through time.
 
     Parameters
     ----------
     tracks, labels : for each session the track of each spine and the label of its shaft, -1 where there is none
+    lengths : of `spinome.twophoton.backbone.lengths`, for each session
 
     Returns
     -------
-    for each session the dendrite of each spine, -1 where there is none
+    for each session the dendrite of each spine, -1 where there is none or a fragment (`FRAGMENT_UM`)
     """
     nodes = pd.DataFrame(
         {
@@ -49,7 +54,14 @@ def number_dendrites(tracks: list[np.ndarray], labels: list[np.ndarray]) -> list
     for row in shared.itertuples():
         graph[keys[row.session_x, row.label_x], keys[row.session_y, row.label_y]] += 1
     _, component = connected_components(csr_array(graph >= SHARED), directed=False)
+    longest: dict[int, float] = {}
+    for session, table in enumerate(lengths):
+        for label, length in zip(table["dendrite"], table["length_um"]):
+            if (session, label) in keys:
+                dendrite = component[keys[session, label]]
+                longest[dendrite] = max(longest.get(dendrite, 0.0), length)
     number = [component[keys[key]] if key in keys else -1 for key in zip(nodes["session"], nodes["label"])]
+    number = [dendrite if longest.get(dendrite, 0.0) >= FRAGMENT_UM else -1 for dendrite in number]
     edges = np.cumsum([0, *(len(own) for own in labels)])
     return [np.array(number[a:b], int) for a, b in itertools.pairwise(edges)]
 
@@ -98,8 +110,8 @@ def dendrite_table(
 
     Returns
     -------
-    frame with `DENDRITE_COLUMNS`, the density with its exact Poisson interval of 95 %; `dendrite` is -1 for one that
-    carries no spine in that session, by which it could be followed
+    frame with `DENDRITE_COLUMNS`, the density with its exact Poisson interval of 95 %; `dendrite` is -1 for a fragment,
+    and for one that carries no spine in that session by which it could be followed
     """
     rows = []
     for table, (timepoint, day), label, number in zip(lengths, days, labels, numbers):

@@ -121,7 +121,7 @@ def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, ps
     y0, y1, x0, x1 = window(image.shape, pixel, centre, 0.3)
     saturated = bool((stack[z, y0:y1, x0:x1] >= 0.98 * ceiling).any())
     base, distance, label = _to_shaft(stack, z, found, pixel, centre)
-    neck = max(0.0, distance - diameter / 2) if head else np.nan
+    neck = max(0.0, distance - diameter / 2) if head and label >= 0 else np.nan
     volume = ratio = np.nan
     shaft_saturated = False
     if head and label >= 0:
@@ -129,7 +129,8 @@ def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, ps
         level, filled = shaft_nearby(stack, z, found, voxel_um, base, label, SHAFT_AROUND_UM, psf_um)
         shaft_saturated = bool(level >= 0.9 * ceiling)
         level -= floor
-        if level > 0:
+        # a shaft that drowns in noise is no yardstick
+        if level > head.noise:
             ratio = 2 * np.pi * head.sigma_um**2 * head.amplitude / level
             # slices beside the focus are averaged in; what the axial blur keeps in them depends on its width
             axial = np.hypot(psf_z_um / FWHM, diameter / np.sqrt(20))

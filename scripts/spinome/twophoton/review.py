@@ -18,6 +18,8 @@ def review_form(
 ) -> pd.DataFrame:
     """The questions of one series, links first, the least probable first; `decision` is empty.
 
+    Nothing is asked about spines beside no dendrite, which count nowhere.
+
     Parameters
     ----------
     spines, links : of `track_series` with `specimen field`
@@ -29,19 +31,20 @@ def review_form(
     frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE`, a lost spine (at the place and in the
     session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
     """
-    there = spines[["specimen", "field", "timepoint", "spine", *POSITION]]
+    beside = spines[spines["dendrite"] >= 0]
+    there = beside[["specimen", "field", "timepoint", "spine", *POSITION]]
     unsure = links[links["probability"] < SURE].sort_values("probability").merge(there)
     after = there.rename(columns={"timepoint": "next_timepoint"} | NEXT)
     asked = unsure.merge(after).assign(question=f"{OF_LINKS[0]} or {OF_LINKS[1]}?")
     named = spines.assign(row=spines.groupby("timepoint").cumcount())
-    lost = named[named["fate"] == "lost"].assign(
+    lost = named[(named["fate"] == "lost") & (named["dendrite"] >= 0)].assign(
         session=lambda table: table["timepoint"].map({name: number for number, name in enumerate(timepoints)})
     )
     lost["other"] = lost["session"] + 1
     lost = lost.drop(columns=POSITION).merge(expected, on=["session", "other", "row"])
     lost["timepoint"] = lost["other"].map(dict(enumerate(timepoints)))
     lost["question"] = f"{OF_SPINES[1]}? lost from here on"
-    gained = spines[spines["origin"] == "gained"].assign(question=f"{OF_SPINES[0]}? gained here")
+    gained = beside[beside["origin"] == "gained"].assign(question=f"{OF_SPINES[0]}? gained here")
     once = pd.concat([lost, gained]).sort_values("score", ascending=False).rename(columns={"score": "probability"})
     form = pd.concat([asked, once]).reindex(columns=REVIEW_COLUMNS).reset_index(drop=True).round(3)
     return form.assign(decision="")

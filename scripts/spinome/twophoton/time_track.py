@@ -208,7 +208,7 @@ def track_series(
     origin = fates(tracks[::-1], backward, sizes_um[::-1])[::-1]
     before = {"lost": "gained", "last": "first"}
     labels = [session["dendrite"].to_numpy() for session in sessions]
-    dendrites = number_dendrites(tracks, labels)
+    dendrites = number_dendrites(tracks, labels, lengths)
     along = align_along([session["along_um"].to_numpy() for session in sessions], tracks, labels)
     tables = [
         session.assign(
