@@ -24,7 +24,7 @@ def series(tmp_path):
         sessions.append(Session("s", "f", str(number), float(number), *files, (1.0, 0.12, 0.12), place))
         found = place.assign(spine=range(8), score=0.8, timepoint=str(number), day=float(number))
         found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1, dendrite=0)
-        found = found.assign(saturated=False, shaft_saturated=False, corrected=False)
+        found = found.assign(saturated=False, shaft_saturated=False, low_signal=False, corrected=False)
         tables.append(found.drop(index=number))
     spines = pd.concat(tables, ignore_index=True)
     links = spines[["specimen", "field", "spine", "timepoint"]].assign(probability=0.9)

@@ -12,7 +12,7 @@ def spines(first, second, dendrites=1):
     table = pd.DataFrame(
         {"timepoint": ["a"] * count + ["b"] * count, "spine": [*range(count)] * 2, "head_volume_um3": [*first, *second]}
     )
-    table = table.assign(specimen="s", field="f", saturated=False, shaft_saturated=False)
+    table = table.assign(specimen="s", field="f", saturated=False, shaft_saturated=False, low_signal=False)
     return table.assign(dendrite=table["spine"] % dendrites)
 
 
@@ -34,10 +34,11 @@ def test_error_of_measuring_alone_has_no_slope():
     assert grown["slope"].item() == pytest.approx(0.4 / 1.2)
 
 
-def test_saturated_heads_and_what_lies_beside_no_dendrite_are_left_out():
-    table = spines([0.1] * 5, [0.2] * 5)
+def test_saturated_and_dim_heads_and_what_lies_beside_no_dendrite_are_left_out():
+    table = spines([0.1] * 6, [0.2] * 6)
     table.loc[0, "saturated"] = True
-    table.loc[6, "head_volume_um3"] = np.nan
+    table.loc[5, "low_signal"] = True
+    table.loc[7, "head_volume_um3"] = np.nan
     table.loc[table["spine"] == 2, "dendrite"] = -1
     table.loc[3, "shaft_saturated"] = True
     row = size_changes(table, SESSIONS).iloc[0]

@@ -125,8 +125,8 @@ def draw(
             folder,
             "size_changes",
             "Changes of head volume",
-            "Of spines measured in two sessions that follow each other, saturated heads left out; 1 is twice the "
-            "volume. The spread holds the error of measuring.",
+            "Of spines measured in two sessions that follow each other, saturated and dim heads left out; 1 is twice "
+            "the volume. The spread holds the error of measuring.",
         )
     if len(spines):
         save_figure(

@@ -39,9 +39,9 @@ def size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) 
 
     Parameters
     ----------
-    spines : frame `specimen field timepoint spine dendrite head_volume_um3 saturated shaft_saturated`; of saturated
-        heads no change is taken, nor of those beside no dendrite; how many lie beside a saturated shaft, whose
-        brightness is the yardstick, is counted
+    spines : frame `specimen field timepoint spine dendrite head_volume_um3 saturated shaft_saturated low_signal`; of
+        saturated and of dim heads no change is taken, nor of those beside no dendrite; how many lie beside a saturated
+        shaft, whose brightness is the yardstick, is counted
     timepoints, seed : as `turnover` takes them
 
     Returns
@@ -75,8 +75,9 @@ def size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) 
 
 
 def measured_spines(spines: pd.DataFrame) -> pd.DataFrame:
-    """Spines beside a dendrite with the volume of a head that is not saturated."""
-    return spines[(spines["dendrite"] >= 0) & (spines["head_volume_um3"] > 0) & ~spines["saturated"].astype(bool)]
+    """Spines beside a dendrite with the volume of a head that is neither saturated nor dim."""
+    flagged = spines["saturated"].astype(bool) | spines["low_signal"].astype(bool)
+    return spines[(spines["dendrite"] >= 0) & (spines["head_volume_um3"] > 0) & ~flagged]
 
 
 def changes_between(spines: pd.DataFrame, timepoint: str, next_timepoint: str) -> pd.DataFrame:
