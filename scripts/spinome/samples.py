@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from spinome.io.sources import file_of, is_address
 
@@ -20,6 +20,8 @@ def _plain(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_plain)]
+# a program that takes a column of names for numbers writes 5.0, which is no name
+Number = Annotated[Name, BeforeValidator(lambda value: str(value).removesuffix(".0"))]
 PATH_COLUMNS = {
     "path",
     "dendrites",
@@ -166,11 +168,11 @@ class Correction(Row):
     specimen: Name
     field: Name
     decision: Literal["same", "different", "no spine", "missed spine"] | None = None
-    timepoint: Name
+    timepoint: Number
     z_um: float
     y_um: float
     x_um: float
-    next_timepoint: Name | None = None
+    next_timepoint: Number | None = None
     next_z_um: float | None = None
     next_y_um: float | None = None
     next_x_um: float | None = None

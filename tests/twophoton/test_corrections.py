@@ -173,3 +173,10 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     form.to_csv(tmp_path / "review.tsv", sep="\t", index=False)
     again = read_corrections(tmp_path / "review.tsv", STACKS)
     assert [row.decision for row in again] == ["same", "missed spine"]
+
+
+def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
+    stacks = [Stack(specimen="s", field="f", timepoint=name, day=float(name), path="x.tif") for name in ("0", "5")]
+    (tmp_path / "c.tsv").write_text(HEADER + "s\tf\tsame\t0\t1\t1\t1\t5.0\t1\t1\t1\n")
+    (row,) = read_corrections(tmp_path / "c.tsv", stacks)
+    assert (row.timepoint, row.next_timepoint) == ("0", "5")
