@@ -149,19 +149,21 @@ def turned_sessions(places: list[np.ndarray], lateral_um: dict[tuple[int, int], 
 
     Returns
     -------
-    for each session; where there are too few points, or all lie at one depth, nothing is turned
+    for each session; one with too few points, or all at one depth, is taken to run as most do
     """
-    turned = [False] * len(places)
+    # against the first session; what cannot be told is left open
+    turned: list[bool | None] = [False] + [None] * (len(places) - 1)
     for j in range(1, len(places)):
         evidence = 0.0
         for i in range(j):
-            if (i, j) in lateral_um:
+            if (i, j) in lateral_um and turned[i] is not None:
                 moved = places[i] + [0, *lateral_um[i, j]]
                 same, other = (_densest(moved, place)[1] for place in (places[j], mirrored(places[j])))
                 if same + other >= LEAST_PAIRS:
                     evidence += float(np.log(same / other)) * (-1 if turned[i] else 1)
-        turned[j] = evidence < -TURNED
-    return [not own for own in turned] if 2 * sum(turned) > len(turned) else turned
+        turned[j] = evidence < 0 if abs(evidence) > TURNED else None
+    most = sum(own is True for own in turned) > sum(own is False for own in turned)
+    return [own is not None and own != most for own in turned]
 
 
 def mirrored(place: np.ndarray, about: np.ndarray | None = None) -> np.ndarray:
