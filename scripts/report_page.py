@@ -17,7 +17,7 @@ evaluations = {
     name.removesuffix("_evaluation"): read_table(path) for name, path in inputs.items() if path.suffix == ".tsv"
 }
 summarise = {
-    "twophoton": lambda: summaries.summarise_twophoton(tables["tracked"], tables.get("turnover")),
+    "twophoton": lambda: summaries.summarise_twophoton(tables),
     "synapses": lambda: summaries.summarise_synapses(tables["objects"], tables["blocks"]),
     "linking": lambda: summaries.summarise_linking(tables["links"]),
     "neurons": lambda: summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"]),

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from spinome.io.meshes import read_mesh
-from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_volume
 from spinome.logs import log_to

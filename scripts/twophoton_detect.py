@@ -2,7 +2,7 @@
 
 import torch
 
-from spinome.io.synapflow import read_detections
+from spinome.io.synapflow import BOXES, read_boxes
 from spinome.io.tables import write_table
 from spinome.logs import log_to
 from spinome.twophoton.detect import detect
@@ -15,7 +15,7 @@ wildcards = snakemake.wildcards
 name = f"{wildcards.specimen}.{wildcards.field}.{wildcards.timepoint}"
 stack = read_registered(snakemake.input.stack)
 if snakemake.input.boxes:
-    boxes = read_detections(snakemake.input.boxes, name, stack.voxel_um)
+    boxes = read_boxes(snakemake.input.boxes, name, stack.voxel_um)[BOXES]
 else:
     model, _ = load_detector(snakemake.input.detector)
     boxes = detect(stack.voxels, stack.voxel_um, model)

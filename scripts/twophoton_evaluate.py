@@ -6,14 +6,14 @@ from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
 from spinome.scores.intervals import evaluation_table
 from spinome.twophoton.evaluate import compare, evaluation
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
 spines = read_table(inputs.spines)
 tables = []
-for row, path, stack in zip(snakemake.params.rows, inputs.candidates, inputs.stacks):
+for stack, row, path in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.candidates)):
     _, voxel_um = registered_grid(stack)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um)
     traced = row["truth_dendrites"]

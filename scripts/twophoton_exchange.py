@@ -1,17 +1,25 @@
-"""Write the tracked boxes of a series in the columns of SynapFlow."""
+"""Write a series for others: boxes in the columns of SynapFlow, tracks for napari, and what a person should look at."""
 
-from spinome.io.synapflow import tracked_boxes, write_tracks
-from spinome.io.tables import read_table
+from spinome.io.napari import napari_tracks
+from spinome.io.synapflow import stack_boxes, tracked_boxes, write_boxes
+from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import registered_grid, standing
+from spinome.twophoton.review import review_form
 
 log_to(snakemake.log)
-inputs = snakemake.input
+inputs, output, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
 spines = read_table(inputs.spines)
-tables = []
-for (timepoint, _), boxes, stack in zip(snakemake.params.sessions, inputs.boxes, inputs.stacks):
-    own = spines.loc[spines["timepoint"] == timepoint].set_index("candidate")["spine"]
-    shape, voxel_um = registered_grid(stack)
-    name = f"{snakemake.wildcards.specimen}.{snakemake.wildcards.field}.{timepoint}"
-    tables.append(tracked_boxes(read_table(boxes), own, name, shape, voxel_um))
-write_tracks(snakemake.output.tracks, tables)
+stacks, paths, sessions = standing(inputs.stacks, inputs.boxes, snakemake.params.sessions)
+timepoints = [timepoint for timepoint, _ in sessions]
+detected, tracked = [], []
+for timepoint, path, stack in zip(timepoints, paths, stacks):
+    own, boxes = spines[spines["timepoint"] == timepoint], read_table(path)
+    place = (f"{wildcards.specimen}.{wildcards.field}.{timepoint}", *registered_grid(stack))
+    detected.append(stack_boxes(boxes, *place))
+    tracked.append(tracked_boxes(boxes, own, *place))
+write_boxes(output.detections, detected)
+write_boxes(output.tracks, tracked)
+write_table(napari_tracks(spines, timepoints), output.napari)
+form = review_form(spines, read_table(inputs.links), read_table(inputs.expected), timepoints)
+write_table(form, output.review)

@@ -4,13 +4,13 @@ from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.logs import log_to
 from spinome.report.twophoton import Session, draw
-from spinome.twophoton.registered import registered_grid
+from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
 sessions = []
-for row, stack, projection in zip(snakemake.params.rows, inputs.stacks, inputs.projections):
+for stack, row, projection in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.projections)):
     _, voxel_um = registered_grid(stack)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um) if row["truth_spines"] else None
     key = (row["specimen"], row["field"], row["timepoint"], row["day"])
@@ -20,7 +20,9 @@ with atomic(snakemake.output[0]) as folder:
         folder,
         sessions,
         read_table(inputs.spines),
+        read_table(inputs.links),
         read_table(inputs.turnover),
+        read_table(inputs.survival),
         read_table(inputs.compared) if inputs.get("compared") else None,
         read_table(inputs.history) if inputs.get("history") else None,
     )

@@ -1,19 +1,32 @@
-"""Measure the spines of a stack."""
+"""Measure the spines and dendrites of a stack."""
 
 import numpy as np
 
 from spinome.io.tables import read_table, write_table
 from spinome.logs import log_to
+from spinome.twophoton.backbone import given_backbones, lengths, nearest_backbone, place_along, trace
+from spinome.twophoton.corrections import correct_spines, table_of
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.registered import read_registered
+from spinome.twophoton.shaft import shafts
+from spinome.twophoton.truth import read_truth_dendrites
 
 log_to(snakemake.log)
-params = snakemake.params
+params, output = snakemake.params, snakemake.output
 stack = read_registered(snakemake.input.stack)
-spines = read_table(snakemake.input.spines)
+candidates = read_table(snakemake.input.spines)
+spines, outcomes = correct_spines(candidates, table_of(params.corrections), stack.voxel_um[0])
 spines = spines[spines["counts"]].drop(columns="counts")
 ceiling = saturation(stack.voxels)
 voxels = stack.voxels.astype(np.float32)
-write_table(
-    measure(voxels, stack.voxel_um, spines, params.psf_xy_um, params.psf_z_um, ceiling), snakemake.output.spines
-)
+found = shafts(voxels, stack.voxel_um[1:])
+spines = measure(voxels, stack.voxel_um, spines, params.psf_xy_um, params.psf_z_um, ceiling, found)
+if snakemake.input.dendrites:
+    given = read_truth_dendrites(snakemake.input.dendrites, snakemake.wildcards.timepoint, stack.voxel_um)
+    backbones = given_backbones(given)
+    spines["dendrite"] = nearest_backbone(spines, backbones)
+else:
+    backbones = trace(voxels, stack.voxel_um, found)
+write_table(spines.assign(along_um=place_along(spines, backbones)), output.spines)
+write_table(lengths(backbones), output.dendrites)
+write_table(outcomes, output.corrections)

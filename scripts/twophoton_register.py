@@ -1,26 +1,38 @@
-"""Register the slices of one stack, project it and write out the shifts."""
+"""Register the slices of one stack, project it and write out the shifts; a bad stack is told of and marked."""
 
 import numpy as np
 import pandas as pd
 import tifffile
 
 from spinome.io.atomic import atomic
-from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
 from spinome.io.tables import write_table
 from spinome.io.volumes import write_volume
 from spinome.logs import log_to
+from spinome.shards import FAILURE_COLUMNS
 from spinome.twophoton.register import as_stored, register
+from spinome.twophoton.registered import write_failed
 
 log_to(snakemake.log)
 params, output = snakemake.params, snakemake.output
-opened = open_stack(snakemake.input.stack, params.channel, params.voxel_um)
-voxel_um = require_voxel_um(opened)
-result = register(opened.read(), tuple(params.max_shift_um / size for size in voxel_um[1:]))
-stack = as_stored(result.stack, opened.dtype)
-with atomic(output.stack) as part:
-    write_volume(part, stack, tuple(1000 * size for size in voxel_um))
+table = pd.DataFrame({"slice": [], "quality": [], "y_um": [], "x_um": []})
+failures = []
+try:
+    opened = open_stack(snakemake.input.stack, params.channel, params.voxel_um)
+    voxel_um = require_voxel_um(opened)
+    result = register(opened.read(), tuple(params.max_shift_um / size for size in voxel_um[1:]))
+    stack = as_stored(result.stack, opened.dtype)
+    with atomic(output.stack) as part:
+        write_volume(part, stack, tuple(1000 * size for size in voxel_um))
+    table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality})
+    table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
+except (ValueError, FileNotFoundError) as error:
+    print(error)
+    failures.append(["twophoton_register", ".".join(snakemake.wildcards), str(error)])
+    with atomic(output.stack) as part:
+        stack = write_failed(part, str(error))
 with atomic(output.projection) as part:
     tifffile.imwrite(part, stack.max(axis=0))
-table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality})
-table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
 write_table(table, output.shifts)
+write_table(pd.DataFrame(failures, columns=FAILURE_COLUMNS).astype(str), output.failures)

@@ -1,14 +1,17 @@
-"""One table of spines, one of links and one of turnover from all series."""
-
-import pandas as pd
+"""The tables of all series: spines, links, dendrites, sessions, corrections, turnover, survival and changes of size."""
 
 from spinome.io.tables import concatenate, write_table
 from spinome.logs import log_to
-from spinome.twophoton.dynamics import turnover
+from spinome.twophoton.dynamics import survival, turnover
+from spinome.twophoton.sessions import require_enough
+from spinome.twophoton.size_changes import size_changes
 
 log_to(snakemake.log)
-spines = concatenate(snakemake.input.spines)
-sessions = pd.DataFrame(snakemake.params.sessions, columns=["specimen", "field", "timepoint", "day"])
-write_table(spines, snakemake.output.spines)
-write_table(concatenate(snakemake.input.links), snakemake.output.links)
-write_table(turnover(spines, sessions, snakemake.params.seed), snakemake.output.turnover)
+inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
+require_enough(tables["sessions"], params.max_failed_fraction)
+usable = tables["sessions"][tables["sessions"]["usable"]]
+for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
+    tables[name] = measure(tables["spines"], usable, params.seed)
+for name, table in tables.items():
+    write_table(table, output[name])

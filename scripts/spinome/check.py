@@ -17,14 +17,17 @@ import pyarrow.parquet
 from spinome.io.atomic import nearest_existing
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
-from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
 from spinome.io.tables import require_columns
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
 from spinome.samples import EMVolume, Neuron, Row, Stack
+from spinome.twophoton.sessions import too_many
 
 SYNAPSE_COLUMNS = ("id", "ctr_pt_position_x", "ctr_pt_position_y", "ctr_pt_position_z")
 COLUMNS = {
     "truth_spines": ("timepoint", "track_id"),
+    "dendrites": ("timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"),
     "truth_dendrites": ("timepoint", "dendrite_id", "z_px", "y_px", "x_px"),
     "truth_links": ("orphan", "shaft"),
 }
@@ -41,7 +44,11 @@ THREADS = 16
 
 
 def check_inputs(
-    stacks: Sequence[Stack], volumes: Sequence[EMVolume], neurons: Sequence[Neuron], produced: Sequence[str]
+    stacks: Sequence[Stack],
+    volumes: Sequence[EMVolume],
+    neurons: Sequence[Neuron],
+    produced: Sequence[str],
+    max_failed_fraction: float = 0.0,
 ) -> list[str]:
     """Open what the sample sheets name, and check that the folders of results can be written.
 
@@ -49,16 +56,24 @@ def check_inputs(
     ----------
     stacks, volumes, neurons : rows of the sample sheets
     produced : folders that this workflow writes; their files are its own and are not checked
+    max_failed_fraction : where no more of the stacks are bad, their sessions are left out of the run (as failed units)
+        and a warning is logged instead
 
     Returns
     -------
     one line a problem, naming the file, what is wrong and the remedy
     """
     problems = [problem for folder in produced for problem in check_folder(folder)]
-    checks = [(check_stack, stacks), (check_volume, volumes), (check_neuron, neurons)]
+    checks = [(_check_tables, stacks), (check_volume, volumes), (check_neuron, neurons)]
     # a damaged file is told of once, here
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(THREADS) as pool:
+        bad = [found for found in pool.map(check_stack, (_without(row, produced) for row in stacks)) if found]
+        if bad and not too_many(len(bad), len(stacks), max_failed_fraction):
+            lines = [problem for found in bad for problem in found]
+            logging.getLogger(__name__).warning("left out, the other sessions go on:\n%s", "\n".join(lines))
+        else:
+            problems += [problem for found in bad for problem in found]
         for check, rows in checks:
             given = (_without(row, produced) for row in rows)
             problems += [problem for found in pool.map(check, given) for problem in found]
@@ -81,9 +96,8 @@ def check_folder(folder: str | Path) -> list[str]:
 
 
 def check_stack(row: Stack) -> list[str]:
-    """Problems of one two-photon stack and of its tables of truth."""
-    problems = _problems(lambda: require_voxel_um(open_stack(row.path, row.channel, row.voxel_um))) if row.path else []
-    return problems + _check_tables(row)
+    """Problems of the file of one two-photon stack."""
+    return _problems(lambda: require_voxel_um(open_stack(row.path, row.channel, row.voxel_um))) if row.path else []
 
 
 def check_volume(row: EMVolume) -> list[str]:

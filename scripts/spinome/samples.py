@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from spinome.io.sources import file_of, is_address
 
@@ -20,8 +20,11 @@ def _plain(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_plain)]
+# a program that takes a column of names for numbers writes 5.0, which is no name
+Number = Annotated[Name, BeforeValidator(lambda value: str(value).removesuffix(".0"))]
 PATH_COLUMNS = {
     "path",
+    "dendrites",
     "truth_spines",
     "truth_dendrites",
     "image",
@@ -61,6 +64,7 @@ class Stack(Row):
     voxel_z_um: float | None = Field(None, gt=0)
     voxel_y_um: float | None = Field(None, gt=0)
     voxel_x_um: float | None = Field(None, gt=0)
+    dendrites: str | None = None
     truth_spines: str | None = None
     truth_dendrites: str | None = None
 
@@ -158,6 +162,34 @@ class Cell(Row):
         return _each_once(self.cell_class, self.broad_class)
 
 
+class Correction(Row):
+    """What a person says of one spine, or of two spines of a series, named by timepoint and place."""
+
+    specimen: Name
+    field: Name
+    decision: Literal["same", "different", "no spine", "missed spine"] | None = None
+    timepoint: Number
+    z_um: float
+    y_um: float
+    x_um: float
+    next_timepoint: Number | None = None
+    next_z_um: float | None = None
+    next_y_um: float | None = None
+    next_x_um: float | None = None
+    spine: int | None = None
+    probability: float | None = None
+    question: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self):
+        other = (self.next_timepoint, self.next_z_um, self.next_y_um, self.next_x_um)
+        if self.decision in ("same", "different") and None in other:
+            raise ValueError(f"column decision: '{self.decision}' is said of two spines; fill in all next_* columns")
+        if self.decision in ("no spine", "missed spine") and any(value is not None for value in other):
+            raise ValueError(f"column decision: '{self.decision}' is said of one spine; leave the next_* columns empty")
+        return self
+
+
 def _each_once(*names: str | None) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
@@ -172,7 +204,15 @@ def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
 
 RowType = TypeVar("RowType", bound=Row)
 SHEETS = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
-IDENTITY = {Stack: ("specimen", "field", "timepoint"), EMVolume: ("volume",), Neuron: ("neuron",), Cell: ("root_id",)}
+IDENTITY = {
+    Stack: ("specimen", "field", "timepoint"),
+    EMVolume: ("volume",),
+    Neuron: ("neuron",),
+    Cell: ("root_id",),
+    Correction: tuple(
+        name for name in Correction.model_fields if name not in ("decision", "spine", "probability", "question")
+    ),
+}
 
 
 def read_sheet(
@@ -228,6 +268,47 @@ def read_sheet(
     if not rows:
         raise ValueError(f"{sheet}: has no row; leave the sheet out of `samples` if there is nothing of its kind")
     return rows
+
+
+def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correction]:
+    """Read a table of corrections of two-photon series; rows whose decision is empty are left out.
+
+    Raises
+    ------
+    ValueError: as `read_sheet`, and where a row names a session that the sheet of stacks has not, or two sessions
+        that do not follow each other.
+    """
+    rows = [row for row in read_sheet(sheet, Correction) if row.decision]
+    day = {(stack.specimen, stack.field, stack.timepoint): stack.day for stack in stacks}
+    errors = []
+    for row in rows:
+        named = [(row.specimen, row.field, name) for name in (row.timepoint, row.next_timepoint) if name is not None]
+        errors += [f"names {'.'.join(key)}, which is no row of the sheet of stacks" for key in named if key not in day]
+        if len(named) == 2 and set(named) <= set(day) and day[named[0]] >= day[named[1]]:
+            errors.append(f"next_timepoint {row.next_timepoint} is not later than timepoint {row.timepoint}")
+    if errors:
+        raise ValueError(f"{sheet}: " + f"\n{sheet}: ".join(dict.fromkeys(errors)))
+    return rows
+
+
+def series_problems(stacks: Sequence[Stack]) -> list[str]:
+    """What is wrong between the sessions of a series: two of one day, whose order nobody knows, or of one file."""
+    problems, days, files = [], {}, {}
+    for row in stacks:
+        day, file = (row.series, row.day), (row.series, row.path, row.channel)
+        if day in days:
+            problems.append(
+                f"{row.series}: timepoints {days[day]} and {row.timepoint} are both of day {row.day:g}; give each its "
+                f"own, such as {row.day + 0.1:g}"
+            )
+        if file in files:
+            problems.append(
+                f"{row.series}: timepoints {files[file]} and {row.timepoint} name one file, {row.path}; a session is "
+                "there twice"
+            )
+        days.setdefault(day, row.timepoint)
+        files.setdefault(file, row.timepoint)
+    return problems
 
 
 def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

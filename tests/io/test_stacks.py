@@ -1,13 +1,16 @@
 """Reading stacks: every format gives the same voxels and voxel size, and bad files give one clear message."""
 
+import struct
+
+import h5py
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 import tifffile
 import zarr
 
-from spinome.io import stacks
-from spinome.io.stacks import open_stack, require_voxel_um
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
 from spinome.io.volumes import write_volume
 
 VOXEL = (1.5, 0.2, 0.25)
@@ -65,6 +68,43 @@ def test_folder_is_read_in_the_order_of_its_numbers(tmp_path, suffix):
     assert opened.voxel_um == VOXEL
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a_1", "a_2", "a_4", "a_5"], "a slice is missing or double: a_2.png is followed by a_4.png"),
+        (["a_1", "a_01", "a_2", "a_3"], "a slice is missing or double: a_0?1.png comes twice"),
+        (["a_c0_1", "a_c0_2", "a_c1_1", "a_c1_2"], "the names have several numbers"),
+    ],
+)
+def test_a_folder_whose_slices_do_not_follow_each_other(tmp_path, names, message):
+    for name in names:
+        imageio.imwrite(tmp_path / f"{name}.png", np.zeros((8, 9), np.uint8))
+    with pytest.raises(ValueError, match=message):
+        open_stack(tmp_path)
+
+
+def test_times_beside_the_numbers_of_slices_do_no_harm(tmp_path):
+    for z in range(3):
+        imageio.imwrite(tmp_path / f"day7_{120 + 7 * z * z}_{z}.png", np.full((8, 9), z, np.uint8))
+    assert open_stack(tmp_path).read()[:, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_twelve_bits_are_kept_in_a_folder_of_16(tmp_path, stack):
+    for z, image in enumerate(stack):
+        imageio.imwrite(tmp_path / f"{z}.png", image)
+    opened = open_stack(tmp_path)
+    assert opened.dtype == np.uint16
+    np.testing.assert_array_equal(opened.read(), stack)
+
+
+def test_slices_are_read_one_at_a_time(tmp_path, stack):
+    path = write_ome(tmp_path / "s.ome.tif", stack)
+    opened = open_stack(path)
+    first = next(opened.slices())
+    np.testing.assert_array_equal(first, stack[0])
+    np.testing.assert_array_equal(opened.read_slice(3), stack[3])
+
+
 def test_sheet_overrides_the_file(tmp_path, stack):
     assert open_stack(write_ome(tmp_path / "a.ome.tif", stack), voxel_um=(3.0, 1.0, 1.0)).voxel_um == (3.0, 1.0, 1.0)
 
@@ -80,39 +120,80 @@ def test_channel_is_chosen(tmp_path, stack, axes, order):
         open_stack(path, channel=5)
 
 
-def open_scanimage(path, frames, facts, monkeypatch):
-    """Frames as ScanImage saves them, with its header given in place of the bytes that it would write."""
-    tifffile.imwrite(path, frames, photometric="minisblack", metadata=None)
-    monkeypatch.setattr(tifffile.TiffFile, "scanimage_metadata", {"FrameData": facts})
-    return stacks._open_scanimage(path, tifffile.TiffFile(path), None)
+def write_scanimage(path, frames, facts, static=True):
+    """A BigTIFF as ScanImage writes it: static settings behind the header (or in the pages alone), one page a frame."""
+    text = "\n".join(f"{key} = {value}" for key, value in facts.items()).encode() + b"\0"
+    head = struct.pack("<IIII", 0x07030301, 4, len(text), 0) + text if static else b""
+    software = b"SI.x = 1\0" if static else text
+    out = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) + head + software)
+    place, software_at = 8, len(out) - len(software)
+    for frame in frames:
+        height, width = frame.shape
+        data_at = len(out)
+        out += frame.astype("<u2").tobytes()
+        struct.pack_into("<Q", out, place, len(out))
+        tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16), (259, 3, 1, 1), (262, 3, 1, 1)]
+        tags += [(273, 16, 1, data_at), (277, 3, 1, 1), (278, 4, 1, height), (279, 16, 1, frame.size * 2)]
+        tags += [(305, 2, len(software), software_at), (339, 3, 1, 1)]
+        out += struct.pack("<Q", len(tags)) + b"".join(struct.pack("<HHQQ", *tag) for tag in tags)
+        place = len(out)
+        out += struct.pack("<Q", 0)
+    path.write_bytes(out)
+    return path
 
 
-def test_scanimage_frames_of_a_slice_are_averaged(tmp_path, stack, monkeypatch):
+SLICES = {
+    "SI.hStackManager.framesPerSlice": 4,
+    "SI.hStackManager.numSlices": 5,
+    "SI.hStackManager.stackZStepSize": -1.5,
+    "SI.hChannels.channelSave": 1,
+    "SI.hRoiManager.imagingFovUm": "[0 0;7.75 0;7.75 4.8;0 4.8]",
+}
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_scanimage_frames_of_a_slice_are_averaged(tmp_path, stack, static):
     frames = np.repeat(stack, 4, axis=0) + np.tile(np.array([0, 2, 4, 6], np.uint16), 5)[:, None, None]
-    facts = {
-        "SI.hStackManager.framesPerSlice": 4,
-        "SI.hStackManager.numSlices": 5,
-        "SI.hStackManager.stackZStepSize": -1.5,
-        "SI.hChannels.channelSave": 1,
-        "SI.hRoiManager.imagingFovUm": [[0, 0], [7.75, 0], [7.75, 4.8], [0, 4.8]],
-    }
-    opened = open_scanimage(tmp_path / "si.tif", frames, facts, monkeypatch)
+    opened = open_stack(write_scanimage(tmp_path / "si.tif", frames, SLICES, static))
     assert opened.shape == stack.shape
     np.testing.assert_allclose(opened.read(), stack + 3.0)
     assert opened.voxel_um == pytest.approx((1.5, 0.2, 0.25))
 
 
-def test_scanimage_fly_back_is_dropped_and_volumes_are_averaged(tmp_path, stack, monkeypatch):
+def test_scanimage_averages_that_were_made_while_scanning_are_not_made_again(tmp_path, stack):
+    facts = SLICES | {"SI.hScan2D.logAverageFactor": 4}
+    opened = open_stack(write_scanimage(tmp_path / "si.tif", stack, facts))
+    assert opened.dtype == np.uint16
+    np.testing.assert_array_equal(opened.read(), stack)
+
+
+def test_scanimage_fly_back_is_dropped_and_volumes_are_averaged(tmp_path, stack):
     volume = np.concatenate([stack, np.full((2, *stack.shape[1:]), 9999, np.uint16)])
     facts = {
-        "SI.hFastZ.enable": True,
+        "SI.hFastZ.enable": "true",
         "SI.hFastZ.numDiscardFlybackFrames": 2,
         "SI.hFastZ.numFramesPerVolume": 7,
         "SI.hStackManager.numSlices": 5,
     }
-    opened = open_scanimage(tmp_path / "si.tif", np.concatenate([volume, volume + 2]), facts, monkeypatch)
+    opened = open_stack(write_scanimage(tmp_path / "si.tif", np.concatenate([volume, volume + 2]), facts))
     np.testing.assert_allclose(opened.read(), stack + 1.0)
     assert opened.voxel_um is None
+
+
+def test_scanimage_channels_take_turns(tmp_path, stack):
+    facts = SLICES | {"SI.hStackManager.framesPerSlice": 1, "SI.hChannels.channelSave": "[1;3]"}
+    frames = np.stack([stack, stack + 7], axis=1).reshape(-1, *stack.shape[1:])
+    path = write_scanimage(tmp_path / "si.tif", frames, facts)
+    np.testing.assert_array_equal(open_stack(path, channel=1).read(), stack + 7)
+    with pytest.raises(ValueError, match=r"si.tif: has 2 channels; choose one in the column `channel`"):
+        open_stack(path)
+
+
+def test_scanimage_files_that_say_too_little_or_are_cut(tmp_path, stack):
+    with pytest.raises(ValueError, match=r"si.tif: is of ScanImage and its header says nothing of slices"):
+        open_stack(write_scanimage(tmp_path / "si.tif", stack, {"SI.VERSION_MAJOR": 2023}))
+    with pytest.raises(ValueError, match=r"cut.tif: is truncated, its header promises 5 slices and it ends after 19"):
+        open_stack(write_scanimage(tmp_path / "cut.tif", np.repeat(stack, 4, axis=0)[:-1], SLICES))
 
 
 def test_prairie_folder(tmp_path, stack):
@@ -132,6 +213,12 @@ def test_prairie_folder(tmp_path, stack):
         opened = open_stack(path, channel=1)
         np.testing.assert_array_equal(opened.read(), stack + 2)
         assert opened.voxel_um == pytest.approx(VOXEL)
+    (tmp_path / "lacks").mkdir()
+    (tmp_path / "lacks" / "z.xml").write_text(
+        text.replace('channel="2" filename="z_Cycle00001_Ch2_000003', 'channel="3" filename="x')
+    )
+    with pytest.raises(ValueError, match=r"z.xml: lists 5 planes and 4 images of channel 2"):
+        open_stack(tmp_path / "lacks", channel=1)
     (tmp_path / "z_Cycle00001_Ch2_000003.ome.tif").unlink()
     with pytest.raises(ValueError, match=r"z.xml: lists z_Cycle00001_Ch2_000003.ome.tif, which is not beside it"):
         open_stack(tmp_path, channel=1)
@@ -148,6 +235,54 @@ def test_ome_zarr_in_micrometres_with_a_channel(tmp_path, stack):
     opened = open_stack(tmp_path / "s.zarr", channel=1)
     np.testing.assert_array_equal(opened.read(), stack + 7)
     assert opened.voxel_um == pytest.approx(VOXEL)
+
+
+def write_nwb(path, series, spacing=None, unit="meters"):
+    """Image series in the layout of NWB's schema 2: data (frame, x, y[, z]), spacing of the imaging plane x, y[, z]."""
+    with h5py.File(path, "w") as file:
+        plane = file.create_group("general/optophysiology/plane")
+        if spacing is not None:
+            plane["grid_spacing"] = np.array(spacing, np.float32)
+            plane["grid_spacing"].attrs["unit"] = unit
+        for name, data in series.items():
+            group = file.create_group(f"acquisition/{name}")
+            group.attrs["neurodata_type"] = "TwoPhotonSeries"
+            group["data"] = data
+            group["imaging_plane"] = h5py.SoftLink("/general/optophysiology/plane")
+    return path
+
+
+def test_nwb_volume(tmp_path, stack):
+    volume = stack.transpose(2, 1, 0)[None]
+    opened = open_stack(write_nwb(tmp_path / "s.nwb", {"v": volume}, [0.25e-6, 0.2e-6, 1.5e-6]))
+    assert opened.voxel_um == pytest.approx(VOXEL) and opened.dtype == np.uint16
+    np.testing.assert_array_equal(opened.read(), stack)
+    microns = open_stack(write_nwb(tmp_path / "um.nwb", {"v": volume}, [0.25, 0.2, 1.5], "micrometers"))
+    assert microns.voxel_um == pytest.approx(VOXEL)
+
+
+def test_nwb_planes_need_the_sheet_s_voxel_size(tmp_path, stack):
+    path = write_nwb(tmp_path / "s.nwb", {"v": stack.transpose(0, 2, 1)}, [0.25e-6, 0.2e-6])
+    opened = open_stack(path)
+    np.testing.assert_array_equal(opened.read(), stack)
+    with pytest.raises(ValueError, match=r"s.nwb: has no voxel size"):
+        require_voxel_um(opened)
+    assert require_voxel_um(open_stack(path, voxel_um=VOXEL)) == VOXEL
+
+
+def test_nwb_files_that_are_no_one_stack(tmp_path, stack):
+    planes = stack.transpose(0, 2, 1)
+    two = write_nwb(tmp_path / "two.nwb", {"green": planes, "red": planes + 1})
+    np.testing.assert_array_equal(open_stack(f"{two}::red").read(), stack + 1)
+    with pytest.raises(ValueError, match=r"two.nwb: has the image series acquisition/green, acquisition/red; write"):
+        open_stack(two)
+    with pytest.raises(ValueError, match=r"split the file by \['T'\]"):
+        open_stack(write_nwb(tmp_path / "time.nwb", {"v": np.stack([planes, planes])}))
+    with pytest.raises(ValueError, match=r"out.nwb: keeps the images of acquisition/v in other files"):
+        open_stack(write_nwb(tmp_path / "out.nwb", {"v": np.zeros((0, 0, 0))}))
+    (tmp_path / "bad.nwb").write_bytes(b"no hdf5")
+    with pytest.raises(ValueError, match=r"bad.nwb: is truncated or no NWB file"):
+        open_stack(tmp_path / "bad.nwb")
 
 
 def test_a_missing_voxel_size_names_file_and_columns(tmp_path, stack):

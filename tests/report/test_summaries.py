@@ -50,8 +50,20 @@ def test_tiles_of_an_empty_run(spines):
 
 def test_series(spines):
     table = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0", "1", "0"], "spine": [1, 1, 2]})
-    (row,) = summaries.summarise_twophoton(table)["Spines through time"].to_dict("records")
+    (row,) = summaries.summarise_twophoton({"tracked": table})["Spines through time"].to_dict("records")
     assert (row["sessions"], row["detections"], row["tracks"], row["seen_more_than_once"]) == (2, 3, 2, 1)
+
+
+def test_corrections_are_counted_and_those_not_applied_are_named():
+    tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0"], "spine": [1]})
+    place = {"timepoint": "0", "z_um": 1.0, "y_um": 2.0, "x_um": 3.0}
+    corrections = pd.DataFrame({"specimen": "m", "field": "f", "decision": ["same", "same", "no spine"], **place})
+    corrections = corrections.assign(applied=[True, False, True], reason=["", "no spine of 0 was found", ""])
+    tables = summaries.summarise_twophoton({"tracked": tracked, "corrections": corrections})
+    counted = tables["Corrections by hand"].set_index("decision")
+    assert counted.loc["same", ["rows", "applied"]].tolist() == [2, 1]
+    assert counted.loc["no spine", "applied"] == 1
+    assert tables["Corrections that could not be applied"]["reason"].tolist() == ["no spine of 0 was found"]
 
 
 def test_volumes():
@@ -90,7 +102,7 @@ def test_neurons():
 @pytest.mark.parametrize(
     ("summarise", "columns"),
     [
-        (lambda t: summaries.summarise_twophoton(t), "specimen field timepoint spine"),
+        (lambda t: summaries.summarise_twophoton({"tracked": t}), "specimen field timepoint spine"),
         (lambda t: summaries.summarise_synapses(t, t), "volume block synapses unmasked_um3"),
         (lambda t: summaries.summarise_linking(t), "volume orphan shaft probability linked"),
         (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),

@@ -7,7 +7,7 @@ import tifffile
 
 from spinome.io.volumes import write_volume
 from spinome.report.twophoton import Session, draw, track_colours
-from spinome.twophoton.dynamics import turnover
+from spinome.twophoton.dynamics import survival, turnover
 
 
 @pytest.fixture
@@ -24,8 +24,11 @@ def series(tmp_path):
         sessions.append(Session("s", "f", str(number), float(number), *files, (1.0, 0.12, 0.12), place))
         found = place.assign(spine=range(8), score=0.8, timepoint=str(number), day=float(number))
         found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1, dendrite=0)
+        found = found.assign(saturated=False, shaft_saturated=False, low_signal=False, corrected=False)
         tables.append(found.drop(index=number))
-    return sessions, pd.concat(tables, ignore_index=True)
+    spines = pd.concat(tables, ignore_index=True)
+    links = spines[["specimen", "field", "spine", "timepoint"]].assign(probability=0.9)
+    return sessions, spines, links
 
 
 def names(folder):
@@ -33,20 +36,26 @@ def names(folder):
 
 
 def test_every_figure_is_drawn_and_listed(tmp_path, series):
-    sessions, spines = series
-    table = turnover(spines, spines[["specimen", "field", "timepoint", "day"]].drop_duplicates())
+    sessions, spines, links = series
+    days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
     compared = spines.assign(candidate=spines["spine"], counts=True, true=spines["spine"], true_volume_um3=0.2)
     history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "held_out_ap": [np.nan, 0.5]})
-    draw(tmp_path / "figures", sessions, spines, table, compared, history)
+    draw(
+        tmp_path / "figures", sessions, spines, links, turnover(spines, days), survival(spines, days), compared, history
+    )
     listed = names(tmp_path / "figures")
-    assert listed == ["s_f_tracks", "s_f_strip", "precision_recall", "turnover", "sizes", "training"]
+    assert listed == [
+        *("s_f_tracks", "s_f_strips", "precision_recall", "turnover", "survival", "size_changes", "sizes", "training")
+    ]
     assert all((tmp_path / "figures" / f"{name}.png").stat().st_size > 3000 for name in listed)
 
 
 def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
-    sessions, spines = series
+    sessions, spines, links = series
     none = spines.head(0)
-    draw(tmp_path / "figures", sessions[:1], none, turnover(none, none), None, None)
+    draw(
+        tmp_path / "figures", sessions[:1], none, links.head(0), turnover(none, none), survival(none, none), None, None
+    )
     assert names(tmp_path / "figures") == ["s_f_tracks"]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.scores.tracking import idf1, link_counts, link_f1, mota
+from spinome.scores.tracking import hota, idf1, link_counts, link_f1, mota
 
 
 def points(rows):
@@ -13,7 +13,7 @@ PERFECT = points([(0, 0, 5), (1, 0, 5), (2, 0, 5), (0, 1, 6), (2, 1, 6)])
 
 
 def test_perfect_tracks_score_one():
-    assert (link_f1(PERFECT), idf1(PERFECT), mota(PERFECT)) == (1, 1, 1)
+    assert (link_f1(PERFECT), idf1(PERFECT), mota(PERFECT), hota(PERFECT)) == (1, 1, 1, 1)
     assert link_counts(PERFECT) == (3, 0, 0)
 
 
@@ -39,3 +39,14 @@ def test_names_of_tracks_do_not_matter():
 
 def test_nothing_at_all_is_not_a_number():
     assert np.isnan(link_f1(points([]))) and np.isnan(idf1(points([]).astype(int)))
+
+
+def test_hota_by_hand():
+    # a true track of four points, found as two tracks of two: each hit agrees by 2 / 4
+    halves = points([(0, 0, 5), (1, 0, 5), (2, 1, 5), (3, 1, 5)])
+    assert hota(halves) == pytest.approx(np.sqrt(0.5))
+    # two hits of a track that misses one point and has one false: agreement 2 / 4; two hits of four points
+    frame = points([(0, 0, 5), (1, 0, 5), (2, -1, 5), (2, 0, -1)])
+    assert hota(frame) == pytest.approx(np.sqrt(2 / 4 * 2 / 4))
+    assert hota(points([(0, -1, 5), (0, 2, -1)])) == 0
+    assert np.isnan(hota(points([])))

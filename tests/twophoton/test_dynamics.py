@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.dynamics import TURNOVER_COLUMNS, turnover
+from spinome.twophoton.dynamics import SURVIVAL_COLUMNS, TURNOVER_COLUMNS, survival, turnover
 
 SESSIONS = pd.DataFrame(
     {"specimen": "s", "field": "f", "timepoint": ["a", "b"], "day": [0.0, 4.0]},
@@ -67,3 +67,59 @@ def test_the_corrected_turnover_of_a_still_population_is_near_nothing_whatever_t
 def test_two_sessions_cannot_tell_their_recall():
     row = turnover(spines([("a", 1, "stable", "first"), ("b", 1, "last", "stable")]), SESSIONS).iloc[0]
     assert np.isnan(row["recall"]) and np.isnan(row["corrected_ratio"])
+
+
+def test_a_spine_that_is_back_is_recurrent_and_not_gained():
+    rows = [("a", 0, "hidden", "first"), ("a", 1, "stable", "first"), ("b", 1, "stable", "stable")]
+    rows += [("c", 0, "last", "hidden"), ("c", 1, "last", "stable")]
+    sessions = pd.DataFrame({"specimen": "s", "field": "f", "timepoint": list("abc"), "day": [0.0, 2.0, 4.0]})
+    table = turnover(spines(rows), sessions)
+    assert table["recurrent"].tolist() == [0, 1]
+    assert table["gained"].tolist() == [0, 0] and table["lost"].tolist() == [0, 0]
+
+
+def test_intervals_are_over_dendrites_where_there_are_several():
+    # whole dendrites gain or keep: spines of one are far from independent
+    rows = [("a", i, "stable", "first") for i in range(40)] + [("b", i, "last", "stable") for i in range(40)]
+    rows += [("b", i, "last", "gained") for i in range(40, 60)]
+    table = spines(rows)
+    row = turnover(table, SESSIONS).iloc[0]
+    assert (row["dendrites"], row["interval_over"]) == (1, "spines")
+    table["dendrite"] = np.where(table["spine"] < 40, table["spine"] % 4, 4)
+    parted = turnover(table, SESSIONS).iloc[0]
+    assert (parted["dendrites"], parted["interval_over"]) == (5, "dendrites")
+    assert parted["turnover_ratio"] == row["turnover_ratio"]
+    assert parted["turnover_high"] - parted["turnover_low"] > 1.5 * (row["turnover_high"] - row["turnover_low"])
+
+
+THREE = pd.DataFrame({"specimen": "s", "field": "f", "timepoint": list("abc"), "day": [0.0, 2.0, 5.0]})
+
+
+def test_survival_and_formation_by_hand():
+    # of ten spines two are lost by b; of the eight left one leaves the field by c and one of the other seven is lost
+    fate = ["lost", "lost", *["stable"] * 8]
+    rows = [("a", i, fate[i], "first") for i in range(10)]
+    fate = {2: "out of field", 3: "lost"}
+    rows += [("b", i, fate.get(i, "stable"), "stable") for i in range(2, 10)]
+    rows += [("b", 20, "stable", "gained"), ("c", 20, "last", "stable"), ("c", 21, "last", "gained")]
+    rows += [("c", i, "last", "stable") for i in range(4, 10)]
+    table = survival(spines(rows), THREE)
+    assert list(table.columns) == SURVIVAL_COLUMNS
+    assert table["survival"].tolist() == pytest.approx([1, 0.8, 0.8 * (1 - 1 / 7)])
+    assert table["at_risk"].tolist() == [10, 10, 7]
+    assert table["formed"].tolist() == [0, 1, 2] and table["formation"].tolist() == pytest.approx([0, 0.1, 0.2])
+    assert table["days"].tolist() == [0, 2, 5]
+    later = table.iloc[1:]
+    assert (later["survival_low"] < later["survival"]).all() and (later["survival"] < later["survival_high"]).all()
+
+
+def test_a_hidden_spine_survives():
+    rows = [("a", 0, "hidden", "first"), ("a", 1, "stable", "first"), ("b", 1, "stable", "stable")]
+    rows += [("c", 0, "last", "hidden"), ("c", 1, "last", "stable")]
+    table = survival(spines(rows), THREE)
+    assert table["survival"].tolist() == [1, 1, 1] and table["formed"].sum() == 0
+
+
+def test_a_series_without_a_spine_has_no_survival():
+    table = survival(spines([]), THREE)
+    assert len(table) == 3 and table["survival"].isna().all() and (table["spines"] == 0).all()

@@ -22,7 +22,7 @@ def tables(truth, days=(0, 3)):
         far = pd.DataFrame({"z_um": [5.0], "y_um": [30.0], "x_um": [5.0]}).assign(candidate=6, score=0.9, counts=True)
         near = far.assign(y_um=7.0, x_um=9.6, candidate=7)
         weak = near.assign(x_um=12.6, candidate=8, score=0.2, counts=False)
-        found = pd.concat([found.iloc[1:], far, near, weak], ignore_index=True)
+        found = pd.concat([found.iloc[1:], far, near, weak], ignore_index=True).assign(side_um=1.1)
         spines = found[found["counts"]].assign(spine=lambda table: table["candidate"], head_volume_um3=0.2)
         identity = {"specimen": "s", "field": "f", "timepoint": str(number), "day": day}
         out.append(compare(found, spines, truth, dendrites, 1.0).assign(**identity))
@@ -40,6 +40,11 @@ def test_only_what_lies_near_a_traced_dendrite_is_scored(truth):
     assert rows["link_f1"]["value"] == pytest.approx(2 * 5 / (2 * 5 + 1 + 1))
     assert rows["idf1"]["value"] == pytest.approx(2 * 10 / (12 + 12))
     assert rows["mota"]["value"] == pytest.approx(1 - (2 + 2) / 12)
+    # ten hits whose tracks agree wholly, of ten hits, two misses and two false alarms
+    assert rows["hota"]["value"] == pytest.approx(np.sqrt(10 / 14))
+    # precision 1 up to recall 5/12 (42 of 101 recalls), 10/11 up to recall 10/12 (42 more), nothing beyond
+    assert rows["detection_ap50"]["value"] == pytest.approx((42 + 42 * 10 / 11) / 101)
+    assert rows["detection_ap30"]["value"] == rows["detection_ap50"]["value"]
     assert rows["detection_f1"]["ci_low"] <= rows["detection_f1"]["value"] <= rows["detection_f1"]["ci_high"]
     assert {"detection_f1.s.f.0", "detection_f1.s.f.1", "detection_average_precision"} <= set(rows)
 
@@ -47,7 +52,7 @@ def test_only_what_lies_near_a_traced_dendrite_is_scored(truth):
 def test_a_candidate_below_the_threshold_takes_no_truth_from_one_above(truth):
     found = truth[["z_um", "y_um", "x_um"]].head(1)
     found = pd.concat([found, found + np.array([0, 0.3, 0])], ignore_index=True)
-    found = found.assign(candidate=[0, 1], score=[0.1, 0.9], counts=[False, True])
+    found = found.assign(candidate=[0, 1], score=[0.1, 0.9], counts=[False, True], side_um=1.1)
     compared = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(1), None, 1.0)
     assert compared.set_index("candidate")["true"].to_dict() == {0: -1, 1: 0}
 
@@ -66,3 +71,24 @@ def test_truth_without_a_column_names_it(tmp_path):
     (tmp_path / "t.csv").write_text("timepoint,node\n0,1\n")
     with pytest.raises(ValueError, match=r"t.csv: lacks the column dendrite_id"):
         read_truth_dendrites(tmp_path / "t.csv", "0", VOXEL)
+
+
+def test_boxes_overlap_in_the_plane(truth):
+    place = truth[["z_um", "y_um", "x_um"]].head(3)
+    shifted = place + np.array([[0, 0, 0.5], [0, 0, 0.2], [0, 0.8, 0]])
+    found = shifted.assign(candidate=range(3), score=0.9, counts=True, side_um=1.1)
+    out = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(3), None, 1.0).set_index("candidate")
+    # 0.6 / 1.6, 0.9 / 1.3 and 0.3 / 1.9 of two squares of 1.1 um
+    assert out.loc[range(3), "overlap_30"].tolist() == [True, True, False]
+    assert out.loc[range(3), "overlap_50"].tolist() == [False, True, False]
+    # a head known to be small has a small box
+    small = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(3).assign(diameter_um=0.2), None, 1.0)
+    assert small.set_index("candidate").loc[1, "overlap_50"] == False  # noqa: E712
+
+
+def test_sizes_a_fifth_too_large_have_that_error(truth):
+    found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, counts=True, side_um=1.1)
+    spines = found.assign(spine=range(6), head_volume_um3=1.2 * truth["head_volume_um3"])
+    compared = compare(found, spines, truth, None, 1.0).assign(specimen="s", field="f", timepoint="0", day=0.0)
+    rows = {row["metric"]: row["value"] for row in evaluation(compared)}
+    assert rows["volume_median_error"] == pytest.approx(0.2) and rows["volume_rank_correlation"] == pytest.approx(1)

@@ -2,8 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.measure import ball_diameter_um, cylinder_fill, fit_head, measure, saturation
+from spinome.twophoton.cylinder import cylinder_fill, shaft_nearby
+from spinome.twophoton.head import Head, ball_diameter_um, fit_head
+from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.shaft import shafts
+from spinome.twophoton.shape import SHAPES, shape_probabilities
 
 PSF = (0.4, 2.0)
 
@@ -57,6 +60,18 @@ def test_cylinder_fill_goes_from_nothing_to_all():
     assert values[0] < 0.05 and values[-1] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("radius", [0.3, 0.5, 0.8])
+def test_the_dye_is_as_bright_in_thin_dendrites_as_in_thick_ones(phantom_stack, radius):
+    stack = phantom_stack.render(phantom_stack.heads, phantom_stack.radii, shaft_radius=radius, noise=8.0)
+    found = shafts(stack, (0.12, 0.12))
+    levels = [shaft_nearby(stack, 8, found, phantom_stack.voxel_um, (5.8, x), 1, 2.5, PSF) for x in (6.0, 12.0, 18.0)]
+    # drawn at 200 above a background of 5
+    assert np.median([(level - 5) / filled for level, filled in levels]) == pytest.approx(200, rel=0.15)
+    measured = measure(stack, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    ratio = measured["head_volume_um3"] / (4 / 3 * np.pi * phantom_stack.radii**3)
+    assert np.nanmedian(ratio) == pytest.approx(1, abs=0.3)
+
+
 def test_flat_image_has_no_head():
     assert fit_head(np.ones((30, 30)), (0.12, 0.12), (1.8, 1.8)) is None
 
@@ -66,6 +81,7 @@ def test_far_from_any_shaft_nothing_is_made_up(phantom_stack):
     row = measure(stack, phantom_stack.voxel_um, spines(np.array([[8.0, 2.0, 12.0]])), *PSF).iloc[0]
     assert row["dendrite"] == -1
     assert np.isnan(row["head_volume_um3"]) and np.isnan(row["dendrite_distance_um"])
+    assert np.isnan(row["neck_length_um"]) and row["shape"] == ""
     assert row["head_diameter_um"] == pytest.approx(0.8, abs=0.25)
 
 
@@ -82,3 +98,41 @@ def test_no_spines_and_no_shaft():
     none = pd.DataFrame({"z_slice": [], "y_um": [], "x_um": []})
     assert measure(np.zeros((5, 40, 40), np.float32), (1, 0.12, 0.12), none, *PSF).empty
     assert shafts(np.zeros((5, 40, 40)), (0.12, 0.12)).labels.max() == 0
+
+
+def test_the_stated_error_is_what_noise_does(phantom_stack):
+    clean = phantom_stack.render(phantom_stack.heads, phantom_stack.radii)
+    rng = np.random.default_rng(3)
+    found = [
+        measure(clean + 4 * rng.standard_normal(clean.shape), phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+        for _ in range(8)
+    ]
+    volumes, stated = (np.array([own[name] for own in found]) for name in ("head_volume_um3", "head_volume_sd_um3"))
+    bright = np.isfinite(volumes).all(axis=0) & (phantom_stack.radii > 0.25)
+    ratio = volumes.std(axis=0, ddof=1)[bright] / stated.mean(axis=0)[bright]
+    assert 0.6 < np.median(ratio) < 1.5
+
+
+def test_a_dim_head_is_flagged(phantom_stack):
+    clean = phantom_stack.render(phantom_stack.heads, phantom_stack.radii)
+    noisy = clean + 12 * np.random.default_rng(0).standard_normal(clean.shape)
+    found = measure(noisy, phantom_stack.voxel_um, spines(phantom_stack.heads), *PSF)
+    assert found["low_signal"].iloc[0] and not found["low_signal"].iloc[-1]
+    assert found["signal_to_noise"].iloc[-1] > 5
+
+
+@pytest.mark.parametrize(
+    ("width", "distance", "shape"),
+    [(0.5, 0.0, "stubby"), (0.9, 1.2, "mushroom"), (0.35, 0.9, "thin"), (0.0, 3.0, "filopodium")],
+)
+def test_shapes_of_clear_cases(width, distance, shape):
+    sigma = float(np.hypot(0.4 / 2.3548, width / np.sqrt(20)))
+    likely = shape_probabilities(Head((0.0, 0.0), sigma, 1.0, 0.01, 0.05, 0.1), distance, 0.4)
+    assert likely.sum() == pytest.approx(1)
+    assert SHAPES[int(np.argmax(likely))] == shape and likely.max() > 0.8
+
+
+def test_a_head_on_the_border_is_unsure():
+    sigma = float(np.hypot(0.4 / 2.3548, 0.6 / np.sqrt(20)))
+    likely = shape_probabilities(Head((0.0, 0.0), sigma, 1.0, 0.03, 0.05, 0.1), 1.2, 0.4)
+    assert 0.3 < likely[SHAPES.index("mushroom")] < 0.7 and likely[SHAPES.index("thin")] > 0.3

@@ -12,6 +12,7 @@ def linked(places, gate=1.2, reach=2):
     return time_track(candidates, [len(place) for place in places])
 
 
+LENGTHS = pd.DataFrame({"dendrite": [1], "length_um": [20.0]})
 PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])
 
 
@@ -56,7 +57,9 @@ def series():
         here = place + np.array([0.0, 0.0, 3.0 * number])
         keep = np.ones(40, bool)
         keep[number] = False
-        table = pd.DataFrame(here[keep], columns=POSITION).assign(score=0.9, dendrite=1, candidate=range(39))
+        table = pd.DataFrame(here[keep], columns=POSITION).assign(
+            score=0.9, dendrite=1, along_um=0.0, candidate=range(39)
+        )
         sessions.append(table[table["x_um"] < 39].reset_index(drop=True))
     size = np.array([20.0, 30.0, 40.0])
     places = [table[POSITION].to_numpy() for table in sessions]
@@ -67,7 +70,7 @@ def series():
             for dx in range(3):
                 image[rows + dy, columns + dx] = 100
     expected, _ = correspond_series(places, images, [(1.0, 0.12, 0.12)] * 3, 8.0, 1.2, 1)
-    return track_series(sessions, [("a", 0.0), ("b", 2.0), ("c", 5.0)], expected, [size] * 3, 1.2)
+    return track_series(sessions, [("a", 0.0), ("b", 2.0), ("c", 5.0)], expected, [size] * 3, [LENGTHS] * 3, 1.2)[:2]
 
 
 def test_series_tells_lost_from_out_of_field(series):
@@ -80,14 +83,16 @@ def test_series_tells_lost_from_out_of_field(series):
     assert set(spines.loc[spines["timepoint"] == "a", "origin"]) == {"first"}
     assert (spines.loc[spines["timepoint"] == "b", "origin"] == "gained").sum() == 1
     assert (spines["fate"] == "hidden").sum() >= 1
-    assert links["probability"].between(0, 1).all()
+    assert links["probability"].between(0, 1).all() and links["support"].between(0.3, 1).all()
     assert set(spines["dendrite"]) == {0}
 
 
 def test_a_series_of_one_session():
-    table = pd.DataFrame(PLACE, columns=POSITION).assign(score=0.9, dendrite=[1, 1, -1], candidate=[0, 1, 2])
+    table = pd.DataFrame(PLACE, columns=POSITION).assign(
+        score=0.9, dendrite=[1, 1, -1], along_um=0.0, candidate=[0, 1, 2]
+    )
     expected, _ = correspond_series([PLACE], [np.zeros((9, 9))], [(1.0, 0.12, 0.12)], 5.0, 1.2, 1)
-    spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], 1.2)
+    spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], [LENGTHS], 1.2)[:2]
     assert len(links) == 0 and list(spines["spine"]) == [0, 1, 2]
     assert set(spines["fate"]) == {"last"} and set(spines["origin"]) == {"first"}
 

@@ -97,3 +97,15 @@ def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     assert sum(jobs(plan.stdout).values()) < 3000
     assert cpu < 120, f"{cpu:.0f} CPU-s, {time.monotonic() - started:.0f} s"
+
+
+def test_a_correction_of_no_session_is_named_before_any_work(snakemake, tmp_path, project):
+    header = "specimen\tfield\ttimepoint\tday\tpath\n"
+    (tmp_path / "stacks.tsv").write_text(f"{header}s\tf\t0\t0\tresources/s.tif\n")
+    (tmp_path / "corrections.tsv").write_text(
+        "specimen\tfield\tdecision\ttimepoint\tz_um\ty_um\tx_um\ns\tf\tno spine\t7\t1\t2\t3\n"
+    )
+    options = project(samples={"stacks": "stacks.tsv"}, twophoton={"track": {"corrections": "corrections.tsv"}})
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", options)
+    assert plan.returncode == 1
+    assert "corrections.tsv: names s.f.7, which is no row of the sheet of stacks" in plan.stdout

@@ -140,6 +140,7 @@ rule provenance:
     input:
         sorted({file for row in [*stacks, *volumes, *neurons] for file in row.files()}),
         sheet_file("cells") or [],
+        config["twophoton"]["track"]["corrections"] or [],
     output:
         provenance="<results>/provenance.json",
         config="<results>/config.yaml",

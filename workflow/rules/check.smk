@@ -14,7 +14,9 @@ onstart:
     # imported here, since Snakemake reads this file for every job and the readers take a second to load
     from spinome.check import check_inputs
 
-    problems = check_inputs(stacks, volumes, neurons, [config["results"], config["resources"]])
+    problems = check_inputs(
+        stacks, volumes, neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
+    )
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
 

@@ -5,7 +5,13 @@ localrules:
 
 # what the sections are made of, besides figures and scores
 report_tables = {
-    "twophoton": {"tracked": "<results>/twophoton/spines.parquet", "turnover": "<results>/twophoton/turnover.parquet"},
+    "twophoton": {
+        "tracked": "<results>/twophoton/spines.parquet",
+        "turnover": "<results>/twophoton/turnover.parquet",
+        "corrections": "<results>/twophoton/corrections.parquet",
+        "sessions": "<results>/twophoton/sessions.parquet",
+        "dendrites": "<results>/twophoton/dendrites.parquet",
+    },
     "synapses": {"objects": "<results>/synapses/objects.parquet", "blocks": "<results>/synapses/blocks.parquet"},
     "linking": {"links": "<results>/linking/links.parquet"},
     "neurons": {

@@ -15,7 +15,10 @@ rule twophoton:
             then=[
                 "<results>/twophoton/spines.parquet",
                 "<results>/twophoton/links.parquet",
-                "<results>/twophoton/turnover.parquet",
+                *[
+                    f"<results>/twophoton/{name}.parquet"
+                    for name in ("dendrites", "sessions", "turnover", "survival", "size_changes", "corrections")
+                ],
                 "<results>/twophoton/figures",
                 *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
             ],
@@ -31,6 +34,7 @@ rule twophoton_register:
         stack=directory("<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr"),
         projection="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tif",
         shifts="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tsv",
+        failures="<results>/failures/twophoton_register/{specimen}.{field}.{timepoint}.parquet",
     log:
         "<logs>/twophoton_register/{specimen}.{field}.{timepoint}.log",
     benchmark:
@@ -180,8 +184,11 @@ rule twophoton_measure:
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
         spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
+        dendrites=lambda wildcards: stack_row(wildcards).dendrites or [],
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
+        dendrites="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.dendrites.parquet",
+        corrections="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.corrections.parquet",
     log:
         "<logs>/twophoton_measure/{specimen}.{field}.{timepoint}.log",
     benchmark:
@@ -194,7 +201,8 @@ rule twophoton_measure:
         runtime=20,
     params:
         **config["twophoton"]["measure"],
-        code=code_hash("spinome.twophoton.measure"),
+        corrections=corrections_of("no spine", "missed spine"),
+        code=code_hash("spinome.twophoton.measure", "spinome.twophoton.backbone", "spinome.twophoton.corrections"),
     script:
         "../../scripts/twophoton_measure.py"
 
@@ -216,7 +224,9 @@ rule twophoton_correspond:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        **config["twophoton"]["track"],
+        max_shift_um=config["twophoton"]["track"]["max_shift_um"],
+        gate_um=config["twophoton"]["track"]["gate_um"],
+        gap_sessions=config["twophoton"]["track"]["gap_sessions"],
         code=code_hash("spinome.twophoton.correspond"),
     script:
         "../../scripts/twophoton_correspond.py"
@@ -225,11 +235,16 @@ rule twophoton_correspond:
 rule twophoton_time_track:
     input:
         spines=series_files("measure", ".parquet"),
+        dendrites=series_files("measure", ".dendrites.parquet"),
         stacks=series_files("register", ".zarr"),
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
+        shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
     output:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        dendrites="<results>/twophoton/time_track/{specimen}.{field}.dendrites.parquet",
+        sessions="<results>/twophoton/time_track/{specimen}.{field}.sessions.parquet",
+        corrections="<results>/twophoton/time_track/{specimen}.{field}.corrections.parquet",
     log:
         "<logs>/twophoton_time_track/{specimen}.{field}.log",
     conda:
@@ -241,7 +256,8 @@ rule twophoton_time_track:
     params:
         sessions=series_sessions,
         gate_um=config["twophoton"]["track"]["gate_um"],
-        code=code_hash("spinome.twophoton.time_track"),
+        corrections=corrections_of("same", "different"),
+        code=code_hash("spinome.twophoton.time_track", "spinome.twophoton.corrections", "spinome.twophoton.sessions"),
     script:
         "../../scripts/twophoton_time_track.py"
 
@@ -249,10 +265,15 @@ rule twophoton_time_track:
 rule twophoton_exchange:
     input:
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
+        links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
+        expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
         boxes=series_files("depth_track", ".boxes.parquet"),
         stacks=series_files("register", ".zarr"),
     output:
+        detections="<results>/twophoton/synapflow/{specimen}.{field}.detections.csv",
         tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
+        napari="<results>/twophoton/napari/{specimen}.{field}.csv",
+        review="<results>/twophoton/review/{specimen}.{field}.tsv",
     log:
         "<logs>/twophoton_exchange/{specimen}.{field}.log",
     conda:
@@ -263,6 +284,7 @@ rule twophoton_exchange:
         runtime=10,
     params:
         sessions=series_sessions,
+        code=code_hash("spinome.io.napari", "spinome.io.synapflow", "spinome.twophoton.review"),
     script:
         "../../scripts/twophoton_exchange.py"
 
@@ -271,10 +293,21 @@ rule twophoton_tables:
     input:
         spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
         links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
+        dendrites=expand("<results>/twophoton/time_track/{series}.dendrites.parquet", series=twophoton_series),
+        sessions=expand("<results>/twophoton/time_track/{series}.sessions.parquet", series=twophoton_series),
+        corrections=[
+            *stack_files(stacks, "measure", ".corrections.parquet"),
+            *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_series),
+        ],
     output:
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
+        dendrites="<results>/twophoton/dendrites.parquet",
+        sessions="<results>/twophoton/sessions.parquet",
+        corrections="<results>/twophoton/corrections.parquet",
         turnover="<results>/twophoton/turnover.parquet",
+        survival="<results>/twophoton/survival.parquet",
+        size_changes="<results>/twophoton/size_changes.parquet",
     log:
         "<logs>/twophoton_tables.log",
     conda:
@@ -284,9 +317,9 @@ rule twophoton_tables:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        sessions=[(row.specimen, row.field, row.timepoint, row.day) for row in stacks],
+        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.dynamics"),
+        code=code_hash("spinome.twophoton.sessions", "spinome.twophoton.size_changes"),
     script:
         "../../scripts/twophoton_tables.py"
 
@@ -319,7 +352,9 @@ rule twophoton_evaluate:
 rule twophoton_figures:
     input:
         spines="<results>/twophoton/spines.parquet",
+        links="<results>/twophoton/links.parquet",
         turnover="<results>/twophoton/turnover.parquet",
+        survival="<results>/twophoton/survival.parquet",
         stacks=stack_files(stacks, "register", ".zarr"),
         projections=stack_files(stacks, "register", ".tif"),
         truths=[row.truth_spines for row in stacks if row.truth_spines],

@@ -5,8 +5,18 @@ judge_trained = [row for row in stacks if row.series in config["twophoton"]["tra
 twophoton_taught = {*config["twophoton"]["train"], *config["twophoton"]["train_judge"]}
 twophoton_scored = [row for row in stacks if row.truth_spines and row.series not in twophoton_taught]
 
+twophoton_corrections = []
+if stacks and config["twophoton"]["track"]["corrections"]:
+    try:
+        twophoton_corrections = samples.read_corrections(config["twophoton"]["track"]["corrections"], stacks)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
 if stacks:
     branches.append("twophoton")
+    failure_tables += [f"<results>/failures/twophoton_register/{row.series}.{row.timepoint}.parquet" for row in stacks]
+    if problems := samples.series_problems(stacks):
+        raise WorkflowError("\n".join(f"{config['samples']['stacks']}: {problem}" for problem in problems))
 
 
 def stack_row(wildcards):
@@ -33,6 +43,16 @@ def series_files(step, suffix):
 def series_sessions(wildcards):
     """Timepoints and days of a series."""
     return [(row.timepoint, row.day) for row in series_rows(wildcards)]
+
+
+def corrections_of(*decisions):
+    """An input function: what a person decided of the stack or series of the wildcards, as plain values."""
+
+    def chosen(wildcards):
+        rows = [row.model_dump() for row in twophoton_corrections if row.decision in decisions]
+        return [row for row in rows if all(row[key] == value for key, value in wildcards.items())]
+
+    return chosen
 
 
 def training_stacks(key, column):

@@ -55,7 +55,10 @@ class Configuration(Section):
     resources: str = Field("resources", description="folder of retrieved and of simulated data")
     seed: int = Field(0, description="seed of all that is random; units derive theirs from it and from their name")
     max_failed_fraction: float = Field(
-        0.1, ge=0, le=1, description="a shard fails when more than this fraction of its units failed"
+        0.1,
+        ge=0,
+        le=1,
+        description="largest fraction of a shard's units, and of the stacks of a run, that may fail",
     )
     models: Models = Models()
     retrieve: Retrieve = Retrieve()

@@ -19,7 +19,8 @@ class Detect(Section):
     )
     boxes: str | None = Field(
         None,
-        description="CSV of boxes by SynapFlow to take instead of detecting; its stacks are `specimen.field.timepoint`",
+        description="CSV of boxes by SynapFlow, or its folder with one a slice, to take instead of detecting; its "
+        "stacks are `specimen.field.timepoint`",
     )
     gap_slices: int = Field(1, ge=0, description="empty slices that a spine may have in the middle")
 
@@ -37,6 +38,11 @@ class Track(Section):
     max_shift_um: float = Field(6.0, gt=0, description="largest in-plane shift between two sessions")
     gate_um: float = Field(1.5, gt=0, description="largest distance of a spine from where it is expected")
     gap_sessions: int = Field(1, ge=0, description="sessions that a spine may be missed in and keep its id")
+    corrections: str | None = Field(
+        None,
+        description="TSV of what a person says of spines and links, as `twophoton/review/<series>.tsv` asks for it "
+        "(docs/exchange.md)",
+    )
 
 
 class Train(Section):

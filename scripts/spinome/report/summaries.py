@@ -17,17 +17,40 @@ SEEN_IN = {
 }
 
 
-def summarise_twophoton(spines: pd.DataFrame, turnover: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
-    """Sessions, spines and tracks of each series, and its turnover."""
+def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Sessions, spines and tracks of each series, its turnover, and how many corrections by hand were applied.
+
+    Parameters
+    ----------
+    given : `tracked`, and where there are any `dendrites`, `sessions`, `turnover` and `corrections`
+    """
     series = ["specimen", "field"]
+    spines = given["tracked"]
     table = spines.groupby(series).agg(
         sessions=("timepoint", "nunique"), detections=("spine", "size"), tracks=("spine", "nunique")
     )
     lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
     tables = {"Spines through time": table.reset_index()}
-    if turnover is not None and len(turnover):
-        tables["Turnover"] = turnover
+    if len(dendrites := given.get("dendrites", ())):
+        followed = dendrites[dendrites["dendrite"] >= 0].groupby([*series, "timepoint"], sort=False)
+        table = followed[["length_um", "spines"]].sum()
+        table.insert(0, "dendrites", followed["dendrite"].nunique())
+        table["spines_per_um"] = table["spines"] / table["length_um"]
+        tables["Density on dendrites with spines"] = table.reset_index()
+    if len(sessions := given.get("sessions", ())) and (sessions["note"] != "").any():
+        tables["Sessions to look at"] = sessions[sessions["note"] != ""]
+    if len(given.get("turnover", ())):
+        hidden = [name for name in given["turnover"] if name.startswith(("corrected_", "off_", "recall", "dendrites"))]
+        tables["Turnover"] = given["turnover"].drop(columns=hidden)
+    if len(corrections := given.get("corrections", ())):
+        grouped = corrections.groupby([*series, "decision"])["applied"]
+        tables["Corrections by hand"] = grouped.agg(rows="size", applied="sum").reset_index()
+        refused = corrections.loc[
+            ~corrections["applied"], [*series, "decision", "timepoint", "z_um", "y_um", "x_um", "reason"]
+        ]
+        if len(refused):
+            tables["Corrections that could not be applied"] = refused
     return tables
 
 

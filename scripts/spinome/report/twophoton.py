@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 import tifffile
 from matplotlib.lines import Line2D
+from scipy.spatial import cKDTree
 
+from spinome.report.dynamics import draw_size_changes, draw_survival, draw_turnover
+from spinome.report.strips import MOST, draw_strips
 from spinome.report.style import COLOURS, save_figure
 from spinome.scores.detection import precision_recall_curve
-from spinome.twophoton.registered import RegisteredStack, read_registered
+from spinome.twophoton.dynamics import SERIES
+from spinome.twophoton.registered import read_registered
 
-STRIP_UM, STRIP_TRACKS = 3.6, 12
+# width of the overlay of all sessions, inches, and distance of a spine's number from it
+WIDTH_IN, NUMBER_UM = 14.0, 1.3
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ def draw(
     folder: Path,
     sessions: list[Session],
     spines: pd.DataFrame,
+    links: pd.DataFrame,
     turnover: pd.DataFrame,
+    survival: pd.DataFrame,
     compared: pd.DataFrame | None,
     history: pd.DataFrame | None,
 ) -> None:
@@ -55,17 +62,28 @@ def draw(
             folder,
             f"{name}_tracks",
             f"{series}: spines through time",
-            "Brightest projection of each session with the spines found (circles, one colour a spine)."
+            "Brightest projection of each session with the spines found, each in one colour, numbered beside dendrites."
             + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
         )
-        if len(own) > 1 and len(table):
+        if len(own) > 1 and (table["dendrite"] >= 0).any():
+            linked = links[(links["specimen"] == own[0].specimen) & (links["field"] == own[0].field)]
+            tracks = table.loc[table["dendrite"] >= 0, "spine"].nunique()
             save_figure(
-                draw_strip(own, table),
+                draw_strips(
+                    [read_registered(session.stack) for session in own],
+                    [f"day {session.day:g}" for session in own],
+                    table,
+                    linked,
+                    [session.timepoint for session in own],
+                ),
                 folder,
-                f"{name}_strip",
+                f"{name}_strips",
                 f"{series}: tracks as film strips",
-                "One spine a row, one session a column, each at the slice of its head (3.6 um wide). Dotted: the spine "
-                "was not found there, and the frame shows where its neighbours place it.",
+                "One spine beside a dendrite a strip, one session a frame (3.6 um wide, in the slice of the head). "
+                "Under its number the probability of its weakest link: the least sure come first, spines of a single "
+                + (f"session last ({MOST} of {tracks} are shown). " if tracks > MOST else "session last. ")
+                + "Green: gained; red: seen here for the last time; dark: not found, and this is where its neighbours "
+                "place it. Corrections go into a table (docs/exchange.md).",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
         save_figure(
@@ -77,15 +95,38 @@ def draw(
             "within 0.7 um and 2 slices of the head. Dot: the threshold in use.",
         )
     if len(turnover):
+        over = f"over {' or '.join(sorted(turnover['interval_over'].unique()))}"
         save_figure(
             draw_turnover(turnover),
             folder,
             "turnover",
             "Gained, lost and stable spines",
-            "Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
-            "bootstrap interval over spines; spines out of either field and those beside no dendrite are left out. "
+            f"Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
+            f"bootstrap interval {over}; spines out of either field and those beside no dendrite are left out. "
             "Dots count a spine that was missed in one of two sessions as gained or lost; triangles take that off by "
-            "the share of spines seen before and after a session that were seen in it (three sessions at least).",
+            "the share of spines seen before and after a session that were seen in it (three sessions at least). "
+            "Back again: seen before, not in the session before this one.",
+        )
+        save_figure(
+            draw_survival(survival),
+            folder,
+            "survival",
+            "Survival and formation",
+            "Left: spines of the first session that are left (product-limit; who leaves the field is no loss). "
+            f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}.",
+        )
+    days = pd.DataFrame(
+        [(s.specimen, s.field, s.timepoint, s.day) for s in sessions], columns=[*SERIES, "timepoint", "day"]
+    )
+    changed = draw_size_changes(spines, days) if len(spines) else None
+    if changed is not None:
+        save_figure(
+            changed,
+            folder,
+            "size_changes",
+            "Changes of head volume",
+            "Of spines measured in two sessions that follow each other, saturated and dim heads left out; 1 is twice "
+            "the volume. The spread holds the error of measuring.",
         )
     if len(spines):
         save_figure(
@@ -107,14 +148,14 @@ def draw(
 
 
 def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
-    """Projection of each session with its spines, coloured by their id, and the truth."""
+    """Projection of each session with its spines, each under its number and in the colour of it, and the truth."""
     images = [tifffile.imread(session.projection) for session in sessions]
     height, width = images[0].shape
     columns = min(len(sessions), (1 if len(sessions) < 4 else 2) if width > 1.8 * height else 3)
     rows = -(-len(sessions) // columns)
-    panel = 12.0 / columns
+    panel = WIDTH_IN / columns
     figure, axes = plt.subplots(
-        rows, columns, figsize=(12.0, rows * (panel * height / width + 0.3)), squeeze=False, layout="constrained"
+        rows, columns, figsize=(WIDTH_IN, rows * (panel * height / width + 0.3)), squeeze=False, layout="constrained"
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -130,6 +171,7 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
             edgecolors=track_colours(own["spine"]),
             linewidths=1.1,
         )
+        _number(axis, own[own["dendrite"] >= 0], pixel)
         if session.truth is not None:
             axis.scatter(
                 session.truth["x_um"] / pixel[1],
@@ -144,42 +186,18 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def draw_strip(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
-    """Film strips of some tracks: those with most sessions first, whole ones and interrupted ones in turn."""
-    spans = spines.groupby("spine").agg(sessions=("timepoint", "size"), score=("score", "mean"))
-    whole = spans[spans["sessions"] == len(sessions)].sort_values("score", ascending=False).index
-    part = spans[spans["sessions"].between(2, len(sessions) - 1)].sort_values("score", ascending=False).index
-    half = STRIP_TRACKS // 2
-    chosen = [*whole[: max(half, STRIP_TRACKS - len(part))], *part[:half]][:STRIP_TRACKS]
-    chosen = chosen or list(spans.index[:STRIP_TRACKS])
-    stacks = [read_registered(session.stack) for session in sessions]
-    brightest = [float(np.percentile(stack.voxels.max(axis=0), 99.5)) for stack in stacks]
-    blocks = 2 if len(sessions) <= 6 and len(chosen) > 6 else 1
-    rows = -(-len(chosen) // blocks)
-    # an empty column keeps the blocks apart and leaves room for the ids
-    widths = [*([1.0] * len(sessions)), 0.45] * blocks
-    figure, axes = plt.subplots(
-        rows, len(widths), figsize=(0.95 * sum(widths), 0.98 * rows + 0.3), squeeze=False, width_ratios=widths
-    )
-    figure.subplots_adjust(wspace=0.05, hspace=0.05)
-    for axis in axes.flat:
-        axis.axis("off")
-    for number, spine in enumerate(chosen):
-        block, row = divmod(number, rows)
-        track = spines[spines["spine"] == spine].set_index("timepoint")
-        for column, (session, stack, bright) in enumerate(zip(sessions, stacks, brightest)):
-            axis = axes[row, block * (len(sessions) + 1) + column]
-            seen = session.timepoint in track.index
-            place = track.loc[session.timepoint] if seen else _between(track, spines, session)
-            axis.imshow(_cut(stack, place, bright), cmap="gray", vmin=0, vmax=1, interpolation="bicubic")
-            middle = int(STRIP_UM / 2 / stack.voxel_um[1])
-            ring = {"ec": COLOURS["shaft"], "ls": "-"} if seen else {"ec": "0.75", "ls": ":"}
-            axis.add_patch(plt.Circle((middle, middle), 0.5 / stack.voxel_um[1], fill=False, lw=1.0, **ring))
-            if row == 0:
-                axis.set_title(f"day {session.day:g}", fontsize=8, loc="center", pad=3)
-            if column == 0:
-                axis.text(-0.06, 0.5, f"{spine}", transform=axis.transAxes, ha="right", va="center", fontsize=8)
-    return figure
+def _number(axis: plt.Axes, spines: pd.DataFrame, pixel_um: tuple[float, float]) -> None:
+    """The number of each spine beside its circle, away from the spines around it."""
+    place = spines[["y_um", "x_um"]].to_numpy(float)
+    if len(place) < 2:
+        return
+    near = place[cKDTree(place).query(place, min(7, len(place)))[1]].mean(axis=1)
+    away = place - near
+    away = place + NUMBER_UM * away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+    # lighter than the circles, to be read on a dark ground
+    colours = 0.5 + 0.5 * track_colours(spines["spine"])
+    for spine, (y, x), colour in zip(spines["spine"], away / pixel_um, colours):
+        axis.text(x, y, f"{spine}", color=colour, fontsize=5.5, ha="center", va="center", clip_on=True)
 
 
 def draw_precision_recall(compared: pd.DataFrame) -> plt.Figure:
@@ -201,40 +219,6 @@ def draw_precision_recall(compared: pd.DataFrame) -> plt.Figure:
             axis.plot(hit[used].sum() / max(truths, 1), hit[used].mean(), "o", color=colour, ms=6)
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axis.legend(loc="lower left")
-    return figure
-
-
-def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
-    """Counts of stable, gained and lost spines, and the turnover ratio, between sessions."""
-    series = list(turnover.groupby(["specimen", "field"]))
-    figure, axes = plt.subplots(
-        len(series), 2, figsize=(8, 2.5 * len(series) + 0.3), squeeze=False, layout="constrained", width_ratios=(3, 2)
-    )
-    for (name, own), (counts, ratio) in zip(series, axes):
-        place = np.arange(len(own))
-        labels = [f"{a} to {b}" for a, b in zip(own["timepoint"], own["next_timepoint"])]
-        counts.bar(place, own["stable"], color="0.8", label="stable")
-        counts.bar(place, own["gained"], bottom=own["stable"], color=COLOURS["soma"], label="gained")
-        counts.bar(place, -own["lost"], color=COLOURS["spine"], label="lost")
-        counts.axhline(0, color="black", lw=0.8)
-        counts.set_xticks(place, labels)
-        counts.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-        counts.set(ylabel="spines", title=".".join(name))
-        counts.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, 1.0), fontsize=8)
-        counts.margins(y=0.25)
-        value = own["turnover_ratio"].to_numpy()
-        error = np.nan_to_num(np.abs(np.array([value - own["turnover_low"], own["turnover_high"] - value])))
-        ratio.errorbar(place - 0.08, value, error, fmt="o", color=COLOURS["truth"], capsize=3, label="as seen")
-        mended = own["corrected_ratio"].to_numpy()
-        if np.isfinite(mended).any():
-            spread = np.nan_to_num(np.abs(np.array([mended - own["corrected_low"], own["corrected_high"] - mended])))
-            ratio.errorbar(place + 0.08, mended, spread, fmt="^", color=COLOURS["spine"], capsize=3, label="corrected")
-            ratio.legend(fontsize=8)
-        ratio.set_xticks(place, labels)
-        ratio.set(
-            ylabel="turnover ratio", ylim=(0, max(0.5, float(np.nanmax(value + error[1])) * 1.1 if len(value) else 1))
-        )
-        ratio.margins(x=0.2)
     return figure
 
 
@@ -320,35 +304,6 @@ def _grey(image: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def _of_truth(session: Session) -> str:
     return f" found, {len(session.truth)} true" if session.truth is not None else ""
-
-
-def _between(track: pd.DataFrame, spines: pd.DataFrame, session: Session) -> pd.Series:
-    """Where an unseen spine should be: its nearest session's place, moved as its neighbours moved."""
-    place = ["z_um", "y_um", "x_um"]
-    near = track.iloc[(track["day"] - session.day).abs().argmin()]
-    here = spines[spines["timepoint"] == session.timepoint].set_index("spine")[place]
-    there = spines[spines["day"] == near["day"]].set_index("spine")[place]
-    both = here.index.intersection(there.index)
-    if not len(both):
-        return near
-    distance = np.linalg.norm((there.loc[both] - near[place].astype(float)).to_numpy(float), axis=1)
-    close = both[np.argsort(distance)[:5]]
-    moved = near.copy()
-    moved[place] = near[place].astype(float) + (here.loc[close] - there.loc[close]).median()
-    return moved
-
-
-def _cut(stack: RegisteredStack, place: pd.Series, bright: float) -> np.ndarray:
-    """A square of `STRIP_UM` around a place, the brightest of three slices, on the stack's own grey scale."""
-    z = int(np.clip(round(float(place["z_um"]) / stack.voxel_um[0]), 0, len(stack.voxels) - 1))
-    image = stack.voxels[max(0, z - 1) : z + 2].max(axis=0)
-    low = float(np.median(image))
-    half = [int(STRIP_UM / 2 / size) for size in stack.voxel_um[1:]]
-    y, x = (round(float(place[f"{axis}_um"]) / size) for axis, size in zip("yx", stack.voxel_um[1:]))
-    padded = np.pad(image, [(half[0],) * 2, (half[1],) * 2], constant_values=int(low))
-    y, x = int(np.clip(y, 0, image.shape[0] - 1)), int(np.clip(x, 0, image.shape[1] - 1))
-    patch = padded[y : y + 2 * half[0] + 1, x : x + 2 * half[1] + 1]
-    return _grey(patch, low, max(0.6 * float(np.percentile(patch, 99.5)), low + 0.3 * (bright - low), low + 1e-6))
 
 
 def _sized(compared: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""Scores of tracks against true tracks: link F1, IDF1 and MOTA.
+"""Scores of tracks against true tracks: link F1, IDF1, MOTA and HOTA.
 
 All take one frame of matched and unmatched points: `time` (int), `track` (found id or -1 where the truth was missed)
 and `true` (true id or -1 where the detection is false).
@@ -61,3 +61,26 @@ def mota(points: pd.DataFrame) -> float:
     """1 less misses, false alarms and changes of identity, over the true points (Bernardin and Stiefelhagen 2008)."""
     errors, true = error_counts(points)
     return 1 - errors / true if true else float("nan")
+
+
+def association_counts(points: pd.DataFrame) -> tuple[float, int]:
+    """Sum over the hits of how far their two tracks agree, and hits, misses and false alarms together.
+
+    Two tracks agree by the points that they share over the points that either has (Jaccard index).
+    """
+    hits = points[(points["track"] >= 0) & (points["true"] >= 0)]
+    shared = hits.groupby(["track", "true"]).size()
+    lengths = [points.loc[points[name] >= 0, name].value_counts() for name in ("track", "true")]
+    found, true = (own[shared.index.get_level_values(own.index.name)].to_numpy() for own in lengths)
+    either = found + true - shared.to_numpy()
+    return float((shared.to_numpy() ** 2 / either).sum()), len(points)
+
+
+def hota(points: pd.DataFrame) -> float:
+    """Higher order tracking accuracy (Luiten et al. 2021) at the one reach by which the points were paired.
+
+    The root of the product of the detection accuracy, hits over all points, and of the mean over the hits of how far
+    their tracks agree.
+    """
+    agreement, whole = association_counts(points)
+    return float(np.sqrt(agreement / whole)) if whole else float("nan")

@@ -17,12 +17,18 @@ from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
 POSITION = ["z_um", "y_um", "x_um"]
+SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
 # half the side of the block of image compared around a spine, how far it may have moved beyond the coarse shift, and
 # the least correlation that counts
 BLOCK_UM, BLOCK_REACH_UM, BLOCK_CORRELATION = 2.5, 2.0, 0.5
+# how near in the plane points lie over each other, and the largest shift along z, um
+AXIAL_REACH_UM, AXIAL_SHIFT_UM = 2.0, 15.0
+# points that agree in depth, either way, below which nothing is said of which way z runs, and how much likelier
+# (natural logarithm, all sessions together) the other way has to be
+LEAST_PAIRS, TURNED = 10, 0.3
 # an error along z counts this much of one in the plane
 Z_WEIGHT = 0.3
 
@@ -126,18 +132,61 @@ def block_displacements(
     return out
 
 
-def axial_shift(first: np.ndarray, second: np.ndarray, reach_um: float = 2.0, max_shift_um: float = 15.0) -> float:
+def axial_shift(first: np.ndarray, second: np.ndarray) -> float:
     """Shift along z between two clouds of points (N, 3) that lie over each other: the densest difference, in um."""
+    return _densest(first, second)[0]
+
+
+def turned_sessions(places: list[np.ndarray], lateral_um: dict[tuple[int, int], np.ndarray]) -> list[bool]:
+    """Which sessions were taken with z running the other way than in most.
+
+    Points that lie over each other differ by one shift along z; in a turned session their depths have one sum.
+
+    Parameters
+    ----------
+    places : for each session, its spines (N, 3) z y x in um
+    lateral_um : for sessions (i, j), i < j, the shift (y, x) of j against i
+
+    Returns
+    -------
+    for each session; one with too few points, or all at one depth, is taken to run as most do
+    """
+    # against the first session; what cannot be told is left open
+    turned: list[bool | None] = [False] + [None] * (len(places) - 1)
+    for j in range(1, len(places)):
+        evidence = 0.0
+        for i in range(j):
+            if (i, j) in lateral_um and turned[i] is not None:
+                moved = places[i] + [0, *lateral_um[i, j]]
+                same, other = (_densest(moved, place)[1] for place in (places[j], mirrored(places[j])))
+                if same + other >= LEAST_PAIRS:
+                    evidence += float(np.log(same / other)) * (-1 if turned[i] else 1)
+        turned[j] = evidence < 0 if abs(evidence) > TURNED else None
+    most = sum(own is True for own in turned) > sum(own is False for own in turned)
+    return [own is not None and own != most for own in turned]
+
+
+def mirrored(place: np.ndarray, about: np.ndarray | None = None) -> np.ndarray:
+    """Points (N, 3) with z running the other way, about the median depth of `about`, by default their own."""
+    about = place if about is None else about
+    if not len(about):
+        return place
+    return np.column_stack([2 * np.median(about[:, 0]) - place[:, 0], place[:, 1:]])
+
+
+def _densest(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The commonest difference along z (um) of points that lie over each other, and how many pairs have about it."""
     if not len(first) or not len(second):
-        return 0.0
-    pairs = cKDTree(first[:, 1:]).query_ball_tree(cKDTree(second[:, 1:]), reach_um)
+        return 0.0, 0.0
+    pairs = cKDTree(first[:, 1:]).query_ball_tree(cKDTree(second[:, 1:]), AXIAL_REACH_UM)
     differences = np.array([second[j, 0] - first[i, 0] for i, partners in enumerate(pairs) for j in partners])
-    differences = differences[np.abs(differences) <= max_shift_um]
+    differences = differences[np.abs(differences) <= AXIAL_SHIFT_UM]
     if not len(differences):
-        return 0.0
-    grid = np.arange(-max_shift_um, max_shift_um + 0.25, 0.25)
+        return 0.0, 0.0
+    grid = np.arange(-AXIAL_SHIFT_UM, AXIAL_SHIFT_UM + 0.25, 0.25)
     density = np.exp(-0.5 * (grid[:, None] - differences[None]) ** 2).sum(axis=1)
-    return float(grid[int(np.argmax(density - 1e-6 * np.abs(grid)))])
+    best = int(np.argmax(density - 1e-6 * np.abs(grid)))
+    return float(grid[best]), float(density[best])
 
 
 def local_field(
@@ -215,28 +264,31 @@ def correspond_series(
     Returns
     -------
     expected : `session other row z_um y_um x_um support`, `row` counting the spines of `session`
-    shifts : `session other z_um y_um x_um correlation`, the coarse shifts
+    shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, and whether z of either
+        session runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z
     """
+    pairs = [(i, j) for i, j in itertools.permutations(range(len(places)), 2) if abs(i - j) <= 1 + gap_sessions]
+    others = {(i, j): _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:]) for i, j in pairs}
+    coarse = {(i, j): coarse_shift(projections[i], others[i, j], voxels_um[i][1:], max_shift_um) for i, j in pairs}
+    turned = turned_sessions(places, {pair: shift for pair, (shift, _) in coarse.items() if pair[0] < pair[1]})
+    upright = [mirrored(place) if own else place for place, own in zip(places, turned)]
     expected, shifts = [], []
-    for i, j in itertools.permutations(range(len(places)), 2):
-        if abs(i - j) > 1 + gap_sessions:
-            continue
-        other = _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:])
-        lateral, correlation = coarse_shift(projections[i], other, voxels_um[i][1:], max_shift_um)
-        axial = axial_shift(places[i] + [0, *lateral], places[j])
-        coarse = np.array([axial, *lateral])
-        image = block_displacements(projections[i], other, places[i][:, 1:], lateral, voxels_um[i][1:])
-        found = local_field(places[i], places[j], coarse, gate_um, image)
-        shifts.append([i, j, *coarse, correlation])
+    for i, j in pairs:
+        lateral, correlation = coarse[i, j]
+        shift = np.array([axial_shift(upright[i] + [0, *lateral], upright[j]), *lateral])
+        image = block_displacements(projections[i], others[i, j], places[i][:, 1:], lateral, voxels_um[i][1:])
+        found = local_field(upright[i], upright[j], shift, gate_um, image)
+        there = mirrored(found.expected_um, places[j]) if turned[j] else found.expected_um
+        shifts.append([i, j, *shift, correlation, turned[i], turned[j]])
         rows = np.arange(len(places[i]))
-        columns = [np.full(len(rows), i), np.full(len(rows), j), rows, found.expected_um, found.support]
+        columns = [np.full(len(rows), i), np.full(len(rows), j), rows, there, found.support]
         expected.append(np.column_stack(columns))
     table = pd.DataFrame(
         np.concatenate(expected) if expected else np.zeros((0, 7)),
         columns=["session", "other", "row", *POSITION, "support"],
     )
     table = table.astype({"session": int, "other": int, "row": int})
-    return table, pd.DataFrame(shifts, columns=["session", "other", *POSITION, "correlation"])
+    return table, pd.DataFrame(shifts, columns=SHIFT_COLUMNS).astype({"turned": bool, "other_turned": bool})
 
 
 def _band(image: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:

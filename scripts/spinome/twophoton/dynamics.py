@@ -1,78 +1,40 @@
-"""Gained, lost and stable spines between sessions."""
+"""Gained, lost, stable and recurrent spines, and how many survive and form.
+
+Intervals are by bootstrap over dendrites, which are about independent of each other, as spines of one dendrite are not;
+where a series has one dendrite only they are over its spines, too narrow to speak for other dendrites, and the column
+`interval_over` says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from spinome.scores.intervals import bootstrap
 
-# a spine expected this close to the edge of the other session's stack may have left it
-EDGE_UM = 1.0
+SERIES = ["specimen", "field"]
+PAIR = [*SERIES, "timepoint", "next_timepoint", "days"]
 TURNOVER_COLUMNS = [
-    "specimen",
-    "field",
-    "timepoint",
-    "next_timepoint",
-    "days",
-    "spines",
-    "next_spines",
-    "stable",
-    "gained",
-    "lost",
-    "out_of_field",
-    "off_dendrite",
-    "turnover_ratio",
-    "turnover_low",
-    "turnover_high",
-    "recall",
-    "corrected_ratio",
-    "corrected_low",
-    "corrected_high",
+    *PAIR,
+    *("spines", "next_spines", "stable", "gained", "recurrent", "lost", "out_of_field", "off_dendrite"),
+    *("turnover_ratio", "turnover_low", "turnover_high", "recall"),
+    *("corrected_ratio", "corrected_low", "corrected_high", "dendrites", "interval_over"),
 ]
-
-
-def fates(
-    tracks: list[np.ndarray], expected: dict[tuple[int, int], np.ndarray], sizes_um: list[np.ndarray]
-) -> list[np.ndarray]:
-    """What becomes of each spine by the next session.
-
-    Parameters
-    ----------
-    tracks : for each session the track of each spine
-    expected : for sessions (i, j), also j < i, where the spines of i should lie in j (`correspond`)
-    sizes_um : extent (z, y, x) of each session's stack
-
-    Returns
-    -------
-    for each session `stable`, `lost`, `out of field` (the next session does not show where it was), `hidden` (seen
-    again in a later session) or, in the last session, `last`
-    """
-    out = []
-    for session, ids in enumerate(tracks):
-        if session + 1 == len(tracks):
-            out.append(np.full(len(ids), "last", object))
-            continue
-        later = np.concatenate([*tracks[session + 2 :], np.zeros(0, int)])
-        fate = np.where(np.isin(ids, later), "hidden", "lost").astype(object)
-        fate[outside(expected[session, session + 1], sizes_um[session + 1])] = "out of field"
-        fate[np.isin(ids, tracks[session + 1])] = "stable"
-        out.append(fate)
-    return out
-
-
-def outside(points_um: np.ndarray, size_um: np.ndarray) -> np.ndarray:
-    """Which points (N, 3) lie outside of a stack or within `EDGE_UM` of its edge."""
-    return ((points_um < EDGE_UM) | (points_um > np.asarray(size_um) - EDGE_UM)).any(axis=1).reshape(-1)
+SURVIVAL_COLUMNS = [
+    *(*SERIES, "timepoint", "day", "days", "spines", "at_risk", "survival", "survival_low", "survival_high"),
+    *("formed", "formation", "formation_low", "formation_high", "dendrites", "interval_over"),
+]
 
 
 def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Turnover between each session and the next: (gained + lost) over (spines before + spines after).
 
     A spine that was or would be out of the other session's field counts for neither session, a hidden one (missed
-    but seen again later) counts as stable, and what lies beside no dendrite counts nowhere.
+    but seen again later) counts as stable, one that was seen before and is back after a session without it is
+    `recurrent`, and what lies beside no dendrite counts nowhere.
 
     A spine that is there and was missed counts as lost or gained all the same. The corrected ratio takes that off:
     of the spines that were there in both sessions the share `recall` of the second was seen, which is estimated
@@ -84,35 +46,85 @@ def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
     ----------
     spines : frame `specimen field timepoint spine fate origin dendrite`, `dendrite` -1 where there is none
     timepoints : the sessions `specimen field timepoint day`, those without a spine included
-    seed : of the bootstrap over spines
+    seed : of the bootstrap
 
     Returns
     -------
     frame with `TURNOVER_COLUMNS`, one row a pair of sessions
     """
     rows = []
-    for (specimen, field), sessions in timepoints.groupby(["specimen", "field"], sort=True):
-        ours = spines[(spines["specimen"] == specimen) & (spines["field"] == field)]
+    for leading, ours, sessions in each_series(spines, timepoints):
         beside = ours[ours["dendrite"] >= 0]
-        sessions = sessions.sort_values("day")
-        names = list(sessions["timepoint"])
-        recalled = _recalled(beside, names)
-        for before, after in zip(sessions.itertuples(), list(sessions.itertuples())[1:]):
+        recalled = _recalled(beside, list(sessions["timepoint"]))
+        for before, after in pairwise(sessions.itertuples()):
             first = beside[(beside["timepoint"] == before.timepoint) & (beside["fate"] != "out of field")]
             second = beside[(beside["timepoint"] == after.timepoint) & (beside["origin"] != "out of field")]
             lost = (first["fate"] == "lost").to_numpy()
             gained = (second["origin"] == "gained").to_numpy()
-            pair = _spines_of_pair(first, second, recalled)
-            ratio, low, high = _with_interval(pair, _ratio, seed)
-            corrected = _with_interval(pair, _corrected, seed)
+            recurrent = int((second["origin"] == "hidden").sum())
+            pair, over = _by_dendrite(_spines_of_pair(first, second, recalled), beside)
+            ratio, corrected = (_with_interval(pair, statistic, seed) for statistic in (_ratio, _corrected))
             recall = float(recalled["seen"].sum() / len(recalled)) if len(recalled) else float("nan")
             gone = int(((beside["timepoint"] == before.timepoint) & (beside["fate"] == "out of field")).sum())
             off = int((ours["timepoint"].isin([before.timepoint, after.timepoint]) & (ours["dendrite"] < 0)).sum())
-            counts = [len(first), len(second), int((~lost).sum()), int(gained.sum()), int(lost.sum()), gone, off]
-            days = after.day - before.day
-            leading = [specimen, field, before.timepoint, after.timepoint, days]
-            rows.append([*leading, *counts, ratio, low, high, recall, *corrected])
+            counts = [len(first), len(second), int((~lost).sum()), int(gained.sum()), recurrent, int(lost.sum())]
+            names = [*leading, before.timepoint, after.timepoint, after.day - before.day]
+            rows.append([*names, *counts, gone, off, *ratio, recall, *corrected, beside["dendrite"].nunique(), over])
     return pd.DataFrame(rows, columns=TURNOVER_COLUMNS)
+
+
+def survival(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Survival of the spines of the first session, and spines formed since, at each session.
+
+    Survival is the product-limit estimate (Kaplan and Meier 1958): the product over sessions of the share of the spines
+    at risk that was not lost, where a spine is at risk as long as the field shows where it is; one that was hidden in
+    between and is seen again was never lost. Formation is the number of spines gained up to a session over the
+    number of the first session.
+
+    Parameters
+    ----------
+    spines, timepoints, seed : as `turnover` takes them
+
+    Returns
+    -------
+    frame with `SURVIVAL_COLUMNS`, one row a session; `at_risk` counts the spines of the first session that were there
+        and in the field up to the session before
+    """
+    rows = []
+    for leading, ours, sessions in each_series(spines, timepoints):
+        beside = ours[ours["dendrite"] >= 0]
+        names = list(sessions["timepoint"])
+        number = beside["timepoint"].map({name: index for index, name in enumerate(names)})
+        last = beside.assign(number=number).sort_values("number").groupby("spine").tail(1).set_index("spine")
+        cohort = last.loc[beside.loc[beside["timepoint"] == names[0], "spine"]]
+        born = beside.assign(number=number)[beside["origin"] == "gained"]
+        # for each spine: whether it is of the cohort, then for each step whether it was at risk, lost and formed
+        columns = [pd.Series(1, cohort.index)]
+        for step in range(1, len(names)):
+            risk = (cohort["number"] >= step) | ((cohort["number"] == step - 1) & (cohort["fate"] == "lost"))
+            gone = (cohort["number"] == step - 1) & (cohort["fate"] == "lost")
+            columns += [risk.astype(int), gone.astype(int), born.loc[born["number"] == step, "spine"].value_counts()]
+        table, over = _by_dendrite(pd.concat(columns, axis=1, keys=range(len(columns))).fillna(0), beside)
+        first = sessions.iloc[0].day
+        for step, session in enumerate(sessions.itertuples()):
+            sums = table.sum(axis=0)
+            alive = _with_interval(table, lambda own, step=step: _survived(own, step), seed)
+            made = _with_interval(table, lambda own, step=step: _formed(own, step), seed)
+            risk, formed = (
+                (int(sums[3 * step - 2]), int(sums[3 : 3 * step + 1 : 3].sum())) if step else (len(cohort), 0)
+            )
+            place = [*leading, session.timepoint, session.day, session.day - first, len(cohort), risk]
+            rows.append([*place, *alive, formed, *made, beside["dendrite"].nunique(), over])
+    return pd.DataFrame(rows, columns=SURVIVAL_COLUMNS)
+
+
+def each_series(
+    spines: pd.DataFrame, timepoints: pd.DataFrame
+) -> Iterator[tuple[list[str], pd.DataFrame, pd.DataFrame]]:
+    """Name, spines and sessions of each series, the sessions in order."""
+    for name, sessions in timepoints.groupby(SERIES, sort=True):
+        ours = spines[(spines[SERIES] == list(name)).all(axis=1)]
+        yield list(name), ours, sessions.sort_values("day")
 
 
 def _recalled(spines: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -122,8 +134,8 @@ def _recalled(spines: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["spine", "seen"])
 
 
-def _spines_of_pair(first: pd.DataFrame, second: pd.DataFrame, recalled: pd.DataFrame) -> np.ndarray:
-    """For each spine (rows) how often it is before, after, changed, in both, was recalled, and could have been."""
+def _spines_of_pair(first: pd.DataFrame, second: pd.DataFrame, recalled: pd.DataFrame) -> pd.DataFrame:
+    """For each spine (index) how often it is before, after, changed, in both, was recalled, and could have been."""
     columns = [
         first["spine"].value_counts(),
         second["spine"].value_counts(),
@@ -134,7 +146,15 @@ def _spines_of_pair(first: pd.DataFrame, second: pd.DataFrame, recalled: pd.Data
         recalled.loc[recalled["seen"].astype(bool), "spine"].value_counts(),
         recalled["spine"].value_counts(),
     ]
-    return pd.concat(columns, axis=1).fillna(0).to_numpy(float).reshape(-1, len(columns))
+    return pd.concat(columns, axis=1, keys=range(len(columns))).fillna(0)
+
+
+def _by_dendrite(table: pd.DataFrame, spines: pd.DataFrame) -> tuple[np.ndarray, str]:
+    """Sums of counts of spines (index) over what is resampled, and what that is: dendrites, or the spines of one."""
+    owner = spines.groupby("spine")["dendrite"].first().reindex(table.index)
+    if owner.nunique() < 2:
+        return table.to_numpy(float), "spines"
+    return table.groupby(owner.to_numpy()).sum().to_numpy(float), "dendrites"
 
 
 def _ratio(sums: np.ndarray) -> float:
@@ -148,6 +168,17 @@ def _corrected(sums: np.ndarray) -> float:
         return float("nan")
     there = both * could / seen
     return float((max(before - there, 0) + max(after - there, 0)) / (before + after))
+
+
+def _survived(sums: np.ndarray, step: int) -> float:
+    risk, lost = sums[1 : 3 * step : 3], sums[2 : 3 * step : 3]
+    if not sums[0] or not (risk > 0).all():
+        return float("nan")
+    return float(np.prod(1 - lost / risk))
+
+
+def _formed(sums: np.ndarray, step: int) -> float:
+    return float(sums[3 : 3 * step + 1 : 3].sum() / sums[0]) if sums[0] else float("nan")
 
 
 def _with_interval(pair: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int) -> tuple[float, float, float]:

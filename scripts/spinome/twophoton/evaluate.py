@@ -11,18 +11,27 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
-from spinome.scores.detection import average_precision, match_points, precision_recall
+from spinome.scores.detection import (
+    average_precision,
+    coco_average_precision,
+    match_boxes,
+    match_points,
+    precision_recall,
+)
 from spinome.scores.intervals import bootstrap, evaluation_row
-from spinome.scores.tracking import error_counts, identity_counts, link_counts
+from spinome.scores.tracking import association_counts, error_counts, identity_counts, link_counts
 from spinome.twophoton.truth import distance_to_dendrites
 
 # annotators trace some dendrites only; what lies farther from them is not scored
 SCORED_UM = 3.0
 # a hit lies so near in the plane (um) and so many slices away
 REACH = {"": (0.7, 2), "_loose": (1.0, 3)}
+# overlaps of boxes at which average precision is taken, in per cent; the box of a true head has this margin, um, as the
+# boxes that the detector is trained on, and this side where no head's size is known
+OVERLAPS = (30, 50)
+MARGIN_UM, BOX_UM = 0.4, 1.1
 POSITION = ["z_um", "y_um", "x_um"]
 SERIES = ["specimen", "field"]
-COMPARED = ["dendrite", "candidate", "score", "counts", "true", "true_loose", "spine", *POSITION]
 
 
 def compare(
@@ -36,7 +45,7 @@ def compare(
 
     Parameters
     ----------
-    candidates : frame `candidate score counts z_um y_um x_um`, those below the threshold included
+    candidates : frame `candidate score counts z_um y_um x_um side_um`, those below the threshold included
     spines : those that were tracked, `candidate spine head_volume_um3`
     truth : of `read_truth_spines`
     dendrites : of `read_truth_dendrites`; None scores the whole stack
@@ -46,7 +55,8 @@ def compare(
     -------
     frame, one row a candidate near a dendrite or paired, and one a true spine that no candidate lies near:
     `true` and `true_loose` are the ids of the true spine (-1: false alarm), `candidate` and `spine` -1 where there is
-    none; `dendrite` is the nearest true one
+    none; `overlap_30` and `overlap_50`, whether its box in the plane has a true one as COCO pairs them; `dendrite` is
+    the nearest true one
     """
     place = candidates[POSITION].to_numpy(float)
     heads = truth[POSITION].to_numpy(float)
@@ -61,22 +71,33 @@ def compare(
             ids[rows[found]] = truth["track"].to_numpy()[free[hit]]
             free = np.delete(free, hit)
         out[f"true{suffix}"] = ids
+    known = truth["diameter_um"] + MARGIN_UM if "diameter_um" in truth else pd.Series(np.nan, truth.index)
+    boxes, true_boxes = _boxes(candidates, candidates["side_um"]), _boxes(truth, known.fillna(BOX_UM))
+    for least in OVERLAPS:
+        out[f"overlap_{least}"] = match_boxes(boxes, out["score"].to_numpy(), true_boxes, least / 100)
     tracked = spines.set_index("candidate")
     out["spine"] = out["candidate"].map(tracked["spine"]).fillna(-1).astype(int)
     out["head_volume_um3"] = out["candidate"].map(tracked["head_volume_um3"]).astype(float)
     volumes = truth.set_index("track")["head_volume_um3"]
     out["true_volume_um3"] = out["true"].map(volumes).astype(float)
     near = distance_to_dendrites(place, dendrites) <= SCORED_UM if dendrites is not None else np.ones(len(out), bool)
-    out = out[near | (out["true"] >= 0) | (out["true_loose"] >= 0)]
+    out = out[near | (out["true"] >= 0) | (out["true_loose"] >= 0) | out[f"overlap_{OVERLAPS[0]}"]]
     missed = truth[~truth["track"].isin(out["true"])]
     rest = missed[POSITION].reset_index(drop=True)
     rest = rest.assign(true=missed["track"].to_numpy(), true_loose=-1, candidate=-1, spine=-1, score=0.0, counts=False)
+    rest = rest.assign(**{f"overlap_{least}": False for least in OVERLAPS})
     out = pd.concat([out, rest], ignore_index=True)
     owner = np.zeros(len(out), int)
     if len(truth):
         owner = truth["dendrite"].to_numpy()[cKDTree(heads).query(out[POSITION].to_numpy(float))[1]]
     out["dendrite"] = owner
     return out
+
+
+def _boxes(spines: pd.DataFrame, side_um: pd.Series) -> np.ndarray:
+    """Squares (N, 4) around spines in the plane: x_min, y_min, x_max, y_max in um."""
+    middle, half = spines[["x_um", "y_um"]].to_numpy(float), side_um.to_numpy(float)[:, None] / 2
+    return np.hstack([middle - half, middle + half])
 
 
 def evaluation(compared: pd.DataFrame) -> list[dict]:
@@ -98,11 +119,17 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
     found = (compared["candidate"] >= 0).to_numpy()
     score = compared["score"].to_numpy()
 
-    def precision_of(index: np.ndarray) -> float:
-        kept = index[found[index]]
-        return average_precision(score[kept], is_true[kept], int(is_true[index].sum()))
+    def precision_of(average: Callable[..., float], hit: np.ndarray) -> Callable[[np.ndarray], float]:
+        def of_rows(index: np.ndarray) -> float:
+            kept = index[found[index]]
+            return average(score[kept], hit[kept], int(is_true[index].sum()))
 
-    rows.append(_row("detection_average_precision", precision_of, groups, truths))
+        return of_rows
+
+    rows.append(_row("detection_average_precision", precision_of(average_precision, is_true), groups, truths))
+    for least in OVERLAPS:
+        hit = compared[f"overlap_{least}"].to_numpy(bool)
+        rows.append(_row(f"detection_ap{least}", precision_of(coco_average_precision, hit), groups, truths))
     for timepoint, own in compared.groupby([*SERIES, "timepoint"]):
         hits = int((own["counts"] & (own["true"] >= 0)).sum())
         true = int((own["true"] >= 0).sum())
@@ -119,6 +146,8 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
     ):
         sums = np.array([ratio(*count(own)) for own in groups]).reshape(-1, 2)
         rows.append(_summed_row(name, sums, _ratio, tracked))
+    sums = np.array([association_counts(own) for own in groups]).reshape(-1, 2)
+    rows.append(_summed_row("hota", sums, lambda agreement, whole: float(np.sqrt(_ratio(agreement, whole))), tracked))
     sized = compared[np.isfinite(compared["head_volume_um3"]) & np.isfinite(compared["true_volume_um3"])]
     measured, true = (sized[name].to_numpy() for name in ("head_volume_um3", "true_volume_um3"))
     if len(sized) > 2 and np.ptp(measured) > 0 and np.ptp(true) > 0:
@@ -128,6 +157,8 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
         rows.append(_row("volume_rank_correlation", correlate, own, len(sized)))
         ratio = measured / true
         rows.append(_row("volume_median_ratio", lambda index: float(np.median(ratio[index])), own, len(sized)))
+        error = np.abs(ratio - 1)
+        rows.append(_row("volume_median_error", lambda index: float(np.median(error[index])), own, len(sized)))
     return rows
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, optimize, special
+from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from spinome.twophoton.shaft import RIDGE, SMOOTHING_UM, Shafts, shafts
+from spinome.twophoton.cylinder import shaft_nearby
+from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
+from spinome.twophoton.shaft import Shafts, shafts
+from spinome.twophoton.shape import SHAPES, shape_probabilities
 
-FWHM = 2 * np.sqrt(2 * np.log(2))
-# the head is fitted within this radius, may move this far from where it was detected, and is at most this wide
-WINDOW_UM, MOVE_UM, WIDEST_UM = 0.75, 0.25, 0.32
 # how far the shaft is looked for, and how far along it its brightness is taken
 SHAFT_REACH_UM, SHAFT_AROUND_UM = 4.0, 2.5
 MEASURE_COLUMNS = [
     "head_diameter_um",
     "head_volume_um3",
+    "head_volume_sd_um3",
     "intensity_ratio_um2",
     "neck_length_um",
     "dendrite_distance_um",
@@ -28,16 +30,13 @@ MEASURE_COLUMNS = [
     "saturated",
     "shaft_saturated",
     "fitted",
+    "signal_to_noise",
+    "low_signal",
+    "shape",
+    "shape_probability",
 ]
-
-
-@dataclass(frozen=True)
-class Head:
-    """A Gaussian on a tilted plane: centre (y, x) in um, standard deviation in um, amplitude in the stack's unit."""
-
-    centre_um: tuple[float, float]
-    sigma_um: float
-    amplitude: float
+# a head less bright over the noise than this is flagged
+LEAST_SIGNAL = 3.0
 
 
 def measure(
@@ -47,6 +46,7 @@ def measure(
     psf_xy_um: float,
     psf_z_um: float,
     ceiling: float = np.inf,
+    found: Shafts | None = None,
 ) -> pd.DataFrame:
     """Measure every spine of a stack.
 
@@ -54,7 +54,9 @@ def measure(
     taken off, the width is that of a uniform ball, and where nothing is left the head is below the resolution and its
     diameter 0. The volume is from brightness: the head's integrated intensity over the intensity that the same dye
     has in the shaft nearby, both corrected for the share of the point-spread function that they fill. The distance to
-    the dendrite is the least-cost path through bright pixels, and the neck is what of it lies outside of the head.
+    the dendrite is the least-cost path through bright pixels, and the neck is what of it lies outside of the head. The
+    standard deviation of the volume is that of the head's brightness under noise; an error of the widths of the
+    point-spread function or of the shaft's brightness comes on top, and is common to the spines of a stack.
 
     Parameters
     ----------
@@ -63,23 +65,26 @@ def measure(
     spines : frame with `z_slice y_um x_um`
     psf_xy_um, psf_z_um : full widths at half maximum
     ceiling : value at which the camera or file saturates
+    found : the shafts, where they are known already
 
     Returns
     -------
     `spines` with refined `y_um x_um` and `MEASURE_COLUMNS`; NaN where a value cannot be measured, `dendrite` -1
-    where no shaft is near
+    where no shaft is near, `shape` one of `SHAPES` and empty where head or distance is not known, `low_signal` where
+    the head is less than `LEAST_SIGNAL` times as bright as the noise
     """
-    pixel = voxel_um[1:]
-    found = shafts(stack, pixel)
-    rows = [
-        _measure_one(stack, voxel_um, found, row.z_slice, (row.y_um, row.x_um), psf_xy_um, psf_z_um, ceiling)
-        for row in spines.itertuples()
-    ]
+    found = found or shafts(stack, voxel_um[1:])
+    image_at = _images(stack, voxel_um[0], psf_z_um)
+    # slice by slice, so that each image is made once
+    order = np.argsort(spines["z_slice"].to_numpy(float).round(), kind="stable")
+    rows: list[tuple] = [()] * len(spines)
+    for number, (z, y, x) in zip(order, spines[["z_slice", "y_um", "x_um"]].to_numpy(float)[order]):
+        rows[number] = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured
-    flags = {"dendrite": int, "saturated": bool, "shaft_saturated": bool, "fitted": bool}
-    return out.astype(flags)
+    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal"), bool)
+    return out.astype({"dendrite": int, "shape": str} | flags)
 
 
 def saturation(stack: np.ndarray) -> float:
@@ -92,87 +97,56 @@ def saturation(stack: np.ndarray) -> float:
     )
 
 
-def fit_head(image: np.ndarray, pixel_um: tuple[float, float], place_um: tuple[float, float]) -> Head | None:
-    """Fit a Gaussian on a tilted plane around a place (y, x); None where there is no head brighter than the plane."""
-    y0, y1, x0, x1 = _window(image.shape, pixel_um, place_um, WINDOW_UM)
-    rows, columns = np.mgrid[y0:y1, x0:x1]
-    dy, dx = rows * pixel_um[0] - place_um[0], columns * pixel_um[1] - place_um[1]
-    inside = dy**2 + dx**2 <= WINDOW_UM**2
-    y, x, values = dy[inside], dx[inside], image[y0:y1, x0:x1][inside].astype(float)
-    if len(values) < 12 or values.max() <= values.min():
-        return None
-    scale = float(values.max() - values.min())
-    floor = float(values.min())
-    values = (values - floor) / scale
+def _images(
+    stack: np.ndarray, slice_um: float, psf_z_um: float
+) -> Callable[[int], tuple[np.ndarray, float, np.ndarray]]:
+    """A function from a slice to the image to measure in, its background, and the depths (um) averaged in it."""
 
-    def linear(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        blob = np.exp(-((y - shape[0]) ** 2 + (x - shape[1]) ** 2) / (2 * shape[2] ** 2))
-        design = np.column_stack([blob, np.ones_like(y), y, x])
-        weights, *_ = np.linalg.lstsq(design, values, rcond=None)
-        return weights, design @ weights - values
+    @lru_cache(maxsize=1)
+    def image_at(z: int) -> tuple[np.ndarray, float, np.ndarray]:
+        slices = np.arange(max(0, z - 1), min(z + 2, len(stack))) if slice_um <= psf_z_um / 2 else np.array([z])
+        image = stack[slices].mean(axis=0)
+        return image, float(np.percentile(image, 20)), (slices - z) * slice_um
 
-    bounds = ([-MOVE_UM, -MOVE_UM, 0.08], [MOVE_UM, MOVE_UM, WIDEST_UM])
-    result = optimize.least_squares(lambda shape: linear(shape)[1], [0.0, 0.0, 0.25], bounds=bounds, max_nfev=25)
-    amplitude = float(linear(result.x)[0][0]) * scale
-    if amplitude <= 0:
-        return None
-    centre = (place_um[0] + float(result.x[0]), place_um[1] + float(result.x[1]))
-    return Head(centre, float(result.x[2]), amplitude)
+    return image_at
 
 
-def ball_diameter_um(sigma_um: float, psf_xy_um: float) -> float:
-    """Diameter of the uniform ball whose image is this wide; its variance along an axis is R^2/5."""
-    return 2 * float(np.sqrt(5 * max(sigma_um**2 - (psf_xy_um / FWHM) ** 2, 0.0)))
-
-
-def cylinder_fill(radius_um: float, psf_xy_um: float, psf_z_um: float) -> float:
-    """Share of the point-spread function that a cylinder around its centre fills, the cylinder lying in the plane."""
-    lateral, axial = psf_xy_um / FWHM, psf_z_um / FWHM
-    reach = min(radius_um, 5 * lateral)
-    across = np.linspace(-reach, reach, 81)
-    half = np.sqrt(np.maximum(radius_um**2 - across**2, 0))
-    inner = special.erf(half / (np.sqrt(2) * axial))
-    profile = np.exp(-(across**2) / (2 * lateral**2)) / (lateral * np.sqrt(2 * np.pi))
-    return float(np.trapezoid(inner * profile, across))
-
-
-def sharp_radius_um(radius_um: float, psf_xy_um: float) -> float:
-    """Radius of a shaft before the blur that it was outlined under (`spinome.twophoton.shaft`), at least 0.1 um."""
-    blurred = np.hypot(psf_xy_um / FWHM, SMOOTHING_UM) * np.sqrt(-2 * np.log(RIDGE))
-    return float(np.sqrt(max(radius_um**2 - blurred**2, 0.01)))
-
-
-def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
+def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, psf_z_um, ceiling) -> tuple:
     pixel = voxel_um[1:]
     z = int(np.clip(round(z_slice), 0, len(stack) - 1))
-    near = stack[max(0, z - 1) : z + 2]
-    image = near.mean(axis=0) if voxel_um[0] <= psf_z_um / 2 else stack[z]
+    image, floor, offsets = image_at(z)
     head = fit_head(image, pixel, place_um)
     centre = head.centre_um if head else place_um
     diameter = ball_diameter_um(head.sigma_um, psf_xy_um) if head else np.nan
-    y0, y1, x0, x1 = _window(image.shape, pixel, centre, 0.3)
+    y0, y1, x0, x1 = window(image.shape, pixel, centre, 0.3)
     saturated = bool((stack[z, y0:y1, x0:x1] >= 0.98 * ceiling).any())
     base, distance, label = _to_shaft(stack, z, found, pixel, centre)
-    neck = max(0.0, distance - diameter / 2) if head else np.nan
+    neck = max(0.0, distance - diameter / 2) if head and label >= 0 else np.nan
     volume = ratio = np.nan
     shaft_saturated = False
     if head and label >= 0:
-        level, radius = _shaft_level(stack, z, found, pixel, base, label)
+        psf_um = (psf_xy_um, psf_z_um)
+        level, filled = shaft_nearby(stack, z, found, voxel_um, base, label, SHAFT_AROUND_UM, psf_um)
         shaft_saturated = bool(level >= 0.9 * ceiling)
-        level -= float(np.percentile(image, 20))
-        if level > 0:
+        level -= floor
+        # a shaft that drowns in noise is no yardstick
+        if level > head.noise:
             ratio = 2 * np.pi * head.sigma_um**2 * head.amplitude / level
             # slices beside the focus are averaged in; what the axial blur keeps in them depends on its width
             axial = np.hypot(psf_z_um / FWHM, diameter / np.sqrt(20))
-            offsets = (np.arange(len(near)) - (z - max(0, z - 1))) * voxel_um[0] if image is not stack[z] else [0.0]
-            kept = float(np.mean(np.exp(-0.5 * (np.asarray(offsets) / axial) ** 2)))
-            filled = cylinder_fill(sharp_radius_um(radius, psf_xy_um), psf_xy_um, psf_z_um)
+            kept = float(np.mean(np.exp(-0.5 * (offsets / axial) ** 2)))
             volume = ratio * np.sqrt(2 * np.pi) * axial / kept * filled
+    signal = head.amplitude / head.noise if head and head.noise > 0 else np.nan
+    shape, probability = "", np.nan
+    if head and np.isfinite(distance):
+        likely = shape_probabilities(head, distance, psf_xy_um)
+        shape, probability = SHAPES[int(np.argmax(likely))], float(likely.max())
     return (
         *centre,
         # a head no wider than the point-spread function has a volume by its brightness, but no diameter
         diameter if diameter > 0 else np.nan,
         volume,
+        volume * head.brightness_sd if head else np.nan,
         ratio,
         neck,
         distance,
@@ -181,12 +155,16 @@ def _measure_one(stack, voxel_um, found: Shafts, z_slice, place_um, psf_xy_um, p
         saturated,
         shaft_saturated,
         head is not None,
+        signal,
+        not signal >= LEAST_SIGNAL,
+        shape,
+        probability,
     )
 
 
 def _to_shaft(stack, z, found: Shafts, pixel, centre) -> tuple[tuple[float, float], float, int]:
     """Where the least-cost path from a head meets a shaft (y, x), the path's length in um, and the shaft's label."""
-    y0, y1, x0, x1 = _window(found.labels.shape, pixel, centre, SHAFT_REACH_UM)
+    y0, y1, x0, x1 = window(found.labels.shape, pixel, centre, SHAFT_REACH_UM)
     labels = found.labels[y0:y1, x0:x1]
     if not labels.any():
         return (np.nan, np.nan), np.nan, -1
@@ -204,19 +182,3 @@ def _to_shaft(stack, z, found: Shafts, pixel, centre) -> tuple[tuple[float, floa
     way = np.array(paths.traceback(end)) * pixel
     length = float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
     return ((end[0] + y0) * pixel[0], (end[1] + x0) * pixel[1]), length, int(labels[end])
-
-
-def _shaft_level(stack, z, found: Shafts, pixel, base, label) -> tuple[float, float]:
-    """Brightness of a shaft around a place (upper quartile in its focus) and its radius in um there."""
-    y0, y1, x0, x1 = _window(found.labels.shape, pixel, base, SHAFT_AROUND_UM)
-    mask = found.labels[y0:y1, x0:x1] == label
-    values = stack[max(0, z - 4) : z + 5, y0:y1, x0:x1].max(axis=0)[mask]
-    return float(np.percentile(values, 75)), float(np.median(found.radius_um[y0:y1, x0:x1][mask]))
-
-
-def _window(shape, pixel_um, place_um, reach_um) -> tuple[int, int, int, int]:
-    edges = []
-    for length, size, place in zip(shape, pixel_um, place_um):
-        low = int(np.clip(np.floor((place - reach_um) / size), 0, length - 1))
-        edges += [low, int(np.clip(np.ceil((place + reach_um) / size) + 1, low + 1, length))]
-    return tuple(edges)

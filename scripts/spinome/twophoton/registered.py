@@ -1,13 +1,22 @@
-"""A registered stack as the branch's steps hand it on: OME-Zarr, with its voxel size in um."""
+"""A registered stack as the branch's steps hand it on: OME-Zarr, with its voxel size in um.
+
+A stack that could not be registered is handed on as an empty field that is marked so: no spine is found in it, and what
+follows a series leaves it out, so that one bad session stops no other.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
+import zarr
 
-from spinome.io.volumes import open_volume, require_voxel_size
+from spinome.io.volumes import open_volume, require_voxel_size, write_volume
+
+FAILED_SHAPE, FAILED_NM = (3, 32, 32), (1000.0, 1000.0, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -37,3 +46,26 @@ def registered_grid(path: str | Path) -> tuple[tuple[int, int, int], tuple[float
 
 def _um(volume) -> tuple[float, float, float]:
     return tuple(size / 1000 for size in require_voxel_size(volume))
+
+
+def write_failed(path: str | Path, reason: str) -> np.ndarray:
+    """Write the empty field that stands for a stack which could not be registered, and return it."""
+    voxels = np.zeros(FAILED_SHAPE, np.uint8)
+    write_volume(path, voxels, FAILED_NM)
+    zarr.open_group(str(path), mode="r+").attrs["failed"] = reason
+    return voxels
+
+
+def failure_of(path: str | Path) -> str | None:
+    """Why a stack could not be registered; None where it was."""
+    return zarr.open_group(str(path), mode="r").attrs.get("failed")
+
+
+def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
+    """Registered stacks, and what else there is one of for each, without those that failed.
+
+    Where all of a series failed they are all kept, empty as they are.
+    """
+    kept = [failure_of(path) is None for path in stacks]
+    kept = kept if any(kept) else [True] * len(kept)
+    return [list(compress(one, kept)) for one in (stacks, *others)]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from spinome.twophoton.correspond import POSITION, weighted_distance
-from spinome.twophoton.dynamics import fates
+from spinome.twophoton.dendrites import align_along, dendrite_table, number_dendrites
+from spinome.twophoton.fates import fates
 
 # share of a gate that one standard deviation of the residual displacement takes
 SIGMA = 0.45
@@ -72,7 +72,12 @@ def _supported(direct: dict[tuple[int, int], np.ndarray], i: int, j: int, sessio
     return 1 - doubt
 
 
-def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.ndarray], pd.DataFrame]:
+def time_track(
+    candidates: pd.DataFrame,
+    counts: list[int],
+    same: Sequence[Sequence[int]] = (),
+    different: Sequence[tuple[int, int]] = (),
+) -> tuple[list[np.ndarray], pd.DataFrame]:
     """Choose links over all sessions at once and number the tracks.
 
     Each spine has at most one link to a later and one to an earlier session, so the best set of links over the
@@ -80,15 +85,20 @@ def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.nda
     spines as link ends. A link gains the logarithm of its probability over `LEAST_PROBABILITY`. No track holds two
     spines of one session, since every link goes forward in time.
 
+    What a person said holds: a group that the best set tears apart is linked from session to session, and where it
+    joins two spines that are different the least probable link between them is taken out; then all is assigned anew.
+
     Parameters
     ----------
     candidates : of `candidate_links`
     counts : number of spines in each session
+    same, different : groups of spines that are one and pairs that are not, numbered through all sessions; no group
+        holds a pair or two spines of one session (`spinome.twophoton.corrections`)
 
     Returns
     -------
     for each session the track of each spine, numbered from 0 by first appearance and never used again; and the
-    chosen links
+    chosen links, `corrected` where a person's word made them (probability 1, distance not a number if none was known)
     """
     offset = np.concatenate([[0], np.cumsum(counts)]).astype(int)
     start = offset[candidates["first_session"]] + candidates["first"].to_numpy()
@@ -96,19 +106,65 @@ def time_track(candidates: pd.DataFrame, counts: list[int]) -> tuple[list[np.nda
     gain = np.log(np.maximum(candidates["probability"].to_numpy(), 1e-6) / LEAST_PROBABILITY)
     table = np.zeros((offset[-1], offset[-1]))
     table[start, end] = np.maximum(gain, 0)
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    chosen = {(a, b) for a, b in zip(rows, columns) if table[a, b] > 0}
-    kept = np.array([pair in chosen for pair in zip(start, end)], bool)
-    before = {int(b): int(a) for a, b in zip(start[kept], end[kept])}
-    tracks = np.full(offset[-1], -1)
+    forced: set[tuple[int, int]] = set()
+    table[tuple(np.array(different, int).reshape(-1, 2).T)] = 0
+    while True:
+        before = _assign(table, forced)
+        tracks = _number(before, offset[-1])
+        torn = next((group for group in same if len({tracks[node] for node in group}) > 1), None)
+        joined = next((pair for pair in different if tracks[pair[0]] == tracks[pair[1]]), None)
+        if torn is not None:
+            forced |= set(itertools.pairwise(torn))
+        elif joined is not None:
+            between = [link for link in _way(before, *joined) if link not in forced]
+            table[min(between, key=lambda link: table[link])] = 0
+        else:
+            break
+    kept = np.array([before.get(int(b)) == a for a, b in zip(start, end)], bool)
+    links = candidates[kept].assign(corrected=False).reset_index(drop=True)
+    by_hand = pd.Series(list(zip(start[kept], end[kept])), dtype=object).isin(forced)
+    links.loc[by_hand, ["probability", "corrected"]] = [1.0, True]
+    unknown = np.array(sorted(forced - set(zip(start.tolist(), end.tolist()))), int).reshape(-1, 2)
+    if len(unknown):
+        sessions = np.searchsorted(offset, unknown, side="right") - 1
+        rows = np.column_stack([unknown - offset[sessions], sessions, np.ones(len(unknown))])
+        given = pd.DataFrame(rows, columns=LINK_COLUMNS[:5]).assign(distance_um=np.nan, corrected=True)
+        links = pd.concat([links, given], ignore_index=True) if len(links) else given
+        links = links.astype(dict.fromkeys(LINK_COLUMNS[:4], int))
+    return [tracks[a:b] for a, b in itertools.pairwise(offset)], links
+
+
+def _assign(table: np.ndarray, forced: set[tuple[int, int]]) -> dict[int, int]:
+    """The spine before each spine (end to start) in the best set of links that holds those that are forced."""
+    gains = table
+    if forced:
+        gains = table.copy()
+        starts, ends = np.array(sorted(forced)).T
+        gains[starts], gains[:, ends] = 0, 0
+        gains[starts, ends] = 1e6
+    rows, columns = linear_sum_assignment(gains, maximize=True)
+    return {int(end): int(start) for start, end in zip(rows, columns) if gains[start, end] > 0}
+
+
+def _number(before: dict[int, int], count: int) -> np.ndarray:
+    """The track of each spine, numbered by first appearance."""
+    tracks = np.full(count, -1)
     following = 0
-    for node in range(offset[-1]):
+    for node in range(count):
         if node in before:
             tracks[node] = tracks[before[node]]
         else:
             tracks[node], following = following, following + 1
-    per_session = [tracks[a:b] for a, b in itertools.pairwise(offset)]
-    return per_session, candidates[kept].reset_index(drop=True)
+    return tracks
+
+
+def _way(before: dict[int, int], first: int, last: int) -> list[tuple[int, int]]:
+    """The links of a track from its spine `first` to its spine `last`."""
+    links = []
+    while last > first:
+        links.append((before[last], last))
+        last = before[last]
+    return links
 
 
 def track_series(
@@ -116,8 +172,11 @@ def track_series(
     days: list[tuple[str, float]],
     expected: pd.DataFrame,
     sizes_um: list[np.ndarray],
+    lengths: list[pd.DataFrame],
     gate_um: float,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    same: Sequence[Sequence[int]] = (),
+    different: Sequence[tuple[int, int]] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Track the spines of a series.
 
     Parameters
@@ -126,24 +185,31 @@ def track_series(
     days : timepoint and day of each session, in order
     expected : of `correspond_series`
     sizes_um : extent (z, y, x) of each session's stack
+    lengths : of the dendrites of each session (`spinome.twophoton.backbone`)
+    same, different : what a person said, as `time_track` takes it
 
     Returns
     -------
     spines : the sessions under each other with `timepoint day spine fate origin`; `dendrite` is renumbered so that
-        a dendrite has one number through time
-    links : `spine timepoint next_timepoint probability distance_um`
+        a dendrite has one number through time, and `along_um` counted from one reference through time
+    links : `spine timepoint next_timepoint probability distance_um support corrected`; `support` is the share of the
+        spines around it whose places agree with the displacement by which it was expected
+    dendrites : of `dendrite_table`
     """
     places = [session[POSITION].to_numpy(float) for session in sessions]
     reached = {key: group[POSITION].to_numpy(float) for key, group in expected.groupby(["session", "other"])}
     reached |= {(i, j): np.zeros((0, 3)) for i in range(len(sessions)) for j in (i - 1, i + 1) if (i, j) not in reached}
     forward = {(i, j): where for (i, j), where in reached.items() if 0 <= i < j < len(sessions)}
-    tracks, chosen = time_track(candidate_links(forward, places, gate_um), [len(place) for place in places])
+    candidates = candidate_links(forward, places, gate_um)
+    tracks, chosen = time_track(candidates, [len(place) for place in places], same, different)
     count = len(sessions)
     fate = fates(tracks, reached, sizes_um)
     backward = {(count - 1 - i, count - 1 - j): where for (i, j), where in reached.items()}
     origin = fates(tracks[::-1], backward, sizes_um[::-1])[::-1]
     before = {"lost": "gained", "last": "first"}
-    dendrites = _dendrites(tracks, [session["dendrite"].to_numpy() for session in sessions])
+    labels = [session["dendrite"].to_numpy() for session in sessions]
+    dendrites = number_dendrites(tracks, labels, lengths)
+    along = align_along([session["along_um"].to_numpy() for session in sessions], tracks, labels)
     tables = [
         session.assign(
             timepoint=timepoint,
@@ -152,6 +218,7 @@ def track_series(
             fate=fate[index],
             origin=[before.get(name, name) for name in origin[index]],
             dendrite=dendrites[index],
+            along_um=along[index],
         )
         for index, (session, (timepoint, day)) in enumerate(zip(sessions, days))
     ]
@@ -159,6 +226,8 @@ def track_series(
     spines = pd.concat(tables, ignore_index=True)
     spines = spines[leading + [column for column in spines if column not in leading]]
     names = np.array([timepoint for timepoint, _ in days], object)
+    supports = expected.set_index(["session", "other", "row"])["support"]
+    pairs = pd.MultiIndex.from_frame(chosen[["first_session", "second_session", "first"]])
     ids = [int(tracks[i][row]) for i, row in zip(chosen["first_session"], chosen["first"])]
     links = pd.DataFrame(
         {
@@ -167,29 +236,10 @@ def track_series(
             "next_timepoint": names[chosen["second_session"]],
             "probability": chosen["probability"],
             "distance_um": chosen["distance_um"],
+            "support": supports.reindex(pairs).to_numpy(float),
+            "corrected": chosen["corrected"],
         }
     )
-    return spines.astype({"timepoint": str, "fate": str, "origin": str}), links.astype(
-        {"timepoint": str, "next_timepoint": str}
-    )
-
-
-def _dendrites(tracks: list[np.ndarray], labels: list[np.ndarray]) -> list[np.ndarray]:
-    """Number dendrites through time: shafts of two sessions that share two tracks are one dendrite; -1 is none."""
-    nodes = pd.DataFrame(
-        {
-            "session": np.repeat(np.arange(len(labels)), [len(own) for own in labels]),
-            "label": np.concatenate([*labels, np.zeros(0, int)]),
-            "track": np.concatenate([*tracks, np.zeros(0, int)]),
-        }
-    )
-    known = nodes[nodes["label"] >= 0]
-    keys = {key: index for index, key in enumerate(dict.fromkeys(zip(known["session"], known["label"])))}
-    graph = np.zeros((len(keys), len(keys)), int)
-    shared = known.merge(known, on="track")
-    for row in shared.itertuples():
-        graph[keys[row.session_x, row.label_x], keys[row.session_y, row.label_y]] += 1
-    _, component = connected_components(csr_array(graph >= 2), directed=False)
-    number = [component[keys[key]] if key in keys else -1 for key in zip(nodes["session"], nodes["label"])]
-    edges = np.cumsum([0, *(len(own) for own in labels)])
-    return [np.array(number[a:b], int) for a, b in itertools.pairwise(edges)]
+    spines = spines.astype({"timepoint": str, "fate": str, "origin": str})
+    links = links.astype({"timepoint": str, "next_timepoint": str})
+    return spines, links, dendrite_table(lengths, days, labels, dendrites)

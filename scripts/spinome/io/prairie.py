@@ -1,0 +1,68 @@
+"""Prairie View (Bruker) folders: one TIFF a plane and channel, listed in an XML beside them."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from spinome.io.stack import Stack, chosen_channel, complete
+
+
+def prairie_xml(path: Path) -> Path | None:
+    """The Prairie XML that `path` is, that lies in the folder, or that describes the TIFF (stub OME) beside it."""
+    if path.suffix.lower() == ".xml":
+        return path
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() and not re.search(r"_Ch\d+_\d+\.ome\.tiff?$", path.name):
+        return None
+    for candidate in sorted(folder.glob("*.xml")):
+        with candidate.open(errors="replace") as stream:
+            if "<PVScan" in stream.read(2000):
+                return candidate
+    return None
+
+
+def open_prairie(path: Path, channel: int | None) -> Stack:
+    """Prairie/Bruker: one TIFF a plane, listed in the XML."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{path}: is no complete Prairie XML ({error}); copy it again") from None
+    sequences = root.findall("Sequence")
+    if len(sequences) > 1:
+        raise ValueError(f"{path}: has {len(sequences)} sequences (timepoints); give each its own folder and row")
+    frames = [frame.findall("File") for frame in root.iter("Frame")]
+    if not frames or not frames[0]:
+        raise ValueError(f"{path}: lists no image; give the XML of a Z series")
+    channels = sorted({int(file.get("channel")) for file in frames[0]})
+    taken = chosen_channel(path, len(channels), channel)
+    wanted = str(channels[taken])
+    files = [file for frame in frames for file in frame if file.get("channel") == wanted]
+    if len(files) != len(frames):
+        raise ValueError(
+            f"{path}: lists {len(frames)} planes and {len(files)} images of channel {wanted}; copy the whole folder, "
+            "or choose another channel"
+        )
+    names = [(path.parent / file.get("filename"), int(file.get("page", 1)) - 1) for file in files]
+    for name, _ in names:
+        if not name.exists():
+            raise ValueError(f"{path}: lists {name.name}, which is not beside it; copy the whole folder")
+    microns = {
+        item.get("index"): float(item.get("value"))
+        for value in root.iter("PVStateValue")
+        if value.get("key") == "micronsPerPixel"
+        for item in value.findall("IndexedValue")
+    }
+    voxel = complete(microns.get(f"{axis}Axis") for axis in "ZYX")
+    first = _read_page(*names[0])
+    return Stack((len(names), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*names[z]))
+
+
+def _read_page(path: Path, page: int) -> np.ndarray:
+    # the OME header of such a file points at all the others; only the page itself is wanted
+    with tifffile.TiffFile(path, is_ome=False) as file:
+        return file.pages[min(page, len(file.pages) - 1)].asarray()

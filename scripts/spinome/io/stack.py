@@ -1,0 +1,115 @@
+"""An opened two-photon stack, and what its readers share: axes, channels, units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+VoxelSize = tuple[float, float, float]
+UM_PER = {"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "m": 1e6, "inch": 25400.0}
+UM_PER |= dict.fromkeys(["meter", "meters", "metre"], 1e6)
+UM_PER |= dict.fromkeys(["um", "micron", "microns", "micrometer", "micrometers", "µm", "μm"], 1.0)
+UM_PER |= dict.fromkeys([r"\u00b5m", r"\u00B5m"], 1.0)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An opened stack: one channel, slices read when asked for.
+
+    `shape` (Z, Y, X), `dtype` as stored, `voxel_um` (z, y, x) or None where neither sheet nor file says it.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    voxel_um: VoxelSize | None
+    source: str
+    read_slice: Callable[[int], np.ndarray]
+
+    def slices(self) -> Iterator[np.ndarray]:
+        """Read the slices in turn; raises a ValueError naming the file where one cannot be read or is not finite."""
+        for z in range(self.shape[0]):
+            try:
+                image = np.asarray(self.read_slice(z))
+            except Exception as error:
+                raise ValueError(
+                    f"{self.source}: slice {z} cannot be read, the file is truncated or damaged ({error})"
+                ) from None
+            if image.shape != self.shape[1:]:
+                raise ValueError(
+                    f"{self.source}: slice {z} is {image.shape[0]} x {image.shape[1]} pixels and the first slice "
+                    f"{self.shape[1]} x {self.shape[2]}; all slices of a stack must have one size"
+                )
+            if image.dtype.kind == "f" and not np.isfinite(image).all():
+                raise ValueError(
+                    f"{self.source}: slice {z} has values that are not finite; mend or leave out the stack"
+                )
+            yield image
+
+    def read(self) -> np.ndarray:
+        """Read the whole stack (Z, Y, X), as stored."""
+        out = np.empty(self.shape, self.dtype)
+        for z, image in enumerate(self.slices()):
+            out[z] = image
+        return out
+
+
+def require_voxel_um(stack: Stack) -> VoxelSize:
+    """Return the voxel size (z, y, x) in um, or raise a ValueError that names the columns that set it."""
+    if stack.voxel_um is None:
+        raise ValueError(
+            f"{stack.source}: has no voxel size; set voxel_z_um, voxel_y_um and voxel_x_um in the sample sheet"
+        )
+    return stack.voxel_um
+
+
+def chosen_channel(path: str | Path, count: int, channel: int | None) -> int:
+    """The channel to read, from 0; a ValueError where none of several, or one that is not there, is chosen."""
+    if count > 1 and channel is None:
+        raise ValueError(
+            f"{path}: has {count} channels; choose one in the column `channel` of the sample sheet, from 0"
+        )
+    if channel is not None and channel >= count:
+        raise ValueError(f"{path}: has no channel {channel}, it has {count}, counted from 0")
+    return channel or 0
+
+
+def pick_plane(
+    path: str | Path, axes: str, shape: tuple[int, ...], channel: int | None
+) -> tuple[Callable[[int], tuple], int]:
+    """Return a function from a slice to the index into an array of these axes, and the number of slices.
+
+    Raises
+    ------
+    ValueError: for several channels of which none is chosen, several timepoints, and colours of several channels.
+    """
+    length = dict(zip(axes, shape))
+    several = [axis for axis in axes if axis in "CS" and length[axis] > 1]
+    if len(several) > 1:
+        raise ValueError(f"{path}: has several channels and colour samples; export one channel in grey values")
+    taken = chosen_channel(path, length[several[0]] if several else 1, channel)
+    others = [axis for axis in axes if axis not in "ZCSYX" and length[axis] > 1]
+    if others:
+        raise ValueError(
+            f"{path}: has axes {axes} of shape {shape}; a stack is one timepoint, split the file by {others}"
+        )
+
+    def pick(z: int) -> tuple:
+        place = {"Z": z, "Y": slice(None), "X": slice(None)}
+        return tuple(place.get(axis, taken if several and axis == several[0] else 0) for axis in axes)
+
+    return pick, length.get("Z", 1)
+
+
+def in_um(size: str | float | None, unit: str) -> float | None:
+    """A size in um, None where it or its unit is unknown."""
+    factor = UM_PER.get(unit) or UM_PER.get(unit.lower())
+    return None if size is None or factor is None else float(size) * factor
+
+
+def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
+    """A voxel size of which all three axes are known, else None."""
+    sizes = tuple(sizes)
+    return sizes if len(sizes) == 3 and all(size is not None and size > 0 for size in sizes) else None

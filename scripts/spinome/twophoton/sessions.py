@@ -1,0 +1,64 @@
+"""The sessions of a series: which are usable, how well they lie over each other, and what is odd about them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+# projections of one field correlate more than this at their shift, and not as much as this unless they are one image
+UNLIKE, IDENTICAL = 0.2, 0.98
+SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
+
+
+def session_table(
+    sessions: list[tuple[str, float]], counts: list[int], shifts: pd.DataFrame, failures: dict[str, str]
+) -> pd.DataFrame:
+    """One row a session, those that failed included, with a note where a person should look.
+
+    Parameters
+    ----------
+    sessions : timepoint and day of each, in order
+    counts : spines of each session that did not fail, in order
+    shifts : of `correspond_series`, between sessions that did not fail
+    failures : reason by timepoint
+
+    Returns
+    -------
+    frame with `SESSION_COLUMNS`; `correlation` is the best with another session, not a number without one
+    """
+    standing = [(name, day) for name, day in sessions if name not in failures]
+    rows = []
+    for number, ((name, day), count) in enumerate(zip(standing, counts)):
+        own = shifts[shifts["session"] == number]
+        notes = []
+        if count == 0:
+            notes.append("no spine was found: is the field empty, saturated or of another channel?")
+        if len(own) and own["correlation"].max() < UNLIKE:
+            notes.append("looks unlike the sessions around it: is it the same field, channel and voxel size?")
+        same = own.loc[own["correlation"] > IDENTICAL, "other"]
+        if len(same):
+            notes.append(f"shows the image of {', '.join(standing[other][0] for other in same)}: is it there twice?")
+        turned = bool(own["turned"].any())
+        if turned:
+            notes.append("z runs the other way than in most sessions; depths were turned to follow its spines")
+        correlation = float(own["correlation"].max()) if len(own) else float("nan")
+        rows.append([name, day, True, count, correlation, turned, "; ".join(notes)])
+    failed = [(name, day) for name, day in sessions if name in failures]
+    rows += [[name, day, False, 0, float("nan"), False, failures[name]] for name, day in failed]
+    table = pd.DataFrame(rows, columns=SESSION_COLUMNS).sort_values("day", ignore_index=True)
+    return table.astype({"timepoint": str, "day": float, "usable": bool, "z_turned": bool, "note": str})
+
+
+def too_many(failed: int, sessions: int, max_failed_fraction: float) -> bool:
+    """Whether so many sessions failed that the run should stop: all, or more than the fraction, of which one may."""
+    allowed = max(1, max_failed_fraction * sessions) if max_failed_fraction else 0
+    return failed > 0 and (failed == sessions or failed > allowed)
+
+
+def require_enough(table: pd.DataFrame, max_failed_fraction: float) -> None:
+    """Raise a RuntimeError where too many sessions failed; the message counts them and gives the first reason."""
+    failed = table[~table["usable"]]
+    if too_many(len(failed), len(table), max_failed_fraction):
+        raise RuntimeError(
+            f"{len(failed)} of {len(table)} sessions failed, more than the configured fraction {max_failed_fraction}; "
+            f"the first: {failed['note'].iloc[0]}"
+        )

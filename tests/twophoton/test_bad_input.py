@@ -1,0 +1,245 @@
+"""Every kind of bad session: a right answer, or one clear message that names it; the others go on."""
+
+import shutil
+from types import SimpleNamespace
+
+import imageio.v3 as imageio
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from spinome.check import check_inputs
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
+from spinome.io.synapflow import read_boxes
+from spinome.samples import Stack, series_problems
+from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.depth_track import find_spines
+from spinome.twophoton.detect import BOX_COLUMNS
+from spinome.twophoton.inputs import scale_intensity
+from spinome.twophoton.measure import measure, saturation
+from spinome.twophoton.register import register
+from spinome.twophoton.registered import failure_of, read_registered, standing, write_failed
+from spinome.twophoton.sessions import require_enough, session_table
+from spinome.twophoton.time_track import track_series
+
+VOXEL = (1.0, 0.12, 0.12)
+SIZE = np.array([24.0, 30.0, 40.0])
+
+
+def write(path, data, voxel=VOXEL, axes="ZYX"):
+    sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", voxel)}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
+    tifffile.imwrite(path, data, ome=True, metadata={"axes": axes, **sizes, **units})
+    return path
+
+
+def different_sizes(folder):
+    imageio.imwrite(folder / "1.png", np.zeros((8, 9), np.uint8))
+    imageio.imwrite(folder / "2.png", np.zeros((9, 9), np.uint8))
+    return folder
+
+
+def missing_slice(folder):
+    for z in (1, 2, 4):
+        imageio.imwrite(folder / f"{z}.png", np.zeros((8, 9), np.uint8))
+    return folder
+
+
+def two_channels(folder):
+    return write(folder / "s.ome.tif", np.zeros((2, 3, 8, 9), np.uint8), axes="CZYX")
+
+
+def truncated(folder):
+    path = write(folder / "s.ome.tif", np.ones((20, 64, 64), np.uint8))
+    path.write_bytes(path.read_bytes()[:40_000])
+    return path
+
+
+def not_finite(folder):
+    return write(folder / "s.ome.tif", np.full((3, 8, 9), np.nan, np.float32))
+
+
+def without_voxel_size(folder):
+    tifffile.imwrite(folder / "s.tif", np.zeros((5, 8, 9), np.uint8))
+    return folder / "s.tif"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (different_sizes, "2.png: is 9 x 9 and 1.png is 8 x 9; all slices of a stack must have one size"),
+        (missing_slice, "a slice is missing or double: 2.png is followed by 4.png"),
+        (two_channels, "s.ome.tif: has 2 channels; choose one in the column `channel`"),
+        (truncated, "s.ome.tif: is truncated"),
+        (not_finite, "s.ome.tif: slice 0 has values that are not finite"),
+        (without_voxel_size, "s.tif: has no voxel size; set voxel_z_um, voxel_y_um and voxel_x_um"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_bad_stack_is_named_with_what_is_wrong(tmp_path, make, message):
+    with pytest.raises(ValueError, match=message):
+        opened = open_stack(make(tmp_path))
+        opened.read()
+        require_voxel_um(opened)
+
+
+@pytest.fixture(scope="module")
+def image():
+    """A field of bright heads, and the places of forty of them that lie at many depths."""
+    rng = np.random.default_rng(0)
+    place = np.column_stack([rng.uniform(4, 20, 40), rng.uniform(3, 27, 40), rng.uniform(3, 37, 40)])
+    y, x = np.ogrid[:250, :334]
+    light = sum(np.exp(-((y * 0.12 - py) ** 2 + (x * 0.12 - px) ** 2) / 0.2) for _, py, px in place)
+    return SimpleNamespace(place=place, light=(200 * light).astype(np.float32))
+
+
+def follow(places, images, voxels=None, counts=None, failures=None):
+    """Spines, links and notes of sessions 0, 1, ... of these places and projections."""
+    voxels = voxels or [VOXEL] * len(places)
+    sessions = [
+        pd.DataFrame(place, columns=POSITION).assign(score=0.9, dendrite=1, along_um=0.0, candidate=range(len(place)))
+        for place in places
+    ]
+    expected, shifts = correspond_series(places, images, voxels, 6.0, 1.5, 1)
+    days = [(str(number), float(number)) for number in range(len(places))]
+    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * len(places)
+    spines, links, _ = track_series(sessions, days, expected, [SIZE] * len(places), lengths, 1.5)
+    return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {})
+
+
+def same_ids(spines, session):
+    """Share of the spines of a session that have the id of their place in the first."""
+    first = spines.loc[spines["timepoint"] == "0", "spine"].to_numpy()
+    return (spines.loc[spines["timepoint"] == str(session), "spine"].to_numpy() == first).mean()
+
+
+def test_z_that_runs_the_other_way_is_turned(image):
+    moved = image.place + np.array([1.5, 0.3, -0.2])
+    flipped = np.column_stack([24 - moved[:, 0], moved[:, 1:]])
+    spines, _, notes = follow([image.place, flipped, moved], [image.light] * 3)
+    assert notes["z_turned"].tolist() == [False, True, False]
+    assert "z runs the other way" in notes["note"][1]
+    assert same_ids(spines, 1) > 0.95 and same_ids(spines, 2) > 0.95
+    # its spines stay where they are in their own stack
+    np.testing.assert_allclose(spines.loc[spines["timepoint"] == "1", POSITION], flipped)
+
+
+def test_a_first_session_that_is_the_turned_one_is_told_from_the_others(image):
+    flipped = np.column_stack([24 - image.place[:, 0], image.place[:, 1:]])
+    spines, _, notes = follow([flipped, image.place, image.place], [image.light] * 3)
+    assert notes["z_turned"].tolist() == [True, False, False]
+    assert same_ids(spines, 1) > 0.95
+
+
+def test_spines_of_one_depth_do_not_turn_a_session(image):
+    flat = image.place * [0, 1, 1] + [8.0, 0, 0]
+    _, _, notes = follow([flat, flat + np.array([2.0, 0, 0])], [image.light] * 2)
+    assert not notes["z_turned"].any()
+
+
+def test_a_session_of_another_voxel_size(image):
+    coarse = image.light[::2, ::2]
+    spines, _, notes = follow([image.place, image.place], [image.light, coarse], [VOXEL, (2.0, 0.24, 0.24)])
+    assert same_ids(spines, 1) > 0.95 and notes["correlation"].min() > 0.8
+
+
+def test_another_field_or_channel_looks_unlike_the_others(image):
+    rng = np.random.default_rng(5)
+    noise = rng.gamma(1, 20, image.light.shape).astype(np.float32)
+    spines, _, notes = follow(
+        [image.place, rng.permuted(image.place, axis=0), image.place], [image.light, noise, image.light]
+    )
+    assert "looks unlike the sessions around it" in notes["note"][1]
+    # chance partners in the strange session take some ids along
+    assert same_ids(spines, 2) > 0.7
+
+
+def test_a_session_that_is_there_twice(image):
+    _, _, notes = follow([image.place] * 2, [image.light] * 2)
+    assert notes["note"].tolist() == [f"shows the image of {other}: is it there twice?" for other in ("1", "0")]
+
+
+def test_no_spines_in_one_session_or_in_all(image):
+    none = np.zeros((0, 3))
+    spines, _, notes = follow([image.place, none, image.place], [image.light, 0 * image.light, image.light])
+    assert "no spine was found" in notes["note"][1] and same_ids(spines, 2) == 1
+    spines, links, notes = follow([none, none], [0 * image.light] * 2)
+    assert spines.empty and links.empty and notes["spines"].sum() == 0
+
+
+def test_one_timepoint_only(image):
+    spines, links, notes = follow([image.place], [image.light])
+    assert len(spines) == 40 and links.empty and notes["note"].tolist() == [""]
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_an_empty_or_saturated_field_has_no_spine_and_no_error(value):
+    stack = np.full((6, 40, 50), value, np.uint8)
+    registered = register(stack, (5.0, 5.0))
+    assert not registered.shifts_px.any()
+    assert not scale_intensity(registered.stack).any()
+    boxes = pd.DataFrame(columns=BOX_COLUMNS).astype(float).astype({"slice": int})
+    spines, _ = find_spines(boxes, registered.stack, VOXEL)
+    assert measure(registered.stack, VOXEL, spines, 0.4, 2.0, saturation(stack)).empty
+
+
+def test_boxes_over_the_edge_are_measured_without_error(tmp_path, phantom_stack):
+    stack = phantom_stack.stack
+    rows = [(7, 0.9, -4, -4, 6, 6), (7, 0.9, 190, 90, 215, 110), (7, 0.9, 60, 20, 70, 30)]
+    frame = pd.DataFrame(rows, columns=["slice", "score", "xmin", "ymin", "xmax", "ymax"])
+    frame.assign(filename="s_layer07").to_csv(tmp_path / "b.csv", index=False)
+    boxes = read_boxes(tmp_path / "b.csv", "s", phantom_stack.voxel_um)
+    spines, _ = find_spines(boxes, stack, phantom_stack.voxel_um)
+    measured = measure(stack, phantom_stack.voxel_um, spines, 0.4, 2.0)
+    assert len(measured) == 3
+    assert measured[["y_um", "x_um"]].ge(-0.5).all(axis=None)
+
+
+def row(timepoint, day, path="x.tif", **more):
+    return Stack(specimen="s", field="f", timepoint=timepoint, day=day, path=str(path), **more)
+
+
+def test_two_sessions_of_one_day_or_of_one_file():
+    fine = [row("a", 3, "a.tif"), row("b", 0, "b.tif"), row("c", 1, "two.tif", channel=0)]
+    assert series_problems(fine) == []
+    (day,) = series_problems([row("a", 3, "a.tif"), row("b", 3, "b.tif")])
+    assert day == "s.f: timepoints a and b are both of day 3; give each its own, such as 3.1"
+    (file,) = series_problems([row("a", 3), row("b", 4)])
+    assert "timepoints a and b name one file, x.tif" in file
+
+
+def test_a_bad_session_is_left_out_and_the_others_go_on(tmp_path, caplog):
+    good = [write(tmp_path / f"{n}.ome.tif", np.full((4, 40, 50), n, np.uint8)) for n in range(4)]
+    shutil.copy(good[0], tmp_path / "cut.ome.tif")
+    (tmp_path / "cut.ome.tif").write_bytes(good[0].read_bytes()[:3000])
+    rows = [row(str(n), n, path) for n, path in enumerate([*good, tmp_path / "cut.ome.tif"])]
+    assert check_inputs(rows, [], [], [], 0.1) == []
+    assert "cut.ome.tif: is truncated" in caplog.text
+    # without leave to fail, or where all are bad, the run does not start
+    assert len(check_inputs(rows, [], [], [], 0.0)) == 1
+    assert len(check_inputs(rows[-1:], [], [], [], 0.9)) == 1
+
+
+def test_a_failed_stack_is_marked_and_left_out_of_its_series(tmp_path):
+    for name in ("a", "c"):
+        write_failed(tmp_path / f"{name}.zarr", f"{name}.tif: is truncated")
+    assert failure_of(tmp_path / "a.zarr") == "a.tif: is truncated"
+    assert not read_registered(tmp_path / "a.zarr").voxels.any()
+    shutil.copytree(tmp_path / "a.zarr", tmp_path / "b.zarr")
+    attributes = tmp_path / "b.zarr" / ".zattrs"
+    attributes.write_text(attributes.read_text().replace("failed", "other"))
+    stacks = [str(tmp_path / f"{name}.zarr") for name in "abc"]
+    assert standing(stacks, [1, 2, 3]) == [stacks[1:2], [2]]
+    assert standing([stacks[0], stacks[2]], [1, 3]) == [[stacks[0], stacks[2]], [1, 3]]
+
+
+def test_failed_sessions_are_told_of_and_too_many_stop_the_run(image):
+    shifts = correspond_series([image.place] * 2, [image.light] * 2, [VOXEL] * 2, 6.0, 1.5, 1)[1]
+    table = session_table([("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"})
+    assert table["usable"].tolist() == [True, False, True]
+    assert table["note"][1] == "b.tif: is truncated" and "shows the image of c" in table["note"][0]
+    require_enough(table, 0.1)
+    with pytest.raises(RuntimeError, match=r"1 of 3 sessions failed, .* the first: b.tif: is truncated"):
+        require_enough(table, 0.0)
