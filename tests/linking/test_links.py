@@ -267,8 +267,10 @@ def test_linked_segments_are_one_closed_mesh(tissue):
     assert mesh.body_count == 1 and mesh.is_watertight
     assert mesh.volume / 1e9 == pytest.approx((joined == 2).sum() * np.prod(VOXEL) / 1e9, rel=0.1)
     # x y z: along x through the whole volume, the head at small y
-    assert meshes[2].vertices[:, 0].max() == pytest.approx(3000, abs=40)
-    assert meshes[2].vertices[:, 1].min() == pytest.approx(610, abs=40)
+    assert meshes[2].vertices[:, 0].min() == pytest.approx(0, abs=1)
+    assert meshes[2].vertices[:, 0].max() == pytest.approx(3000, abs=1)
+    # the head's upper end, in the grid of the voxels
+    assert meshes[2].vertices[:, 1].min() == pytest.approx(20 * np.nonzero(joined == 2)[1].min(), abs=10)
     neurites = pd.DataFrame(
         {
             "synapse": [5],
