@@ -207,23 +207,40 @@ def test_evaluation_has_intervals_and_unique_metrics(simulated):
     assert curve["precision"].iloc[-1] == 1 and curve["recall"].iloc[-1] == 1
 
 
-def test_grammar_lists_what_cannot_be():
-    segments = pd.DataFrame(
-        {
-            "segment": [1, 2, 10, 11],
-            "kind": ["shaft", "shaft", "orphan", "orphan"],
-            "on_edge": [True, False, False, False],
-        }
-    )
-    links = pd.DataFrame({"orphan": [10], "shaft": [1], "rank": [1], "probability": [0.9], "linked": [True]})
-    synapses = pd.DataFrame({"synapse": [1, 2], "neurite_a": [10, 1], "neurite_b": [20, 0]})
-    found = set(grammar_violations(segments, links, synapses).itertuples(index=False, name=None))
-    assert found == {
-        (11, "orphan", "has no parent"),
-        (11, "orphan", "carries no synapse"),
-        (2, "shaft", "does not reach the volume's edge"),
-        (2, "synapse", "does not join two neurites"),
+# shafts 1 and 2, orphans 10 and 11, axon 20; only shaft 1 reaches the edge
+NEURITES = pd.DataFrame(
+    {
+        "segment": [1, 2, 10, 11, 20],
+        "kind": ["shaft", "shaft", "orphan", "orphan", "other"],
+        "on_edge": [True, False, False, False, True],
     }
+)
+RIGHT = [(10, 1), (11, 1)], [(10, 20), (11, 20)]
+EDGE = (2, "shaft", "does not reach the volume's edge")
+
+
+@pytest.mark.parametrize(
+    ("linked", "ends", "expected"),
+    [
+        (*RIGHT, set()),
+        ([(10, 1)], RIGHT[1], {(11, "orphan", "has no parent")}),
+        ([(10, 1), (10, 2), (11, 1)], RIGHT[1], {(10, "orphan", "has more than one parent")}),
+        ([(10, 1), (11, 20)], [(10, 20), (11, 5)], {(11, "orphan", "has a parent that is no shaft")}),
+        (RIGHT[0], [(10, 20)], {(11, "orphan", "carries no synapse")}),
+        (RIGHT[0], [], set()),
+        (RIGHT[0], [*RIGHT[1], (1, 0)], {(3, "synapse", "does not join two neurites")}),
+        (RIGHT[0], [*RIGHT[1], (0, 0)], {(3, "synapse", "does not join two neurites")}),
+        (RIGHT[0], [*RIGHT[1], (10, 1)], {(3, "synapse", "joins a neurite with itself")}),
+        (RIGHT[0], [*RIGHT[1], (10, 11)], {(3, "synapse", "joins a neurite with itself")}),
+        (RIGHT[0], [*RIGHT[1], (11, 2)], {(3, "synapse", "joins two dendrites")}),
+    ],
+)
+def test_grammar_lists_what_cannot_be(linked, ends, expected):
+    links = pd.DataFrame(linked, columns=["orphan", "shaft"]).assign(rank=1, probability=0.9, linked=True)
+    synapses = pd.DataFrame(ends, columns=["neurite_a", "neurite_b"], dtype=np.int64)
+    synapses.insert(0, "synapse", np.arange(1, len(ends) + 1))
+    found = list(grammar_violations(NEURITES, links, synapses).itertuples(index=False, name=None))
+    assert set(found) == {*expected, EDGE} and len(found) == len(set(found))
 
 
 def test_truth_from_a_dense_segmentation():
