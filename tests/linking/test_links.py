@@ -17,6 +17,7 @@ from spinome.linking.links import (
     rank_links,
     top_k,
     train_links,
+    true_fragments,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
 from spinome.linking.typing import measure_segments, type_segments, working_stride
@@ -248,6 +249,10 @@ def test_truth_from_a_dense_segmentation():
     pairs = np.array([[1, 5], [2, 5], [10, 5], [11, 6], [12, 5], [12, 7]])
     truth = derive_truth(segments, pairs, np.array([100, 90, 10, 10, 5, 5]))
     assert truth.to_numpy().tolist() == [[10, 1], [10, 2]]
+    fragments = true_fragments(pairs, np.array([100, 90, 10, 10, 5, 5]))
+    assert fragments.to_numpy().tolist() == [[1, 5, 100], [2, 5, 90], [10, 5, 10], [11, 6, 10], [12, 0, 10]]
+    background = true_fragments(np.array([[0, 5], [3, 0], [3, 5]]), np.array([50, 30, 20]))
+    assert background.to_numpy().tolist() == [[3, 0, 50]]
 
 
 def test_synapses_join_the_neurites_beside_them():

@@ -214,13 +214,25 @@ def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) 
     -------
     Table of `orphan shaft`; an orphan whose true neurite has no shaft in the volume has no row
     """
-    frame = pd.DataFrame({"segment": pairs[:, 0], "neurite": pairs[:, 1], "voxels": counts})
-    whole = frame.groupby("segment")["voxels"].sum()
-    best = frame[frame["neurite"] > 0].sort_values(["voxels", "neurite"]).groupby("segment").tail(1)
-    # a segment that straddles neurites has no true neurite
-    best = best[best["voxels"].to_numpy() > 0.5 * whole.reindex(best["segment"]).to_numpy()]
-    best = best.merge(segments[["segment", "kind"]], on="segment")
+    best = true_fragments(pairs, counts).merge(segments[["segment", "kind"]], on="segment")
+    best = best[best["neurite"] != 0]
     orphans = best[best["kind"] == "orphan"].rename(columns={"segment": "orphan"})
     shafts = best[best["kind"] == "shaft"].rename(columns={"segment": "shaft"})
     links = orphans[["orphan", "neurite"]].merge(shafts[["shaft", "neurite"]], on="neurite")
     return links[["orphan", "shaft"]].sort_values(["orphan", "shaft"], ignore_index=True)
+
+
+def true_fragments(pairs: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
+    """The true neurite of each segment, 0 where it straddles several: `segment neurite voxels`, its size.
+
+    Parameters
+    ----------
+    pairs, counts : see `derive_truth`
+    """
+    frame = pd.DataFrame({"segment": pairs[:, 0], "neurite": pairs[:, 1], "overlap": counts})
+    frame = frame[frame["segment"] != 0].sort_values(["overlap", "neurite"])
+    best = frame.groupby("segment").tail(1).set_index("segment")
+    best["voxels"] = frame.groupby("segment")["overlap"].sum()
+    # more than half of a segment lies in its neurite
+    best["neurite"] = best["neurite"].where(best["overlap"] > 0.5 * best["voxels"], 0)
+    return best.reset_index()[["segment", "neurite", "voxels"]].sort_values("segment", ignore_index=True)
