@@ -459,7 +459,10 @@ rule linking_proofread:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
+        rows=[
+            (volume, linking_segmentation(volume), volume_of[volume].image, volume_of[volume].voxel_nm)
+            for volume in linking_volumes
+        ],
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         url=config["linking"]["proofread"]["url"],
         candidates=config["linking"]["proofread"]["candidates"],
