@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spinome.linking.approach import RAYS, blind_ends, directions
-from spinome.linking.candidates import FEATURES, find_candidates
+from spinome.linking.candidates import COLUMNS, FEATURES, find_candidates
 from spinome.linking.evaluate import link_rows, precision_recall, top_k_table
 from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
@@ -86,6 +86,21 @@ def test_candidates_by_hand(tissue):
     assert far["synapse_distance_nm"] == pytest.approx(120, abs=40)
     assert near["path_cost_nm_rank"] == 1 and far["path_cost_nm_rank"] == 2
     assert abs(near["to_y_nm"] - 1180) < 60
+
+
+def test_candidates_do_not_depend_on_the_window(tissue):
+    """Ten voxels of background around, in which the orphan and its synapse lie farther in."""
+    labels, synapse = tissue
+    wider = np.pad(labels, 10)
+    near = find_candidates(labels[:, :, 40:110], 10, np.array([1, 2]), synapse - [0, 0, 800], None, VOXEL, 400.0)
+    moved = synapse + 10 * np.array(VOXEL)
+    far = find_candidates(wider, 10, np.array([1, 2]), moved, None, VOXEL, 400.0)
+    places = [column for column in COLUMNS if column.startswith(("from_", "to_"))]
+    features = [column for column in COLUMNS if column not in places]
+    assert len(near) == 2
+    pd.testing.assert_frame_equal(far[features], near[features])
+    expected = near[places] + np.tile(10 * np.array(VOXEL) + [0, 0, 800], 2)
+    pd.testing.assert_frame_equal(far[places], expected)
 
 
 def test_nothing_near_gives_no_candidate(tissue):
