@@ -7,9 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 import pinky40
+import pinky40_meshes
 from runner import Row, measure, write_rows
 from spinome.blocks import cuboids
 from spinome.linking.agglomerate import agglomerate, assign, cut, train_forest
@@ -168,7 +169,19 @@ def detached_rows(read=pinky40.detached) -> list[Row]:
         if part is test:
             f1 = pinky40.graph_f1(links, part.links)
             rows.append(Row(f"graph f1 {what}, one synapse a spine", f1, "f1", 0.80, False, OTHER_DATA, 0.404))
+            rows += agreement_rows(pinky40_meshes.agreement(part, links))
     return rows
+
+
+def agreement_rows(table: pd.DataFrame) -> list[Row]:
+    """How well wrong links are told by their probability, and by that and the labels of the linked meshes."""
+    linked = table[table["verdict"].str.startswith("linked") & table["spine_probability"].notna()]
+    wrong = ~linked["right"].astype(bool)
+    what = f"{wrong.sum()} wrong ones among {len(linked)} links of these told from right ones, by"
+    return [
+        Row(f"{what} probability of the link", roc_auc_score(wrong, 1 - linked["link_probability"]), "AUC"),
+        Row(f"{what} that and the label of the linked mesh", roc_auc_score(wrong, linked["doubt"]), "AUC"),
+    ]
 
 
 def window_rows() -> list[Row]:

@@ -175,11 +175,8 @@ def agreement_table(compared: list[pd.DataFrame], best: pd.DataFrame) -> pd.Data
 
 
 def proofread_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of all volumes, conflicts on top, the most doubtful first."""
-    order = table.assign(agreed=table["evidence"] != "conflict").sort_values(
-        ["agreed", "doubt", "spine_probability"], ascending=[True, False, False], kind="stable", ignore_index=True
-    )
-    return order.drop(columns="agreed")
+    """The rows of all volumes, the most doubtful decision first."""
+    return table.sort_values(["doubt", "spine_probability"], ascending=False, kind="stable", ignore_index=True)
 
 
 def both_together(link: np.ndarray, spine: np.ndarray) -> np.ndarray:

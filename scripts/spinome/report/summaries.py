@@ -115,10 +115,11 @@ def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
     if "agreement" in tables:
         agreement = tables["agreement"]
         result["Links and labels of the linked meshes"] = count_verdicts(agreement)
-        conflicts = agreement[(agreement["evidence"] == "conflict") & (agreement["orphan"] != 0)].head(TO_PROOFREAD)
+        doubted = agreement[agreement["doubt"].notna()].head(TO_PROOFREAD)
         told = ["volume", "verdict", "orphan", "shaft", "link_probability", "spine_probability", "doubt"]
         views = tables["queue"][["volume", "orphan", "view"]]
-        result["Conflicts to proofread first"] = conflicts[told].merge(views, on=["volume", "orphan"], how="left")
+        title = "To proofread first, by what both kinds of evidence leave in doubt"
+        result[title] = doubted[told].merge(views, on=["volume", "orphan"], how="left")
     if "classes" in tables:
         # each pair of fine classes would be hundreds of rows; they are in the figure and in the table itself
         classes = tables["classes"][tables["classes"]["partner_class"].isin(["", "excitatory", "inhibitory"])]
