@@ -32,6 +32,8 @@ WORKING_NM, STRIDE = (40.0, 32.0, 32.0), (1, 4, 4)
 # the draw that is scored, and draws of the same spines that only train
 TEST_SEED, TRAIN_SEEDS = 0, (1, 2)
 WHOLE = (1, 1, 1)
+MIXTURE_NM = (0.0, 300.0)  # of neck that is lost
+WINDOW = (140, 700, 700)  # voxels at full size
 LINK_FROM = 0.3  # probability from which an orphan is linked, as by default
 
 
@@ -94,20 +96,43 @@ def graph_f1(links: pd.DataFrame, truth: pd.DataFrame) -> float:
     return score_graphs(linked, whole, {orphan: orphan for orphan in truth["orphan"]}).f1
 
 
-def window_seconds() -> float:
-    """CPU-seconds for all features of one orphan in a window of 140 x 700 x 700 voxels, thinned as the branch does."""
-    labels, links = detach((0.0, 300.0), TEST_SEED)
-    off_centre = (links[["z_nm", "y_nm", "x_nm"]] - np.array(labels.shape) * WORKING_NM / 2).abs().sum(axis=1)
-    row = links.loc[off_centre.idxmin()]
-    middle = (row[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / WORKING_NM).astype(int)
-    half = np.array([70, 350 // STRIDE[1], 350 // STRIDE[2]])
-    low = np.clip(middle - half, 0, np.array(labels.shape) - 2 * half)
-    window = labels[tuple(slice(a, a + 2 * b) for a, b in zip(low, half))]
-    for _ in range(2):  # compiled before the clock counts
-        started = time.process_time()
-        find_candidates(window, int(row["orphan"]), dendrites(), np.zeros((0, 3)), None, WORKING_NM, 1500.0)
-        seconds = time.process_time() - started
-    return seconds
+def window(stride: tuple[int, int, int]) -> tuple[np.ndarray, pd.DataFrame]:
+    """A window of 140 x 700 x 700 full voxels in the middle of the volume, thinned by a stride, with the spines cut.
+
+    Returns
+    -------
+    labels, and the rows of the table of cuts whose orphans lie within
+    """
+    labels, links = detach(MIXTURE_NM, TEST_SEED)
+    places = (links[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / WORKING_NM).astype(int)
+    # a spine is cut at the working size, and its voxels there are blocks of full ones
+    low = np.array([(n - w // step) // 2 for n, w, step in zip(labels.shape, WINDOW, STRIDE)])
+    box = tuple(slice(a, a + w // step) for a, w, step in zip(low, WINDOW, STRIDE))
+    inside = ((places >= low) & (places < low + np.array(WINDOW) // STRIDE)).all(axis=1)
+    if stride == STRIDE:
+        return labels[box], links[inside]
+    with h5py.File(DATA / "segmentation_z000-320.h5") as file:
+        whole = file["segmentation"][
+            tuple(slice(side.start * step, side.stop * step) for side, step in zip(box, STRIDE))
+        ]
+    cut = np.where(labels[box] != segmentation()[box], labels[box], 0).astype(whole.dtype)
+    for axis, step in enumerate(STRIDE):
+        cut = np.repeat(cut, step, axis)
+    return np.where(cut, cut, whole), links[inside]
+
+
+def window_seconds(stride: tuple[int, int, int], radius_nm: float = 1500.0, orphans: int | None = None) -> float:
+    """Mean CPU-seconds for all features of an orphan, of those nearest the middle of `window`."""
+    labels, links = window(stride)
+    voxel_nm = tuple(size * step / thin for size, step, thin in zip(WORKING_NM, stride, STRIDE))
+    middle = (links[["z_nm", "y_nm", "x_nm"]] - links[["z_nm", "y_nm", "x_nm"]].mean()).abs().sum(axis=1)
+    chosen = links.loc[middle.sort_values().index[:orphans], "orphan"].tolist()
+    none = np.zeros((0, 3))
+    find_candidates(labels[:8], int(labels[:8].max()), dendrites(), none, None, voxel_nm, 100.0)  # compiled first
+    started = time.process_time()
+    for orphan in chosen:
+        find_candidates(labels, orphan, dendrites(), none, None, voxel_nm, radius_nm)
+    return (time.process_time() - started) / len(chosen)
 
 
 def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -115,7 +140,7 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 
     A dendrite and the spines that were cut off it are one specimen.
     """
-    labels, links = detach((0.0, 300.0), TEST_SEED)
+    labels, links = detach(MIXTURE_NM, TEST_SEED)
     known = pd.read_csv(TYPES, sep="\t", comment="#").set_index("segment")["type"]
     known = pd.concat([known, pd.Series("spine", index=links["orphan"])])
     segments = measure_segments(labels, WORKING_NM, WHOLE)
@@ -126,7 +151,7 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 
 def main(folder: str) -> None:
     data = "pinky40 (seung-lab/cloud-volume test data, BSD-3)"
-    draws = [detached((0.0, 300.0), seed) for seed in (TEST_SEED, *TRAIN_SEEDS)]
+    draws = [detached(MIXTURE_NM, seed) for seed in (TEST_SEED, *TRAIN_SEEDS)]
     forest, _ = train_links(*pooled(draws), seed=0)
     card = {
         "trained_on": f"spines of {data} cut off at the neck, {len(draws)} draws of the cuts",

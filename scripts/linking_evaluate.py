@@ -4,12 +4,9 @@ import pandas as pd
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
-from spinome.linking.evaluate import KS, graph_rows, link_rows, segmentation_rows, top_k_table
-from spinome.linking.graph import line_graph, rename_neurites
-from spinome.linking.links import parents
-from spinome.linking.simulate import proofread_parents
+from spinome.linking.evaluate import graph_rows, graph_states, link_rows, score_states, segmentation_rows, top_k_table
+from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
 from spinome.logs import log_to
-from spinome.scores.graphs import score_graphs
 from spinome.scores.intervals import evaluation_table
 from spinome.scores.segmentation import overlaps
 
@@ -28,18 +25,19 @@ truth = pd.concat([read_table(file).assign(volume=volume) for file, volume in zi
 if len(truth):
     rows += link_rows(links, truth, params.seed)
 scores: dict[str, list] = {}
-for volume, synapse_file, graph_file, match_file in zip(params.graphs, given.synapses, given.graphs, given.matches):
-    synapses, true_pairs = read_table(synapse_file), read_table(graph_file).to_numpy()
-    match = dict(read_table(match_file).itertuples(index=False))
+curves = []
+for volume, files in zip(params.graphs, zip(given.synapses, given.graphs, given.matches, given.fragments)):
+    synapses, true_pairs, match, fragments = map(read_table, files)
     own, known = links[links["volume"] == volume], truth[truth["volume"] == volume]
-    states = {"orphans": {}, "linked": parents(own)}
-    states |= {f"proofread_top_{k}": proofread_parents(own, known, k) for k in KS}
-    for state, renamed in states.items():
-        scores.setdefault(state, []).append(
-            score_graphs(line_graph(rename_neurites(synapses, renamed)), true_pairs, match)
-        )
+    match = dict(match.itertuples(index=False))
+    states = graph_states(own, known, fragments)
+    scored = score_states(synapses, states, true_pairs.to_numpy(), match, set(known["orphan"]))
+    for state, parts in scored.items():
+        scores.setdefault(state, []).append(parts)
+    curves.append(detachment_curve(true_sides(synapses, known), FRACTIONS, seed=params.seed).assign(volume=volume))
 for state, parts in scores.items():
     rows += graph_rows(state, parts)
+write_table(pd.concat(curves) if curves else pd.DataFrame(columns=["volume", *CURVE]), snakemake.output.detachment)
 write_table(evaluation_table(rows), snakemake.output.evaluation)
 write_table(top_k_table(links, truth), snakemake.output.topk)
 print(evaluation_table(rows).to_string())

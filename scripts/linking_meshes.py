@@ -3,11 +3,11 @@
 import pandas as pd
 
 from spinome.io.atomic import atomic
-from spinome.io.meshes import write_mesh
+from spinome.io.meshes import Mesh, write_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.graph import rename_neurites
-from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
+from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables, vertex_segments
 from spinome.linking.typing import working_stride
 from spinome.logs import log_to
 
@@ -33,7 +33,8 @@ with atomic(snakemake.output[0]) as folder:
     folder.mkdir()
     for number, mesh in segment_meshes(labels, working_nm, params.settings["error_nm"]):
         shaft = int(shafts[number - 1])
-        write_mesh(folder / f"{shaft}.npz", mesh)
+        origin = vertex_segments(mesh.vertices, thinned, labels, number, working_nm)
+        write_mesh(folder / f"{shaft}.npz", Mesh(mesh.vertices, mesh.faces, {"segment": origin}))
         row = {"neuron": f"{shaft}", "mesh": f"{shaft}.npz", "synapses": ""}
         if shaft in synapses:
             row["synapses"] = f"{shaft}_synapses.parquet"

@@ -1,5 +1,7 @@
 """Order the orphans of all volumes by what a decision is worth, each with its view in Neuroglancer."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +15,7 @@ params = snakemake.params
 every = read_table(snakemake.input.links)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
 queues = []
-for (volume, source, voxel_nm), typing in zip(params.rows, snakemake.input.typing):
+for (volume, source, image, voxel_nm), typing in zip(params.rows, snakemake.input.typing):
     links = every[every["volume"] == volume].reset_index(drop=True)
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
@@ -21,11 +23,12 @@ for (volume, source, voxel_nm), typing in zip(params.rows, snakemake.input.typin
     size = require_voxel_size(open_labels(source, voxel_nm))
     shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)
     queue["candidates"] = [" ".join(map(str, shown.get(orphan, []))) for orphan in queue["orphan"]]
+    labels, grey = (viewer_source(place, params.url, Path.cwd()) if place else None for place in (source, image))
+    if labels is None:
+        print(f"{source}: no view in Neuroglancer, which reads OME-Zarr and precomputed volumes below this folder")
     queue["view"] = [
-        viewer_address(
-            viewer_state(viewer_source(source, params.url), row[1:], int(row[0]), shown.get(int(row[0]), []), size)
-        )
-        for row in queue[["orphan", "z_nm", "y_nm", "x_nm"]].to_numpy()
+        viewer_address(viewer_state(labels, place, orphan, shown.get(orphan, []), size, grey)) if labels else ""
+        for orphan, *place in queue[["orphan", "z_nm", "y_nm", "x_nm"]].itertuples(index=False)
     ]
     queue.insert(0, "volume", volume)
     queues.append(queue)

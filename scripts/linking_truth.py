@@ -1,22 +1,25 @@
-"""The true links of a volume: given, or from where its segments lie in a dense truth."""
+"""The true links of a volume: given, or from where its segments lie in a dense truth, with their neurites."""
 
 import numpy as np
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.agglomerate import contingency
-from spinome.linking.links import derive_truth
+from spinome.linking.links import derive_truth, true_fragments
 from spinome.logs import log_to
 
 log_to(snakemake.log)
+typing = read_table(snakemake.input.typing)
 if snakemake.input.get("links"):
     links = read_table(snakemake.input.links, ["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)
+    fragments = true_fragments(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
 else:
     segments, truth = open_labels(snakemake.params.segments), open_labels(snakemake.params.truth)
     require_same_grid([segments, truth])
-    links = derive_truth(read_table(snakemake.input.typing), *contingency(segments[:], truth[:]))
+    overlap = contingency(segments[:], truth[:])
+    links, fragments = derive_truth(typing, *overlap), true_fragments(*overlap)
 # what touches the volume's edge may belong to a shaft outside, and is no orphan
-typing = read_table(snakemake.input.typing)
 links = links[~links["orphan"].isin(typing.loc[typing["on_edge"], "segment"])]
 print(f"{links['orphan'].nunique()} orphans with a true parent")
-write_table(links, snakemake.output[0])
+write_table(links, snakemake.output.links)
+write_table(fragments, snakemake.output.fragments)

@@ -12,25 +12,26 @@ log_to(snakemake.log)
 
 inputs = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
 branches = snakemake.params.branches
-tables = {name: read_table(path) for name, path in inputs.items() if path.suffix == ".parquet"}
+tables = {name: read_table(path) for name, path in inputs.items() if path.suffix in (".parquet", ".tsv")}
 evaluations = {
-    name.removesuffix("_evaluation"): read_table(path) for name, path in inputs.items() if path.suffix == ".tsv"
+    name.removesuffix("_evaluation"): tables.pop(name) for name in list(tables) if name.endswith("_evaluation")
 }
 summarise = {
     "twophoton": lambda: summaries.summarise_twophoton(tables),
     "synapses": lambda: summaries.summarise_synapses(tables["objects"], tables["blocks"]),
-    "linking": lambda: summaries.summarise_linking(tables["links"]),
+    "linking": lambda: summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"]),
     "neurons": lambda: summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"]),
 }
 
 
 def section(key, title, lead, summary):
     """A section with what there is of figures, scores and tables."""
+    folders = [inputs[name] for name in (f"{key}_figures", f"{key}_agreement_figures") if name in inputs]
     return page.Section(
         key,
         title,
         lead,
-        page.read_figures(inputs[f"{key}_figures"]) if f"{key}_figures" in inputs else [],
+        [figure for folder in folders for figure in page.read_figures(folder)],
         page.format_scores(evaluations[key]) if key in evaluations else [],
         [page.format_table(frame, name) for name, frame in summary.items()],
     )

@@ -4,12 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.blocks import cuboids
+from spinome.configuration.linking import Typing
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
+from spinome.linking.agglomerate import agglomerate, contingency, cut
 from spinome.linking.candidates import COLUMNS, group_candidates
 from spinome.linking.detach import detach_spines
+from spinome.linking.forest import flatten_forest
 from spinome.linking.graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
-from spinome.linking.typing import measure_segments
+from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes, train_membranes
+from spinome.linking.meshes import join_orphans, segment_meshes
+from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.typing import measure_segments, type_segments
+from spinome.linking.watershed import superpixels
 
 BIG = (1 << 62) + 3
 VOXEL = (40.0, 20.0, 20.0)
@@ -57,6 +65,11 @@ CASES = {
         [4],
     ),
     "labels that touch nothing": (volume(SPINE, (4, (0, 2), (0, 4), (0, 60))), [4], [4]),
+    "an id of 64 bits beside": (
+        volume(SPINE, (4, (8, 12), (0, 12), (0, 60)), (BIG, (8, 12), (36, 40), (0, 60))),
+        [4],
+        [4],
+    ),
     "no shaft in the window": (volume(SPINE, (4, (8, 12), (38, 40), (58, 60))), [77], []),
     "no shaft at all": (volume(SPINE), [], []),
     "an orphan that is a shaft of itself": (volume(SPINE), [9], []),
@@ -123,3 +136,68 @@ def test_a_dendrite_without_spines_is_left_as_it_is():
     labels = volume((BIG, (4, 16), (10, 30), (0, 60)), (8, (0, 4), (0, 40), (0, 60)))
     cut, table = detach_spines(labels, np.array([BIG], np.uint64), VOXEL)
     assert table.empty and (cut == labels).all()
+
+
+def wall(shape, axis=1):
+    """A membrane across the middle of a volume."""
+    membrane = np.zeros(shape, np.float32)
+    membrane[tuple(slice(n // 2, n // 2 + 1) if number == axis else slice(None) for number, n in enumerate(shape))] = 1
+    return membrane
+
+
+ODD_MEMBRANES = {
+    "one voxel": (np.zeros((1, 1, 1), np.float32), VOXEL, 1),
+    "one section": (wall((1, 30, 30)), VOXEL, 2),
+    "smaller than a block": (wall((3, 9, 9)), VOXEL, 2),
+    "an empty block": (np.zeros((6, 20, 20), np.float32), VOXEL, 1),
+    "a block of membrane alone": (np.ones((6, 20, 20), np.float32), VOXEL, 1),
+    "anisotropy of ten in z": (wall((6, 40, 40)), (100.0, 10.0, 10.0), 2),
+    "anisotropy of ten in y": (wall((40, 6, 40), axis=0), (10.0, 100.0, 10.0), 2),
+}
+
+
+@pytest.mark.parametrize(("membrane", "voxel_nm", "neurites"), ODD_MEMBRANES.values(), ids=ODD_MEMBRANES)
+def test_odd_membranes_become_segments(membrane, voxel_nm, neurites):
+    """Each side of a wall is a segment, however many superpixels it had."""
+    labels = superpixels(membrane, voxel_nm, threshold=0.5, smoothing_nm=15.0, spacing_nm=40.0)
+    assert labels.shape == membrane.shape and labels.min() == 1
+    graph = region_graph(labels, membrane, voxel_nm)
+    segments = cut(agglomerate(graph, "mean"), graph.labels, 0.5)[compact(labels, graph.labels)]
+    table = measure_segments(segments, voxel_nm, (1, 1, 1))
+    assert len(table) == neurites and table["voxels"].sum() == membrane.size and table["on_edge"].all()
+    # nothing of it is an orphan or a shaft: no link, no mesh, and nothing breaks
+    assert (type_segments(table, **Typing().model_dump(exclude={"working_nm"})) == "other").all()
+    joined = join_orphans(segments, pd.DataFrame(columns=["orphan", "shaft"]), np.zeros(0, int), voxel_nm, 60.0)
+    assert not joined.any() and list(segment_meshes(joined, voxel_nm, 20.0)) == []
+
+
+def test_a_mask_of_nothing_has_no_superpixel():
+    mask = np.zeros((4, 12, 12), bool)
+    assert not superpixels(wall(mask.shape), VOXEL, threshold=0.5, smoothing_nm=15.0, spacing_nm=40.0, mask=mask).any()
+    with pytest.raises(ValueError, match="every voxel is 0"):
+        region_graph(mask.astype(int), wall(mask.shape), VOXEL)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 7, 5)])
+def test_an_image_smaller_than_a_block_has_membranes(shape):
+    """And a constant image, which has no contrast to go by, too."""
+    rng = np.random.default_rng(0)
+    forest = flatten_forest(train_membranes(rng.random((60, len(FEATURES)), np.float32), np.arange(60) % 2 == 0, 0))
+    (block,) = cuboids(shape, (64, 256, 256), halo(VOXEL))
+    for image in (rng.integers(0, 255, shape).astype(np.uint8), np.full(shape, 9, np.uint8)):
+        found = predict_membranes(image[block.padded], grey_range(image), VOXEL, forest)[block.inner]
+        assert found.shape == shape
+
+
+def test_overlaps_of_64_bit_ids():
+    segments, truth = np.array([[BIG, BIG, BIG + 1]], np.uint64), np.array([[BIG - 9, 3, 3]], np.uint64)
+    pairs, counts = contingency(segments, truth)
+    assert pairs.tolist() == [[BIG, 3], [BIG, BIG - 9], [BIG + 1, 3]] and counts.tolist() == [1, 1, 1]
+
+
+def test_a_synapse_at_the_corner_of_a_volume_has_its_neurites():
+    labels = volume((BIG, (0, 20), (0, 3), (0, 60)), (7, (0, 20), (3, 9), (0, 60)))
+    marks = np.zeros(labels.shape, np.uint8)
+    marks[19, 2:4, 59] = 1
+    found = synapse_neurites(labels, synapse_centres(marks, VOXEL), VOXEL)
+    assert {found["neurite_a"].item(), found["neurite_b"].item()} == {BIG, 7}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spinome.linking.approach import RAYS, blind_ends, directions
-from spinome.linking.candidates import FEATURES, find_candidates
+from spinome.linking.candidates import COLUMNS, FEATURES, find_candidates
 from spinome.linking.evaluate import link_rows, precision_recall, top_k_table
 from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
@@ -17,6 +17,7 @@ from spinome.linking.links import (
     rank_links,
     top_k,
     train_links,
+    true_fragments,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
 from spinome.linking.typing import measure_segments, type_segments, working_stride
@@ -85,6 +86,21 @@ def test_candidates_by_hand(tissue):
     assert far["synapse_distance_nm"] == pytest.approx(120, abs=40)
     assert near["path_cost_nm_rank"] == 1 and far["path_cost_nm_rank"] == 2
     assert abs(near["to_y_nm"] - 1180) < 60
+
+
+def test_candidates_do_not_depend_on_the_window(tissue):
+    """Ten voxels of background around, in which the orphan and its synapse lie farther in."""
+    labels, synapse = tissue
+    wider = np.pad(labels, 10)
+    near = find_candidates(labels[:, :, 40:110], 10, np.array([1, 2]), synapse - [0, 0, 800], None, VOXEL, 400.0)
+    moved = synapse + 10 * np.array(VOXEL)
+    far = find_candidates(wider, 10, np.array([1, 2]), moved, None, VOXEL, 400.0)
+    places = [column for column in COLUMNS if column.startswith(("from_", "to_"))]
+    features = [column for column in COLUMNS if column not in places]
+    assert len(near) == 2
+    pd.testing.assert_frame_equal(far[features], near[features])
+    expected = near[places] + np.tile(10 * np.array(VOXEL) + [0, 0, 800], 2)
+    pd.testing.assert_frame_equal(far[places], expected)
 
 
 def test_nothing_near_gives_no_candidate(tissue):
@@ -207,23 +223,40 @@ def test_evaluation_has_intervals_and_unique_metrics(simulated):
     assert curve["precision"].iloc[-1] == 1 and curve["recall"].iloc[-1] == 1
 
 
-def test_grammar_lists_what_cannot_be():
-    segments = pd.DataFrame(
-        {
-            "segment": [1, 2, 10, 11],
-            "kind": ["shaft", "shaft", "orphan", "orphan"],
-            "on_edge": [True, False, False, False],
-        }
-    )
-    links = pd.DataFrame({"orphan": [10], "shaft": [1], "rank": [1], "probability": [0.9], "linked": [True]})
-    synapses = pd.DataFrame({"synapse": [1, 2], "neurite_a": [10, 1], "neurite_b": [20, 0]})
-    found = set(grammar_violations(segments, links, synapses).itertuples(index=False, name=None))
-    assert found == {
-        (11, "orphan", "has no parent"),
-        (11, "orphan", "carries no synapse"),
-        (2, "shaft", "does not reach the volume's edge"),
-        (2, "synapse", "does not join two neurites"),
+# shafts 1 and 2, orphans 10 and 11, axon 20; only shaft 1 reaches the edge
+NEURITES = pd.DataFrame(
+    {
+        "segment": [1, 2, 10, 11, 20],
+        "kind": ["shaft", "shaft", "orphan", "orphan", "other"],
+        "on_edge": [True, False, False, False, True],
     }
+)
+RIGHT = [(10, 1), (11, 1)], [(10, 20), (11, 20)]
+EDGE = (2, "shaft", "does not reach the volume's edge")
+
+
+@pytest.mark.parametrize(
+    ("linked", "ends", "expected"),
+    [
+        (*RIGHT, set()),
+        ([(10, 1)], RIGHT[1], {(11, "orphan", "has no parent")}),
+        ([(10, 1), (10, 2), (11, 1)], RIGHT[1], {(10, "orphan", "has more than one parent")}),
+        ([(10, 1), (11, 20)], [(10, 20), (11, 5)], {(11, "orphan", "has a parent that is no shaft")}),
+        (RIGHT[0], [(10, 20)], {(11, "orphan", "carries no synapse")}),
+        (RIGHT[0], [], set()),
+        (RIGHT[0], [*RIGHT[1], (1, 0)], {(3, "synapse", "does not join two neurites")}),
+        (RIGHT[0], [*RIGHT[1], (0, 0)], {(3, "synapse", "does not join two neurites")}),
+        (RIGHT[0], [*RIGHT[1], (10, 1)], {(3, "synapse", "joins a neurite with itself")}),
+        (RIGHT[0], [*RIGHT[1], (10, 11)], {(3, "synapse", "joins a neurite with itself")}),
+        (RIGHT[0], [*RIGHT[1], (11, 2)], {(3, "synapse", "joins two dendrites")}),
+    ],
+)
+def test_grammar_lists_what_cannot_be(linked, ends, expected):
+    links = pd.DataFrame(linked, columns=["orphan", "shaft"]).assign(rank=1, probability=0.9, linked=True)
+    synapses = pd.DataFrame(ends, columns=["neurite_a", "neurite_b"], dtype=np.int64)
+    synapses.insert(0, "synapse", np.arange(1, len(ends) + 1))
+    found = list(grammar_violations(NEURITES, links, synapses).itertuples(index=False, name=None))
+    assert set(found) == {*expected, EDGE} and len(found) == len(set(found))
 
 
 def test_truth_from_a_dense_segmentation():
@@ -231,6 +264,10 @@ def test_truth_from_a_dense_segmentation():
     pairs = np.array([[1, 5], [2, 5], [10, 5], [11, 6], [12, 5], [12, 7]])
     truth = derive_truth(segments, pairs, np.array([100, 90, 10, 10, 5, 5]))
     assert truth.to_numpy().tolist() == [[10, 1], [10, 2]]
+    fragments = true_fragments(pairs, np.array([100, 90, 10, 10, 5, 5]))
+    assert fragments.to_numpy().tolist() == [[1, 5, 100], [2, 5, 90], [10, 5, 10], [11, 6, 10], [12, 0, 10]]
+    background = true_fragments(np.array([[0, 5], [3, 0], [3, 5]]), np.array([50, 30, 20]))
+    assert background.to_numpy().tolist() == [[3, 0, 50]]
 
 
 def test_synapses_join_the_neurites_beside_them():
@@ -267,8 +304,10 @@ def test_linked_segments_are_one_closed_mesh(tissue):
     assert mesh.body_count == 1 and mesh.is_watertight
     assert mesh.volume / 1e9 == pytest.approx((joined == 2).sum() * np.prod(VOXEL) / 1e9, rel=0.1)
     # x y z: along x through the whole volume, the head at small y
-    assert meshes[2].vertices[:, 0].max() == pytest.approx(3000, abs=40)
-    assert meshes[2].vertices[:, 1].min() == pytest.approx(610, abs=40)
+    assert meshes[2].vertices[:, 0].min() == pytest.approx(0, abs=1)
+    assert meshes[2].vertices[:, 0].max() == pytest.approx(3000, abs=1)
+    # the head's upper end, in the grid of the voxels
+    assert meshes[2].vertices[:, 1].min() == pytest.approx(20 * np.nonzero(joined == 2)[1].min(), abs=10)
     neurites = pd.DataFrame(
         {
             "synapse": [5],

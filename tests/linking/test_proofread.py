@@ -6,8 +6,12 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
+from spinome.io.volumes import write_volume
 from spinome.linking.proofread import (
+    CANDIDATE_COLOURS,
+    ORPHAN_COLOUR,
     apply_decisions,
     no_parent,
     parent_posterior,
@@ -52,15 +56,50 @@ def test_doubt_on_a_rich_shaft_comes_first():
 
 def test_a_state_shows_candidates_in_colours_of_their_rank():
     state = viewer_state("zarr://http://host/s.zarr", np.array([400.0, 80.0, 160.0]), 10, [7, 8], (40.0, 8.0, 8.0))
-    layer = state["layers"][0]
+    (layer,) = state["layers"]
     assert state["position"] == [10, 10, 20] and layer["segments"] == ["10", "7", "8"]
-    assert len(set(layer["segmentColors"].values())) == 3
+    assert layer["segmentColors"]["10"] == ORPHAN_COLOUR
+    assert [layer["segmentColors"][shaft] for shaft in ("7", "8")] == list(CANDIDATE_COLOURS[:2])
+    assert list(state["dimensions"]) == ["z", "y", "x"] and state["dimensions"]["x"] == [pytest.approx(8e-9), "m"]
     assert json.loads(unquote(viewer_address(state).partition("#!")[2])) == state
 
 
-def test_sources_for_the_viewer():
-    assert viewer_source("results/a.zarr::raw", "http://h:1/") == "zarr://http://h:1/results/a.zarr/raw"
-    assert viewer_source("data/cells", "http://h:1") == "precomputed://http://h:1/data/cells"
+def test_grey_values_lie_below_the_segments():
+    state = viewer_state("zarr://s", np.zeros(3), 10, [], (1.0, 1.0, 1.0), "zarr://image")
+    assert [layer["type"] for layer in state["layers"]] == ["image", "segmentation"]
+    assert state["layers"][0]["source"] == "zarr://image" and state["layers"][1]["selectedAlpha"] < 1
+
+
+def test_more_candidates_than_colours_share_the_last():
+    shafts = list(range(20, 20 + len(CANDIDATE_COLOURS) + 2))
+    colours = viewer_state("s", np.zeros(3), 10, shafts, (1.0, 1.0, 1.0))["layers"][0]["segmentColors"]
+    assert {colours[str(shaft)] for shaft in shafts[-3:]} == {CANDIDATE_COLOURS[-1]}
+
+
+def test_what_the_viewer_is_sent_to_is_there(tmp_path):
+    """The address of a volume, without that of the server, is the folder with its metadata."""
+    labels = np.ones((2, 3, 4), np.uint32)
+    write_volume(tmp_path / "results" / "a.zarr", labels, (1.0, 1.0, 1.0), name="raw")
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "info").write_text("{}")
+    for source, kind, metadata in (
+        (tmp_path / "results" / "a.zarr::raw", "zarr", ".zattrs"),
+        (tmp_path / "cells::8_8_40", "precomputed", "info"),
+    ):
+        found = viewer_source(str(source), "http://h:1/", tmp_path)
+        assert found.startswith(f"{kind}://http://h:1/")
+        assert (tmp_path / found.removeprefix(f"{kind}://http://h:1/") / metadata).is_file()
+    address = viewer_source("precomputed://gs://bucket/cells::8_8_40", "http://h:1", tmp_path)
+    assert address == "precomputed://gs://bucket/cells"
+
+
+def test_volumes_without_a_view(tmp_path):
+    zarr.save_array(str(tmp_path / "bare.zarr"), np.ones((2, 2, 2)))
+    (tmp_path / "served").mkdir()
+    for source in ("cells.h5::main", "stack.tif", "bare.zarr", "absent.zarr"):
+        assert viewer_source(str(tmp_path / source), "http://h:1", tmp_path) is None
+    write_volume(tmp_path / "a.zarr", np.ones((2, 2, 2), int), (1.0, 1.0, 1.0))
+    assert viewer_source(str(tmp_path / "a.zarr"), "http://h:1", tmp_path / "served") is None
 
 
 def test_no_decisions_change_nothing():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spinome.linking.graph import line_graph, rename_neurites
-from spinome.linking.simulate import detachment_curve, largest_fragments, proofread_parents
+from spinome.linking.simulate import CURVE, detachment_curve, largest_fragments, proofread_parents, true_sides
 from spinome.scores.graphs import score_graphs
 
 
@@ -48,9 +48,20 @@ def test_the_curve_agrees_with_graphs_made_whole(synapses):
     assert round(curve["f1_low"][0], 9) == min(values) and round(curve["f1_high"][0], 9) == max(values)
 
 
-def test_a_graph_without_pairs_is_told(synapses):
-    with pytest.raises(ValueError, match="no two synapses"):
-        detachment_curve(synapses.iloc[[0, 8]], [0.5])
+def test_a_graph_without_pairs_has_no_curve(synapses):
+    curve = detachment_curve(synapses.iloc[[0, 8]], [0.5])
+    assert curve.empty and list(curve.columns) == CURVE
+
+
+def test_sides_of_synapses_by_the_truth():
+    """Orphans 10 and 11 on shaft 1; axons 20 and 21; a synapse on the shaft, one that the truth does not know."""
+    synapses = pd.DataFrame({"synapse": [1, 2, 3, 4], "neurite_a": [10, 20, 1, 30], "neurite_b": [20, 11, 21, 0]})
+    truth = pd.DataFrame({"orphan": [10, 11, 11], "shaft": [1, 1, 2]})
+    sides = true_sides(synapses, truth)
+    assert sides["axon"].tolist() == [20, 20, 21, 30] and sides["dendrite"].tolist() == [1, 1, 1, 0]
+    assert sides["spine"].tolist() == [10, 11, 0, 0]
+    # three pairs on the dendrite, of which the axon holds one as well; off their spines this one alone is left
+    assert detachment_curve(sides, [0, 1], repeats=2)["pairs"].tolist() == [3, 1]
 
 
 def test_a_proofreader_finds_what_is_shown():

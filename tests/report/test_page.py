@@ -100,6 +100,12 @@ def test_nothing_is_loaded_from_elsewhere(page, section):
     assert not re.search(r"@import|url\(|<script|<link", page([section]))
 
 
+def test_a_view_is_a_link_and_other_addresses_are_text(page):
+    table = pd.DataFrame({"view": ["https://viewer/#!%7B%7D"], "reason": ["https://elsewhere is not there"]})
+    document = Document(page([Section("linking", "Linking", "", tables=[format_table(table, "Queue")])]))
+    assert [target for target in document.all("href") if not target.startswith("#")] == ["https://viewer/#!%7B%7D"]
+
+
 def test_the_contents_lead_to_every_section(page, section):
     document = Document(page([section, Section("census", "Census", "")]))
     targets = [target.removeprefix("#") for target in document.all("href")]

@@ -86,9 +86,34 @@ def test_links():
             "linked": [True, False, False],
         }
     )
-    (row,) = summaries.summarise_linking(links)["Links by volume"].to_dict("records")
+    violations = pd.DataFrame({"volume": "v", "object": [1, 2, 7], "kind": ["orphan", "orphan", "shaft"],
+                               "violation": ["has no parent", "has no parent", "does not reach the edge"]})  # fmt: skip
+    queue = pd.DataFrame(
+        {"volume": "v", "orphan": [2, 1], "worth": [3.0, 0.5], "synapses": 1, "linked_to": [0, 7],
+         "probability": [0.0, 0.9], "no_parent": [0.7, 0.1], "view": ["https://two", "https://one"]}
+    )  # fmt: skip
+    tables = summaries.summarise_linking(links, violations, queue)
+    (row,) = tables["Links by volume"].to_dict("records")
     assert (row["orphans"], row["candidates"], row["linked"]) == (2, 3, 1)
     assert row["mean_probability_of_links"] == pytest.approx(0.9)
+    assert tables["Violations of the grammar"]["count"].tolist() == [2, 1]
+    (queued, _) = next(table for name, table in tables.items() if "mend" in name).to_dict("records")
+    assert (queued["orphan"], queued["worth (pairs)"]) == (2, 3)
+
+
+def test_conflicts_between_links_and_labels_have_their_view():
+    agreement = pd.DataFrame(
+        {"volume": "v", "evidence": ["conflict", "conflict", "agree"], "verdict": ["c", "spine", "a"],
+         "orphan": [1, 0, 2], "shaft": 7, "link_probability": [0.9, None, 0.3], "spine_probability": [0.1, 0.9, 0.9],
+         "doubt": [0.9, None, 0.5], "right": pd.array([False, pd.NA, True], "boolean")}
+    )  # fmt: skip
+    queue = pd.DataFrame({"volume": "v", "orphan": [2, 1], "view": ["https://two", "https://one"]})
+    spines = pd.DataFrame(columns=["spine", "source", "sheet", "specimen", "synapses", "volume_um3", "view"])
+    tables = summaries.summarise_census({"spines": spines, "matches": spines, "agreement": agreement, "queue": queue})
+    doubted = next(table for name, table in tables.items() if "doubt" in name)
+    assert doubted["orphan"].tolist() == [1, 2] and doubted["view"].tolist() == ["https://one", "https://two"]
+    found = tables["Links and labels of the linked meshes"].set_index("verdict")
+    assert found.loc["c", ["with_truth", "right"]].tolist() == [1, 0] and found.loc["spine", "with_truth"] == 0
 
 
 def test_neurons():
@@ -104,7 +129,8 @@ def test_neurons():
     [
         (lambda t: summaries.summarise_twophoton({"tracked": t}), "specimen field timepoint spine"),
         (lambda t: summaries.summarise_synapses(t, t), "volume block synapses unmasked_um3"),
-        (lambda t: summaries.summarise_linking(t), "volume orphan shaft probability linked"),
+        (lambda t: summaries.summarise_linking(t, t, t),
+         "volume orphan shaft probability linked kind violation worth synapses linked_to no_parent view"),
         (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),
         (lambda t: summaries.summarise_census({"spines": t, "matches": t}),
          "spine source sheet specimen synapses volume_um3 view"),

@@ -23,6 +23,7 @@ COLUMNS = {
     "linking/spines.parquet": "volume spine parent z_nm y_nm x_nm volume_um3 synapses probability",
     "neurons/synapses.parquet": "neuron id tag value p_soma p_shaft p_spine distance_nm spine reason",
     "neurons/spines.parquet": "neuron spine z_nm y_nm x_nm volume_um3 area_um2 head_diameter_nm neck_length_nm",
+    "census/agreement.parquet": "volume evidence verdict orphan shaft spine probability doubt z_nm y_nm x_nm right",
     "spines.parquet": "spine",
     "failures.parquet": "step unit reason",
 }

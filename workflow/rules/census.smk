@@ -50,6 +50,60 @@ rule census_matches:
         "../../scripts/census_matches.py"
 
 
+rule census_agreement:
+    input:
+        links="<results>/linking/links.parquet",
+        candidates=expand(
+            "<results>/linking/candidates/{volume}/{shard}.parquet", volume=linking_volumes, shard=linking_shards
+        ),
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
+        segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
+        meshes=linked_meshes,
+        labelled=linked_labels,
+        spines="<results>/neurons/spines.parquet",
+        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+    output:
+        "<results>/census/agreement.parquet",
+    log:
+        "<logs>/census_agreement.log",
+    conda:
+        "../../envs/linking.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
+        with_synapses=linking_with_synapses,
+        scored=linking_scored,
+        shards=config["linking"]["shards"],
+        working_nm=config["linking"]["typing"]["working_nm"],
+        threshold=config["linking"]["links"]["threshold"],
+        code=code_hash("spinome.census.agreement"),
+    script:
+        "../../scripts/census_agreement.py"
+
+
+rule census_agreement_figures:
+    input:
+        agreement="<results>/census/agreement.parquet",
+        meshes=linked_meshes,
+        labelled=linked_labels,
+    output:
+        directory("<results>/census/agreement_figures"),
+    log:
+        "<logs>/census_agreement_figures.log",
+    conda:
+        "../../envs/linking.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        volumes=linking_volumes,
+        code=code_hash("spinome.report.agreement", "spinome.report.style"),
+    script:
+        "../../scripts/census_agreement_figures.py"
+
+
 rule census_tables:
     input:
         spines="<results>/spines.parquet",
@@ -162,3 +216,4 @@ rule census:
         list(census_tables.values()),
         census_scores,
         "<results>/census/figures",
+        agreement_figures,

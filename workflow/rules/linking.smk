@@ -352,7 +352,8 @@ rule linking_truth:
         ),
         truth=linking_file("truth_segmentation"),
     output:
-        "<results>/linking/truth/{volume}.parquet",
+        links="<results>/linking/truth/{volume}.parquet",
+        fragments="<results>/linking/truth/{volume}_fragments.parquet",
     log:
         "<logs>/linking_truth/{volume}.log",
     conda:
@@ -458,7 +459,10 @@ rule linking_proofread:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
+        rows=[
+            (volume, linking_segmentation(volume), volume_of[volume].image, volume_of[volume].voxel_nm)
+            for volume in linking_volumes
+        ],
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         url=config["linking"]["proofread"]["url"],
         candidates=config["linking"]["proofread"]["candidates"],
@@ -563,8 +567,10 @@ rule linking_evaluate:
         synapses=expand("<results>/linking/synapses/{volume}.parquet", volume=linking_true_graphs),
         graphs=expand("<results>/linking/true_graph/{volume}.parquet", volume=linking_true_graphs),
         matches=expand("<results>/linking/true_graph/{volume}_matches.parquet", volume=linking_true_graphs),
+        fragments=expand("<results>/linking/truth/{volume}_fragments.parquet", volume=linking_true_graphs),
     output:
         evaluation="<results>/linking/evaluation.tsv",
+        detachment="<results>/linking/detachment.parquet",
         topk="<results>/linking/topk.parquet",
     log:
         "<logs>/linking_evaluate.log",
@@ -579,7 +585,7 @@ rule linking_evaluate:
         dense=[(volume, linking_segmentation(volume), volume_of[volume].truth_segmentation) for volume in linking_dense],
         graphs=linking_true_graphs,
         seed=config["seed"],
-        code=code_hash("spinome.linking.evaluate"),
+        code=code_hash("spinome.linking.evaluate", "spinome.linking.simulate"),
     script:
         "../../scripts/linking_evaluate.py"
 
@@ -596,6 +602,11 @@ rule linking_figures:
         thresholds=expand(
             "<results>/linking/thresholds/{volume}.parquet",
             volume=linking_dense,
+        ),
+        graph=branch(
+            bool(linking_true_graphs),
+            then=["<results>/linking/evaluation.tsv", "<results>/linking/detachment.parquet"],
+            otherwise=[],
         ),
     output:
         directory("<results>/linking/figures"),
@@ -628,6 +639,6 @@ rule linking_figures:
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["agglomerate"]["threshold"],
         link_threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.report.linking"),
+        code=code_hash("spinome.report.linking", "spinome.report.line_graph"),
     script:
         "../../scripts/linking_figures.py"

@@ -13,7 +13,11 @@ report_tables = {
         "dendrites": "<results>/twophoton/dendrites.parquet",
     },
     "synapses": {"objects": "<results>/synapses/objects.parquet", "blocks": "<results>/synapses/blocks.parquet"},
-    "linking": {"links": "<results>/linking/links.parquet"},
+    "linking": {
+        "links": "<results>/linking/links.parquet",
+        "violations": "<results>/linking/violations.parquet",
+        "queue": "<results>/linking/queue.tsv",
+    },
     "neurons": {
         "neuron_synapses": "<results>/neurons/synapses.parquet",
         "neuron_spines": "<results>/neurons/spines.parquet",
@@ -60,6 +64,7 @@ rule report_page:
     input:
         **{name: path for branch in branches for name, path in report_tables[branch].items()},
         **{f"{branch}_figures": f"<results>/{branch}/figures" for branch in [*branches, "census"]},
+        **({"census_agreement_figures": agreement_figures[0]} if agreement_figures else {}),
         **report_scores,
         **census_tables,
         **({"phantom_figures": "<results>/phantom/figures"} if truth_specimens else {}),

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
 from spinome.linking.forest import FlatForest, flatten_forest, forest_probability, no_forest
-from spinome.linking.region_graph import EMPTY, RegionGraph, find_slot, grow
+from spinome.linking.region_graph import EMPTY, RegionGraph, compact, find_slot, grow
 
 PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
 TREE_COLUMNS = ["step", "left", "right", "priority", "height", "left_voxels", "right_voxels"]
@@ -132,10 +132,12 @@ def assign(superpixels: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np
 
 def contingency(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of labels (P, 2) int64 that share voxels, and how many they share (P,)."""
-    span = int(second.max(initial=0)) + 1
-    keys = first.ravel().astype(np.int64) * span + second.ravel().astype(np.int64)
-    keys, counts = fastremap.unique(keys, return_counts=True)
-    return np.stack([keys // span, keys % span], axis=1), counts
+    names = [fastremap.unique(labels) for labels in (first, second)]
+    rows, columns = (compact(labels, ids).ravel() for labels, ids in zip((first, second), names))
+    span = len(names[1])
+    keys, counts = fastremap.unique(rows.astype(np.int64) * span + columns, return_counts=True)
+    pairs = [names[0][keys // span].astype(np.int64), names[1][keys % span].astype(np.int64)]
+    return np.stack(pairs, axis=1), counts
 
 
 def initial_features(graph: RegionGraph) -> np.ndarray:

@@ -61,7 +61,7 @@ def find_candidates(
 
     Parameters
     ----------
-    labels : (Z, Y, X) int, the window: the orphan's bounding box and the radius around it
+    labels : (Z, Y, X) int, the window; what is farther from the orphan's bounding box than the radius is not looked at
     orphan : its label
     shafts : labels that are shafts
     synapses : (S, 3) the orphan's synapses, z y x in nm from the window's first voxel; there may be none
@@ -77,16 +77,20 @@ def find_candidates(
     source = labels == orphan
     if not source.any():
         raise ValueError(f"orphan {orphan} has no voxel in its window")
+    size = np.asarray(voxel_nm, dtype=np.float64)
+    box = _reach(source, size, radius_nm)
+    corner = np.array([side.start for side in box]) * size
+    source, labels = source[box], np.ascontiguousarray(labels[box])
+    membrane = None if membrane is None else membrane[box]
     away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
     # signed and unsigned ids together would become floats, and large ids one another
     near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), np.asarray(shafts).astype(labels.dtype))
     near = near[near != orphan]
     if not len(near):
         return pd.DataFrame(columns=COLUMNS)
-    size = np.asarray(voxel_nm, dtype=np.float64)
     target = compact(labels, near)
     depth = edt.edt(labels, anisotropy=voxel_nm, black_border=False, parallel=1)
-    synapses = synapses.reshape(-1, 3)
+    synapses = synapses.reshape(-1, 3) - corner
     ends = approach.blind_ends(source, depth, synapses, size)
     end = ends[0]
     measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
@@ -113,8 +117,18 @@ def find_candidates(
     frame["length_nm"] = float(np.linalg.norm(ends[0].point - ends[1].point))
     for name, places in (("from", paths.start), ("to", paths.stop)):
         for axis, letter in enumerate("zyx"):
-            frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis]
+            frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
     return frame[COLUMNS]
+
+
+def _reach(source: np.ndarray, size: np.ndarray, radius_nm: float) -> tuple[slice, slice, slice]:
+    """The bounding box of an orphan and the radius around it, within its window."""
+    margin = np.ceil(radius_nm / size).astype(int) + 1
+    box = []
+    for axis in range(3):
+        filled = np.flatnonzero(source.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(max(filled[0] - margin[axis], 0), filled[-1] + margin[axis] + 1))
+    return tuple(box)
 
 
 def group_names(orphans: pd.DataFrame, group_nm: float) -> pd.Series:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spinome.linking.links import label_candidates, top_k, true_ranks
-from spinome.scores.graphs import GraphScore
+from spinome.linking.graph import induced, line_graph, rename_neurites
+from spinome.linking.links import label_candidates, parents, top_k, true_ranks
+from spinome.linking.simulate import largest_fragments, proofread_parents
+from spinome.scores.graphs import GraphScore, score_graphs
 from spinome.scores.intervals import bootstrap, evaluation_row
 from spinome.scores.segmentation import object_terms, pool_terms
 
@@ -70,15 +74,65 @@ def link_rows(links: pd.DataFrame, truth: pd.DataFrame, seed: int) -> list[dict]
     return [*rows, precision, recall, *scores]
 
 
-def graph_rows(name: str, scores: list[GraphScore]) -> list[dict]:
-    """Graph f1, precision and recall of one state of the line graph, pooled over volumes."""
-    right = sum(score.precision * score.detected for score in scores if score.detected)
-    detected, true = sum(score.detected for score in scores), sum(score.true for score in scores)
-    f1 = 2 * right / (detected + true) if detected + true else float("nan")
-    rows = [evaluation_row(f"graph_f1_{name}", f1, true, "pairs of synapses")]
-    if name == "linked":
-        rows.append(evaluation_row("graph_precision", right / detected if detected else np.nan, detected, "pairs"))
-        rows.append(evaluation_row("graph_recall", right / true if true else np.nan, true, "pairs"))
+def graph_states(links: pd.DataFrame, truth: pd.DataFrame, fragments: pd.DataFrame) -> dict[str, dict[int, int]]:
+    """The parents of orphans in every state of a volume whose graph is scored.
+
+    Parameters
+    ----------
+    links : `links.parquet` of the volume; truth : `orphan shaft`, its true links
+    fragments : `segment neurite voxels`, the true neurite of each segment (0 for none) and its size
+
+    Returns
+    -------
+    `orphans` (none has a parent), `linked` (as found), `proofread_top_K` (a perfect proofreader among the first K),
+    `all` (every orphan on a true shaft), and `largest_fragment` (every segment on the largest of its true neurite)
+    """
+    states = {"orphans": {}, "linked": parents(links)}
+    states |= {f"proofread_top_{k}": proofread_parents(links, truth, k) for k in KS}
+    states["all"] = dict(truth.drop_duplicates("orphan")[["orphan", "shaft"]].itertuples(index=False))
+    if len(fragments):
+        states["largest_fragment"] = largest_fragments(fragments, fragments["segment"].to_numpy())
+    return states
+
+
+def score_states(
+    synapses: pd.DataFrame,
+    states: dict[str, dict[int, int]],
+    true_pairs: np.ndarray,
+    match: dict[int, int],
+    orphans: Collection[int],
+) -> dict[str, tuple[GraphScore, GraphScore]]:
+    """Score the line graph of a volume in every state: whole, and the subgraph of the synapses on its orphans.
+
+    Parameters
+    ----------
+    synapses : `synapse neurite_a neurite_b`, orphans not yet renamed
+    states : from `graph_states`
+    true_pairs : (P, 2) of true synapses; match : the true synapse of a detected one
+    orphans : those that have a true parent; the subgraph is that of the matched synapses on them
+    """
+    on_orphan = synapses["synapse"][synapses[["neurite_a", "neurite_b"]].isin(orphans).any(axis=1)]
+    own = {synapse: match[synapse] for synapse in on_orphan if synapse in match}
+    true_part = induced(true_pairs, own.values())
+    scores = {}
+    for state, renamed in states.items():
+        pairs = line_graph(rename_neurites(synapses, renamed))
+        scores[state] = score_graphs(pairs, true_pairs, match), score_graphs(induced(pairs, own), true_part, own)
+    return scores
+
+
+def graph_rows(state: str, scores: list[tuple[GraphScore, GraphScore]]) -> list[dict]:
+    """Graph f1 of one state, whole and on the subgraph, pooled over volumes; of the links found also its parts."""
+    rows = []
+    for graph, parts in zip(("graph", "subgraph"), zip(*scores)):
+        right = sum(score.precision * score.detected for score in parts if score.detected)
+        detected, true = sum(score.detected for score in parts), sum(score.true for score in parts)
+        rows.append(
+            evaluation_row(f"{graph}_f1_{state}", _ratio(2 * right, detected + true), true, "pairs of synapses")
+        )
+        if state == "linked":
+            rows.append(evaluation_row(f"{graph}_precision", _ratio(right, detected), detected, "pairs"))
+            rows.append(evaluation_row(f"{graph}_recall", _ratio(right, true), true, "pairs"))
     return rows
 
 

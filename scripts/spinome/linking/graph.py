@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import cc3d
 import numpy as np
 import pandas as pd
@@ -90,3 +92,8 @@ def line_graph(neurites: pd.DataFrame) -> np.ndarray:
         first, second = np.triu_indices(len(group), 1)
         pairs.append(np.stack([group[first], group[second]], axis=1))
     return np.unique(np.concatenate(pairs), axis=0)
+
+
+def induced(pairs: np.ndarray, synapses: Collection[int]) -> np.ndarray:
+    """The subgraph of a line graph: pairs (P, 2) of which both synapses are among these."""
+    return pairs[np.isin(pairs, np.fromiter(synapses, np.int64)).all(axis=1)]

@@ -128,8 +128,9 @@ def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFram
 def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
     """What the result has that a neuron cannot have.
 
-    A spine has one parent and, being no orphan by the volume's edge, carries a synapse; a shaft goes on to a soma or
-    to the volume's edge; a synapse joins two neurites (Gray Roncal 2016).
+    A spine has one parent, which is a dendrite, and carries a synapse; a dendrite goes on to a soma or to the volume's
+    edge; a synapse joins an axon with one other neurite (the grammar of Gray Roncal 2016, and the order of its
+    parts). A spine that the volume's edge cuts is no orphan, and its parent may be outside.
 
     Parameters
     ----------
@@ -141,17 +142,25 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
     -------
     Table of `object kind violation`
     """
-    orphans = segments.loc[segments["kind"] == "orphan", "segment"]
-    count = links[links["linked"]].groupby("orphan")["shaft"].nunique().reindex(orphans, fill_value=0)
+    kind = segments.set_index("segment")["kind"]
+    linked = links[links["linked"]]
+    count = linked.groupby("orphan")["shaft"].nunique().reindex(kind.index[kind == "orphan"], fill_value=0)
     touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
-    rows = [(orphan, "orphan", "has no parent") for orphan in count.index[count == 0]]
-    rows += [(orphan, "orphan", "has more than one parent") for orphan in count.index[count > 1]]
-    if len(synapses):
-        rows += [(orphan, "orphan", "carries no synapse") for orphan in orphans if orphan not in touched]
     inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]
-    rows += [(shaft, "shaft", "does not reach the volume's edge") for shaft in inside["segment"]]
-    lost = synapses[(synapses["neurite_a"] == 0) | (synapses["neurite_b"] == 0)]
-    rows += [(synapse, "synapse", "does not join two neurites") for synapse in lost["synapse"]]
+    ends = np.sort(synapses[["neurite_a", "neurite_b"]].replace(parents(links)).to_numpy(np.int64), axis=1)
+    both = (ends != 0).all(axis=1)
+    dendrites = np.isin(ends, kind.index[kind == "shaft"]).all(axis=1)
+    found = [
+        ("orphan", "has no parent", count.index[count == 0]),
+        ("orphan", "has more than one parent", count.index[count > 1]),
+        ("orphan", "has a parent that is no shaft", linked["orphan"][linked["shaft"].map(kind) != "shaft"]),
+        ("orphan", "carries no synapse", [o for o in count.index if o not in touched] if len(synapses) else []),
+        ("shaft", "does not reach the volume's edge", inside["segment"]),
+        ("synapse", "does not join two neurites", synapses["synapse"][~both]),
+        ("synapse", "joins a neurite with itself", synapses["synapse"][both & (ends[:, 0] == ends[:, 1])]),
+        ("synapse", "joins two dendrites", synapses["synapse"][dendrites & (ends[:, 0] != ends[:, 1])]),
+    ]
+    rows = [(place, what, violation) for what, violation, places in found for place in places]
     return pd.DataFrame(rows, columns=VIOLATION_COLUMNS).astype({"object": np.int64, "kind": str, "violation": str})
 
 
@@ -205,13 +214,25 @@ def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) 
     -------
     Table of `orphan shaft`; an orphan whose true neurite has no shaft in the volume has no row
     """
-    frame = pd.DataFrame({"segment": pairs[:, 0], "neurite": pairs[:, 1], "voxels": counts})
-    whole = frame.groupby("segment")["voxels"].sum()
-    best = frame[frame["neurite"] > 0].sort_values(["voxels", "neurite"]).groupby("segment").tail(1)
-    # a segment that straddles neurites has no true neurite
-    best = best[best["voxels"].to_numpy() > 0.5 * whole.reindex(best["segment"]).to_numpy()]
-    best = best.merge(segments[["segment", "kind"]], on="segment")
+    best = true_fragments(pairs, counts).merge(segments[["segment", "kind"]], on="segment")
+    best = best[best["neurite"] != 0]
     orphans = best[best["kind"] == "orphan"].rename(columns={"segment": "orphan"})
     shafts = best[best["kind"] == "shaft"].rename(columns={"segment": "shaft"})
     links = orphans[["orphan", "neurite"]].merge(shafts[["shaft", "neurite"]], on="neurite")
     return links[["orphan", "shaft"]].sort_values(["orphan", "shaft"], ignore_index=True)
+
+
+def true_fragments(pairs: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
+    """The true neurite of each segment, 0 where it straddles several: `segment neurite voxels`, its size.
+
+    Parameters
+    ----------
+    pairs, counts : see `derive_truth`
+    """
+    frame = pd.DataFrame({"segment": pairs[:, 0], "neurite": pairs[:, 1], "overlap": counts})
+    frame = frame[frame["segment"] != 0].sort_values(["overlap", "neurite"])
+    best = frame.groupby("segment").tail(1).set_index("segment")
+    best["voxels"] = frame.groupby("segment")["overlap"].sum()
+    # more than half of a segment lies in its neurite
+    best["neurite"] = best["neurite"].where(best["overlap"] > 0.5 * best["voxels"], 0)
+    return best.reset_index()[["segment", "neurite", "voxels"]].sort_values("segment", ignore_index=True)

@@ -65,12 +65,42 @@ def segment_meshes(labels: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> 
     Vertices are x y z in nm, the first voxel's corner at 0; a segment that the volume cuts is closed there.
     """
     mesher = zmesh.Mesher(tuple(voxel_nm[::-1]))
-    mesher.mesh(np.asfortranarray(labels.transpose(2, 1, 0)), close=True)
+    # a border of background closes what the volume cuts; zmesh's own border moves the vertices by a voxel
+    mesher.mesh(np.asfortranarray(np.pad(labels, 1).transpose(2, 1, 0)), close=False)
     for label in sorted(mesher.ids()):
         mesh = mesher.get(label, normals=False, reduction_factor=8, max_error=error_nm)
         mesher.erase(label)
-        vertices = mesh.vertices.astype(np.float64) + np.array(voxel_nm[::-1]) / 2
+        vertices = mesh.vertices.astype(np.float64) - np.array(voxel_nm[::-1]) / 2
         yield int(label), Mesh(vertices, mesh.faces.astype(np.int64))
+
+
+def vertex_segments(
+    vertices: np.ndarray, segments: np.ndarray, joined: np.ndarray, number: int, voxel_nm: VoxelSize
+) -> np.ndarray:
+    """The segment (V,) on which each vertex of a linked mesh lies: the shaft, an orphan, or 0 on a neck drawn between.
+
+    A vertex lies on the border of a voxel of its label: the nearest such voxel among the 27 around it tells. It is 0
+    also where there is none, as after a simplification by more than a voxel.
+
+    Parameters
+    ----------
+    vertices : (V, 3) x y z in nm, from `segment_meshes`
+    segments, joined : (Z, Y, X) labels before and after `join_orphans`
+    number : label of the mesh in `joined`
+    voxel_nm : size of a voxel (z, y, x)
+    """
+    places = vertices[:, ::-1] / np.asarray(voxel_nm)
+    inside = np.array(joined.shape) - 1
+    found = np.zeros(len(vertices), dtype=segments.dtype)
+    nearest = np.full(len(vertices), np.inf)
+    for offset in np.ndindex(3, 3, 3):
+        voxel = (places.astype(np.int64) + offset - 1).clip(0, inside)
+        away = (((voxel + 0.5 - places) * voxel_nm) ** 2).sum(axis=1)
+        z, y, x = voxel.T
+        better = (joined[z, y, x] == number) & (away < nearest)
+        nearest[better] = away[better]
+        found[better] = segments[z[better], y[better], x[better]]
+    return found
 
 
 def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, pd.DataFrame]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
+import zarr
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.sources import is_address
+from spinome.io.volumes import VoxelSize, split_source
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
@@ -79,40 +82,63 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     return queue.sort_values(["worth", "orphan"], ascending=[False, True], ignore_index=True)[QUEUE_COLUMNS]
 
 
-def viewer_state(source: str, place_nm: np.ndarray, orphan: int, candidates: list[int], voxel_nm: VoxelSize) -> dict:
+def viewer_state(
+    source: str,
+    place_nm: np.ndarray,
+    orphan: int,
+    candidates: list[int],
+    voxel_nm: VoxelSize,
+    image: str | None = None,
+) -> dict:
     """A Neuroglancer state that shows an orphan (white) and its candidates, each in the colour of its rank.
 
     Parameters
     ----------
-    source : of the segmentation, as Neuroglancer takes it, such as `zarr://http://localhost:8000/segments.zarr`
+    source : of the segmentation, from `viewer_source`
     place_nm : (3,) z y x
     candidates : shafts by rank
     voxel_nm : size of a voxel (z, y, x)
+    image : of the grey values on the same grid, drawn below the segments
     """
     colours = {str(orphan): ORPHAN_COLOUR}
     for rank, shaft in enumerate(candidates):
         colours[str(shaft)] = CANDIDATE_COLOURS[min(rank, len(CANDIDATE_COLOURS) - 1)]
+    grey = [{"type": "image", "name": "image", "source": image}] if image else []
+    segments = {"segments": list(colours), "segmentColors": colours, "selectedAlpha": 0.4 if image else 1.0}
     return {
         "dimensions": {axis: [size * 1e-9, "m"] for axis, size in zip("zyx", voxel_nm)},
         "position": [float(place) / size for place, size in zip(place_nm, voxel_nm)],
         "projectionScale": 4000 / min(voxel_nm),
-        "layers": [
-            {
-                "type": "segmentation",
-                "name": "segments",
-                "source": source,
-                "segments": list(colours),
-                "segmentColors": colours,
-            }
-        ],
+        "layers": [*grey, {"type": "segmentation", "name": "segments", "source": source, **segments}],
         "layout": "4panel",
     }
 
 
-def viewer_source(source: str, url: str) -> str:
-    """A stored segmentation as Neuroglancer takes it, where the working directory is served at `url`."""
-    path = source.replace("::", "/")
-    return f"{'zarr' if '.zarr' in path else 'precomputed'}://{url.rstrip('/')}/{path}"
+def viewer_source(source: str, url: str, root: Path) -> str | None:
+    """A stored volume as Neuroglancer takes it, or None where it cannot show it in its place.
+
+    It reads precomputed volumes and OME-Zarr, from a public address or below the folder that is served; the axes of
+    a bare Zarr array have no names there, and HDF5 and TIFF are not for it.
+
+    Parameters
+    ----------
+    source : as in the sample sheet
+    url : at which the folder `root` is served
+    """
+    path, name = split_source(source)
+    if is_address(source):
+        return f"precomputed://{source.partition('::')[0].removeprefix('precomputed://')}"
+    # links within the folder are followed by its server
+    path, root = path.absolute(), root.absolute()
+    if not path.is_relative_to(root) or ".." in path.parts:
+        return None
+    place = f"{url.rstrip('/')}/{path.relative_to(root).as_posix()}"
+    if (path / "info").is_file():
+        return f"precomputed://{place}"
+    if any((path / name / file).is_file() for file in (".zattrs", "zarr.json")):
+        scales = zarr.open(str(path / name), mode="r").attrs.get("multiscales")
+        return f"zarr://{place}{'/' + name if name else ''}" if scales else None
+    return None
 
 
 def viewer_address(state: dict, viewer: str = VIEWER) -> str:

@@ -81,9 +81,9 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
 
 def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Number labels by their position in the sorted `ids`, -1 where a label is not among them; int32."""
-    top = int(ids[-1])
+    top = max(int(ids[-1]), int(labels.max(initial=0)))
     if top <= 4 * labels.size:
-        lookup = np.full(max(top, int(labels.max(initial=0))) + 1, EMPTY, dtype=np.int32)
+        lookup = np.full(top + 1, EMPTY, dtype=np.int32)
         lookup[ids.astype(np.int64)] = np.arange(len(ids), dtype=np.int32)
         return lookup[labels]
     position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)

@@ -14,6 +14,9 @@ import pandas as pd
 from spinome.linking.graph import line_graph
 from spinome.linking.links import label_candidates
 
+CURVE = ["fraction", "pairs", "f1", "f1_low", "f1_high"]
+FRACTIONS = np.linspace(0, 1, 11)
+
 
 def detachment_curve(
     synapses: pd.DataFrame, fractions: Sequence[float], repeats: int = 1000, seed: int = 0
@@ -29,7 +32,8 @@ def detachment_curve(
 
     Returns
     -------
-    Table of `fraction pairs f1 f1_low f1_high`: mean number of pairs left, mean f1 and its 2.5 and 97.5 percentiles
+    Table of CURVE: `fraction`, mean number of `pairs` left, mean `f1` and its 2.5 and 97.5 percentiles `f1_low` and
+    `f1_high`; empty where no two synapses share a neurite
     """
     # axons and dendrites may share numbers
     names = {column: synapses[column].to_numpy(np.int64) for column in ("axon", "dendrite")}
@@ -37,7 +41,7 @@ def detachment_curve(
     ends["neurite_b"] = np.where(names["dendrite"] != 0, 2 * names["dendrite"] + 1, 0)
     pairs = line_graph(ends)
     if not len(pairs):
-        raise ValueError("no two synapses share a neurite; a curve needs a graph with pairs")
+        return pd.DataFrame(columns=CURVE, dtype=float)
     spines, spine = np.unique(synapses["spine"], return_inverse=True)
     first, second = pairs.T
     axon, on_spine = names["axon"], spines[spine] != 0
@@ -56,7 +60,30 @@ def detachment_curve(
             left[repeat] = kept.sum() + np.count_nonzero(~(lost[first] | lost[second]))
         f1 = 2 * left / (left + len(pairs))
         rows.append((fraction, left.mean(), f1.mean(), *np.percentile(f1, [2.5, 97.5])))
-    return pd.DataFrame(rows, columns=["fraction", "pairs", "f1", "f1_low", "f1_high"])
+    return pd.DataFrame(rows, columns=CURVE)
+
+
+def true_sides(synapses: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """The table of `detachment_curve` for the synapses of a volume whose orphans have known parents.
+
+    The dendrite of a synapse is the side that is an orphan or a shaft of the truth, the axon the other.
+
+    Parameters
+    ----------
+    synapses : `synapse neurite_a neurite_b`, orphans not yet renamed
+    truth : `orphan shaft`
+    """
+    shaft = truth.drop_duplicates("orphan").set_index("orphan")["shaft"]
+    first = synapses["neurite_a"].isin(shaft.index) | synapses["neurite_a"].isin(shaft)
+    post = synapses["neurite_a"].where(first, synapses["neurite_b"])
+    return pd.DataFrame(
+        {
+            "synapse": synapses["synapse"],
+            "axon": synapses["neurite_b"].where(first, synapses["neurite_a"]),
+            "dendrite": post.map(shaft).fillna(post).astype(np.int64),
+            "spine": post.where(post.isin(shaft.index), 0),
+        }
+    )
 
 
 def proofread_parents(links: pd.DataFrame, truth: pd.DataFrame, most: int) -> dict[int, int]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from spinome.census.agreement import count_verdicts
 from spinome.census.matches import view
 from spinome.report.page import Tile, format_number
 
+TO_PROOFREAD = 8
 # linked orphans have a tile of their own
 SEEN_IN = {
     "twophoton": "in two-photon stacks",
@@ -63,14 +65,28 @@ def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str,
     return {"Synapses by volume": table.reset_index()}
 
 
-def summarise_linking(links: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Orphan spines, their candidate shafts and the links that were kept, by volume."""
+def summarise_linking(links: pd.DataFrame, violations: pd.DataFrame, queue: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Orphan spines and their links by volume, what to proofread first, and what cannot be.
+
+    Parameters
+    ----------
+    links, violations, queue : the tables of these names in `linking/`
+    """
     table = links.groupby("volume").agg(orphans=("orphan", "nunique"), candidates=("shaft", "size"))
     table["candidates_an_orphan"] = table["candidates"] / table["orphans"]
     kept = links[links["linked"].astype(bool)]
     table["linked"] = kept.groupby("volume")["orphan"].nunique().reindex(table.index, fill_value=0)
     table["mean_probability_of_links"] = kept.groupby("volume")["probability"].mean()
-    return {"Links by volume": table.reset_index()}
+    shown = ["volume", "orphan", "worth", "synapses", "linked_to", "probability", "no_parent", "view"]
+    first = queue[shown].head(TO_PROOFREAD).rename(columns={"worth": "worth (pairs)"})
+    return {
+        "Links by volume": table.reset_index(),
+        "To proofread first, by the pairs of synapses that a decision is expected to mend": first,
+        "Violations of the grammar": violations.groupby(["volume", "kind", "violation"])
+        .size()
+        .rename("count")
+        .reset_index(),
+    }
 
 
 def summarise_neurons(synapses: pd.DataFrame, spines: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -119,6 +135,14 @@ def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
         pairs = tables["matches"].groupby(["specimen", "view", "other_view"])["distance_um"].agg(["size", "median"])
         pairs.columns = ["spines in both", "median_distance_um"]
         result["Spines that two views share"] = pairs.reset_index()
+    if "agreement" in tables:
+        agreement = tables["agreement"]
+        result["Links and labels of the linked meshes"] = count_verdicts(agreement)
+        doubted = agreement[agreement["doubt"].notna()].head(TO_PROOFREAD)
+        told = ["volume", "verdict", "orphan", "shaft", "link_probability", "spine_probability", "doubt"]
+        views = tables["queue"][["volume", "orphan", "view"]]
+        title = "To proofread first, by what both kinds of evidence leave in doubt"
+        result[title] = doubted[told].merge(views, on=["volume", "orphan"], how="left")
     if "classes" in tables:
         # each pair of fine classes would be hundreds of rows; they are in the figure and in the table itself
         classes = tables["classes"][tables["classes"]["partner_class"].isin(["", "excitatory", "inhibitory"])]
