@@ -12,8 +12,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
+from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure
-from spinome.report.synapses import scale_bar, show
+from spinome.report.synapses import show
 from spinome.synapses.mask import HIDDEN
 
 MASK_COLOURS = ("#30638e", "#f28f3b", "#d1495b")
@@ -90,7 +91,7 @@ def draw_mask(folder: Path, volume: str, image: Volume, hidden: Volume) -> None:
             painted[cells[z] == number] = (*to_rgb(colour), 0.55)
             panel.imshow(painted, interpolation="nearest", aspect=image.voxel_nm[1] / image.voxel_nm[2])
         panel.set_title(f"{(z + 0.5) * image.voxel_nm[0] / 1000:.3g} um deep")
-    scale_bar(panels[0, 0], 5000, image.voxel_nm)
+    scale_bar(panels[0, 0], image.voxel_nm[2])
     shares = [f"{name}: {(cells == number).mean():.1%}" for name, number in HIDDEN.items()]
     handles = [
         Rectangle((0, 0), 1, 1, color=colour, alpha=0.55, label=share) for share, colour in zip(shares, MASK_COLOURS)
@@ -102,7 +103,7 @@ def draw_mask(folder: Path, volume: str, image: Volume, hidden: Volume) -> None:
         f"mask_{volume}",
         f"What is left out of the density in {volume}",
         "Cells that are blank, and large bodies brighter or darker than the tissue (vessels, somata), by simple rules; "
-        "bar 5 um. No synapse is counted there, and the volume does not count as searched.",
+        "No synapse is counted there, and the volume does not count as searched.",
     )
 
 

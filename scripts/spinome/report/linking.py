@@ -6,11 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from spinome.io.volumes import VoxelSize
 from spinome.linking.evaluate import KS, precision_recall, top_k_table
+from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS
 
 
@@ -49,7 +49,7 @@ def draw_segments(
         axis.imshow(picture, aspect=aspect, interpolation="nearest")
         axis.set_title(title)
         _bare(axis)
-    _scale_bar(np.atleast_1d(axes)[0], voxel_nm[2], image.shape[1])
+    scale_bar(np.atleast_1d(axes)[0], voxel_nm[2])
     return figure
 
 
@@ -94,7 +94,7 @@ def draw_dendrites(
         axis.plot(xs, np.array(ys) / size_nm[1], color="white", lw=2.6, solid_capstyle="round")
         axis.plot(xs, np.array(ys) / size_nm[1], color="black", lw=1.2, solid_capstyle="round")
     _bare(axis)
-    _scale_bar(axis, size_nm[2], labels.shape[2], colour="black")
+    scale_bar(axis, size_nm[2], "#22262b")
     scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), certain)
     figure.colorbar(scale, ax=axis, shrink=0.5, label="probability of an orphan's link")
     return figure
@@ -143,7 +143,7 @@ def draw_candidates(
         verdict = "" if parent is None else (", right" if len(best) and best["shaft"].iloc[0] == parent else ", wrong")
         axis.set_title(f"orphan {orphan}{verdict}")
         _bare(axis)
-        _scale_bar(axis, voxel_nm[2], image.shape[1])
+        scale_bar(axis, voxel_nm[2])
     return figure
 
 
@@ -240,15 +240,3 @@ def _bare(axis: plt.Axes) -> None:
     axis.set(xticks=[], yticks=[])
     for side in axis.spines.values():
         side.set_visible(False)
-
-
-def _scale_bar(axis: plt.Axes, voxel_nm: float, width: int, colour: str = "white") -> None:
-    """A bar of a round length, about a fifth of the picture."""
-    wanted = width * voxel_nm / 5
-    length = max((size for size in (100, 200, 500, 1000, 2000, 5000, 10000) if size <= wanted), default=100)
-    name = f"{length} nm" if length < 1000 else f"{length // 1000} µm"
-    y = axis.get_ylim()[0] * 0.96
-    edge = [withStroke(linewidth=2.5, foreground="black" if colour == "white" else "white")]
-    line = [width * 0.04, width * 0.04 + length / voxel_nm]
-    axis.plot(line, [y, y], color=colour, lw=3, solid_capstyle="butt", path_effects=edge)
-    axis.text(line[0], y * 0.985, name, color=colour, fontsize=8, va="bottom", path_effects=edge)

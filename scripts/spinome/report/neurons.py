@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from spinome.io.meshes import Mesh
 from spinome.neurons.classify import CLASSES
 from spinome.report.render import Camera, fit_camera, render_mesh, visible
+from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS
 from spinome.scores.classification import calibration, f1_scores
 
@@ -115,7 +116,7 @@ def draw_instances(
         axis.imshow(render_mesh(part.vertices, part.faces, colours, camera=camera))
         axis.set_axis_off()
         axis.set_title(name if len(panels) > 1 else "")
-        _scale_bar(axis, camera)
+        scale_bar(axis, camera.nm_per_px, "#22262b")
     return figure
 
 
@@ -150,7 +151,7 @@ def draw_gallery(mesh: Mesh, spine: np.ndarray, spines: pd.DataFrame, count: int
             f"{row.volume_um3:.3f} um³\nhead {row.head_diameter_nm:.0f} nm\nneck {neck}", fontsize=7, loc="center"
         )
     if len(chosen):
-        _scale_bar(axes[0, 0], camera)
+        scale_bar(axes[0, 0], camera.nm_per_px, "#22262b")
     return figure
 
 
@@ -243,7 +244,7 @@ def show(axes: plt.Axes, mesh: Mesh, codes: np.ndarray, camera: Camera, title: s
         points = points[visible(mesh.vertices, mesh.faces, points, camera, SLACK_NM)]
         column, row, _ = camera.project(points).T
         axes.scatter(column, row, s=14, color="#22262b", edgecolor="white", linewidth=0.7)
-    _scale_bar(axes, camera)
+    scale_bar(axes, camera.nm_per_px, "#22262b")
 
 
 def crop(mesh: Mesh, place: np.ndarray, half_nm: float) -> tuple[Mesh, np.ndarray]:
@@ -299,11 +300,3 @@ def _class_legend(figure: plt.Figure, codes: Sequence[np.ndarray], extra: Sequen
         handles.append(Line2D([], [], marker="s", ls="", color=UNKNOWN, label="no truth"))
     handles += [Line2D([], [], marker="o", ls="", color="#22262b", ms=4, label=name) for name in extra]
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
-
-
-def _scale_bar(axes: plt.Axes, camera: Camera) -> None:
-    width = camera.size[1] * camera.nm_per_px
-    length = max(step for step in (1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5) if step <= max(width / 4, 1e3))
-    row, column = camera.size[0] * 0.96, camera.size[1] * 0.03
-    axes.plot([column, column + length / camera.nm_per_px], [row, row], color="#22262b", lw=2, solid_capstyle="butt")
-    axes.text(column, row - 0.015 * camera.size[0], f"{length / 1000:g} um", va="bottom", fontsize=7.5)

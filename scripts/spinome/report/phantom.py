@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from spinome.io.meshes import Mesh
 from spinome.report.render import fit_camera, render_mesh
+from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS
 
 LABELS = ("shaft", "spine", "soma")
@@ -28,7 +29,8 @@ def draw_mesh(mesh: Mesh) -> plt.Figure:
     height, width = np.array(size) * camera.nm_per_px / 1000
     figure, axes = plt.subplots(figsize=(9, 9 * size[0] / size[1]), layout="constrained")
     axes.imshow(image, extent=(0, width, height, 0), interpolation="antialiased")
-    _scale_bar(axes, (width, height), 5, "#22262b")
+    scale_bar(axes, 1000, "#22262b")
+    axes.set_axis_off()
     handles = [Line2D([], [], marker="s", ls="", color=COLOURS[name], label=name) for name in LABELS]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
@@ -47,7 +49,8 @@ def draw_em(image: np.ndarray, dendrites: np.ndarray, synapses: np.ndarray, voxe
     size = np.array(image.shape)[::-1] * voxel_um
     for axes in (left, right):
         axes.imshow(image, cmap="gray", extent=(0, size[0], size[1], 0), interpolation="antialiased")
-        _scale_bar(axes, size, 1, "white")
+        scale_bar(axes, 1000)
+        axes.set_axis_off()
     over = np.zeros((*image.shape, 4))
     cycle = [to_rgb(colour) for colour in ("#edae49", "#66a182", "#7d5ba6", "#00798c", "#f28f3b", "#30638e")]
     for number, label in enumerate(np.unique(dendrites[dendrites > 0])):
@@ -80,16 +83,10 @@ def draw_session(stack: np.ndarray, truth: pd.DataFrame, voxel_um: tuple[float, 
             extent=(0, size[0], size[1], 0),
             interpolation="antialiased",
         )
-        _scale_bar(axes, size, 5, "white")
+        scale_bar(axes, 1000)
+        axes.set_axis_off()
     tips = truth[["tip_x_px", "tip_y_px"]].to_numpy() * voxel_um[1:][::-1]
     right.plot(*tips.T, "o", ms=4, mfc="none", mec=COLOURS["spine"], mew=0.9)
     left.set_title("maximum projection")
     right.set_title("tips of its true spines")
     return figure
-
-
-def _scale_bar(axes: plt.Axes, size_um: np.ndarray, length_um: float, colour: str) -> None:
-    x, y = 0.03 * size_um[0], 0.96 * size_um[1]
-    axes.plot([x, x + length_um], [y, y], color=colour, lw=2.5, solid_capstyle="butt")
-    axes.text(x, y - 0.015 * size_um[1], f"{length_um:g} µm", color=colour, va="bottom", fontsize=8)
-    axes.set_axis_off()

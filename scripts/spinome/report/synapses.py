@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
+from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure
 from spinome.scores.objects import Matched, average_precision, precision_recall_curve, precision_recall_f1
 
@@ -41,14 +42,14 @@ def draw_sections(
             _outline(panel, truth[z] > 0, COLOURS["truth"], 2.4)
         _outline(panel, labels[z] > 0, COLOURS["found"])
         panel.set_title(f"section {z + 1} of {depth}")
-        scale_bar(panel, 1000, image.voxel_nm)
+        scale_bar(panel, image.voxel_nm[2])
     _legend(figure, truth is not None)
     save_figure(
         figure,
         folder,
         f"sections_{volume}",
         f"Synapses in {volume}",
-        f"{len(objects)} synapses found in the whole volume; bar 1 um. "
+        f"{len(objects)} synapses found in the whole volume. "
         + ("Found and true synapses are outlined." if truth is not None else "Found synapses are outlined."),
     )
 
@@ -81,7 +82,7 @@ def draw_gallery(
             show(panel, image[box], image.voxel_nm)
             _outline(panel, truth[box] > 0, COLOURS["truth"], 2.4)
             _outline(panel, labels[box] > 0, COLOURS["found"])
-        scale_bar(row[0], 200, image.voxel_nm)
+        scale_bar(row[0], image.voxel_nm[2])
         row[0].set_title(f"{kind}: {len(centres)}", color=COLOURS[kind])
     _legend(figure, True)
     save_figure(
@@ -89,7 +90,7 @@ def draw_gallery(
         folder,
         f"gallery_{volume}",
         f"Found, missed and false synapses in {volume}",
-        "The section through the centre of each, evenly spaced in the order of the tables; bar 200 nm. Each found "
+        "The section through the centre of each, evenly spaced in the order of the tables. Each found "
         "object answers for one true synapse at most.",
     )
 
@@ -166,8 +167,8 @@ def draw_merge(
             edgecolor="white",
         )
     )
-    scale_bar(whole, 1000, labels.voxel_nm)
-    scale_bar(close, 200, labels.voxel_nm)
+    scale_bar(whole, labels.voxel_nm[2])
+    scale_bar(close, labels.voxel_nm[2])
     whole.set_title(f"section {z + 1}; dashed: borders of cuboids")
     close.set_title(f"synapse {best['synapse']}: {best['sections']} sections, {best['volume_um3']:.4f} um³")
     save_figure(
@@ -176,7 +177,7 @@ def draw_merge(
         f"merge_{volume}",
         f"Objects merged across cuboids in {volume}",
         f"{len(crossing)} of {len(objects)} synapses lie in more than one cuboid; each has one colour and one id "
-        "wherever the volume was cut. Bars 1 um and 200 nm.",
+        "wherever the volume was cut.",
     )
 
 
@@ -210,14 +211,6 @@ def _paint(panel: Axes, section: np.ndarray) -> None:
     painted[inside] = palette[(np.searchsorted(ids, section[inside]) * 7) % 20]
     painted[inside, 3] = 0.75
     panel.imshow(painted, interpolation="nearest")
-
-
-def scale_bar(panel: Axes, length_nm: float, voxel_nm: Sequence[float]) -> None:
-    low, high = panel.get_xlim()
-    bottom = max(panel.get_ylim())
-    length = length_nm / voxel_nm[2]
-    left = low + 0.04 * (high - low)
-    panel.plot([left, left + length], [0.96 * bottom] * 2, color="white", linewidth=3, solid_capstyle="butt")
 
 
 def _legend(figure: plt.Figure, with_truth: bool) -> None:

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from scipy.spatial import cKDTree
 
 from spinome.report.dynamics import draw_size_changes, draw_survival, draw_turnover
+from spinome.report.scale_bar import scale_bar
 from spinome.report.strips import MOST, draw_strips
 from spinome.report.style import COLOURS, save_figure
 from spinome.scores.detection import precision_recall_curve
@@ -182,7 +183,7 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
                 color="white",
             )
         axis.set_title(f"day {session.day:g}: {len(own)} spines" + _of_truth(session))
-        scale_bar(axis, image.shape, pixel)
+        scale_bar(axis, pixel[1] * 1000)
     return figure
 
 
@@ -270,22 +271,6 @@ def draw_training(history: pd.DataFrame) -> plt.Figure:
 def show(axis: plt.Axes, image: np.ndarray) -> None:
     """An image in grey values with dim spines beside bright shafts visible."""
     axis.imshow(_grey(image, *_range(image)), cmap="gray", vmin=0, vmax=1)
-
-
-def scale_bar(axis: plt.Axes, shape: tuple[int, int], pixel_um: tuple[float, float]) -> None:
-    """A bar of 5 or 10 um in the lower right corner."""
-    length = 10 if shape[1] * pixel_um[1] > 40 else 5
-    x, y = shape[1] * 0.97, shape[0] * 0.94
-    axis.plot([x - length / pixel_um[1], x], [y, y], color="white", lw=2.5, solid_capstyle="butt")
-    axis.text(
-        x - length / pixel_um[1] / 2,
-        y - shape[0] * 0.015,
-        f"{length} um",
-        color="white",
-        ha="center",
-        va="bottom",
-        fontsize=8,
-    )
 
 
 def track_colours(ids: pd.Series) -> np.ndarray:
