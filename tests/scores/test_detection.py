@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spinome.scores.detection import average_precision, match_points, precision_recall
+from spinome.scores.detection import average_precision, match_boxes, match_points, precision_recall
 
 
 def test_matching_takes_as_many_pairs_as_there_can_be():
@@ -18,6 +18,17 @@ def test_matching_keeps_to_its_reach_in_the_plane_and_along_z():
     assert len(match_points(found, true, 0.49, 3.0)[0]) == 0
     assert len(match_points(found, true, 0.51, 2.0)[0]) == 0
     assert len(match_points(found[:0], true, 1.0)[0]) == 0
+
+
+def test_the_best_box_takes_the_truth_and_a_second_one_is_false():
+    true = np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]])
+    # overlaps of 1/1, 5/15 and none with the first; the second is left to the box that overlaps it by 6/14
+    found = np.array([[5.0, 0, 15, 10], [0, 0, 10, 10], [24, 0, 34, 10], [50, 50, 60, 60]])
+    scores = np.array([0.5, 0.9, 0.3, 0.8])
+    assert match_boxes(found, scores, true, 0.3).tolist() == [False, True, True, False]
+    assert match_boxes(found, scores, true, 0.5).tolist() == [False, True, False, False]
+    assert match_boxes(found, scores[[1, 0, 2, 3]], true, 0.3).tolist() == [True, False, True, False]
+    assert match_boxes(found, scores, true[:0], 0.3).tolist() == [False] * 4
 
 
 def test_precision_recall_of_counts():

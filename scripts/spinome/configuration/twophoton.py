@@ -46,7 +46,10 @@ class Train(Section):
     fields: str | None = Field(
         None, description="folder of flat field views: `boxes.csv` (`image x_min_px ...`) and `images/`"
     )
-    box_um: float = Field(1.6, gt=0, description="what the median box of the flat field views measures")
+    pixel_um: float = Field(0.073, gt=0, description="pixel of the flat field views")
+    start: str | None = Field(
+        None, description="detector to train on from, `workflow/models/detector.safetensors` say; empty: from nothing"
+    )
 
 
 class Twophoton(Section):
