@@ -42,7 +42,7 @@ class Track(Section):
 class Train(Section):
     """Training of the detector."""
 
-    steps: int = Field(700, gt=0, description="optimiser steps, about 0.9 CPU-s each")
+    steps: int = Field(700, gt=0, description="optimiser steps, 0.7 to 1.3 CPU-s each")
     fields: str | None = Field(
         None, description="folder of flat field views: `boxes.csv` (`image x_min_px ...`) and `images/`"
     )

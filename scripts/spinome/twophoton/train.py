@@ -78,7 +78,7 @@ def fit(
 
     Parameters
     ----------
-    steps : optimiser steps, about 0.9 CPU-s each
+    steps : optimiser steps, 0.7 to 1.3 CPU-s each
     checkpoint : file written every 50 steps
     key : hash of data, parameters and code; a checkpoint of another key is not used
     start : a trained detector, whose weights are moved in smaller steps than those of a new one
