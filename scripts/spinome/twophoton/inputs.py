@@ -37,7 +37,9 @@ def scale_intensity(image: np.ndarray) -> np.ndarray:
     opened = ndimage.grey_opening(smooth, OPENING)
     level = np.log1p(opened / float(smooth.std()) * 10)
     shaft = opened[level > filters.threshold_otsu(level)] if level.max() > level.min() else smooth[smooth > 0]
-    return (image - background) * np.float32(SHAFT / np.percentile(shaft, 75))
+    image -= background
+    image *= SHAFT / np.percentile(shaft, 75)
+    return image
 
 
 def compress(image: np.ndarray) -> np.ndarray:
