@@ -42,6 +42,16 @@ def test_intensity_scale_ignores_gain_and_offset():
     assert not scale_intensity(np.ones((3, 9, 9))).any()
 
 
+@pytest.mark.parametrize("width", [120, 400])
+@pytest.mark.parametrize("spot", [0, 3000])
+def test_shafts_set_the_scale_whatever_else_is_in_the_field(width, spot):
+    stack = np.random.default_rng(0).gamma(1, 2, (3, width, 120)).astype(np.float32)
+    stack[1, 50:60] = 100
+    stack[1, 20:23, 20:23] += spot
+    shaft = scale_intensity(stack)[1, 55]
+    assert np.median(shaft) == pytest.approx(0.5, abs=0.03)
+
+
 def test_resampling_keeps_extent():
     stack = np.random.default_rng(0).random((2, 50, 83))
     out, pixel = resample(stack, (1.0, 0.3, 0.07))

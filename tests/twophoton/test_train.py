@@ -5,7 +5,18 @@ import torch
 
 from spinome.twophoton import train
 from spinome.twophoton.detector import CROP, Detector
-from spinome.twophoton.train import View, assign, augmented_crop, field_view, fit, heat_target, hold_out, set_loss
+from spinome.twophoton.train import (
+    View,
+    assign,
+    augmented_crop,
+    field_view,
+    fit,
+    heat_target,
+    hold_out,
+    read_fields,
+    set_loss,
+    stack_view,
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +53,7 @@ def test_small_field_views_are_mirrored_with_their_boxes():
     image = np.zeros((40, 60), np.float32)
     image[10:14, 20:24] = 100
     boxes = np.array([[20.0, 10, 24, 14]])
-    out = field_view(image, boxes, 0.48)
+    out = field_view(image, boxes, 0.12)
     assert out.stack.shape == (1, 80, 120) and len(out.spines) == 4
     for _, y, x, side in out.spines:
         assert out.stack[0, round(y), round(x)] > 0.5
@@ -108,11 +119,21 @@ def test_a_few_steps_lower_the_loss(view):
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_the_last_views_of_each_kind_are_held_out(view):
-    flat = View(view.stack[:1], view.spines, 1.0)
-    training, held_out = hold_out([view] * 10 + [flat] * 20)
-    assert [len(one.stack) for one in held_out] == [5, 1, 1]
-    assert len(training) == 27
+def test_the_last_stacks_and_blocks_of_field_views_are_held_out(view):
+    flat = [View(view.stack[:1], view.spines, 1.0) for _ in range(70)]
+    training, held_out = hold_out([view] * 10 + flat)
+    assert [len(one.stack) for one in held_out] == [5] + [1] * 20
+    assert len(training) == 9 + 50
+    # the third of fourteen blocks of five is the first that is held out
+    assert [number for number, one in enumerate(flat) if any(one is own for own in held_out)][:6] == [
+        10,
+        11,
+        12,
+        13,
+        14,
+        25,
+    ]
+    assert hold_out(flat[:1]) == (flat[:1], flat[:1])
     with pytest.raises(ValueError, match="nothing to train"):
         hold_out([])
 
@@ -121,9 +142,37 @@ def test_fields_are_read_from_their_folder(tmp_path):
     import imageio.v3 as imageio
 
     (tmp_path / "images").mkdir()
-    imageio.imwrite(tmp_path / "images" / "a.png", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    boxes = [["a.png", x, 10, x + 12, 22] for x in (5, 20, 40)]
+    images = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
+    for name, image in zip("ba", images):
+        imageio.imwrite(tmp_path / "images" / f"{name}.png", image)
+    boxes = [["b.png", 1, 2, 3, 4], *(["a.png", x, 10, x + 12, 22] for x in (5, 20, 40))]
     columns = ["image", "x_min_px", "y_min_px", "x_max_px", "y_max_px"]
     pd.DataFrame(boxes, columns=columns).to_csv(tmp_path / "boxes.csv", index=False)
-    views = train.read_fields(tmp_path, 1.44)
-    assert len(views) == 1 and views[0].spines[0, 3] == pytest.approx(12)
+    first, second = read_fields(tmp_path)
+    np.testing.assert_allclose(first[0], images[1].mean(axis=2), rtol=1e-5)
+    assert first[1].tolist() == [[x, 10, x + 12, 22] for x in (5, 20, 40)] and second[1].tolist() == [[1, 2, 3, 4]]
+
+
+def test_what_lies_far_from_the_traced_dendrites_becomes_dark():
+    stack = np.random.default_rng(0).gamma(1, 20, (20, 100, 90))
+    truth = pd.DataFrame({"z_um": [10.0], "y_um": [6.0], "x_um": [5.0], "diameter_um": [np.nan]})
+    dendrites = pd.DataFrame({"z_um": 10.0, "y_um": 6.0, "x_um": np.arange(0, 10.7, 0.1)})
+    voxel = (1.0, 0.12, 0.12)
+    whole, near = stack_view(stack, voxel, truth).stack, stack_view(stack, voxel, truth, dendrites).stack
+    np.testing.assert_allclose(near[8:12, 35:65], whole[8:12, 35:65], rtol=1e-3, atol=1e-4)
+    assert not near[:, :10].any() and not near[:3].any()
+
+
+def test_training_goes_on_from_a_detector(tmp_path, view, monkeypatch):
+    monkeypatch.setattr(train, "BATCH", 1)
+    monkeypatch.setattr(train, "CROP", 64)
+    monkeypatch.setattr(train, "WATCHED", 1)
+    torch.manual_seed(5)
+    start = Detector()
+    tuned, _ = fit([view], [view], 1, tmp_path / "a.pt", "key", start=start)
+    fresh, _ = fit([view], [view], 1, tmp_path / "b.pt", "key")
+    apart = [
+        max(float((a - b).detach().abs().max()) for a, b in zip(model.parameters(), start.parameters()))
+        for model in (tuned, fresh)
+    ]
+    assert 0 < apart[0] < 1e-3 < apart[1]

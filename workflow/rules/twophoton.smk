@@ -58,7 +58,9 @@ rule twophoton_train:
     input:
         stacks=stack_files(twophoton_trained, "register", ".zarr"),
         truths=training_stacks("train", "truth_spines"),
+        dendrites=[row.truth_dendrites for row in twophoton_trained if row.truth_dendrites],
         fields=config["twophoton"]["training"]["fields"] or [],
+        start=config["twophoton"]["training"]["start"] or [],
     output:
         model="<results>/models/detector.safetensors",
         history="<results>/twophoton/training.tsv",
@@ -73,7 +75,7 @@ rule twophoton_train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        timepoints=training_stacks("train", "timepoint"),
+        rows=[row.model_dump() for row in twophoton_trained],
         checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
         settings=config["twophoton"]["training"],
         seed=config["seed"],

@@ -48,11 +48,14 @@ class Track(Section):
 class Train(Section):
     """Training of the detector."""
 
-    steps: int = Field(700, gt=0, description="optimiser steps, about 0.9 CPU-s each")
+    steps: int = Field(700, gt=0, description="optimiser steps, 0.7 to 1.3 CPU-s each")
     fields: str | None = Field(
         None, description="folder of flat field views: `boxes.csv` (`image x_min_px ...`) and `images/`"
     )
-    box_um: float = Field(1.6, gt=0, description="what the median box of the flat field views measures")
+    pixel_um: float = Field(0.073, gt=0, description="pixel of the flat field views")
+    start: str | None = Field(
+        None, description="detector to train on from, `workflow/models/detector.safetensors` say; empty: from nothing"
+    )
 
 
 class Twophoton(Section):

@@ -17,8 +17,8 @@ KEEP = 0.08
 # a tile's own pixels, and the margin around them that it also sees
 TILE, MARGIN = 304, 24
 BATCH = 4
-# a tile without so many pixels above this share of the dendrite's brightness, smoothed by so much, holds no spine
-DARK, DARK_PIXELS, DARK_SIGMA = 0.05, 5, 1.5
+# a tile without so many pixels above this, on the scale of `scale_intensity` and smoothed by so much, holds no spine
+DARK, DARK_PIXELS, DARK_SIGMA = 0.04, 5, 1.5
 BOX_COLUMNS = ["slice", "score", "y_um", "x_um", "side_um"]
 
 

@@ -24,6 +24,8 @@ QUERIES = 60
 # pixels along a side that `QUERIES` is meant for; larger images get proportionally more
 CROP = 256
 HEAT_STRIDE = 2
+# the pyramid is computed in half precision where the processor has it, twice as fast
+HALF = torch.cpu.get_capabilities().get("avx512_bf16", False)
 # side of a box, in pixels, that a predicted log size of 0 stands for
 UNIT_BOX = 10.0
 
@@ -133,17 +135,20 @@ class Detector(nn.Module):
         `heat` and `size` (B, H/2, W/2): logits of a head's centre and log sizes there;
         `stages`: after each decoder layer, boxes (B, Q, 3) as x, y in pixels and log size, and logits (B, Q)
         """
-        half = self.stem(image)
-        quarter = self.fourth(half)
-        eighth = self.eighth(quarter)
-        deep = self.sixteenth(eighth)
-        channels, height, width = deep.shape[1:]
-        tokens = deep.flatten(2).transpose(1, 2) + grid_position(height, width, channels, deep)
-        deep = self.encoder(tokens).transpose(1, 2).view_as(deep)
-        p16 = self.lateral[0](deep)
-        p8 = self.smooth[0](self.lateral[1](eighth) + enlarge(p16))
-        p4 = self.smooth[1](self.lateral[2](quarter) + enlarge(p8))
-        fine = self.fine[2](enlarge(self.fine[0](p4)) + self.fine[1](half))
+        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
+            half = self.stem(image)
+            quarter = self.fourth(half)
+            eighth = self.eighth(quarter)
+            deep = self.sixteenth(eighth)
+            channels, height, width = deep.shape[1:]
+            tokens = deep.flatten(2).transpose(1, 2) + grid_position(height, width, channels, deep)
+            deep = self.encoder(tokens).transpose(1, 2).view_as(deep)
+            p16 = self.lateral[0](deep)
+            p8 = self.smooth[0](self.lateral[1](eighth) + enlarge(p16))
+            p4 = self.smooth[1](self.lateral[2](quarter) + enlarge(p8))
+            fine = self.fine[2](enlarge(self.fine[0](p4)) + self.fine[1](half))
+        # places are counted in whole precision
+        p4, p8, p16, fine = (level.float() for level in (p4, p8, p16, fine))
         heat, size = self.heat(fine).squeeze(1), self.size(fine).squeeze(1)
 
         x, y, index = peaks(heat)

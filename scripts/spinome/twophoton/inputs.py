@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from skimage import filters
 
 # in-plane pixel that stacks are resampled to before detection; the network's sizes are counted in it
 PIXEL_UM = 0.12
 COMPRESSION = 8.0
+# brightness of the shafts on the common scale, and the square in pixels that fits into a shaft and into no spine
+SHAFT, OPENING = 0.5, (5, 5)
 
 
 def scale_intensity(image: np.ndarray) -> np.ndarray:
     """Put an image or stack of any gain, offset and bit depth on one linear scale.
 
-    The median goes to 0 and the 99.7th percentile of the smoothed brightest projection, which lies on the
-    dendrite, to 1. An image without contrast becomes zero everywhere.
+    The median goes to 0 and the dendritic shafts to `SHAFT`: they are what is left bright of the brightest projection
+    after an opening that takes spines and noise off. A percentile of the whole image would depend on how much of the
+    field is dendrite and on a single bright soma or bouton. An image without contrast becomes zero everywhere.
 
     Parameters
     ----------
-    image : (Y, X) or (Z, Y, X), any unit
+    image : (Y, X) or (Z, Y, X) at `PIXEL_UM`, any unit
 
     Returns
     -------
@@ -27,13 +31,15 @@ def scale_intensity(image: np.ndarray) -> np.ndarray:
     image = image.astype(np.float32)
     projection = image.max(axis=0) if image.ndim == 3 else image
     background = float(np.median(image))
-    smooth = ndimage.gaussian_filter(projection, 1.0)
-    bright = float(np.percentile(smooth, 99.7)) - background
-    # a dendrite may fill less than that of a large field
-    bright = bright if bright > 0 else float(smooth.max()) - background
-    if not bright > 1e-6 * max(abs(background), 1e-6):
+    smooth = np.maximum(ndimage.gaussian_filter(projection, 1.0) - background, 0)
+    if not smooth.max() > 1e-6 * max(abs(background), 1e-6):
         return np.zeros_like(image)
-    return (image - background) / bright
+    opened = ndimage.grey_opening(smooth, OPENING)
+    level = np.log1p(opened / float(smooth.std()) * 10)
+    shaft = opened[level > filters.threshold_otsu(level)] if level.max() > level.min() else smooth[smooth > 0]
+    image -= background
+    image *= SHAFT / np.percentile(shaft, 75)
+    return image
 
 
 def compress(image: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +30,21 @@ FADE_UM = 0.8
 # a spine this faint in a slice is no target there
 FAINTEST = 0.25
 BATCH = 8
-LEARNING_RATE = 1.5e-3
+# largest step of the weights of a new detector and of one that was trained before
+LEARNING_RATE, TUNING_RATE = 1.5e-3, 4e-4
+WARM_UP = 50
 DECAY = 0.05
 EMA = 0.99
 HEAT_SIGMA = 2.0
 # a query farther than this from a spine, in pixels, does not answer for it
 REACH = 8.0
 CHECKPOINT_EVERY = 50
+# reach of the annotation of a traced dendrite, along z and in the plane
+BESIDE_UM = (6.0, 3.6, 3.6)
 # held-out crops that the score is watched on
 WATCHED = 16
+# field views are held out in blocks, every third of so many
+FIELD_BLOCKS = 14
 HISTORY_COLUMNS = ["step", "loss", "held_out_loss", "held_out_ap", "seconds"]
 
 
@@ -63,17 +69,19 @@ def fit(
     key: str,
     seed: int = 0,
     report_every: int = 25,
+    start: Detector | None = None,
 ) -> tuple[Detector, pd.DataFrame]:
-    """Train from nothing, or on from the checkpoint where its key is the same.
+    """Train from nothing or from a detector, or on from the checkpoint where its key is the same.
 
     AdamW with a warm-up and cosine decay, batches of 8 crops of 256 pixels drawn half from stacks and half from
     field views where there are both, and an exponential moving average of the weights, which is what is returned.
 
     Parameters
     ----------
-    steps : optimiser steps, about 0.9 CPU-s each
+    steps : optimiser steps, 0.7 to 1.3 CPU-s each
     checkpoint : file written every 50 steps
     key : hash of data, parameters and code; a checkpoint of another key is not used
+    start : a trained detector, whose weights are moved in smaller steps than those of a new one
 
     Returns
     -------
@@ -82,8 +90,11 @@ def fit(
     torch.manual_seed(seed)
     model = Detector().to(memory_format=torch.channels_last)
     average = Detector()
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     average.load_state_dict(model.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=DECAY)
+    rate = LEARNING_RATE if start is None else TUNING_RATE
+    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=DECAY)
     first, history = _resume(checkpoint, key, model, average, optimiser)
     draw = sampler(views)
     watched = [sampler(held_out)(np.random.default_rng(number)) for number in range(WATCHED)]
@@ -92,7 +103,7 @@ def fit(
         rng = np.random.default_rng([seed, step])
         images, targets = zip(*(draw(rng) for _ in range(BATCH)))
         for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+            group["lr"] = rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
         batch = torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)
         loss = set_loss(model(batch), targets)
         optimiser.zero_grad(set_to_none=True)
@@ -131,7 +142,8 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
     """Cut a crop around a spine and vary what microscopes vary.
 
     Rotation, mirror, scale, blur in the plane and along z, saturation (bright shafts clipped, which lifts the spines
-    beside them), gain and noise. The neighbouring slices of a flat view are its own image, dimmed and blurred.
+    beside them), gain and noise. The neighbouring slices of a flat view are its own image, half the time dimmed and
+    blurred.
 
     Returns
     -------
@@ -156,8 +168,11 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
         for step in ((0,) if flat else (-1, 0, 1))
     ]
     if flat:
-        beside = [ndimage.gaussian_filter(planes[0], rng.uniform(0.5, 2.5)) * rng.uniform(0.3, 1.0) for _ in range(2)]
-        planes = [beside[0], planes[0], beside[1]]
+        planes *= 3
+        # as it is when no stack is there to detect in, or as if one were
+        if rng.random() < 0.5:
+            for side in (0, 2):
+                planes[side] = ndimage.gaussian_filter(planes[1], rng.uniform(0.5, 2.5)) * rng.uniform(0.3, 1.0)
     image = np.stack(planes)
     if rng.random() < 0.5:
         image = ndimage.gaussian_filter(image, (0, *[rng.uniform(0.3, 1.3)] * 2))
@@ -252,21 +267,20 @@ def heat_target(target: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return heat
 
 
-def field_view(image: np.ndarray, boxes: np.ndarray, box_um: float) -> View:
-    """Make a training view of a flat field view of unknown pixel size.
+def field_view(image: np.ndarray, boxes: np.ndarray, pixel_um: float) -> View:
+    """Make a training view of a flat field view.
 
     Parameters
     ----------
     image : (Y, X)
     boxes : (N, 4) x_min, y_min, x_max, y_max in pixels
-    box_um : what the median box measures; it sets the pixel size
+    pixel_um : size of a pixel
     """
     side = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
-    pixel = box_um / float(np.median(side))
-    stack, (pixel_y, pixel_x) = resample(image[None], (1.0, pixel, pixel))
-    centre_y = (boxes[:, 1] + boxes[:, 3]) / 2 * pixel / pixel_y - 0.5
-    centre_x = (boxes[:, 0] + boxes[:, 2]) / 2 * pixel / pixel_x - 0.5
-    spines = np.column_stack([np.zeros(len(boxes)), centre_y, centre_x, side * pixel / PIXEL_UM])
+    stack, (pixel_y, pixel_x) = resample(image[None], (1.0, pixel_um, pixel_um))
+    centre_y = (boxes[:, 1] + boxes[:, 3]) / 2 * pixel_um / pixel_y - 0.5
+    centre_x = (boxes[:, 0] + boxes[:, 2]) / 2 * pixel_um / pixel_x - 0.5
+    spines = np.column_stack([np.zeros(len(boxes)), centre_y, centre_x, side * pixel_um / PIXEL_UM])
     view = View(scale_intensity(stack), spines, 1.0)
     return _mirrored(view) if min(stack.shape[1:]) < 1.3 * CROP else view
 
@@ -281,48 +295,77 @@ def _mirrored(view: View) -> View:
     return View(np.concatenate([rows, rows[:, :, ::-1]], axis=2), np.concatenate([spines, right]), view.step_um)
 
 
-def stack_view(stack: np.ndarray, voxel_um: tuple[float, float, float], truth: pd.DataFrame) -> View:
+def stack_view(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    truth: pd.DataFrame,
+    dendrites: pd.DataFrame | None = None,
+) -> View:
     """Make a training view of a stack (Z, Y, X) with its truth (`read_truth_spines`).
 
-    A box is the head with a margin of 0.2 um on each side, and the median box where no head's size is known.
+    A box is the head with a margin of 0.2 um on each side, and the median box where no head's size is known. Where
+    `dendrites` (`read_truth_dendrites`) are given, spines were annotated along them alone: what lies farther away
+    becomes dark, so that its spines are not taken for background.
     """
     resampled, pixel = resample(stack, voxel_um)
     side = truth["diameter_um"].to_numpy(float) + 0.4
     known = np.isfinite(side)
     side = np.where(known, side, np.median(side[known]) if known.any() else 1.1)
     place = truth[["z_um", "y_um", "x_um"]].to_numpy(float) / (voxel_um[0], *pixel)
-    return View(scale_intensity(resampled), np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
+    image = scale_intensity(resampled)
+    if dendrites is not None:
+        image *= _beside(dendrites, image.shape, (voxel_um[0], *pixel))
+    return View(image, np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
 
 
-def read_fields(folder: str | Path, box_um: float) -> list[View]:
-    """Read flat field views: `boxes.csv` with `image x_min_px y_min_px x_max_px y_max_px`, and the images beside it.
+def _beside(dendrites: pd.DataFrame, shape: tuple[int, int, int], voxel_um: tuple[float, float, float]) -> np.ndarray:
+    """1 where a stack lies beside the traced dendrites, 0 elsewhere, soft between: (Z, Y, X) float32."""
+    nodes = (dendrites[["z_um", "y_um", "x_um"]].to_numpy(float) / voxel_um).round().astype(int)
+    away = np.ones(shape, bool)
+    away[tuple(np.clip(nodes, 0, np.array(shape) - 1).T)] = False
+    distance = ndimage.distance_transform_edt(away, sampling=np.array(voxel_um) / BESIDE_UM)
+    return ndimage.gaussian_filter((distance <= 1).astype(np.float32), (0, 2, 2))
 
-    Views come in the order of their names, so that near-duplicates of one dendrite, which follow each other, are
-    held out together. A view with fewer than three boxes is left out: its pixel size cannot be told.
+
+def read_fields(folder: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read flat field views: `boxes.csv` with `image x_min_px y_min_px x_max_px y_max_px`, and `images` beside it.
+
+    They come in the order of their names, so that near-duplicates of one dendrite follow each other.
+
+    Yields
+    ------
+    image (Y, X) float32 and its boxes (N, 4): x_min, y_min, x_max, y_max in pixels from the image's corner
     """
     folder = Path(folder)
     corners = ["x_min_px", "y_min_px", "x_max_px", "y_max_px"]
-    boxes = read_table(folder / "boxes.csv", ["image", *corners])
-    views = []
-    for name, own in boxes.groupby("image", sort=True):
-        if len(own) >= 3:
-            image = np.asarray(imageio.imread(folder / "images" / str(name)), np.float32)
-            image = image if image.ndim == 2 else image[..., :3].mean(axis=2)
-            views.append(field_view(image, own[corners].to_numpy(float), box_um))
-    return views
+    for name, own in read_table(folder / "boxes.csv", ["image", *corners]).groupby("image", sort=True):
+        image = np.asarray(imageio.imread(folder / "images" / str(name)), np.float32)
+        yield image if image.ndim == 2 else image[..., :3].mean(axis=2), own[corners].to_numpy(float)
+
+
+def held_out_fields(count: int) -> np.ndarray:
+    """Which of `count` field views in the order of their names are held out, (count,) bool: every third block.
+
+    Neighbours by name are often near-duplicates of one dendrite, so they are held out in blocks.
+    """
+    return np.arange(count) * FIELD_BLOCKS // max(count, 1) % 3 == 2
 
 
 def hold_out(views: Sequence[View], share: float = 0.1) -> tuple[list[View], list[View]]:
-    """Hold the last views of each kind out: the last session of the stacks, the last tenth of the field views."""
-    training, held_out = [], []
-    for flat in (False, True):
-        kind = [view for view in views if (len(view.stack) == 1) == flat]
-        count = max(1, round(share * len(kind))) if kind else 0
-        training += kind[: len(kind) - count] or kind
-        held_out += kind[len(kind) - count :]
-    if not training:
+    """Hold the last tenth of the stacks out and the field views of `held_out_fields`.
+
+    Raises
+    ------
+    ValueError: if there is no view.
+    """
+    if not views:
         raise ValueError("there is nothing to train the detector on; name series with truth in `twophoton.train`")
-    return training, held_out
+    stacks, flat = ([view for view in views if (len(view.stack) == 1) == kind] for kind in (False, True))
+    count = max(1, round(share * len(stacks)))
+    held = held_out_fields(len(flat))
+    training = (stacks[:-count] or stacks) + [view for view, out in zip(flat, held) if not out]
+    held_out = stacks[-count:] + [view for view, out in zip(flat, held) if out]
+    return training, held_out or training[-1:]
 
 
 def calibrate(model: Detector, held_out: Sequence[View]) -> tuple[float, float]:
