@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,14 @@ def check_unit(mesh: str) -> list[str]:
     if path.is_file() and path.stat().st_size > WHOLE_MESH_BYTES:
         return []
     return _problems(lambda: read_mesh(mesh))
+
+
+def check_forest(model: str, hks: Mapping[str, Any]) -> list[str]:
+    """Problems of a forest of the neurons branch that is not trained in this run, for these signatures."""
+    # imported here, since it takes two seconds that the other branches need not wait
+    from spinome.neurons.classify import load_forest
+
+    return _problems(lambda: load_forest(model, hks))
 
 
 def failed_units(table: str | Path) -> list[str]:

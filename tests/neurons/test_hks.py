@@ -133,7 +133,7 @@ def test_more_vertices_for_the_same_surface_give_the_same_signature(coarse_tube)
     assert np.median(np.abs(finer - log_hks(coarse_tube.vertices, coarse_tube.faces))[:, 8:]) < 0.02
 
 
-# log HKS of every 600th vertex at four times by meshmash 0.1.0 (Python 3.12) in float64: `compute_hks((vertices, faces),
+# log HKS of every 600th vertex at four times by meshmash 0.1.0 (Python 3.12), float64: `compute_hks((vertices, faces),
 # max_eigenvalue=1e-5, t_min=5e4, t_max=2e7, n_components=32, band_size=50, truncate_extra=True, drop_first=True)`
 RECORDED = {
     "tube": [

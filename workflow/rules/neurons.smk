@@ -173,7 +173,7 @@ rule neurons_train:
 rule neurons_classify:
     input:
         domains="<results>/neurons/condense/{shard}.parquet",
-        model=model_file("neurons", config["neurons"]["train"]),
+        model=neuron_model,
     output:
         done="<results>/neurons/classify/{shard}.parquet",
         failures="<results>/failures/neurons_classify/{shard}.parquet",
@@ -186,6 +186,7 @@ rule neurons_classify:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
+        hks=neuron_solver,
         store=f"{config['results']}/units/neurons_classify/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
