@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def train_forest(examples: Examples, seed: int, trees: int = 100, leaf_fraction:
     return Model(forest, FEATURES)
 
 
-def load_forest(path: str | Path, hks: Mapping[str, Any]) -> Model:
+def load_forest(path: str | Path, hks: Mapping[str, Any] = MappingProxyType({})) -> Model:
     """Load a forest and check that it was trained on the features, and on signatures of the spectrum, that it is given.
 
     Parameters
