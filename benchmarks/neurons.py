@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold
 
 from runner import BENCHMARKS, ENVIRONMENTS, PeerUnavailable, Row, measure, measure_command, write_rows
 from spinome.configuration.phantom import Specimen
+from spinome.io.cave import POSITION, read_synapses
 from spinome.io.meshes import Mesh, read_mesh, weld, write_mesh
 from spinome.neurons import truth
 from spinome.neurons.branches import branches
@@ -36,7 +37,6 @@ from spinome.neurons.pipeline import condense_mesh, label_neuron
 from spinome.neurons.simplify import simplify
 from spinome.neurons.storage import storage_table
 from spinome.neurons.surface import nearest_on_surface
-from spinome.neurons.synapses import POSITION, read_synapses
 from spinome.phantom.mesh import mesh_synapses, neuron_mesh
 from spinome.phantom.specimen import grow_specimen
 from spinome.retrieve.neuron_hks import label_dendrite

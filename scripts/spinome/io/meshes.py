@@ -61,8 +61,7 @@ def read_mesh(source: str) -> Mesh:
             vertices, faces, extra = _read_npz(path)
         elif suffix in HDF5:
             with hdf5_mesh(path, name) as group:
-                # MeshParty writes the faces as one long row
-                vertices, faces, extra = group["vertices"][()], group["faces"][()].reshape(-1, 3), {}
+                vertices, faces, extra = group["vertices"][()], group["faces"][()], {}
         else:
             vertices, faces, extra = _read_trimesh(path)
     except ValueError as error:
@@ -115,7 +114,8 @@ def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
         raise ValueError(f"{source}: vertices must be numbers of shape (V, 3), these are {vertices.shape}")
     if not len(vertices) or not faces.size:
         raise ValueError(f"{source}: the mesh is empty; leave the neuron out of the sheet or write its mesh again")
-    if faces.dtype.kind not in "iu" or faces.size % 3:
+    # MeshParty writes the faces as one long row
+    if faces.dtype.kind not in "iu" or (faces.shape[1:] != (3,) if faces.ndim > 1 else faces.size % 3):
         raise ValueError(f"{source}: faces must be triangles of integers, these are {faces.dtype} {faces.shape}")
     broken = ~np.isfinite(vertices).all(axis=1)
     if broken.any():
