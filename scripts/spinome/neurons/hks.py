@@ -12,9 +12,10 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from spinome.neurons.bands import eigenpairs, first_beyond, heat_kernel
+from spinome.neurons.elimination import eliminate
 from spinome.neurons.laplacian import mesh_laplacian, normalised
 from spinome.neurons.rational import POLES, heat_poles, truncated_poles
-from spinome.neurons.selected_inversion import eliminate, inverse_diagonals
+from spinome.neurons.selected_inversion import inverse_diagonals
 from spinome.neurons.split import edge_graph, split
 
 # nm^2; heat spreads over about sqrt(4 t), here 0.4 to 9 um (Pedigo et al. 2026)
