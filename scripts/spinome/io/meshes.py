@@ -142,10 +142,14 @@ def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     the welded mesh, and the welded vertex (V,) of each vertex
     """
     first, origin = _same_rows(mesh.vertices)
-    faces = origin[mesh.faces]
-    a, b, c = faces.T
-    faces = faces[(a != b) & (b != c) & (c != a)]
+    faces = proper_faces(origin[mesh.faces])
     return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
+
+
+def proper_faces(faces: np.ndarray) -> np.ndarray:
+    """Those of the faces (F, 3) that have no corner twice."""
+    a, b, c = faces.T
+    return faces[(a != b) & (b != c) & (c != a)]
 
 
 def _same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
