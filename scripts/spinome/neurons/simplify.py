@@ -91,7 +91,7 @@ def _decimate(
     new = np.where(used, np.cumsum(used) - 1, -1)
     if not np.array_equal(new[left], kept_faces):
         raise RuntimeError(
-            "fast-simplification's faces are not those that its collapses leave; install the version in requirements.lock"
+            "fast-simplification leaves other faces than its collapses say; install the version in requirements.lock"
         )
     lost = np.flatnonzero((into == np.arange(len(points))) & ~used)
     new[lost] = len(kept) + np.arange(len(lost))
