@@ -189,7 +189,9 @@ def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _check_unit(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
-    extent = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
+    used = np.zeros(len(vertices), bool)
+    used[faces] = True
+    extent = float(np.ptp(vertices[used], axis=0).max())
     some = faces[:: max(1, len(faces) // 10_000)]
     edge = float(np.median(np.linalg.norm(vertices[some[:, 0]] - vertices[some[:, 1]], axis=1)))
     if extent == 0:
