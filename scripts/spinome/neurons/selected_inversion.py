@@ -2,8 +2,8 @@
 
 The entries of the inverse at the places where the factor L of L D L^T has entries follow from each other, last column
 first, so that no other is needed. Neurites are thin tubes: `elimination` finds an order that leaves about 10 entries a
-vertex, and time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight or more
-at once fill the processor's vector registers. Where a soma makes the factor dense, `multifrontal` takes over.
+vertex, and time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight or
+more at once fill the processor's vector registers. Where a soma makes the factor dense, `multifrontal` takes over.
 
 This takes the place of the eigenvectors of the published pipeline (Pedigo et al. 2026), which grow with the square of
 the mesh: 58 thousand vertices take 44.7 CPU-s there and 1.0 here, 2.3 million 106.
