@@ -16,27 +16,27 @@ from sklearn.model_selection import GroupKFold
 
 from runner import BENCHMARKS, ENVIRONMENTS, PeerUnavailable, Row, measure, measure_command, write_rows
 from spinome.configuration.phantom import Specimen
+from spinome.io.cave import POSITION, read_synapses
 from spinome.io.meshes import Mesh, read_mesh, weld, write_mesh
-from spinome.io.models import load_model
 from spinome.neurons import truth
 from spinome.neurons.branches import branches
 from spinome.neurons.classify import (
     CLASSES,
-    FEATURES,
     class_probabilities,
     domain_features,
+    load_forest,
     train_forest,
     vertex_examples,
 )
-from spinome.neurons.condense import Domains, condense
+from spinome.neurons.condense import condense
 from spinome.neurons.evaluate import compare_spines, evaluation
 from spinome.neurons.hks import TIMES_NM2, log_hks
 from spinome.neurons.labelled import find_spines, label_mesh
 from spinome.neurons.laplacian import mesh_laplacian, normalised
+from spinome.neurons.pipeline import condense_mesh, label_neuron
 from spinome.neurons.simplify import simplify
 from spinome.neurons.storage import storage_table
 from spinome.neurons.surface import nearest_on_surface
-from spinome.neurons.synapses import POSITION, label_synapses, read_synapses
 from spinome.phantom.mesh import mesh_synapses, neuron_mesh
 from spinome.phantom.specimen import grow_specimen
 from spinome.retrieve.neuron_hks import label_dendrite
@@ -74,39 +74,26 @@ CUTOFF = 1e-5
 CELLS, CENSUS_DOLLARS, DOLLARS_PER_CORE_HOUR = 75_241, 500.0, 0.04
 
 
-def features(path: str, reduction: float | None = None, options: dict | None = None) -> tuple[float, int]:
+def features(path: str, reduction: float | None = None) -> tuple[float, int]:
     """Condensed signatures from mesh to domains; the fraction of the mesh's vertices that have them, and how many."""
     mesh = read_mesh(path)
-    small = simplify(mesh, reduction=reduction)
-    domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces, **(options or {})))
-    covered = np.isfinite(domains.log_hks[domains.label[small.vertex_of]]).all(axis=1).mean()
+    domains = condense_mesh(mesh, reduction)
+    covered = np.isfinite(domains.log_hks[domains.label]).all(axis=1).mean()
     return float(covered), len(mesh.vertices)
 
 
-def label_neuron(mesh_file: str, synapse_file: str) -> int:
+def label_files(mesh_file: str, synapse_file: str) -> int:
     """A neuron from its files to its labelled synapses and measured spines, every vertex kept; how many labels."""
-    mesh = read_mesh(mesh_file)
-    small = simplify(mesh)
-    domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces))
-    probability = class_probabilities(load_model(MODEL, FEATURES), domain_features(domains))
-    labelled, _ = label_mesh(mesh, probability[domains.label[small.vertex_of]])
-    table = label_synapses(read_synapses(synapse_file), mesh.vertices, mesh.faces, labelled.probability, labelled.spine)
-    return int(table["tag"].notna().sum())
-
-
-def domains_of(mesh: Mesh) -> tuple[Domains, np.ndarray]:
-    """The domains of a mesh, and the domain (V,) of each of its vertices."""
-    small = simplify(mesh)
-    domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces))
-    return domains, domains.label[small.vertex_of]
+    neuron = label_neuron(read_mesh(mesh_file), load_forest(MODEL), read_synapses(synapse_file))
+    return int(neuron.synapses["tag"].notna().sum())
 
 
 def shipped_labels(mesh: Mesh, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The class (N,) that the shipped forest gives to points on a mesh, and their distance (N,) from it in nm."""
-    domains, domain_of = domains_of(mesh)
+    domains = condense_mesh(mesh)
     vertex, distance = nearest_on_surface(mesh.vertices, mesh.faces, points)
-    probability = class_probabilities(load_model(MODEL, FEATURES), domain_features(domains))
-    return probability[domain_of[vertex]].argmax(axis=1), distance
+    probability = class_probabilities(load_forest(MODEL), domain_features(domains))
+    return probability[domains.label[vertex]].argmax(axis=1), distance
 
 
 def by_eye() -> tuple[np.ndarray, float]:
@@ -251,8 +238,8 @@ def held_out(mesh: Mesh, label: np.ndarray, group: np.ndarray) -> list[np.ndarra
 
     A domain belongs to the group of its first vertex, so that no domain is in two folds.
     """
-    domains, domain_of = domains_of(mesh)
-    described = domain_features(domains)
+    domains = condense_mesh(mesh)
+    described, domain_of = domain_features(domains), domains.label
     group = group[np.unique(domain_of, return_index=True)[1]][domain_of]
     confusions = []
     for seen, unseen in GroupKFold(5).split(label, groups=group):
@@ -369,7 +356,7 @@ def main() -> None:
     rows.append(Row(f"condensed features, {name}", ours.cpu_s, "CPU-s", None, True, peer, peer_seconds))
     rows.append(Row(f"vertices with features, {name}", ours.result[0], "fraction", 1.0, False, peer, covered))
     for path, what, cpu, memory in ((NEURON, "693,038", 60, 4000), (BIG, "2,327,568", 240, 8000)):
-        ours = measure(label_neuron, f"{path}_mesh.npz", f"{path}_synapses.parquet")
+        ours = measure(label_files, f"{path}_mesh.npz", f"{path}_synapses.parquet")
         name = f"{what} vertices with a soma, files to labelled synapses and spines"
         rows.append(Row(name, ours.cpu_s, "CPU-s", cpu, True))
         rows.append(Row(f"{name}, peak memory", ours.peak_mb, "MB", memory, True))

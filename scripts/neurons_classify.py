@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from spinome.io.models import load_model
 from spinome.logs import log_to
-from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
+from spinome.neurons.classify import class_probabilities, domain_features, load_forest
 from spinome.neurons.condense import Domains
 from spinome.neurons.members import load, next_units
 from spinome.provenance import content_hash, file_hash
@@ -13,7 +12,7 @@ from spinome.shards import run_shard
 log_to(snakemake.log)
 params = snakemake.params
 units, (domains,) = next_units(snakemake.input.domains)
-model = load_model(snakemake.input.model, FEATURES)
+model = load_forest(snakemake.input.model, params.hks)
 
 
 def compute(unit, part):

@@ -1,11 +1,12 @@
 """Label the synapses of a shard's neurons."""
 
+from spinome.io.cave import read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import write_table
 from spinome.logs import log_to
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.members import members, next_units
-from spinome.neurons.synapses import label_synapses, read_synapses
+from spinome.neurons.synapses import label_synapses
 from spinome.provenance import content_hash, file_hash
 from spinome.shards import Unit, run_shard
 
@@ -21,9 +22,8 @@ def compute(unit, part):
     neuron = neurons[unit.name]
     mesh = read_mesh(neuron.mesh)
     labels, _ = read_labelled(labelled[unit.name])
-    table = label_synapses(
-        read_synapses(neuron.synapses), mesh.vertices, mesh.faces, labels.probability, labels.spine, params.max_distance
-    )
+    table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
+    table = label_synapses(table, mesh.vertices, mesh.faces, labels.probability, labels.spine, params.max_distance)
     write_table(table.assign(source=neuron.source, neuron=neuron.neuron), part)
 
 

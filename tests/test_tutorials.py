@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import trimesh
 
+from spinome.neurons.pipeline import label_neuron
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -32,7 +34,13 @@ def neuron(tmp_path, monkeypatch):
 
 def test_neurons(neuron):
     names = run_blocks("neurons.md")
+    whole = names["neuron"]
     assert np.isfinite(names["signature"]).all()
-    assert len(names["labelled"].probability) == len(names["mesh"].vertices)
-    assert names["table"]["tag"].notna().tolist() == [True, True, True, False]
-    assert names["table"]["reason"].notna().tolist() == [False, False, False, True]
+    assert len(whole.vertices.probability) == len(names["mesh"].vertices)
+    assert whole.synapses["tag"].notna().tolist() == [True, True, True, False]
+    assert whole.synapses["reason"].notna().tolist() == [False, False, False, True]
+    # one line does what the steps do
+    pd.testing.assert_frame_equal(whole.synapses, names["table"])
+    pd.testing.assert_frame_equal(whole.spines, names["spines"])
+    assert np.array_equal(whole.vertices.spine, names["labelled"].spine)
+    assert label_neuron(names["mesh"], names["forest"]).synapses is None

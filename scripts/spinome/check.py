@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pyarrow
 import pyarrow.parquet
 
 from spinome.io.atomic import nearest_existing
+from spinome.io.cave import require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.stack import require_voxel_um
@@ -24,7 +26,6 @@ from spinome.io.volumes import open_labels, open_volume, require_same_grid, requ
 from spinome.samples import EMVolume, Neuron, Row, Stack
 from spinome.twophoton.sessions import too_many
 
-SYNAPSE_COLUMNS = ("id", "ctr_pt_position_x", "ctr_pt_position_y", "ctr_pt_position_z")
 COLUMNS = {
     "truth_spines": ("timepoint", "track_id"),
     "dendrites": ("timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"),
@@ -124,7 +125,7 @@ def check_neuron(row: Neuron) -> list[str]:
     """Problems of one neuron: a mesh that is there and not empty, synapses with the columns that are needed."""
     problems = _problems(lambda: _check_mesh_header(row.mesh)) if row.mesh else []
     if row.synapses:
-        problems += _problems(lambda: _require_columns(row.synapses, SYNAPSE_COLUMNS))
+        problems += _problems(lambda: require_synapses(row.synapses, _columns(row.synapses), row.synapse_voxel_nm))
     return problems
 
 
@@ -134,6 +135,14 @@ def check_unit(mesh: str) -> list[str]:
     if path.is_file() and path.stat().st_size > WHOLE_MESH_BYTES:
         return []
     return _problems(lambda: read_mesh(mesh))
+
+
+def check_forest(model: str, hks: Mapping[str, Any]) -> list[str]:
+    """Problems of a forest of the neurons branch that is not trained in this run, for these signatures."""
+    # imported here, since it takes two seconds that the other branches need not wait
+    from spinome.neurons.classify import load_forest
+
+    return _problems(lambda: load_forest(model, hks))
 
 
 def failed_units(table: str | Path) -> list[str]:
@@ -169,26 +178,25 @@ def _check_tables(row: Row) -> list[str]:
     return [
         problem
         for column, source in tables.items()
-        for problem in _problems(lambda source=source, column=column: _require_columns(source, COLUMNS[column]))
+        for problem in _problems(
+            lambda source=source, column=column: require_columns(source, _columns(source), COLUMNS[column])
+        )
     ]
 
 
-def _require_columns(path: str, required: Iterable[str]) -> None:
+def _columns(path: str) -> list[str]:
+    """The columns of a table, from its header."""
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such table")
+    suffix = Path(path).suffix
     try:
-        columns = _columns(Path(path))
+        if suffix == ".parquet":
+            return pyarrow.parquet.read_schema(path).names
+        if suffix == ".feather":
+            return pyarrow.ipc.open_file(path).schema.names
+        return list(pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", nrows=0).columns)
     except Exception as error:
         raise ValueError(f"{path}: cannot be read as a table ({error}); write it again") from error
-    require_columns(path, columns, required)
-
-
-def _columns(path: Path) -> list[str]:
-    if path.suffix == ".parquet":
-        return pyarrow.parquet.read_schema(path).names
-    if path.suffix == ".feather":
-        return pyarrow.ipc.open_file(path).schema.names
-    return list(pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", nrows=0).columns)
 
 
 def _check_mesh_header(source: str) -> None:

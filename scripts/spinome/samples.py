@@ -123,6 +123,9 @@ class Neuron(Row):
     neuron: Name
     mesh: str
     synapses: str | None = None
+    synapse_voxel_x_nm: float | None = Field(None, gt=0)
+    synapse_voxel_y_nm: float | None = Field(None, gt=0)
+    synapse_voxel_z_nm: float | None = Field(None, gt=0)
     soma_x_nm: float | None = None
     soma_y_nm: float | None = None
     soma_z_nm: float | None = None
@@ -130,6 +133,11 @@ class Neuron(Row):
     broad_class: BroadClass | None = None
     truth_labels: str | None = None
     truth_weight: float = Field(1.0, gt=0)
+
+    @property
+    def synapse_voxel_nm(self) -> tuple[float, float, float] | None:
+        """Size x y z of the voxels that positions of synapses count, None where they are in nm."""
+        return _all_or_none(self.synapse_voxel_x_nm, self.synapse_voxel_y_nm, self.synapse_voxel_z_nm)
 
     @property
     def soma_nm(self) -> tuple[float, float, float] | None:
@@ -143,7 +151,7 @@ class Neuron(Row):
 
     @model_validator(mode="after")
     def _check(self):
-        _ = self.soma_nm
+        _ = self.soma_nm, self.synapse_voxel_nm
         if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():
             raise ValueError(f"column mesh: {self.mesh} is an address of many meshes; write {self.mesh}::ID")
         return self
@@ -198,7 +206,7 @@ def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
     if None not in values:
         return values
     if any(value is not None for value in values):
-        raise ValueError("columns voxel_* or soma_*: give the value along all three axes, or along none")
+        raise ValueError("columns *voxel_* or soma_*: give the value along all three axes, or along none")
     return None
 
 

@@ -104,6 +104,27 @@ def test_a_suffix_in_capitals(box, tmp_path):
     assert len(read_mesh(str(tmp_path / "A.PLY")).faces) == 12
 
 
+def test_a_ply_of_text_with_faces_of_four_corners(tmp_path):
+    corners = "0 0 0\n4000 0 0\n4000 3000 0\n0 3000 0\n"
+    header = "ply\nformat ascii 1.0\nelement vertex 4\n" + "".join(f"property float {axis}\n" for axis in "xyz")
+    (tmp_path / "a.ply").write_text(
+        f"{header}element face 1\nproperty list uchar int vertex_indices\nend_header\n{corners}4 0 1 2 3\n"
+    )
+    mesh = read_mesh(str(tmp_path / "a.ply"))
+    assert len(mesh.faces) == 2 and vertex_areas(mesh.vertices, mesh.faces).sum() == pytest.approx(12e6)
+
+
+@pytest.mark.parametrize("numbers", ["<f4 <i4", "<f8 <u8", ">f8 >i4", "<i8 <u2"])
+def test_numbers_of_any_size_and_far_from_the_origin(box, tmp_path, numbers):
+    kinds = numbers.split()
+    away = box.vertices + 2**23
+    np.savez(tmp_path / "a.npz", vertices_nm=away.astype(kinds[0]), faces=box.faces.astype(kinds[1]))
+    mesh = read_mesh(str(tmp_path / "a.npz"))
+    assert (mesh.vertices.dtype, mesh.faces.dtype) == (np.float64, np.int64)
+    assert np.array_equal(mesh.vertices, away) and np.array_equal(mesh.faces, box.faces)
+    assert len(simplify(mesh, reduction=0).vertices) == 8
+
+
 def test_the_triangles_of_an_stl_are_welded(box, tmp_path):
     mesh = read_mesh(write_as(box, tmp_path, "stl"))
     assert len(mesh.vertices) == 8 and len(mesh_edges(mesh.faces)) == 18
@@ -279,6 +300,7 @@ def damaged(box, **changes):
         (lambda m: {"faces": np.zeros((0, 3), int)}, "the mesh is empty"),
         (lambda m: {"faces": m.faces + 3}, "3 to 10, but there are 8"),
         (lambda m: {"faces": m.faces.astype(float)}, "triangles of integers"),
+        (lambda m: {"faces": m.faces.reshape(9, 4)}, r"triangles of integers, these are int64 \(9, 4\)"),
         (lambda m: {"vertices_nm": m.vertices / 1e3}, "may be micrometres; .* multiply them by 1e3"),
         (lambda m: {"vertices_nm": m.vertices / 1e9}, "may be metres"),
         (lambda m: {"vertices_nm": m.vertices * 1e5}, "too much for a neuron"),

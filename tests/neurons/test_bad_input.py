@@ -8,30 +8,20 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
+from spinome.io.cave import POSITION, read_synapses
 from spinome.io.meshes import Mesh, read_mesh, write_mesh
 from spinome.io.models import load_model
-from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
-from spinome.neurons.condense import condense
-from spinome.neurons.hks import log_hks
+from spinome.neurons.classify import FEATURES, load_forest
 from spinome.neurons.labelled import label_mesh
-from spinome.neurons.simplify import simplify
-from spinome.neurons.synapses import POSITION, label_synapses, read_synapses
+from spinome.neurons.pipeline import label_neuron
+from spinome.neurons.synapses import label_synapses
 
 MODEL = Path(__file__).parents[2] / "workflow" / "models" / "neurons.skops"
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model(MODEL, FEATURES)
-
-
-def label_file(path, model):
-    """A mesh file to its labelled vertices and its spines."""
-    mesh = read_mesh(str(path))
-    small = simplify(mesh)
-    domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces))
-    probability = class_probabilities(model, domain_features(domains))
-    return label_mesh(mesh, probability[domains.label[small.vertex_of]])
+    return load_forest(MODEL)
 
 
 def spiny(mushroom):
@@ -118,7 +108,8 @@ def triangle(mushroom):
 def test_a_flawed_mesh_still_gets_a_label_for_every_vertex(make, mushroom, model, tmp_path):
     vertices, faces = make(mushroom)
     write_mesh(tmp_path / "mesh.npz", Mesh(vertices, faces))
-    labelled, spines = label_file(tmp_path / "mesh.npz", model)
+    neuron = label_neuron(read_mesh(str(tmp_path / "mesh.npz")), model)
+    labelled, spines = neuron.vertices, neuron.spines
     assert labelled.probability.shape == (len(vertices), 3)
     assert np.allclose(labelled.probability.sum(axis=1), 1)
     assert set(spines["spine"]) == set(labelled.spine[labelled.spine >= 0].tolist())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spinome.io.models import load_model, save_model
+from spinome.io.models import Model, load_model, save_model
 from spinome.neurons.classify import (
     FEATURES,
     Examples,
@@ -9,6 +9,7 @@ from spinome.neurons.classify import (
     domain_features,
     folds,
     join_examples,
+    load_forest,
     train_forest,
     vertex_examples,
 )
@@ -64,6 +65,21 @@ def test_a_model_of_other_features_is_one_message(tmp_path):
     save_model(tmp_path / "m.skops", train_forest(examples, seed=0, trees=2))
     with pytest.raises(ValueError, match=r"m\.skops: was trained on other features; train it again"):
         load_model(tmp_path / "m.skops", FEATURES[:33])
+
+
+def test_a_model_of_another_spectrum_is_one_message(tmp_path):
+    forest = train_forest(separable(np.random.default_rng(2)), seed=0, trees=2)
+    for cutoff, name in ((None, "full"), (1e-5, "cut")):
+        card = {"options": {"hks": {"solver": "selected_inversion", "cutoff": cutoff}}}
+        save_model(tmp_path / f"{name}.skops", Model(forest.estimator, FEATURES, card))
+    assert load_forest(tmp_path / "full.skops", {"solver": "selected_inversion", "poles": 16})
+    assert load_forest(tmp_path / "cut.skops", {"solver": "bands", "cutoff": 1e-5})
+    with pytest.raises(
+        ValueError, match=r"full\.skops: was trained on .* full spectrum, here they are cut off at 1e-05"
+    ):
+        load_forest(tmp_path / "full.skops", {"solver": "bands", "cutoff": 1e-5})
+    with pytest.raises(ValueError, match=r"cut\.skops: was trained on .* cut off at 1e-05 nm\^-2, here .* full"):
+        load_forest(tmp_path / "cut.skops", {"solver": "selected_inversion", "cutoff": None})
 
 
 def test_weight_decides_where_labels_disagree():

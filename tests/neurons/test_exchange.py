@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import trimesh
 
+from spinome.io.cave import POSITION
 from spinome.io.neuroglancer import POINT
 from spinome.neurons.classify import CLASSES
 from spinome.neurons.exchange import PALETTE, write_exchange
-from spinome.neurons.synapses import POSITION, label_synapses
+from spinome.neurons.synapses import label_synapses
 
 ROOT = 864691135361314119
 
@@ -55,6 +56,15 @@ def test_the_layer_has_a_point_for_each_labelled_synapse(neuron, tmp_path):
         3: [25_000, 0, 520],
     }
     assert np.allclose(points["probability"], 0.9)
+
+
+def test_rows_that_are_there_twice_are_one_point(neuron, tmp_path):
+    mesh, code, synapses = neuron
+    write_exchange(tmp_path / "twice", mesh, code, pd.concat([synapses, synapses], ignore_index=True))
+    assert len((tmp_path / "twice" / "synapses.csv").read_text().splitlines()) == 7
+    assert (tmp_path / "twice" / "synapses" / "spatial" / "0_0_0").stat().st_size == 8 + 2 * 28
+    with pytest.raises(ValueError, match="points need ids from 0, each once"):
+        write_exchange(tmp_path / "clash", mesh, code, synapses.assign(id=7))
 
 
 def test_the_mesh_has_one_colour_a_class(neuron, tmp_path):

@@ -4,9 +4,10 @@ import pytest
 import trimesh
 
 from spinome.check import check_neuron
+from spinome.io.cave import POSITION, read_synapses
 from spinome.io.tables import write_table
 from spinome.neurons.surface import nearest_on_surface
-from spinome.neurons.synapses import COLUMNS, POSITION, label_synapses, read_synapses
+from spinome.neurons.synapses import COLUMNS, label_synapses
 from spinome.samples import Neuron
 
 
@@ -86,7 +87,41 @@ def test_positions_in_one_column_are_refused_with_the_remedy(tmp_path, kind):
     path = write_as(frame, tmp_path, kind)
     (problem,) = check_neuron(Neuron(neuron="n", mesh="", synapses=str(path)))
     assert problem.startswith(str(path)) and "desired_resolution=[1, 1, 1]" in problem
-    with pytest.raises(ValueError, match="split_positions=True"):
+    with pytest.raises(ValueError, match=r"synapses\..*: positions in one column .* fill synapse_voxel_x_nm"):
+        read_synapses(path)
+
+
+VOXEL = {f"synapse_voxel_{axis}_nm": size for axis, size in zip("xyz", (4, 4, 40))}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "csv"])
+def test_voxels_in_one_column_or_three_are_made_nm(tmp_path, kind):
+    row = Neuron(neuron="n", mesh="", synapses=str(tmp_path / f"synapses.{kind}"), **VOXEL)
+    points = [[100, 200, 30], [4, 5, 6]]
+    apart = table(points)
+    together = apart.drop(columns=POSITION).assign(ctr_pt_position=points)
+    for frame in (apart, together, together.assign(ctr_pt_position=[np.array(point) for point in points])):
+        write_as(frame, tmp_path, kind)
+        assert check_neuron(row) == []
+        found = read_synapses(row.synapses, row.synapse_voxel_nm)
+        assert found[POSITION].to_numpy().tolist() == [[400, 800, 1200], [16, 20, 240]]
+    write_as(together.assign(ctr_pt_position=[points[0], None]), tmp_path, kind)
+    assert read_synapses(row.synapses, row.synapse_voxel_nm)[POSITION].isna().all(axis=1).tolist() == [False, True]
+    write_as(together.assign(ctr_pt_position=[[1, 2], [3, 4]]), tmp_path, kind)
+    with pytest.raises(ValueError, match="column ctr_pt_position must hold three numbers a row"):
+        read_synapses(row.synapses, row.synapse_voxel_nm)
+
+
+def test_a_table_without_a_row(tmp_path, tube, labels):
+    for kind in ("parquet", "csv"):
+        path = write_as(table([[0, 0, 0]]).iloc[:0], tmp_path, kind)
+        found = label_synapses(read_synapses(path), tube.vertices, tube.faces, *labels)
+        assert found.empty and list(found) == list(COLUMNS)
+
+
+def test_synapses_without_an_id_are_one_message(tmp_path):
+    path = write_as(table([[0, 0, 0], [1, 1, 1]]).assign(id=pd.array([1, None], "Int64")), tmp_path, "csv")
+    with pytest.raises(ValueError, match=r"synapses\.csv: 1 of 2 synapses have no id; number them"):
         read_synapses(path)
 
 

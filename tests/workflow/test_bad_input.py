@@ -30,7 +30,9 @@ def project(tmp_path):
     }
     for kind, lines in sheets.items():
         (tmp_path / f"{kind}.tsv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"samples": {kind: f"{kind}.tsv" for kind in sheets}}))
+    # the shipped forest knows the signatures of the other solver
+    content = {"samples": {kind: f"{kind}.tsv" for kind in sheets}, "neurons": {"hks": {"solver": "bands"}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
     return tmp_path
 
 
@@ -45,6 +47,7 @@ def test_all_problems_are_told_before_the_first_job(snakemake, project):
         "em.zarr::mask: labels must be integers",
         "empty.npz: the mesh is empty",
         "synapses.parquet: lacks the column ctr_pt_position_x",
+        "neurons.skops: was trained on signatures of the full spectrum, here they are cut off at 1e-05 nm^-2",
     ]:
         assert words in run.stdout, words
     assert "Finished jobid" not in run.stdout

@@ -156,7 +156,7 @@ rule neurons_train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neuron_trained, "mesh", "synapses"),
+        rows=neuron_rows(neuron_trained, "mesh", "synapses", "synapse_voxel_nm"),
         truth={row.neuron: row.truth_labels for row in neuron_trained},
         weight={row.neuron: row.truth_weight for row in neuron_trained},
         options={
@@ -173,7 +173,7 @@ rule neurons_train:
 rule neurons_classify:
     input:
         domains="<results>/neurons/condense/{shard}.parquet",
-        model=model_file("neurons", config["neurons"]["train"]),
+        model=neuron_model,
     output:
         done="<results>/neurons/classify/{shard}.parquet",
         failures="<results>/failures/neurons_classify/{shard}.parquet",
@@ -186,6 +186,7 @@ rule neurons_classify:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
+        hks=neuron_solver,
         store=f"{config['results']}/units/neurons_classify/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
         code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
@@ -244,7 +245,7 @@ rule neurons_synapses:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh", "synapses"),
+        rows=neuron_params("mesh", "synapses", "synapse_voxel_nm"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
         store=f"{config['results']}/units/neurons_synapses/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
@@ -299,7 +300,7 @@ rule neurons_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neurons, "mesh", "synapses"),
+        rows=neuron_rows(neurons, "mesh", "synapses", "synapse_voxel_nm"),
         volume_shards=neuron_volume_shards,
         same_head=config["neurons"]["spines"]["same_head_nm"],
         code=code_hash("spinome.neurons.tables"),

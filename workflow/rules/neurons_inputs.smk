@@ -25,6 +25,7 @@ if neuron_features:
 # the options of the solver in use alone, so that those of the other make nothing run again
 neuron_solver = {key: config["neurons"]["hks"][key] for key in ("solver", "mollify")}
 neuron_solver |= config["neurons"]["hks"][neuron_solver["solver"]]
+neuron_model = model_file("neurons", config["neurons"]["train"])
 if neuron_shards:
     branches.append("neurons")
 

@@ -33,6 +33,11 @@ class Bands(Section):
     max_overlapping: int = Field(18_000, ge=200, description="largest chunk with its overlap (published: 60,000)")
     cutoff: float = Field(1e-5, gt=0, description="largest eigenvalue that counts, nm^-2")
     pairs: int = Field(50, ge=10, description="eigenpairs of a band")
+    as_published: bool = Field(
+        False,
+        description="leave the constant eigenvector out and count the first eigenvalue beyond the cutoff, for models "
+        "trained on features of the published program",
+    )
 
 
 class SelectedInversion(Section):

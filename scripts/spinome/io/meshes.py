@@ -61,8 +61,7 @@ def read_mesh(source: str) -> Mesh:
             vertices, faces, extra = _read_npz(path)
         elif suffix in HDF5:
             with hdf5_mesh(path, name) as group:
-                # MeshParty writes the faces as one long row
-                vertices, faces, extra = group["vertices"][()], group["faces"][()].reshape(-1, 3), {}
+                vertices, faces, extra = group["vertices"][()], group["faces"][()], {}
         else:
             vertices, faces, extra = _read_trimesh(path)
     except ValueError as error:
@@ -115,7 +114,8 @@ def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
         raise ValueError(f"{source}: vertices must be numbers of shape (V, 3), these are {vertices.shape}")
     if not len(vertices) or not faces.size:
         raise ValueError(f"{source}: the mesh is empty; leave the neuron out of the sheet or write its mesh again")
-    if faces.dtype.kind not in "iu" or faces.size % 3:
+    # MeshParty writes the faces as one long row
+    if faces.dtype.kind not in "iu" or (faces.shape[1:] != (3,) if faces.ndim > 1 else faces.size % 3):
         raise ValueError(f"{source}: faces must be triangles of integers, these are {faces.dtype} {faces.shape}")
     broken = ~np.isfinite(vertices).all(axis=1)
     if broken.any():
@@ -142,10 +142,14 @@ def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     the welded mesh, and the welded vertex (V,) of each vertex
     """
     first, origin = _same_rows(mesh.vertices)
-    faces = origin[mesh.faces]
-    a, b, c = faces.T
-    faces = faces[(a != b) & (b != c) & (c != a)]
+    faces = proper_faces(origin[mesh.faces])
     return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
+
+
+def proper_faces(faces: np.ndarray) -> np.ndarray:
+    """Those of the faces (F, 3) that have no corner twice."""
+    a, b, c = faces.T
+    return faces[(a != b) & (b != c) & (c != a)]
 
 
 def _same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +189,9 @@ def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _check_unit(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
-    extent = float(np.ptp(vertices[faces.reshape(-1)], axis=0).max())
+    used = np.zeros(len(vertices), bool)
+    used[faces] = True
+    extent = float(np.ptp(vertices[used], axis=0).max())
     some = faces[:: max(1, len(faces) // 10_000)]
     edge = float(np.median(np.linalg.norm(vertices[some[:, 0]] - vertices[some[:, 1]], axis=1)))
     if extent == 0:

@@ -55,14 +55,8 @@ def require_columns(path: str | Path, columns: Collection[str], required: Iterab
     missing = [column for column in required if column not in columns]
     if not missing:
         return
-    triples = [column for column in columns if f"{column}_x" in missing]
-    remedy = "Rename or add the column"
-    if triples:
-        remedy = (
-            f"Positions in one column {triples[0]} do not say their unit: export from CAVE with split_positions=True "
-            "and desired_resolution=[1, 1, 1], which is nm"
-        )
-    raise ValueError(f"{path}: lacks the column {', '.join(missing)}; it has {', '.join(map(str, columns))}. {remedy}")
+    there = ", ".join(map(str, columns))
+    raise ValueError(f"{path}: lacks the column {', '.join(missing)}; it has {there}. Rename or add the column")
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

@@ -78,6 +78,24 @@ def heat_kernel(values: np.ndarray, vectors: np.ndarray, times: np.ndarray) -> n
     return vectors**2 @ np.exp(-np.outer(np.maximum(values, 0), times))
 
 
+def first_beyond(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> float:
+    """A cutoff in the gap behind the first eigenvalue beyond the given one; the given one where it is beyond all.
+
+    Parameters
+    ----------
+    matrix, cutoff, pairs : as for `eigenpairs`
+    """
+    if matrix.shape[0] <= max(DENSE, 2 * pairs):
+        values = scipy.linalg.eigvalsh(matrix.toarray())
+    else:
+        values = _solve(matrix, cutoff, pairs).values
+    beyond = values[values > cutoff]
+    if not len(beyond):
+        return cutoff
+    others = beyond[beyond > beyond[0] * (1 + SAME)]
+    return float(beyond[0] + others[0]) / 2 if len(others) else float(beyond[0]) * (1 + SAME)
+
+
 def _join(
     matrix: sp.csc_array, lower: Band, start: float, cutoff: float, pairs: int
 ) -> tuple[Band, Band | None, float]:
@@ -124,14 +142,6 @@ def _cuts(lower: Band, upper: Band) -> np.ndarray:
     wide = np.flatnonzero(gaps > near)
     wide = wide[np.argsort(-gaps[wide], kind="stable")]
     return (values[wide] + values[wide + 1]) / 2
-
-
-def _end(values: np.ndarray, cutoff: float) -> float:
-    """The cutoff, or the middle of the next gap where an eigenvalue is at it."""
-    near = SAME * cutoff
-    above = np.r_[cutoff, values[values > cutoff - near]]
-    gap = np.flatnonzero(np.diff(above) > near)
-    return float(above[gap[0]] + above[gap[0] + 1]) / 2 if len(gap) else float(above[-1] + near)
 
 
 def _count(values: np.ndarray, low: float, high: float) -> int:

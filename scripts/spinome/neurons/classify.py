@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
 from sklearn.tree._tree import Tree
 
-from spinome.io.models import Model
+from spinome.io.models import Model, load_model
 from spinome.neurons.condense import Domains
 from spinome.neurons.hks import TIMES_NM2
 
@@ -86,6 +90,32 @@ def train_forest(examples: Examples, seed: int, trees: int = 100, leaf_fraction:
     for tree in forest.estimators_:
         _slim(tree.tree_)
     return Model(forest, FEATURES)
+
+
+def load_forest(path: str | Path, hks: Mapping[str, Any] = MappingProxyType({})) -> Model:
+    """Load a forest and check that it was trained on the features, and on signatures of the spectrum, that it is given.
+
+    Parameters
+    ----------
+    hks : options of the signatures, as of `spinome.neurons.hks.log_hks`; which solver makes no difference, the largest
+        eigenvalue that counts does
+
+    Raises
+    ------
+    FileNotFoundError, ValueError: as `load_model`, and if the spectrum is another; the message names the file.
+    """
+    model = load_model(path, FEATURES)
+    trained = model.card.get("options", {}).get("hks", hks).get("cutoff")
+    if trained != hks.get("cutoff"):
+        raise ValueError(
+            f"{path}: was trained on signatures {_spectrum(trained)}, here they are {_spectrum(hks.get('cutoff'))}; "
+            "train it again, set neurons.hks as it was, or name another file under `models`"
+        )
+    return model
+
+
+def _spectrum(cutoff: float | None) -> str:
+    return "of the full spectrum" if cutoff is None else f"cut off at {cutoff:g} nm^-2"
 
 
 def folds(examples: Examples, count: int = 5) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
+from spinome.io.cave import PARTNERS, POSITION
 from spinome.io.meshes import Mesh, write_coloured_mesh
 from spinome.io.neuroglancer import write_points
 from spinome.io.tables import write_table
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.synapses import POSITION
 from spinome.report.style import COLOURS
 
 # the columns of the published tables (Pedigo et al. 2026), positions in nm
-PUBLISHED = ["id", "size", "pre_pt_root_id", "post_pt_root_id", "tag", "value", *POSITION]
+PUBLISHED = ["id", "size", *PARTNERS, "tag", "value", *POSITION]
 PALETTE = np.array([np.round(255 * np.array(to_rgb(COLOURS[name]))) for name in CLASSES], np.uint8)
 
 
@@ -28,17 +28,17 @@ def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.Dat
     folder : of the neuron
     mesh : of V vertices; label : (V,) code of each
     synapses : from `spinome.neurons.synapses.label_synapses`; the table has a row for each, the layer a point for
-        each that has a label
+        each that has a label, one for rows that say the same twice
 
     Raises
     ------
-    ValueError: if two labelled synapses have the same id.
+    ValueError: if two labelled synapses have the same id in different places.
     """
     write_coloured_mesh(folder / "mesh.ply", mesh, PALETTE[label])
     if synapses is None:
         return
     write_table(published(synapses), folder / "synapses.csv")
-    labelled = synapses[synapses["tag"].notna()]
+    labelled = synapses[synapses["tag"].notna()].drop_duplicates(["id", "x_nm", "y_nm", "z_nm"])
     write_points(
         folder / "synapses",
         labelled["id"].to_numpy(np.int64),

@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from spinome.neurons.bands import eigenpairs, heat_kernel
+from spinome.neurons.bands import eigenpairs, first_beyond, heat_kernel
+from spinome.neurons.elimination import eliminate
 from spinome.neurons.laplacian import mesh_laplacian, normalised
 from spinome.neurons.rational import POLES, heat_poles, truncated_poles
-from spinome.neurons.selected_inversion import eliminate, inverse_diagonals
+from spinome.neurons.selected_inversion import inverse_diagonals
 from spinome.neurons.split import edge_graph, split
 
 # nm^2; heat spreads over about sqrt(4 t), here 0.4 to 9 um (Pedigo et al. 2026)
@@ -92,6 +93,7 @@ def hks_by_bands(
     max_overlapping: int = 18_000,
     cutoff: float = 1e-5,
     pairs: int = 50,
+    as_published: bool = False,
 ) -> np.ndarray:
     """Signatures from the eigenpairs of overlapping chunks (Pedigo et al. 2026), chunk by chunk.
 
@@ -104,6 +106,9 @@ def hks_by_bands(
         takes three times as long and changes the logarithm by 0.004 at the 99th percentile
     cutoff : largest eigenvalue, nm^-2
     pairs : eigenpairs of a band
+    as_published : leave the constant eigenvector out, and count the first eigenvalue beyond the cutoff too, as the
+        published program does; where the constant alone is below the cutoff, which leaves it without a feature, it
+        is kept
     """
     hks = np.zeros((len(vertices), len(times)))
     local = np.full(len(vertices), -1)
@@ -113,11 +118,12 @@ def hks_by_bands(
         inside = inside[(inside >= 0).all(axis=1)]
         local[chunk.vertices] = -1
         owned = chunk.vertices[chunk.owns]
-        hks[owned] = _chunk_hks(vertices[chunk.vertices], inside, chunk.owns, times, cutoff, pairs, mollify)
+        part = vertices[chunk.vertices]
+        hks[owned] = _chunk_hks(part, inside, chunk.owns, times, cutoff, pairs, mollify, as_published)
     return hks
 
 
-def _chunk_hks(vertices, faces, owns, times, cutoff, pairs, mollify) -> np.ndarray:
+def _chunk_hks(vertices, faces, owns, times, cutoff, pairs, mollify, as_published) -> np.ndarray:
     used = np.zeros(len(vertices), bool)
     used[faces] = True
     number = np.cumsum(used) - 1
@@ -125,9 +131,14 @@ def _chunk_hks(vertices, faces, owns, times, cutoff, pairs, mollify) -> np.ndarr
     hks = np.zeros((len(vertices), len(times)))
     rows = owns[used]
     scale = 1 / np.sqrt(mass[rows])[:, None]
-    total = np.zeros((rows.sum(), len(times)))
-    for values, vectors in eigenpairs(normalised(stiffness, mass), cutoff, pairs):
-        total += heat_kernel(values, vectors[rows] * scale, times)
+    total, below = np.zeros((rows.sum(), len(times))), 0
+    matrix = normalised(stiffness, mass)
+    for values, vectors in eigenpairs(matrix, first_beyond(matrix, cutoff, pairs) if as_published else cutoff, pairs):
+        constant = 1 if as_published and below == 0 else 0
+        total += heat_kernel(values[constant:], vectors[rows, constant:] * scale, times)
+        below += int(np.sum(values <= cutoff))
+    if below == 1:
+        total[:] = 1 / mass.sum()
     hks[used & owns] = total
     return hks[owns]
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from spinome.io.meshes import Mesh, mesh_edges, vertex_areas, weld
 from spinome.io.tables import read_table, write_table
-from spinome.neurons.spines import RISE_NM, SPINE, measure_spines, shaft_distance, spine_instances
+from spinome.neurons.instances import RISE_NM, SPINE, shaft_distance, spine_instances
+from spinome.neurons.spines import measure_spines
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def find_spines(
     ----------
     on_spine : (V,) bool
     probability : (V,) of being spine
-    min_area_um2, rise_nm : see `spinome.neurons.spines.spine_instances`
+    min_area_um2, rise_nm : see `spine_instances`
     """
     area = vertex_areas(welded.vertices, welded.faces)
     edges = mesh_edges(welded.faces)

@@ -29,6 +29,7 @@ class Member:
     neuron: str
     mesh: str
     synapses: str | None = None
+    synapse_voxel_nm: tuple[float, float, float] | None = None
 
 
 def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None = None) -> list[Member]:
@@ -37,7 +38,7 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     Parameters
     ----------
     shard : its name; `volume-NAME` for the neurons made from a volume
-    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses`
+    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
     folder : with the meshes of a volume and their sheet `neurons.tsv`
     """
     if not shard.startswith(VOLUME):

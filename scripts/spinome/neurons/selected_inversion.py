@@ -1,9 +1,9 @@
 """The diagonal of the inverse of a mesh's shifted Laplacian, exact and without the inverse (Takahashi et al. 1973).
 
 The entries of the inverse at the places where the factor L of L D L^T has entries follow from each other, last column
-first, so that no other is needed. Neurites are thin tubes: nested dissection leaves about 13 entries a vertex, and
-time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight or more at once
-fill the processor's vector registers. Where a soma makes the factor dense, `multifrontal` takes over.
+first, so that no other is needed. Neurites are thin tubes: `elimination` finds an order that leaves about 10 entries a
+vertex, and time and memory grow in proportion to the mesh. All shifts share the order and the pattern, and eight or
+more at once fill the processor's vector registers. Where a soma makes the factor dense, `multifrontal` takes over.
 
 This takes the place of the eigenvectors of the published pipeline (Pedigo et al. 2026), which grow with the square of
 the mesh: 58 thousand vertices take 44.7 CPU-s there and 1.0 here, 2.3 million 106.
@@ -12,36 +12,17 @@ the mesh: 58 thousand vertices take 44.7 CPU-s there and 1.0 here, 2.3 million 1
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-import pymetis
 import scipy.sparse as sp
 from numba import njit
 
+from spinome.neurons.elimination import Pattern, eliminate
 from spinome.neurons.multifrontal import fronts, invert_fronts
 
 # shifts are worked on together in lanes, a multiple of what a vector register holds; the more of them, the less often
 # is the pattern walked through, as far as the factor stays within these bytes
 REGISTER, FACTOR_BYTES = 8, 1 << 30
-# entries of a column from which on dense matrices are faster
-DENSE = 64
-
-
-class Pattern(NamedTuple):
-    """Where the factor of a symmetric matrix has entries below its diagonal.
-
-    `order` (n,) of elimination; `dense` the column from which on fronts of many rows are left; `rows` (n + 1,) and
-    `row_columns` (nnz,) the columns of each row, ascending; `columns` (n + 1,) and `column_rows` (nnz,) the rows of
-    each column, ascending.
-    """
-
-    order: np.ndarray
-    dense: int
-    rows: np.ndarray
-    row_columns: np.ndarray
-    columns: np.ndarray
-    column_rows: np.ndarray
 
 
 def inverse_diagonals(
@@ -84,141 +65,6 @@ def inverse_diagonals(
         diagonals = np.empty((len(mass), some.stop - some.start), shifts.dtype)
         diagonals[pattern.order] = pivots[:, : diagonals.shape[1]]
         yield some, diagonals
-
-
-def eliminate(matrix: sp.csr_array) -> Pattern:
-    """Choose an order of elimination for a symmetric matrix, and the pattern of its factor in that order.
-
-    Nested dissection (METIS), which on a soma leaves a third of the work of a minimum degree order, and on a neurite
-    as much; then the elimination tree in postorder, so that what belongs together lies together in memory.
-    """
-    graph = matrix.tocoo()
-    off = graph.row != graph.col
-    graph = sp.csr_array((np.ones(off.sum(), np.int8), (graph.row[off], graph.col[off])), shape=matrix.shape)
-    order, _ = pymetis.nested_dissection(adjacency=pymetis.CSRAdjacency(graph.indptr, graph.indices))
-    order = np.asarray(order)
-    permuted = _sorted(graph, order)
-    tree = _elimination_tree(permuted.indptr, permuted.indices)
-    post = _postorder(tree)
-    dense = _dense(tree, _column_lengths(permuted.indptr, permuted.indices, tree), DENSE)[post]
-    order = order[np.r_[post[~dense], post[dense]]]
-    permuted = _sorted(graph, order)
-    tree = _elimination_tree(permuted.indptr, permuted.indices)
-    return Pattern(order, int((~dense).sum()), *_factor_pattern(permuted.indptr, permuted.indices, tree))
-
-
-def _sorted(graph: sp.csr_array, order: np.ndarray) -> sp.csr_array:
-    permuted = graph[order][:, order]
-    permuted.sort_indices()
-    return permuted
-
-
-@njit(cache=True)
-def _elimination_tree(starts, columns):
-    """The parent of each column: the first row below its diagonal with an entry in the factor (Liu 1990)."""
-    count = len(starts) - 1
-    parent, ancestor = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
-    for row in range(count):
-        for place in range(starts[row], starts[row + 1]):
-            column = columns[place]
-            while column != -1 and column < row:
-                above = ancestor[column]
-                ancestor[column] = row
-                if above == -1:
-                    parent[column] = row
-                column = above
-    return parent
-
-
-@njit(cache=True)
-def _postorder(parent):
-    """The nodes of a forest, every one after all of its descendants."""
-    count = len(parent)
-    child, sibling = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
-    for node in range(count - 1, -1, -1):
-        if parent[node] != -1:
-            sibling[node] = child[parent[node]]
-            child[parent[node]] = node
-    order, stack, done = np.empty(count, np.int32), np.empty(count, np.int32), 0
-    for root in range(count):
-        if parent[root] != -1:
-            continue
-        top = 0
-        stack[0] = root
-        while top >= 0:
-            node = child[stack[top]]
-            if node == -1:
-                order[done] = stack[top]
-                done += 1
-                top -= 1
-            else:
-                child[stack[top]] = sibling[node]
-                top += 1
-                stack[top] = node
-    return order
-
-
-@njit(cache=True)
-def _column_lengths(starts, columns, parent):
-    """Entries of each column of the factor."""
-    count = len(parent)
-    seen, lengths = np.full(count, -1, np.int32), np.zeros(count, np.int32)
-    for row in range(count):
-        seen[row] = row
-        for place in range(starts[row], starts[row + 1]):
-            column = columns[place]
-            while column < row and seen[column] != row:
-                seen[column] = row
-                lengths[column] += 1
-                column = parent[column]
-    return lengths
-
-
-@njit(cache=True)
-def _dense(parent, lengths, many):
-    """Columns with many entries, and all that come after them in the elimination tree."""
-    dense = lengths >= many
-    for column in range(len(parent)):
-        if dense[column] and parent[column] != -1:
-            dense[parent[column]] = True
-    return dense
-
-
-@njit(cache=True)
-def _factor_pattern(starts, columns, parent):
-    """Entries of the factor: those of a row lie on the ways in the elimination tree from its entries up to it."""
-    count = len(parent)
-    seen, lengths, rows = np.full(count, -1, np.int32), np.zeros(count, np.int64), np.zeros(count + 1, np.int64)
-    for row in range(count):
-        seen[row] = row
-        rows[row + 1] = rows[row]
-        for place in range(starts[row], starts[row + 1]):
-            column = columns[place]
-            while column < row and seen[column] != row:
-                seen[column] = row
-                lengths[column] += 1
-                rows[row + 1] += 1
-                column = parent[column]
-    column_starts = np.zeros(count + 1, np.int64)
-    column_starts[1:] = np.cumsum(lengths)
-    column_rows, fill = np.empty(rows[count], np.int32), column_starts[:-1].copy()
-    seen[:] = -1
-    for row in range(count):
-        seen[row] = row
-        for place in range(starts[row], starts[row + 1]):
-            column = columns[place]
-            while column < row and seen[column] != row:
-                seen[column] = row
-                column_rows[fill[column]] = row
-                fill[column] += 1
-                column = parent[column]
-    row_columns, fill = np.empty(rows[count], np.int32), rows[:-1].copy()
-    for column in range(count):
-        for place in range(column_starts[column], column_starts[column + 1]):
-            row = column_rows[place]
-            row_columns[fill[row]] = column
-            fill[row] += 1
-    return rows, row_columns, column_starts, column_rows
 
 
 @njit(cache=True, fastmath={"contract"})

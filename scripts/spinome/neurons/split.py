@@ -47,13 +47,14 @@ def split(
     graph : (V, V) symmetric, weighted by edge length in nm
     max_vertices : a part is cut until it owns no more
     overlap_nm : a chunk also holds what is this near along the edges
-    max_overlapping : but no more vertices than this, the nearest first
+    max_overlapping : but no more vertices than this, the nearest first; never fewer than it owns
     """
     for owned in _parts(graph, max_vertices):
         distance = dijkstra(graph, directed=True, indices=owned, min_only=True, limit=overlap_nm)
         vertices = np.flatnonzero(np.isfinite(distance))
-        if len(vertices) > max_overlapping:
-            nearest = np.argsort(distance[vertices], kind="stable")[:max_overlapping]
+        most = max(max_overlapping, len(owned))
+        if len(vertices) > most:
+            nearest = np.argsort(distance[vertices], kind="stable")[:most]
             vertices = np.sort(vertices[nearest])
         yield Chunk(vertices, np.isin(vertices, owned, assume_unique=True))
 

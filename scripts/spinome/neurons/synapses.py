@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from spinome.io.tables import read_table
+from spinome.io.cave import POSITION
 from spinome.neurons.classify import CLASSES
 from spinome.neurons.surface import nearest_on_surface
 
-POSITION = [f"ctr_pt_position_{axis}" for axis in "xyz"]
-REQUIRED = ["id", *POSITION]
-PARTNERS = ["pre_pt_root_id", "post_pt_root_id"]
 COLUMNS = {
     "source": "string",
     "neuron": "string",
@@ -37,28 +32,6 @@ COLUMNS = {
 SUSPICIOUS = 10
 
 
-def read_synapses(path: str | Path) -> pd.DataFrame:
-    """Read a table of input synapses in CAVE's columns, positions in nm; `size` and the partners may be absent.
-
-    CAVE exports these columns with `split_positions=True, desired_resolution=[1, 1, 1]`. Positions in one column
-    `ctr_pt_position` are refused, since they may be voxels or nm and do not say which.
-
-    Raises
-    ------
-    ValueError: if a column is missing or the ids are not integers; the message names the file and the column.
-    """
-    frame = read_table(path, REQUIRED, integers=["id", *PARTNERS])
-    frame = frame.assign(**{column: pd.NA for column in PARTNERS if column not in frame})
-    for column in ("id", *PARTNERS):
-        try:
-            frame[column] = frame[column].astype("Int64")
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: column {column} must hold integers ({error})") from None
-    for column in POSITION:
-        frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
-    return frame
-
-
 def label_synapses(
     synapses: pd.DataFrame,
     vertices: np.ndarray,
@@ -71,7 +44,7 @@ def label_synapses(
 
     Parameters
     ----------
-    synapses : see `read_synapses`
+    synapses : from `spinome.io.cave.read_synapses`
     vertices : (V, 3) nm, faces : (F, 3)
     probability : (V, 3) of each vertex, in the order of `CLASSES`
     spine_of : (V,) spine of each vertex, -1 where none
@@ -95,7 +68,8 @@ def label_synapses(
     if placed.sum() >= SUSPICIOUS and far.sum() == placed.sum():
         raise ValueError(
             f"all {placed.sum()} synapses are farther than {max_distance_nm:g} nm from the mesh, the nearest "
-            f"{np.nanmin(distance):.0f} nm: is the table another neuron's, or in voxels rather than nm?"
+            f"{np.nanmin(distance):.0f} nm: is the table another neuron's, or in voxels rather than nm? Then fill "
+            "synapse_voxel_x_nm, synapse_voxel_y_nm and synapse_voxel_z_nm in the sample sheet"
         )
     autapse = (synapses["pre_pt_root_id"] == synapses["post_pt_root_id"]).fillna(False).to_numpy(bool)
     reason = np.full(len(points), None, object)

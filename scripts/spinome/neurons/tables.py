@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from spinome.io.cave import read_synapses
 from spinome.io.tables import read_table
 from spinome.neurons import spines, synapses
 from spinome.neurons.labelled import read_labelled
@@ -26,7 +27,7 @@ def all_synapses(neurons: Iterable[Member], files: Mapping[str, str], failed: Ma
             parts.append(read_table(files[neuron.unit]))
         elif neuron.synapses:
             try:
-                table = synapses.read_synapses(neuron.synapses)
+                table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
             except ValueError:
                 continue  # the table itself is what failed, and has no rows to keep
             table = synapses.unlabelled(table, f"the neuron failed: {failed.get(neuron.unit, 'no reason given')}")

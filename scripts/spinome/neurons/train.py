@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
+from spinome.io.cave import POSITION
 from spinome.io.meshes import Mesh
 from spinome.io.models import Model
 from spinome.neurons import truth
@@ -13,7 +15,6 @@ from spinome.neurons.branches import branches
 from spinome.neurons.classify import CLASSES, Examples, domain_features, join_examples, train_forest, vertex_examples
 from spinome.neurons.condense import Domains
 from spinome.neurons.surface import nearest_on_surface
-from spinome.neurons.synapses import POSITION, read_synapses
 
 
 def neuron_examples(
@@ -22,7 +23,7 @@ def neuron_examples(
     domain_of: np.ndarray,
     domains: Domains,
     truth_file: str,
-    synapse_file: str | None = None,
+    synapses: pd.DataFrame | None = None,
     weight: float = 1.0,
 ) -> Examples:
     """Examples of one neuron.
@@ -31,29 +32,28 @@ def neuron_examples(
     ----------
     domain_of : (V,) domain of each vertex of the mesh
     truth_file : labels of vertices (.npz) or of points (a table)
-    synapse_file : the neuron's synapses, where the truth names them by id or by row
+    synapses : of the neuron, from `read_synapses`, where the truth names them by id or by row
     weight : of the neuron, beside the 1 of others
 
     Raises
     ------
     ValueError: if the truth labels nothing on this neuron; the message names the file.
     """
-    label = vertex_labels(mesh, truth_file, synapse_file)
+    label = vertex_labels(mesh, truth_file, synapses)
     if not ((label >= 0) & (label < len(CLASSES))).any():
         raise ValueError(f"{truth_file}: labels no place of {neuron} as {', '.join(CLASSES)}; is it another neuron's?")
     branch = branches(mesh, label == CLASSES.index("soma"))
     return vertex_examples(domain_features(domains), domain_of, label, branch, neuron, weight)
 
 
-def vertex_labels(mesh: Mesh, truth_file: str, synapse_file: str | None) -> np.ndarray:
+def vertex_labels(mesh: Mesh, truth_file: str, synapses: pd.DataFrame | None) -> np.ndarray:
     """True code of each vertex (V,), -1 where none is known: of all, or of those under labelled points."""
     if not truth.is_table(truth_file):
         return truth.read_vertex_truth(truth_file, mesh).label
     table = truth.read_synapse_truth(truth_file)
     if set(truth.POINT) <= set(table):
         points, code = table[truth.POINT].to_numpy(float), table["label"].to_numpy()
-    elif synapse_file:
-        synapses = read_synapses(synapse_file)
+    elif synapses is not None:
         points, code = synapses[POSITION].to_numpy(float), truth.truth_of_synapses(table, synapses)
     else:
         raise ValueError(f"{truth_file}: names synapses by id or row; fill the column synapses of the sample sheet")
