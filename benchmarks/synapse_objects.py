@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import h5py
@@ -81,19 +81,22 @@ def folds(kind: str) -> dict[str, tuple[float, tuple[float, float]]]:
     """Objects of each quarter of the fly volume in x, by a classifier and an operating point of the other quarters.
 
     The classifier has not seen the quarter. The operating point is the best for the objects of the other three, in
-    probabilities by classifiers that have not seen those. Average precision is that of candidates by falling mean
-    probability: all objects above a threshold that is chosen alike, since rules on them only cut the list short.
+    probabilities by classifiers that have seen neither the quarter nor that of the object. Average precision is that
+    of candidates by falling mean probability: all objects above a threshold that is chosen alike, since rules on them
+    only cut the list short.
     """
     volumes = fly()
     evidence, truth = volumes["fly"]
     width = truth.shape[2]
     if kind == "dark":
-        probability = darkness(evidence.image)
+        maps = [darkness(evidence.image)] * SLABS
     else:
-        probability = left_out(volumes, *learner(kind, volumes), CUBOID)[0]
-    tried = try_points(probability, truth[:], VNC_NM)
+        learn, classifier_of = learner(kind, volumes)
+        learn = cache(learn)
+        maps = [left_out(volumes, learn, classifier_of, CUBOID, (slab,))[0] for slab in range(SLABS)]
     pieces = {"f1": [], "thick": [], "ap": [], "thick_ap": []}
-    for slab in range(SLABS):
+    for slab, probability in enumerate(maps):
+        tried = try_points(probability, truth[:], VNC_NM)
         others = {point: part_of(one, slab, width, False) for point, one in tried.items()}
         point = best_point({point: [result] for point, result in others.items()}, f1)
         candidates = max((point for point in tried if not any(point[1:])), key=lambda p: average_precision(others[p]))
@@ -138,7 +141,7 @@ def detection(kind: str) -> dict[str, float]:
     if kind == "forest":
         contrast = min(np.arange(0.5, 2.5, 0.1), key=lambda contrast: abs(passing(evidence, contrast) - 0.4))
         classifier_of = partial(of_forest, recipe=Recipe(contrast))
-    classifier = classifier_of(learn(SLABS - 1))
+    classifier = classifier_of(learn((SLABS - 1,)))
     maps = []
     part = Evidence(Volume(evidence.image.array[:, :, :512], VNC_NM, "raw"), evidence.grey)
     for size in ((20, 640, 512), (11, 230, 290)):
