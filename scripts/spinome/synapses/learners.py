@@ -11,7 +11,7 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.models import Model
 from spinome.io.volumes import Volume
-from spinome.provenance import code_hash, content_hash
+from spinome.provenance import code_hash, content_hash, file_hash
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
 from spinome.synapses.features import FEATURES
 from spinome.synapses.slabs import around_slabs, far_from_slabs
@@ -64,8 +64,12 @@ def forest_learner(
     return learn
 
 
-def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> Learner:
+def network_learner(
+    volumes: Volumes, *, steps: int, seed: int, store: Path, start: str | Path | None = None
+) -> Learner:
     """Shrink the volumes once, and fit networks to what is far from slabs.
+
+    Training begins with the network in the file `start`, or with nothing where there is none.
 
     A trained network stays in `store` under a key of data, settings and seed, so that training goes on after a kill
     with the slabs it was at.
@@ -91,7 +95,8 @@ def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> 
         )
     code = code_hash("spinome.synapses.fit_network")
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
-    key = content_hash(sums, steps, seed, code)
+    key = content_hash(sums, steps, seed, code, start and file_hash(start))
+    first = load_network(start).net if start else None
 
     def learn(slabs: tuple[int, ...]) -> Network:
         without = "".join(f"-without-{slab}" for slab in slabs)
@@ -107,7 +112,7 @@ def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> 
                 teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels]))
         print(f"{kept.stem}: {len(teachers)} pieces", flush=True)
         facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
-        network = Network(fit_network(teachers, steps, seed), facts)
+        network = Network(fit_network(teachers, steps, seed, first), facts)
         kept.parent.mkdir(parents=True, exist_ok=True)
         save_network(kept, network)
         return network
