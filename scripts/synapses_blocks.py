@@ -7,7 +7,7 @@ import pandas as pd
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
 from spinome.logs import log_to
-from spinome.synapses.density import assign_blocks, block_table, gather_counts
+from spinome.synapses.density import assign_blocks, block_table, count_unplaced, gather_counts
 
 log_to(snakemake.log)
 block_um = tuple(snakemake.params.block_um)
@@ -19,8 +19,7 @@ for volume, merged, labels in zip(snakemake.params.volumes, snakemake.input.obje
     opened = open_labels(labels)
     blocks = block_table(counts, assigned, opened.shape, opened.voxel_nm, block_um)
     objects = read_table(merged).merge(assigned, on="synapse", how="left")
-    unplaced = objects.loc[objects["block"] < 0, "reason"].value_counts().to_dict()
-    print(f"{volume}: {len(objects)} synapses in {len(blocks)} blocks; in no block: {unplaced or 'none'}")
+    print(f"{volume}: {len(objects)} synapses, {len(blocks)} blocks; in no block: {count_unplaced(objects) or 'none'}")
     all_objects.append(objects.assign(volume=volume))
     all_blocks.append(blocks.assign(volume=volume))
 for tables, file in ((all_objects, snakemake.output.objects), (all_blocks, snakemake.output.blocks)):

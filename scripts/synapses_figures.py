@@ -12,6 +12,7 @@ from spinome.report import synapses as draw
 from spinome.report.density import draw_density, draw_mask, tables_by_volume
 from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import pool
+from spinome.synapses.density import count_unplaced
 from spinome.synapses.evaluate import compare
 from spinome.synapses.uniformity import BLOCK_COLUMNS
 
@@ -20,13 +21,14 @@ params, given = snakemake.params, snakemake.input
 uniformity = read_table(given.uniformity)
 imported = {name: read_table(file, BLOCK_COLUMNS) for name, file in zip(params.names, given.tables)}
 own = read_table(given.blocks[0]) if given.blocks else None
+every = read_table(given.objects[0]) if given.objects else None
 with atomic(snakemake.output[0]) as part:
     part = Path(part)
     part.mkdir()
     outcomes = []
     for (volume, row), labels in zip(params.rows.items(), given.labels):
         labels = open_labels(labels)
-        objects = read_table(given.objects[0]).query("volume == @volume")
+        objects = every.query("volume == @volume")
         image = open_volume(row["image"], row["voxel_nm"] or labels.voxel_nm) if row["image"] else None
         truth = open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None
         if volume in params.detected and len(objects):
@@ -45,4 +47,5 @@ with atomic(snakemake.output[0]) as part:
     if outcomes:
         draw.draw_precision_recall(part, pool(outcomes))
     for volume, blocks in tables_by_volume(own, imported).items():
-        draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume])
+        unplaced = count_unplaced(every.query("volume == @volume")) if volume in params.rows else {}
+        draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume], unplaced)

@@ -24,7 +24,8 @@ if settings["kind"] == "network":
     import torch
 
     torch.set_num_threads(snakemake.threads)
-    learn = network_learner(volumes, steps=settings["steps"], seed=params.seed, store=Path(params.store))
+    size = {"steps": settings["steps"], "start": snakemake.input.start[0] if snakemake.input.start else None}
+    learn = network_learner(volumes, seed=params.seed, store=Path(params.store), **size)
     model = train(volumes, learn, of_network, cuboid)
 else:
     recipe = read_recipe(settings, snakemake.input.profile)

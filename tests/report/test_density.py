@@ -8,6 +8,7 @@ import pytest
 
 from spinome.io.volumes import Volume
 from spinome.report.density import draw_density, draw_mask, tables_by_volume
+from spinome.synapses.density import MASKED, SPLIT
 from spinome.synapses.mask import HIDDEN
 from spinome.synapses.uniformity import correct_density, describe_uniformity
 
@@ -29,8 +30,9 @@ def test_density_of_many_blocks(tmp_path):
     blocks = blocks_of((4, 6, 8))
     described = describe_uniformity(blocks, "v", repeats=99)
     described = pd.concat([described, correct_density(described, (0.8, 0.7, 0.9), (0.5, 0.4, 0.6))])
-    draw_density(tmp_path, "v", blocks, described)
+    draw_density(tmp_path, "v", blocks, described, {SPLIT: 1203, MASKED: 4})
     caption = captions(tmp_path)["density_v"]
+    assert f"1,203 more in no block: {SPLIT}. 4 more in no block: {MASKED}. " in caption
     density = blocks["synapses"].sum() / blocks["unmasked_um3"].sum()
     for words in [f"{density:.3g} found per um³", f"{1.6 * density:.3g} true ones", "Pearson dispersion", "p "]:
         assert words in caption
@@ -39,13 +41,13 @@ def test_density_of_many_blocks(tmp_path):
 @pytest.mark.parametrize(("shape", "figures"), [((1, 2, 4), {"density_v"}), ((1, 1, 2), set())])
 def test_few_blocks_have_a_map_or_nothing(tmp_path, shape, figures):
     blocks = blocks_of(shape)
-    draw_density(tmp_path, "v", blocks, describe_uniformity(blocks, "v"))
+    draw_density(tmp_path, "v", blocks, describe_uniformity(blocks, "v"), {})
     assert set(captions(tmp_path)) == figures
 
 
 def test_masked_blocks_are_not_drawn(tmp_path):
     blocks = blocks_of((2, 4, 4)).assign(unmasked_um3=0.0, synapses=0)
-    draw_density(tmp_path, "v", blocks, describe_uniformity(blocks, "v"))
+    draw_density(tmp_path, "v", blocks, describe_uniformity(blocks, "v"), {})
     assert captions(tmp_path) == {}
 
 

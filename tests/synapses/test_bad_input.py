@@ -13,7 +13,15 @@ import pytest
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume, chunks_to_write, create_volume, open_labels, open_probability, require_same_grid
 from spinome.shards import Unit, run_shard
-from spinome.synapses.density import SPLIT, assign_blocks, block_axes, block_table, count_voxels, gather_counts
+from spinome.synapses.density import (
+    SPLIT,
+    assign_blocks,
+    block_axes,
+    block_table,
+    count_unplaced,
+    count_voxels,
+    gather_counts,
+)
 from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, save_parts
@@ -153,6 +161,7 @@ def test_an_object_larger_than_a_block_is_told_of(tmp_path):
     labels[:, 2:18, 2:18] = 1
     _, assigned, blocks = density(labels, tmp_path)
     assert assigned[["block", "reason"]].to_numpy().tolist() == [[-1, SPLIT]]
+    assert count_unplaced(assigned) == {SPLIT: 1}
     assert blocks["synapses"].sum() == 0
 
 

@@ -1,5 +1,7 @@
 """The network gives every voxel the same probability in any cuboid, learns, and comes back from its file."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from spinome.synapses.grey import Grey
 from spinome.synapses.learners import network_learner
 from spinome.synapses.network import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
 
+MODELS = Path(__file__).parents[2] / "workflow" / "models"
 VOXEL_NM = (45.0, 5.0, 5.0)
 GREY = Grey(128.0, 32.0)
 
@@ -117,17 +120,31 @@ def test_training_goes_on_with_the_networks_that_are_there(tmp_path, monkeypatch
         truth[2:4, 10:30, x : x + 20], image[2:4, 10:30, x : x + 20] = 1, 20
     volumes = {"v": (Evidence(Volume(image, VOXEL_NM, "i"), GREY), Volume(truth, VOXEL_NM, "t"))}
     learn = network_learner(volumes, steps=3, seed=0, store=tmp_path)
-    first = learn(1)
+    first = learn((1,))
     monkeypatch.setattr("spinome.synapses.fit_network.fit_network", None)
-    again = network_learner(volumes, steps=3, seed=0, store=tmp_path)(1)
+    again = network_learner(volumes, steps=3, seed=0, store=tmp_path)((1,))
     assert again.card == first.card == {"kind": "network", "pixel_nm": 10.0, "steps": 3}
     for name, value in first.net.state_dict().items():
         torch.testing.assert_close(again.net.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(TypeError):
-        network_learner(volumes, steps=4, seed=0, store=tmp_path)(1)
+        network_learner(volumes, steps=4, seed=0, store=tmp_path)((1,))
     coarse = Volume(image, (45.0, 16.0, 16.0), "i"), Volume(truth, (45.0, 16.0, 16.0), "t")
     with pytest.raises(ValueError, match="pixels of 10 to 16 nm"):
         network_learner(volumes | {"w": (Evidence(coarse[0], GREY), coarse[1])}, steps=1, seed=0, store=tmp_path)
+
+
+def test_training_begins_with_a_given_network(monkeypatch):
+    monkeypatch.setattr("spinome.synapses.crops.CROP", (4, 32, 32))
+    image = np.random.default_rng(0).random((6, 48, 48), np.float32)
+    source, start = teacher(image, (image > 0.9).astype(np.float32)), opinionated().net
+    before = {name: value.clone() for name, value in start.named_parameters()}
+    learnt = dict(fit_network([source], 1, 0, start).named_parameters())
+    for name, value in start.named_parameters():
+        assert torch.equal(value, before[name])
+        # a first step is small
+        assert 0 < (learnt[name] - value).abs().max() < 0.001
+    fresh = dict(fit_network([source], 1, 0).named_parameters())
+    assert (fresh["head.weight"] - before["head.weight"]).abs().max() > 0.1
 
 
 def test_training_without_a_synapse_is_an_error():
@@ -144,6 +161,12 @@ def test_a_network_comes_back_from_its_file(tmp_path):
     piece = next(iter(cuboids((3, 40, 40), (3, 40, 40))))
     loaded = load_classifier(path, Recipe())
     np.testing.assert_array_equal(loaded.probability(evidence, piece), of_network(network).probability(evidence, piece))
+
+
+@pytest.mark.parametrize("name", ["synapses.safetensors", "synapses.skops"])
+def test_a_shipped_model_knows_where_it_operates(name):
+    card = load_classifier(MODELS / name, Recipe()).card
+    assert 0 < card["threshold"] < 1 and card["min_volume_um3"] >= 0 and 0 <= card["min_peak"] < 1
 
 
 def test_a_file_that_is_no_network_is_named(tmp_path):

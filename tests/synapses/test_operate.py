@@ -36,6 +36,8 @@ def test_a_peak_tells_synapses_from_faint_blobs_and_a_volume_from_specks():
     assert best.partner.tolist() == list(range(6))
     np.testing.assert_allclose(best.found_x, best.truth_x)
     assert best.truth_sections.tolist() == [2] * 6
+    expected_um3 = 2 * (128 * 0.55 + 16 * 0.97) * np.prod(VOXEL_NM) / 1e9
+    np.testing.assert_allclose(tried[0.5, 0.0, 0.9].result.found_score[:6], expected_um3, rtol=1e-5)
 
 
 def test_neighbours_decide_between_points():

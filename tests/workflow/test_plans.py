@@ -80,6 +80,27 @@ def test_a_bad_row_of_the_cells_is_named(snakemake, tmp_path, project):
     assert "cells.tsv: row 2, column root_id:" in plan.stdout and "not '6.48E+17'" in plan.stdout
 
 
+def test_the_steps_of_synapses_that_are_asked_for_are_planned_with_their_memory(snakemake, tmp_path, project):
+    store = "resources/phantom/phantom/em.zarr"
+    (tmp_path / "volumes.tsv").write_text(f"volume\timage\ttruth_synapses\nv\t{store}::image\t{store}::synapses\n")
+    (tmp_path / "marked.tsv").write_text("z_nm\ty_nm\tx_nm\n1000\t1000\t1000\n")
+    synapses = {
+        "cuboid": [16, 128, 128],
+        "classify": {"kind": "forest", "marked_vesicles": {"v": "marked.tsv"}},
+        "sweep": {"run": True},
+        "mask": {"make": True},
+    }
+    options = project(samples={"volumes": "volumes.tsv"}, synapses=synapses)
+    plan = snakemake(tmp_path, "--dry-run", "--configfile", options, "--", "synapses")
+    assert plan.returncode == 0, plan.stdout
+    planned = jobs(plan.stdout)
+    for step in ("template", "mask", "merge", "evaluate", "sweep", "uniformity", "figures"):
+        assert planned[f"synapses_{step}"] == 1
+    detect = plan.stdout.partition("rule synapses_detect:")[2].partition("\n\n")[0]
+    # 90 bytes a voxel with its halo, and the program
+    assert f"mem_mb={800 + 36 * 268 * 268 * 90 // 10**6}" in detect
+
+
 def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):
     rows = [f"n{number}\tresources/meshes/n{number}.npz" for number in range(100_000)]
     (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")

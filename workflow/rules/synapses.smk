@@ -79,6 +79,7 @@ rule synapses_train:
         ],
         grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_trained),
         profile=synapses_profile,
+        start=synapses_start,
     output:
         model=f"<results>/models/synapses{synapses_suffix}",
     log:

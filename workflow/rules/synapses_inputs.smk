@@ -1,14 +1,13 @@
 # What the rules of the synapses branch are given: volumes, their files, the samples to train on.
 synapses_trained = config["synapses"]["train"]
-synapses_suffix = {"network": ".safetensors", "forest": ".skops"}[config["synapses"]["classify"]["kind"]]
+synapses_kind = config["synapses"]["classify"]["kind"]
+# the file of a model says of which kind it is
+synapses_suffix = (
+    Path(config["models"]["synapses"] or "").suffix or {"network": ".safetensors", "forest": ".skops"}[synapses_kind]
+)
 synapses_volumes = [row.volume for row in volumes if row.synapses or row.image]
 # volumes whose synapses are found in the image; those of the others are given
 synapses_detected = [row.volume for row in volumes if row.image and not row.synapses]
-if synapses_detected and synapses_suffix == ".safetensors" and not (synapses_trained or config["models"]["synapses"]):
-    raise WorkflowError(
-        "synapses.classify.kind is network, and none is shipped: name samples with truth in `synapses.train`, or the file "
-        "of a trained network in `models.synapses`"
-    )
 synapses_scored = [
     volume for volume in synapses_detected if volume not in synapses_trained and volume_of[volume].truth_synapses
 ]
@@ -17,6 +16,12 @@ synapses_masked = [row.volume for row in volumes if config["synapses"]["mask"]["
 # tables of marked vesicles by volume, and the profile that is measured there, for forests alone
 synapses_marked = config["synapses"]["classify"]["marked_vesicles"]
 synapses_profile = ["<results>/synapses/vesicle_profile.tsv"] if synapses_marked and synapses_suffix == ".skops" else []
+# the network that training begins with
+synapses_start = (
+    [model_file("synapses", [], synapses_suffix)]
+    if synapses_suffix == ".safetensors" and config["synapses"]["classify"]["from_shipped"]
+    else []
+)
 synapses_shards = [str(number) for number in range(config["synapses"]["shards"])]
 
 if synapses_volumes:

@@ -11,9 +11,17 @@ class Classify(Section):
     """The voxel classifier."""
 
     kind: Literal["forest", "network"] = Field(
-        "forest", description="a forest on the ten features of VESICLE (the published classifier), or a small U-Net"
+        "network", description="a small U-Net, or a forest on the ten features of VESICLE (the published classifier)"
     )
-    steps: int = Field(400, ge=1, description="training steps of the network, about 0.4 CPU-s each; five are trained")
+    steps: int = Field(
+        100,
+        ge=1,
+        description="training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 do where they "
+        "begin with the shipped one, 400 where they begin with nothing",
+    )
+    from_shipped: bool = Field(
+        True, description="training of the network begins with the shipped one instead of with nothing"
+    )
     contrast: float = Field(
         1.0,
         description="forest: voxels this many standard deviations darker than their surround pass where no membrane is "

@@ -20,8 +20,13 @@ from spinome.synapses.mask import HIDDEN
 MASK_COLOURS = ("#30638e", "#f28f3b", "#d1495b")
 
 
-def draw_density(folder: Path, volume: str, blocks: pd.DataFrame, uniformity: pd.DataFrame) -> None:
-    """Density seen along z and along x, its profiles along the three axes, and how far its dependence reaches."""
+def draw_density(
+    folder: Path, volume: str, blocks: pd.DataFrame, uniformity: pd.DataFrame, unplaced: Mapping[str, int]
+) -> None:
+    """Density seen along z and along x, its profiles along the three axes, and how far its dependence reaches.
+
+    `unplaced` counts the objects that belong to no block, by the reason.
+    """
     used = blocks[blocks["unmasked_um3"] > 0]
     if len(used) < 4:
         return
@@ -55,6 +60,7 @@ def draw_density(folder: Path, volume: str, blocks: pd.DataFrame, uniformity: pd
         f"density_{volume}",
         f"Synapse density in {volume}",
         f"{used['synapses'].sum():,} synapses in {len(used):,} blocks, {used['unmasked_um3'].sum():,.0f} um³ unmasked. "
+        + "".join(f"{count:,} more in no block: {reason}. " for reason, count in unplaced.items())
         + _tell(kinds)
         + "Profiles: density in slabs of blocks. Trends: change from end to end by a quasi-Poisson model with the "
         "unmasked volume as exposure. All intervals are of 95 % and keep the likeness of neighbouring blocks.",

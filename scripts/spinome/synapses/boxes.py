@@ -27,9 +27,9 @@ def box_sum(values: np.ndarray, size: Shape) -> np.ndarray:
     if any(length % 2 == 0 for length in size):
         raise ValueError(f"a box has an odd number of voxels along each axis, not {size}")
     reach_z, reach_y, reach_x = (length // 2 for length in size)
-    total = np.ascontiguousarray(values, np.int32)
-    if reach_x:
-        total = _sum_along_x(total, reach_x)
+    total = np.ascontiguousarray(values)
+    # the first pass widens what it reads
+    total = _sum_along_x(total, reach_x) if reach_x else total.astype(np.int32)
     if reach_y:
         total = _sum_along_rows(total, reach_y)
     if reach_z:

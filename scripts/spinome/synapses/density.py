@@ -84,6 +84,11 @@ def assign_blocks(counts: pd.DataFrame) -> pd.DataFrame:
     return result.reset_index()
 
 
+def count_unplaced(objects: pd.DataFrame) -> dict[str, int]:
+    """How many objects belong to no block, by the reason; of a table with `block reason` from `assign_blocks`."""
+    return objects.loc[objects["block"] < 0, "reason"].value_counts().to_dict()
+
+
 def block_table(
     counts: pd.DataFrame,
     assigned: pd.DataFrame,

@@ -61,12 +61,12 @@ def compute_features(
     (N, 10) float32 in the order of `FEATURES`
     """
     result = np.empty((len(where), len(FEATURES)), np.float32)
-    at = tuple(where.T)
+    at = np.ravel_multi_index(where.T, levels.shape)
     small, middle, large, window = (odd_box(size, voxel_nm) for size in (SMALL_NM, MIDDLE_NM, LARGE_NM, WINDOW_NM))
+    counts = {box: _box_counts(levels.shape, box, where) for box in (small, middle, large)}
 
     def mean(values: np.ndarray, box: tuple[int, int, int]) -> np.ndarray:
-        along_z, along_y, along_x = box_count(levels.shape, box)
-        return box_sum(values, box)[at] / (along_z[at[0]] * along_y[at[1]] * along_x[at[2]])
+        return box_sum(values, box).take(at) / counts[box]
 
     result[:, 0] = mean(levels, small)
     result[:, 1] = mean(levels, middle)
@@ -78,13 +78,20 @@ def compute_features(
     result[:, 3] = mean(magnitude, middle) / 100
     result[:, 4] = mean(magnitude, large) / 100
     spacing = (voxel_nm[2],) * 3 if original else voxel_nm
-    result[:, 5] = limited_distance(vesicles, spacing, DISTANCE_NM)[at]
+    result[:, 5] = limited_distance(vesicles, spacing, DISTANCE_NM).take(at)
     result[:, 6] = mean(vesicles, large)
-    result[:, 7] = box_sum(_euler(vesicles), window)[at] / 4
+    result[:, 7] = box_sum(_euler(vesicles), window).take(at) / 4
     oriented = coherence(along_y, along_x, max(PIXEL_NM / voxel_nm[2], 0.5), original)
     result[:, 8] = mean(oriented, middle) / 10000
     result[:, 9] = mean(oriented, large) / 10000
     return result
+
+
+def _box_counts(shape: tuple[int, int, int], box: tuple[int, int, int], where: np.ndarray) -> np.ndarray:
+    """How many voxels of a box around each of some voxels lie within an array: (N,) int32."""
+    along_z, along_y, along_x = box_count(shape, box)
+    z, y, x = where.T
+    return along_z[z] * along_y[y] * along_x[x]
 
 
 def _ring(radius: int) -> np.ndarray:

@@ -11,17 +11,17 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.models import Model
 from spinome.io.volumes import Volume
-from spinome.provenance import code_hash, content_hash
+from spinome.provenance import code_hash, content_hash, file_hash
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
 from spinome.synapses.features import FEATURES
-from spinome.synapses.slabs import around_slab, far_from_slabs
+from spinome.synapses.slabs import around_slabs, far_from_slabs
 
 if TYPE_CHECKING:
     from spinome.synapses.network import Network
 
 Volumes = Mapping[str, tuple[Evidence, Volume]]
-# trains on all volumes, or on all but one slab and its close surround
-Learner = Callable[[int | None], "Model | Network"]
+# trains on all volumes but some slabs and their close surround
+Learner = Callable[[tuple[int, ...]], "Model | Network"]
 
 
 def forest_learner(
@@ -34,7 +34,7 @@ def forest_learner(
     recipe: Recipe,
     seed: int,
 ) -> Learner:
-    """Compute the ten features at training voxels once, and fit forests to those far from a slab.
+    """Compute the ten features at training voxels once, and fit forests to those far from slabs.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def forest_learner(
             far_from.append(far_from_slabs(where[:, 2] + piece.start[2], truth.shape[2], evidence.voxel_nm))
     described, labels, far_from = np.concatenate(described), np.concatenate(labels), np.concatenate(far_from)
 
-    def learn(slab: int | None) -> Model:
-        allowed = slice(None) if slab is None else far_from[:, slab]
+    def learn(slabs: tuple[int, ...]) -> Model:
+        allowed = far_from[:, list(slabs)].all(axis=1)
         rows, values = balance(described[allowed], labels[allowed], voxels_per_class, seed)
         counts = {"synapse": int((values == 1).sum()), "background": int((values == 0).sum())}
         card = {"kind": "ten features and a forest", "training voxels": counts, "trees": trees, "depth": depth}
@@ -64,11 +64,15 @@ def forest_learner(
     return learn
 
 
-def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> Learner:
-    """Shrink the volumes once, and fit networks to what is far from a slab.
+def network_learner(
+    volumes: Volumes, *, steps: int, seed: int, store: Path, start: str | Path | None = None
+) -> Learner:
+    """Shrink the volumes once, and fit networks to what is far from slabs.
+
+    Training begins with the network in the file `start`, or with nothing where there is none.
 
     A trained network stays in `store` under a key of data, settings and seed, so that training goes on after a kill
-    with the slab it was at.
+    with the slabs it was at.
 
     Raises
     ------
@@ -91,23 +95,24 @@ def network_learner(volumes: Volumes, *, steps: int, seed: int, store: Path) -> 
         )
     code = code_hash("spinome.synapses.fit_network")
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
-    key = content_hash(sums, steps, seed, code)
+    key = content_hash(sums, steps, seed, code, start and file_hash(start))
+    first = load_network(start).net if start else None
 
-    def learn(slab: int | None) -> Network:
-        kept = Path(store) / f"{key}-{'all' if slab is None else slab}.safetensors"
+    def learn(slabs: tuple[int, ...]) -> Network:
+        without = "".join(f"-without-{slab}" for slab in slabs)
+        kept = Path(store) / f"{key}{without}.safetensors"
         if kept.exists():
             return load_network(kept)
         teachers = []
         for name, (image, truth, factor) in images.items():
             evidence, labels = volumes[name]
             width = labels.shape[2]
-            columns = [slice(0, width)] if slab is None else around_slab(slab, width, evidence.voxel_nm)
-            for part in columns:
+            for part in around_slabs(slabs, width, evidence.voxel_nm):
                 pixels = slice(-(-part.start // factor), part.stop // factor)
                 teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels]))
-        print(f"{'all slabs' if slab is None else f'all slabs but {slab}'}: {len(teachers)} pieces", flush=True)
+        print(f"{kept.stem}: {len(teachers)} pieces", flush=True)
         facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
-        network = Network(fit_network(teachers, steps, seed), facts)
+        network = Network(fit_network(teachers, steps, seed, first), facts)
         kept.parent.mkdir(parents=True, exist_ok=True)
         save_network(kept, network)
         return network

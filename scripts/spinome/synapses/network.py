@@ -81,6 +81,11 @@ class UNet(nn.Module):
         return self.head(self.merged_fine(fine + enlarge(self.to_fine(middle))))
 
 
+def find_device() -> torch.device:
+    """The graphics processor that PyTorch sees, or the main one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def enlarge(x: Tensor) -> Tensor:
     """Twice the height and width."""
     return x.repeat_interleave(2, -2).repeat_interleave(2, -1)
@@ -154,4 +159,4 @@ def load_network(path: str | Path) -> Network:
         raise ValueError(
             f"{path}: is not a synapse network of Spinome ({error}); train one or take the shipped one"
         ) from None
-    return Network(net.eval().to(memory_format=torch.channels_last_3d), card)
+    return Network(net.eval().to(find_device(), memory_format=torch.channels_last_3d), card)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from spinome.io.volumes import VoxelSize
@@ -30,8 +32,9 @@ def far_from_slabs(x: np.ndarray, width: int, voxel_nm: VoxelSize) -> np.ndarray
     return np.maximum(before, behind) > BUFFER_NM
 
 
-def around_slab(slab: int, width: int, voxel_nm: VoxelSize) -> list[slice]:
-    """The columns on either side of a slab that may train its classifier."""
-    far = np.flatnonzero(far_from_slabs(np.arange(width), width, voxel_nm)[:, slab])
+def around_slabs(slabs: Sequence[int], width: int, voxel_nm: VoxelSize) -> list[slice]:
+    """The columns that may train the classifier of some slabs: those far from each; all where there is none."""
+    far = far_from_slabs(np.arange(width), width, voxel_nm)[:, list(slabs)]
+    far = np.flatnonzero(far.all(axis=1))
     runs = np.split(far, np.flatnonzero(np.diff(far) > 1) + 1)
     return [slice(int(run[0]), int(run[-1]) + 1) for run in runs if len(run)]

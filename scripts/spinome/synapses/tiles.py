@@ -53,11 +53,12 @@ def _run(evidence: Evidence, tile: Box, network: Network, factors: tuple[int, in
     low = [max(axis.start - reach, 0) for axis, reach in zip(tile, margin)]
     high = [min(axis.stop + reach, end) for axis, reach, end in zip(tile, margin, evidence.image.shape)]
     levels = evidence.grey.levels(evidence.image[tuple(map(slice, low, high))])
-    image = torch.from_numpy(shrink(levels, factors[1:]))[None, None]
+    device = next(network.net.parameters()).device
+    image = torch.from_numpy(shrink(levels, factors[1:]))[None, None].to(device)
     logits = network.net(image.contiguous(memory_format=torch.channels_last_3d))[0, 0]
     scale = tuple(float(CELL * factor) for factor in factors[1:])
     sections = slice(tile[0].start - low[0], tile[0].stop - low[0])
     probability = logits[sections].sigmoid()[:, None]
     fine = functional.interpolate(probability, scale_factor=scale, mode="bilinear", align_corners=False)[:, 0]
     rows, columns = (slice(axis.start - start, axis.stop - start) for axis, start in zip(tile[1:], low[1:]))
-    return fine[:, rows, columns].numpy()
+    return fine[:, rows, columns].cpu().numpy()

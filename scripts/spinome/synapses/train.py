@@ -49,7 +49,7 @@ def train(
         tried.append(try_points(probability, truth[:], evidence.voxel_nm))
     results = {point: [one[point].result for one in tried] for point in tried[0]}
     point = best_point(results, lambda result: precision_recall_f1(result)[2])
-    model = learn(None)
+    model = learn(())
     scores = precision_recall_f1(pool(results[point]))
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",
@@ -66,11 +66,15 @@ def left_out(
     learn: Learner,
     classifier_of: Callable[[Model | Network], Classifier],
     cuboid: tuple[int, int, int],
+    nor: tuple[int, ...] = (),
 ) -> list[np.ndarray]:
-    """The probability of each voxel by a classifier that has not seen its slab, float32, for each volume."""
+    """The probability of each voxel by a classifier that has seen neither its slab nor those of `nor`.
+
+    float32, an array for each volume.
+    """
     for evidence, truth in volumes.values():
         require_same_grid([evidence.image, truth])
-    classifiers = [classifier_of(learn(slab)) for slab in range(SLABS)]
+    classifiers = [classifier_of(learn(tuple(sorted({slab, *nor})))) for slab in range(SLABS)]
     maps = []
     for evidence, truth in volumes.values():
         probability = np.zeros(truth.shape, np.float32)
