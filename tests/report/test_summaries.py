@@ -54,6 +54,18 @@ def test_series(spines):
     assert (row["sessions"], row["detections"], row["tracks"], row["seen_more_than_once"]) == (2, 3, 2, 1)
 
 
+def test_turnover_stands_with_its_interval_where_there_is_one():
+    tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0"], "spine": [1]})
+    counts = dict.fromkeys(("days", "spines", "next_spines", "stable", "gained", "recurrent", "lost"), 3)
+    pairs = pd.DataFrame(
+        {"specimen": "m", "field": "f", "timepoint": ["0", "1"], "next_timepoint": ["1", "2"], **counts}
+    )
+    pairs = pairs.assign(turnover_ratio=0.2, turnover_low=[0.1, None], turnover_high=[0.3, None])
+    table = summaries.summarise_twophoton({"tracked": tracked, "turnover": pairs})["Turnover"]
+    assert table["turnover"].tolist() == ["0.20 (0.10 to 0.30)", "0.20"]
+    assert not {"turnover_low", "turnover_high"} & set(table)
+
+
 def test_corrections_are_counted_and_those_not_applied_are_named():
     tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0"], "spine": [1]})
     place = {"timepoint": "0", "z_um": 1.0, "y_um": 2.0, "x_um": 3.0}

@@ -71,14 +71,17 @@ def _tell(kinds: Mapping[str, pd.DataFrame]) -> str:
     """What the table of uniformity says of the whole volume."""
     told = []
     for statistic, words in (
-        ("density_um3", "{value:.3g} found per um³ ({ci_low:.3g} to {ci_high:.3g})"),
-        ("true_density_um3", "{value:.3g} true ones per um³ ({ci_low:.3g} to {ci_high:.3g}; {note})"),
+        ("density_um3", "{value:.3g} found per um³ ({interval})"),
+        ("true_density_um3", "{value:.3g} true ones per um³ ({interval}; {note})"),
         ("dispersion", "Pearson dispersion {value:.2f}"),
         ("morans_i", "Moran's I {value:.2f}"),
         ("uniformity", "smooth unevenness {value:.1f} times that of an even density, p {p:.2g} ({note})"),
     ):
         if statistic in kinds and np.isfinite(kinds[statistic]["value"].iloc[0]):
-            told.append(words.format(**kinds[statistic].iloc[0]))
+            row = kinds[statistic].iloc[0]
+            known = np.isfinite(row["ci_low"])
+            interval = f"{row['ci_low']:.3g} to {row['ci_high']:.3g}" if known else "too few blocks for an interval"
+            told.append(words.format(interval=interval, **row))
     return "; ".join(told) + ". " if told else ""
 
 

@@ -42,9 +42,22 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
         tables["Density on dendrites with spines"] = table.reset_index()
     if len(sessions := given.get("sessions", ())) and (sessions["note"] != "").any():
         tables["Sessions to look at"] = sessions[sessions["note"] != ""]
-    if len(given.get("turnover", ())):
-        hidden = [name for name in given["turnover"] if name.startswith(("corrected_", "off_", "recall", "dendrites"))]
-        tables["Turnover"] = given["turnover"].drop(columns=hidden)
+    if len(turnover := given.get("turnover", ())):
+        counted = [
+            "timepoint",
+            "next_timepoint",
+            "days",
+            "spines",
+            "next_spines",
+            "stable",
+            "gained",
+            "recurrent",
+            "lost",
+        ]
+        told = [
+            f"{row.turnover_ratio:.2f}{_interval(row.turnover_low, row.turnover_high)}" for row in turnover.itertuples()
+        ]
+        tables["Turnover"] = turnover[[*series, *counted]].assign(turnover=told)
     if len(corrections := given.get("corrections", ())):
         grouped = corrections.groupby([*series, "decision"])["applied"]
         tables["Corrections by hand"] = grouped.agg(rows="size", applied="sum").reset_index()
@@ -211,10 +224,13 @@ def _scored(evaluations: Mapping[str, pd.DataFrame], branch: str, metric: str, n
     row = _row(evaluations.get(branch), metric)
     if row is None or pd.isna(row["value"]):
         return ""
-    interval = "" if pd.isna(row["ci_low"]) else f" ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
-    return f"{name} {row['value']:.2f}{interval} where the truth is known"
+    return f"{name} {row['value']:.2f}{_interval(row['ci_low'], row['ci_high'])} where the truth is known"
 
 
 def _row(scores: pd.DataFrame | None, metric: str) -> pd.Series | None:
     found = scores[scores["metric"] == metric] if scores is not None else ()
     return found.iloc[0] if len(found) else None
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
