@@ -65,7 +65,8 @@ def eliminate(matrix: sp.csr_array) -> Pattern:
     order = order[np.concatenate([post[~later], post[later]])]
     permuted = _sorted(graph, order)
     tree = _elimination_tree(permuted.indptr, permuted.indices)
-    return Pattern(order, int((~dense).sum()), *_factor_pattern(permuted.indptr, permuted.indices, tree))
+    lengths = _column_lengths(permuted.indptr, permuted.indices, tree)
+    return Pattern(order, int((~dense).sum()), *_factor_pattern(permuted.indptr, permuted.indices, tree, lengths))
 
 
 def _dissect(graph: sp.csr_array, nodes: np.ndarray) -> np.ndarray:
@@ -152,7 +153,7 @@ def _postorder(parent):
 def _column_lengths(starts, columns, parent):
     """Entries of each column of the factor."""
     count = len(parent)
-    seen, lengths = np.full(count, -1, np.int32), np.zeros(count, np.int32)
+    seen, lengths = np.full(count, -1, np.int32), np.zeros(count, np.int64)
     for row in range(count):
         seen[row] = row
         for place in range(starts[row], starts[row + 1]):
@@ -175,10 +176,16 @@ def _dense(parent, lengths, many):
 
 
 @njit(cache=True)
-def _factor_pattern(starts, columns, parent):
+def _factor_pattern(starts, columns, parent, lengths):
     """Entries of the factor: those of a row lie on the ways in the elimination tree from its entries up to it."""
     count = len(parent)
-    seen, lengths, rows = np.full(count, -1, np.int32), np.zeros(count, np.int64), np.zeros(count + 1, np.int64)
+    seen, rows, column_starts = (
+        np.full(count, -1, np.int32),
+        np.zeros(count + 1, np.int64),
+        np.zeros(count + 1, np.int64),
+    )
+    column_starts[1:] = np.cumsum(lengths)
+    column_rows, fill = np.empty(column_starts[count], np.int32), column_starts[:-1].copy()
     for row in range(count):
         seen[row] = row
         rows[row + 1] = rows[row]
@@ -186,21 +193,9 @@ def _factor_pattern(starts, columns, parent):
             column = columns[place]
             while column < row and seen[column] != row:
                 seen[column] = row
-                lengths[column] += 1
-                rows[row + 1] += 1
-                column = parent[column]
-    column_starts = np.zeros(count + 1, np.int64)
-    column_starts[1:] = np.cumsum(lengths)
-    column_rows, fill = np.empty(rows[count], np.int32), column_starts[:-1].copy()
-    seen[:] = -1
-    for row in range(count):
-        seen[row] = row
-        for place in range(starts[row], starts[row + 1]):
-            column = columns[place]
-            while column < row and seen[column] != row:
-                seen[column] = row
                 column_rows[fill[column]] = row
                 fill[column] += 1
+                rows[row + 1] += 1
                 column = parent[column]
     row_columns, fill = np.empty(rows[count], np.int32), rows[:-1].copy()
     for column in range(count):

@@ -84,10 +84,7 @@ def average_precision(scores: np.ndarray, hit: np.ndarray, truths: int) -> float
     """
     if truths == 0:
         return float("nan")
-    if not len(scores):
-        return 0.0
-    precision, recall = precision_recall_curve(scores, hit, truths)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    precision, recall = _monotonic_curve(scores, hit, truths)
     return float(np.sum(precision * np.diff(recall, prepend=0.0)))
 
 
@@ -101,9 +98,12 @@ def coco_average_precision(scores: np.ndarray, hit: np.ndarray, truths: int) -> 
     """
     if truths == 0:
         return float("nan")
-    if not len(scores):
-        return 0.0
-    precision, recall = precision_recall_curve(scores, hit, truths)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    precision, recall = _monotonic_curve(scores, hit, truths)
     reached = np.searchsorted(recall, np.linspace(0, 1, 101) - 1e-12)
     return float(np.append(precision, 0.0)[reached].mean())
+
+
+def _monotonic_curve(scores: np.ndarray, hit: np.ndarray, truths: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each detection the highest precision at its recall or beyond, and the recall."""
+    precision, recall = precision_recall_curve(scores, hit, truths)
+    return np.maximum.accumulate(precision[::-1])[::-1], recall
