@@ -36,8 +36,9 @@ from spinome.twophoton.measure import measure as measure_spines
 from spinome.twophoton.measure import saturation
 from spinome.twophoton.register import register
 from spinome.twophoton.time_track import candidate_links, time_track
-from spinome.twophoton.train import fit, held_out_fields, read_fields, stack_view
+from spinome.twophoton.train import fit
 from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
+from spinome.twophoton.views import held_out_fields, read_fields, stack_view
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"

@@ -8,8 +8,9 @@ from spinome.logs import log_to
 from spinome.provenance import content_hash
 from spinome.twophoton.detector import load_detector, save_detector
 from spinome.twophoton.registered import read_registered
-from spinome.twophoton.train import calibrate, field_view, fit, hold_out, read_fields, stack_view
+from spinome.twophoton.train import calibrate, fit
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+from spinome.twophoton.views import field_view, hold_out, read_fields, stack_view
 
 log_to(snakemake.log)
 torch.set_num_threads(snakemake.threads)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from spinome.twophoton.views import View
+
 VOXEL = (1.0, 0.12, 0.12)
 PSF_XY, PSF_Z = 0.4, 2.0
 
@@ -37,3 +39,15 @@ def phantom_stack():
     return SimpleNamespace(
         stack=render(heads, radii, noise=1.0), heads=heads, radii=radii, voxel_um=VOXEL, render=render
     )
+
+
+@pytest.fixture(scope="session")
+def view():
+    """A stack of bright spots."""
+    rng = np.random.default_rng(0)
+    place = np.column_stack([np.full(30, 2.0), rng.uniform(20, 260, (30, 2))])
+    y, x = np.ogrid[:280, :280]
+    plane = sum(np.exp(-((y - row) ** 2 + (x - column) ** 2) / 12) for _, row, column in place)
+    fade = np.exp(-0.5 * ((np.arange(5) - 2) / 0.8) ** 2)
+    stack = (fade[:, None, None] * plane).astype(np.float32)
+    return View(stack, np.column_stack([place, np.full(30, 9.0)]), 1.0)

@@ -1,0 +1,89 @@
+"""Crops of training images, varied as microscopes vary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from spinome.twophoton.detector import CROP
+from spinome.twophoton.inputs import compress
+from spinome.twophoton.views import View
+
+# a spine fades with the distance of a slice from its head as the axial point-spread function does
+FADE_UM = 0.8
+# a spine this faint in a slice is no target there
+FAINTEST = 0.25
+
+
+def sampler(views: Sequence[View]) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:
+    """Return a function that draws one augmented crop, from stacks and field views with equal chance."""
+    kinds = [[view for view in views if len(view.stack) > 1], [view for view in views if len(view.stack) == 1]]
+    kinds = [kind for kind in kinds if kind]
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        kind = kinds[rng.integers(len(kinds))]
+        return augmented_crop(kind[rng.integers(len(kind))], rng)
+
+    return draw
+
+
+def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a crop around a spine and vary what microscopes vary.
+
+    Rotation, mirror, scale, blur in the plane and along z, saturation (bright shafts clipped, which lifts the spines
+    beside them), gain and noise. The neighbouring slices of a flat view are its own image, half the time dimmed and
+    blurred.
+
+    Returns
+    -------
+    image (3, 256, 256) float32 as the detector sees it; spines (N, 4): x, y and box side in pixels, visibility
+    """
+    focus = view.spines[rng.integers(len(view.spines))] if len(view.spines) else np.zeros(4)
+    z = int(np.clip(round(focus[0] + rng.integers(-2, 3)), 0, len(view.stack) - 1))
+    scale = np.exp(rng.uniform(-0.3, 0.3))
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn[:, 0] *= rng.choice([-1, 1])
+    middle = np.array([CROP / 2, CROP / 2])
+    centre = np.asarray(view.stack.shape[1:]) / 2
+    centre = focus[1:3] + rng.uniform(-60, 60, 2) if len(view.spines) else centre
+    # crop = turn * scale * (image - centre) + middle, in (y, x)
+    inverse = turn.T / scale
+    offset = centre - inverse @ middle
+    flat = len(view.stack) == 1
+    blur = rng.uniform(0, 1.0) / view.step_um
+    planes = [
+        ndimage.affine_transform(_plane(view.stack, z + step, blur), inverse, offset, (CROP, CROP), np.float32, order=1)
+        for step in ((0,) if flat else (-1, 0, 1))
+    ]
+    if flat:
+        planes *= 3
+        # as it is when no stack is there to detect in, or as if one were
+        if rng.random() < 0.5:
+            for side in (0, 2):
+                planes[side] = ndimage.gaussian_filter(planes[1], rng.uniform(0.5, 2.5)) * rng.uniform(0.3, 1.0)
+    image = np.stack(planes)
+    if rng.random() < 0.5:
+        image = ndimage.gaussian_filter(image, (0, *[rng.uniform(0.3, 1.3)] * 2))
+    if rng.random() < 0.6:
+        limit = rng.uniform(0.25, 1.0)
+        image = np.minimum(image, limit) / limit
+    image = image * np.exp(rng.uniform(-0.35, 0.35))
+    noise = np.exp(rng.uniform(np.log(0.003), np.log(0.08), 2))
+    spread = np.sqrt(noise[0] ** 2 + noise[1] ** 2 * np.clip(image, 0, None))
+    image = compress(image + spread * rng.standard_normal(image.shape, np.float32))
+
+    place = (view.spines[:, 1:3] - centre) @ (turn * scale).T + middle
+    shown = np.exp(-0.5 * ((view.spines[:, 0] - z) * view.step_um / FADE_UM) ** 2)
+    inside = ((place > 0) & (place < CROP)).all(axis=1) & (shown >= FAINTEST)
+    spines = np.column_stack([place[:, 1], place[:, 0], view.spines[:, 3] * scale, shown])[inside]
+    return image, spines.astype(np.float32)
+
+
+def _plane(stack: np.ndarray, z: int, blur: float) -> np.ndarray:
+    """A slice, blurred along z by a standard deviation in slices; the first and last slice go on for ever."""
+    weights = np.exp(-0.5 * (np.arange(-2, 3) / max(blur, 0.2)) ** 2)
+    indices = np.clip(np.arange(z - 2, z + 3), 0, len(stack) - 1)
+    return np.tensordot((weights / weights.sum()).astype(np.float32), stack[indices], 1)
