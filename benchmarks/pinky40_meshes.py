@@ -17,9 +17,9 @@ from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
 from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
 from spinome.neurons.condense import condense
 from spinome.neurons.hks import log_hks
+from spinome.neurons.instances import SPINE
 from spinome.neurons.labelled import label_mesh
 from spinome.neurons.simplify import simplify
-from spinome.neurons.spines import SPINE
 
 # the shipped forest, which no part of pinky40 has trained
 MODEL = Path(__file__).parents[1] / "workflow" / "models" / "neurons.skops"

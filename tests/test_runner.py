@@ -57,3 +57,8 @@ def test_rows_say_whether_the_target_was_met(tmp_path, monkeypatch):
     assert list(frame.columns) == runner.COLUMNS
     assert list(frame.met) == ["yes", "no", ""]
     assert frame.ratio[0] == "0.25" and frame.peer_value[2] == ""
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PATH.parent.glob("*.py") if path != PATH))
+def test_what_a_benchmark_takes_from_the_library_is_there(name):
+    importlib.import_module(name)
