@@ -17,9 +17,9 @@ from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.candidates import read_candidates
 from spinome.linking.typing import working_stride
 from spinome.logs import log_to
+from spinome.neurons.instances import SPINE
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.members import members
-from spinome.neurons.spines import SPINE
 
 log_to(snakemake.log)
 params, given = snakemake.params, snakemake.input
