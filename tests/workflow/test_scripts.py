@@ -1,4 +1,4 @@
-"""What the scripts of rules take from the library is there: they run too late in a workflow to find out by themselves."""
+"""What the scripts of rules take from the library is there: a script itself finds out late in a workflow."""
 
 import ast
 import importlib
