@@ -85,7 +85,13 @@ def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     if top <= 4 * labels.size:
         lookup = np.full(top + 1, EMPTY, dtype=np.int32)
         lookup[ids.astype(np.int64)] = np.arange(len(ids), dtype=np.int32)
-        return lookup[labels]
+        if labels.ndim == 1:
+            return lookup[labels]
+        # plane by plane, since an index is copied as int64
+        numbers = np.empty(labels.shape, dtype=np.int32)
+        for plane, into in zip(labels, numbers):
+            into[...] = lookup[plane]
+        return numbers
     position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)
     return np.where(ids[position] == labels, position, np.int32(EMPTY))
 
