@@ -215,9 +215,7 @@ def agglomeration_rows() -> list[Row]:
         ),
         Row(speed, given[1], "CPU-s", GALA_CPU_S / 50, True, GALA, GALA_CPU_S),
         Row(size, seconds, "CPU-s", 20.0, True, f"{SANTIAGO}, Gala", 7200.0),
-        Row(
-            f"{size}, peak memory", large.peak_mb, "MB", 1500.0, True, f"{SANTIAGO}, Gala", 20_000
-        ),
+        Row(f"{size}, peak memory", large.peak_mb, "MB", 1500.0, True, f"{SANTIAGO}, Gala", 20_000),
     ]
 
 
