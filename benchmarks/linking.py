@@ -15,14 +15,16 @@ import pinky40_meshes
 from runner import Row, measure, write_rows
 from spinome.blocks import cuboids
 from spinome.linking.agglomerate import agglomerate, assign, cut, train_forest
+from spinome.linking.basins import basins, paint
 from spinome.linking.forest import FlatForest, flatten_forest
 from spinome.linking.graph import line_graph, rename_neurites
+from spinome.linking.landscape import landscape, reach
 from spinome.linking.links import top_k
 from spinome.linking.membranes import LEVELS, grey_range, halo, predict_membranes, train_membranes, training_voxels
 from spinome.linking.region_graph import compact, region_graph
 from spinome.linking.simulate import detachment_curve, largest_fragments
 from spinome.linking.typing import train_types
-from spinome.linking.watershed import superpixels
+from spinome.linking.watershed import flood, superpixels
 from spinome.scores.graphs import score_graphs
 from spinome.scores.segmentation import score_segmentation
 
@@ -151,6 +153,32 @@ def large_volume(folder: str) -> tuple[float, int]:
     graph = region_graph(labels, membrane, VOXEL_NM)
     agglomerate(graph, "forest", forest)
     return time.process_time() - started, len(graph.labels)
+
+
+def cut_up(folder: str) -> tuple[float, float, float]:
+    """Share of voxels of what `make_large` made that random chunkings give the superpixel of the whole volume.
+
+    And CPU-seconds a megavoxel, of the whole and of the cuboids of the default configuration.
+    """
+    membrane = np.load(f"{folder}/membrane.npy")
+    rng = np.random.default_rng(0)
+    superpixels(membrane[:20, :64, :64], VOXEL_NM, **SETTINGS)  # compiled before the clock starts
+    started = time.process_time()
+    whole = superpixels(membrane, VOXEL_NM, **SETTINGS)
+    seconds = [time.process_time() - started]
+    same = []
+    sizes = [(64, 256, 256), *(tuple(int(axis) for axis in rng.integers(40, 300, 3)) for _ in range(3))]
+    for size in sizes:
+        started = time.process_time()
+        blocks = list(cuboids(membrane.shape, size, reach(VOXEL_NM, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])))
+        found = [basins(*landscape(membrane[b.padded], VOXEL_NM, **SETTINGS), b, membrane.shape) for b in blocks]
+        labels = np.empty_like(whole)
+        for block, (basin, _), names in zip(blocks, found, flood([left for _, left in found])):
+            labels[block.core] = paint(basin, names)
+        seconds.append(time.process_time() - started)
+        same.append(float((labels == whole).mean()))
+    whole_s, default_s = (each / (membrane.size / 1e6) for each in seconds[:2])
+    return min(same), whole_s, default_s
 
 
 def kasthuri() -> pd.DataFrame:

@@ -1,17 +1,30 @@
-"""Flood the membrane map of a volume into superpixels."""
+"""Join the basins of all cuboids of a volume to superpixels; a cuboid that failed has none."""
 
+from dataclasses import fields
+
+import numpy as np
+
+from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.volumes import open_labels, open_probability, require_same_grid, require_voxel_size, write_volume
-from spinome.linking.watershed import superpixels
+from spinome.io.tables import concatenate
+from spinome.io.volumes import create_volume, open_probability, require_voxel_size
+from spinome.linking.basins import Basins, paint
+from spinome.linking.watershed import flood
 from spinome.logs import log_to
 
 log_to(snakemake.log)
 params = snakemake.params
 membrane = open_probability(params.membrane, params.voxel_nm)
-mask = open_labels(params.mask, params.voxel_nm) if params.mask else None
-require_same_grid([membrane, *([mask] if mask else [])])
-voxel_nm = require_voxel_size(membrane)
-labels = superpixels(membrane[:], voxel_nm, mask=mask[:] != 0 if mask else None, **params.settings)
-print(f"{int(labels.max())} superpixels in {labels.size / 1e6:.1f} Mvoxel")
+files = dict(concatenate(snakemake.input.done)[["unit", "file"]].itertuples(index=False))
+parts = {}
+for name, file in files.items():
+    with np.load(file) as left:
+        parts[name] = Basins(**{field.name: left[field.name] for field in fields(Basins)})
+labels = dict(zip(parts, flood(list(parts.values())))) if parts else {}
+print(f"{max(map(np.max, labels.values()), default=0)} superpixels in {np.prod(membrane.shape) / 1e6:.1f} Mvoxel")
 with atomic(snakemake.output[0]) as part:
-    write_volume(part, labels, voxel_nm)
+    array = create_volume(part, membrane.shape, np.uint32, require_voxel_size(membrane), tuple(params.cuboid))
+    for block in cuboids(membrane.shape, tuple(params.cuboid)):
+        if block.name in files:
+            with np.load(files[block.name]) as left:
+                array[block.core] = paint(left["basin"], labels[block.name])

@@ -1,9 +1,15 @@
-"""Superpixels stay within membranes, whatever the shape of the voxels."""
+"""Superpixels stay within membranes, whatever the shape of the voxels, and are the same however the volume is cut."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
-from spinome.linking.watershed import superpixels
+from spinome.blocks import cuboids
+from spinome.linking.basins import basins, paint
+from spinome.linking.landscape import landscape, reach
+from spinome.linking.watershed import flood, superpixels
 
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 
@@ -43,3 +49,82 @@ def test_a_volume_without_membrane_and_one_of_membrane_alone():
     empty = superpixels(np.zeros((4, 8, 8), np.float32), (10.0, 10.0, 10.0), **SETTINGS)
     full = superpixels(np.ones((4, 8, 8), np.float32), (10.0, 10.0, 10.0), **SETTINGS)
     assert len(np.unique(empty)) == 1 and len(np.unique(full)) == 1
+
+
+def random_membrane(seed, shape=(16, 60, 67)):
+    """Smooth noise in 20 steps, so that much of it is equal, and a mask of four fifths of it."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.random(shape), (1, 3, 3))
+    membrane = np.round(20 * (noise - noise.min()) / np.ptp(noise)) / 20
+    tissue = ndimage.gaussian_filter(rng.random(shape), (2, 6, 6))
+    return membrane.astype(np.float32), tissue > np.quantile(tissue, 0.2)
+
+
+def cut_up(membrane, mask, voxel_nm, size, lost=None):
+    """Superpixels from cuboids of a size; the one named `lost` failed."""
+    halo = reach(voxel_nm, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])
+    blocks = [block for block in cuboids(membrane.shape, size, halo) if block.name != lost]
+    found = [
+        basins(*landscape(membrane[b.padded], voxel_nm, mask=mask[b.padded], **SETTINGS), b, membrane.shape)
+        for b in blocks
+    ]
+    labels = np.zeros(membrane.shape, np.uint32)
+    for block, (basin, _), names in zip(blocks, found, flood([left for _, left in found])):
+        labels[block.core] = paint(basin, names)
+    return labels
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 1000), st.tuples(*(st.integers(5, 70) for _ in range(3))))
+def test_any_cuboids_give_the_superpixels_of_the_whole(seed, size):
+    membrane, mask = random_membrane(seed)
+    voxel_nm = (40.0, 8.0, 8.0)
+    whole = superpixels(membrane, voxel_nm, mask=mask, **SETTINGS)
+    np.testing.assert_array_equal(cut_up(membrane, mask, voxel_nm, size), whole)
+
+
+def test_a_plateau_of_seeds_is_one_superpixel_across_cuboids():
+    membrane, _ = walls((80, 80, 80), (10.0, 10.0, 10.0), every_nm=700.0)
+    labels = cut_up(membrane, np.ones(membrane.shape, bool), (10.0, 10.0, 10.0), (11, 23, 80))
+    assert len(np.unique(labels[5:65, 5:65, 5:65])) == 1
+
+
+def test_a_lost_cuboid_is_empty_and_its_neighbours_are_not():
+    membrane, mask = random_membrane(3)
+    mask[:] = True
+    labels = cut_up(membrane, mask, (40.0, 8.0, 8.0), (16, 20, 67), lost="0-20-0")
+    assert not labels[:, 20:40].any() and labels[:, :20].all() and labels[:, 40:].all()
+
+
+def test_superpixels_are_the_minimum_spanning_forest_of_the_seeds():
+    membrane, mask = random_membrane(5, (4, 24, 26))
+    voxel_nm = (40.0, 8.0, 8.0)
+    height, seed = landscape(membrane, voxel_nm, mask=mask, **SETTINGS)
+    number = np.arange(height.size).reshape(height.shape)
+    edges = []
+    for axis in range(3):
+        low, high = (
+            number.take(range(*cut), axis).ravel() for cut in ((0, height.shape[axis] - 1), (1, height.shape[axis]))
+        )
+        edges += [(a, b) for a, b in zip(low, high) if mask.flat[a] and mask.flat[b]]
+    flat, seeds = height.ravel(), seed.ravel()
+
+    def key(edge):
+        (floor, below), (top, above) = sorted((flat[voxel], voxel) for voxel in edge)
+        return (-np.inf if seeds[above] and seeds[below] else top, above, floor, below)
+
+    parent, rooted = list(range(height.size)), seeds.copy()
+
+    def root(voxel):
+        while parent[voxel] != voxel:
+            voxel = parent[voxel]
+        return voxel
+
+    for edge in sorted(edges, key=key):
+        a, b = map(root, edge)
+        if a != b and not (rooted[a] and rooted[b] and key(edge)[0] > -np.inf):
+            parent[b], rooted[a] = a, rooted[a] or rooted[b]
+    forest = np.array([root(voxel) for voxel in range(height.size)])[mask.ravel()]
+    labels = superpixels(membrane, voxel_nm, mask=mask, **SETTINGS)[mask]
+    pairs = np.unique(np.stack([labels, forest], 1), axis=0)
+    assert len(pairs) == len(np.unique(labels)) == len(np.unique(forest))

@@ -54,7 +54,7 @@ rule linking_train_membranes:
             (row.volume, row.image, row.truth_segmentation, row.voxel_nm)
             for row in (volume_of[v] for v in linking_training("image"))
         ],
-        cuboid=config["linking"]["membranes"]["cuboid"],
+        cuboid=config["linking"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
         voxels=config["linking"]["membranes"]["training_voxels"],
         seed=config["seed"],
@@ -83,7 +83,7 @@ rule linking_membranes:
     params:
         image=linking_column("image"),
         voxel_nm=linking_column("voxel_nm"),
-        cuboid=config["linking"]["membranes"]["cuboid"],
+        cuboid=config["linking"]["cuboid"],
         shards=config["linking"]["shards"],
         store=lambda wildcards: f"{config['results']}/units/linking_membranes/{wildcards.volume}/{wildcards.shard}",
         max_failed_fraction=config["max_failed_fraction"],
@@ -109,15 +109,46 @@ rule linking_assemble:
     params:
         image=linking_column("image"),
         voxel_nm=linking_column("voxel_nm"),
-        cuboid=config["linking"]["membranes"]["cuboid"],
+        cuboid=config["linking"]["cuboid"],
     script:
         "../../scripts/linking_assemble.py"
 
 
-rule linking_watershed:
+rule linking_basins:
     input:
         membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
         mask=linking_file("mask"),
+    output:
+        done="<results>/linking/basins/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_basins/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_basins/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_basins/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        membrane=lambda wildcards: linking_membrane(wildcards.volume),
+        mask=linking_column("mask"),
+        voxel_nm=linking_column("voxel_nm"),
+        settings=config["linking"]["watershed"],
+        cuboid=config["linking"]["cuboid"],
+        shards=config["linking"]["shards"],
+        store=lambda wildcards: f"{config['results']}/units/linking_basins/{wildcards.volume}/{wildcards.shard}",
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.linking.basins", "spinome.linking.landscape", "spinome.blocks"),
+    script:
+        "../../scripts/linking_basins.py"
+
+
+rule linking_watershed:
+    input:
+        done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_shards),
+        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
     output:
         directory("<results>/linking/superpixels/{volume}.zarr"),
     log:
@@ -128,13 +159,12 @@ rule linking_watershed:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         membrane=lambda wildcards: linking_membrane(wildcards.volume),
-        mask=linking_column("mask"),
         voxel_nm=linking_column("voxel_nm"),
-        settings=config["linking"]["watershed"],
+        cuboid=config["linking"]["cuboid"],
         code=code_hash("spinome.linking.watershed"),
     script:
         "../../scripts/linking_watershed.py"

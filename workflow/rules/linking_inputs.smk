@@ -40,6 +40,9 @@ if linking_volumes:
         shard=linking_shards,
     )
     failure_tables += expand(
+        "<results>/failures/linking_basins/{volume}/{shard}.parquet", volume=linking_computed, shard=linking_shards
+    )
+    failure_tables += expand(
         "<results>/failures/linking_membranes/{volume}/{shard}.parquet",
         volume=[row.volume for row in volumes if row.volume in linking_computed and not row.membrane],
         shard=linking_shards,

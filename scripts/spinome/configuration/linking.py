@@ -10,9 +10,6 @@ from spinome.configuration.base import Section
 class Membranes(Section):
     """Membranes predicted from the image."""
 
-    cuboid: tuple[int, int, int] = Field(
-        (64, 256, 256), description="voxels (z, y, x) of a cuboid that membranes are predicted in at once"
-    )
     training_voxels: int = Field(
         80_000, ge=1000, description="voxels drawn from the training volumes, half of them membrane"
     )
@@ -110,6 +107,11 @@ class Linking(Section):
 
     train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
+    cuboid: tuple[int, int, int] = Field(
+        (64, 256, 256),
+        description="voxels (z, y, x) of a cuboid that membranes are predicted and basins found in at once; "
+        "superpixels are the same for any",
+    )
     find_synapses: bool = Field(
         True, description="take the synapses that the synapses branch finds where the sample sheet gives none"
     )

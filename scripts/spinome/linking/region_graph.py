@@ -59,11 +59,8 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     if not len(ids):
         raise ValueError("there is no region in the label volume: every voxel is 0")
     regions = compact(labels, ids)
-    table = np.full((1 << 16, 2), EMPTY, dtype=np.int64)
-    table, count = _collect_pairs(regions, table, len(ids))
-    keys = np.sort(table[table[:, 0] != EMPTY, 0])
-    for number, slot in enumerate(_slots(table, keys)):
-        table[slot, 1] = number
+    pairs, table = contacts(regions, len(ids))
+    count = len(pairs)
     z, y, x = (size / 1000 for size in voxel_nm)
     region_moments = np.zeros((len(ids), 5))
     region_histogram = np.zeros((len(ids), BINS), dtype=np.float32)
@@ -73,10 +70,27 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     _accumulate(
         regions, membrane, table, face_um2, region_moments, region_histogram, edge_moments, edge_histogram, len(ids)
     )
-    pairs = np.stack([keys // len(ids), keys % len(ids)], axis=1)
     return RegionGraph(
         ids, pairs, region_moments, region_histogram, edge_moments, edge_histogram, voxel_um3=float(z * y * x)
     )
+
+
+def contacts(regions: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which regions share a face.
+
+    Parameters
+    ----------
+    regions : (Z, Y, X) int32, 0..n-1, negative where there is none
+
+    Returns
+    -------
+    pairs : (E, 2) int64, lower number first, sorted
+    table : hash table in which `find_slot` finds the number of a pair by its key, lower number * n + higher number
+    """
+    table = _collect_pairs(regions, np.full((1 << 16, 2), EMPTY, dtype=np.int64), n)
+    keys = np.sort(table[table[:, 0] != EMPTY, 0])
+    table[_slots(table, keys), 1] = np.arange(len(keys))
+    return np.stack([keys // n, keys % n], axis=1), table
 
 
 def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -156,7 +170,7 @@ def _collect_pairs(regions, table, n):
                         count += 1
                         if 2 * count > table.shape[0]:
                             table = grow(table)
-    return table, count
+    return table
 
 
 @njit(cache=True)

@@ -1,0 +1,42 @@
+"""Find the basins of one shard of a volume's cuboids, joined as far as each cuboid alone can tell."""
+
+import numpy as np
+
+from spinome.blocks import cuboids
+from spinome.io.volumes import fingerprint, open_labels, open_probability, require_same_grid, require_voxel_size
+from spinome.linking.basins import basins
+from spinome.linking.landscape import landscape, reach
+from spinome.logs import log_to
+from spinome.provenance import content_hash
+from spinome.shards import Unit, run_shard, shard_of
+
+log_to(snakemake.log)
+params, shard = snakemake.params, int(snakemake.wildcards.shard)
+membrane = open_probability(params.membrane, params.voxel_nm)
+mask = open_labels(params.mask, params.voxel_nm) if params.mask else None
+require_same_grid([membrane, *([mask] if mask else [])])
+voxel_nm = require_voxel_size(membrane)
+halo = reach(voxel_nm, params.settings["smoothing_nm"], params.settings["spacing_nm"])
+blocks = {block.name: block for block in cuboids(membrane.shape, tuple(params.cuboid), halo)}
+
+
+def compute(unit, path):
+    block = blocks[unit.name]
+    inside = mask[block.padded] != 0 if mask else None
+    height, seed = landscape(membrane[block.padded], voxel_nm, mask=inside, **params.settings)
+    basin, left = basins(height, seed, block, membrane.shape)
+    np.savez_compressed(path, basin=basin, **vars(left))
+
+
+state = content_hash(*(fingerprint(source) for source in (params.membrane, params.mask) if source))
+run_shard(
+    [Unit(name, state) for name in blocks if shard_of(name, params.shards) == shard],
+    compute,
+    step=snakemake.rule,
+    store=params.store,
+    suffix=".npz",
+    key=content_hash(voxel_nm, params.cuboid, params.settings, params.code),
+    done=snakemake.output.done,
+    failures=snakemake.output.failures,
+    max_failed_fraction=params.max_failed_fraction,
+)
