@@ -16,13 +16,13 @@ params, shard = snakemake.params, int(snakemake.wildcards.shard)
 image = open_volume(params.image, params.voxel_nm)
 voxel_nm = require_voxel_size(image)
 grey = grey_range(image)
-forest = flatten_forest(load_model(snakemake.input.model, FEATURES).estimator)
+forests = [flatten_forest(forest) for forest in load_model(snakemake.input.model, FEATURES).estimator]
 blocks = {block.name: block for block in cuboids(image.shape, tuple(params.cuboid), halo(voxel_nm))}
 
 
 def compute(unit, path):
     block = blocks[unit.name]
-    membrane = predict_membranes(image[block.padded], grey, voxel_nm, forest)[block.inner]
+    membrane = predict_membranes(image[block.padded], block.inner, grey, voxel_nm, forests)
     np.savez_compressed(path, membrane=membrane)
 
 

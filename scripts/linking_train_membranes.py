@@ -1,4 +1,4 @@
-"""Train the membrane forest on volumes with a dense truth."""
+"""Train the membrane forests on volumes with a dense truth."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from spinome.shards import seed_of
 
 log_to(snakemake.log)
 params = snakemake.params
-parts = []
+teachers = []
 for name, image_source, truth_source, voxel_nm in params.rows:
     image, truth = open_volume(image_source, voxel_nm), open_labels(truth_source, voxel_nm)
     require_same_grid([image, truth])
@@ -19,9 +19,14 @@ for name, image_source, truth_source, voxel_nm in params.rows:
     blocks = list(cuboids(image.shape, tuple(params.cuboid), halo(voxel_nm)))
     chosen = np.random.default_rng(seed).permutation(len(blocks))[: params.cuboids]
     most = params.voxels // len(params.rows)
-    parts.append(training_voxels(image, truth, voxel_nm, [blocks[number] for number in sorted(chosen)], most, seed))
-features, labels = (np.concatenate(part) for part in zip(*parts))
-forest = train_membranes(features, labels, params.seed)
-card = {"trained_on": [row[0] for row in params.rows], "voxels": len(labels), "seed": params.seed}
-save_model(snakemake.output[0], Model(forest, FEATURES, card))
-print(f"trained on {len(labels)} voxels of {', '.join(card['trained_on'])}")
+    teachers.append((image, truth, voxel_nm, [blocks[number] for number in sorted(chosen)], most, seed))
+
+
+def draw(first):
+    return map(np.concatenate, zip(*(training_voxels(*teacher, first) for teacher in teachers)))
+
+
+forests = train_membranes(draw, params.seed)
+card = {"trained_on": [row[0] for row in params.rows], "voxels": params.voxels, "seed": params.seed}
+save_model(snakemake.output[0], Model(forests, FEATURES, card))
+print(f"trained on up to {params.voxels} voxels of {', '.join(card['trained_on'])}")

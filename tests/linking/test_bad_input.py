@@ -13,7 +13,14 @@ from spinome.linking.detach import detach_spines
 from spinome.linking.forest import flatten_forest
 from spinome.linking.graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
-from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes, train_membranes
+from spinome.linking.membranes import (
+    CONTEXT_FEATURES,
+    GREY_FEATURES,
+    grey_range,
+    halo,
+    predict_membranes,
+    train_membranes,
+)
 from spinome.linking.meshes import join_orphans, segment_meshes
 from spinome.linking.region_graph import compact, region_graph
 from spinome.linking.typing import measure_segments, type_segments
@@ -182,10 +189,15 @@ def test_a_mask_of_nothing_has_no_superpixel():
 def test_an_image_smaller_than_a_block_has_membranes(shape):
     """And a constant image, which has no contrast to go by, too."""
     rng = np.random.default_rng(0)
-    forest = flatten_forest(train_membranes(rng.random((60, len(FEATURES)), np.float32), np.arange(60) % 2 == 0, 0))
+
+    def draw(first):
+        names = GREY_FEATURES if first is None else CONTEXT_FEATURES
+        return rng.random((60, len(names)), np.float32), np.arange(60) % 2 == 0
+
+    forests = [flatten_forest(forest) for forest in train_membranes(draw, 0)]
     (block,) = cuboids(shape, (64, 256, 256), halo(VOXEL))
     for image in (rng.integers(0, 255, shape).astype(np.uint8), np.full(shape, 9, np.uint8)):
-        found = predict_membranes(image[block.padded], grey_range(image), VOXEL, forest)[block.inner]
+        found = predict_membranes(image[block.padded], block.inner, grey_range(image), VOXEL, forests)
         assert found.shape == shape
 
 

@@ -7,6 +7,8 @@ from sklearn.metrics import roc_auc_score
 from spinome.blocks import cuboids
 from spinome.linking.forest import flatten_forest
 from spinome.linking.membranes import (
+    CONTEXT_FEATURES,
+    GREY_FEATURES,
     grey_range,
     halo,
     membrane_truth,
@@ -15,7 +17,7 @@ from spinome.linking.membranes import (
     training_voxels,
 )
 
-VOXEL = (30.0, 12.0, 12.0)
+VOXEL = (60.0, 24.0, 24.0)
 
 
 @pytest.fixture(scope="module")
@@ -30,37 +32,46 @@ def tissue():
 
 
 @pytest.fixture(scope="module")
-def forest(tissue):
+def forests(tissue):
     image, labels = tissue
     blocks = list(cuboids(image.shape, (20, 60, 30), halo(VOXEL)))
-    features, membrane = training_voxels(image, labels, VOXEL, blocks, 8000, 0)
-    assert membrane.mean() == 0.5
-    return flatten_forest(train_membranes(features, membrane, 0))
+
+    def draw(first):
+        features, membrane = training_voxels(image, labels, VOXEL, blocks, 8000, 0, first)
+        assert membrane.mean() == 0.5
+        assert features.shape[1] == len(GREY_FEATURES if first is None else CONTEXT_FEATURES)
+        return features, membrane
+
+    return [flatten_forest(forest) for forest in train_membranes(draw, 0)]
 
 
-def test_finds_membranes(tissue, forest):
+def whole_of(image):
+    return tuple(slice(0, length) for length in image.shape)
+
+
+def test_finds_membranes(tissue, forests):
     image, labels = tissue
-    found = predict_membranes(image, grey_range(image), VOXEL, forest)
+    found = predict_membranes(image, whole_of(image), grey_range(image), VOXEL, forests)
     assert roc_auc_score(membrane_truth(labels).ravel(), found.ravel()) > 0.95
 
 
-def test_blocks_leave_no_seam(tissue, forest):
+def test_blocks_leave_no_seam(tissue, forests):
     image, _ = tissue
     grey = grey_range(image)
-    whole = predict_membranes(image, grey, VOXEL, forest)
+    whole = predict_membranes(image, whole_of(image), grey, VOXEL, forests)
     for block in cuboids(image.shape, (9, 24, 33), halo(VOXEL)):
-        part = predict_membranes(image[block.padded], grey, VOXEL, forest)[block.inner]
+        part = predict_membranes(image[block.padded], block.inner, grey, VOXEL, forests)
         np.testing.assert_array_equal(part, whole[block.core])
 
 
-def test_contrast_and_offset_do_not_matter(tissue, forest):
+def test_contrast_and_offset_do_not_matter(tissue, forests):
     image, _ = tissue
     brighter = image.astype(np.float32) * 3 + 100
-    first = predict_membranes(image, grey_range(image), VOXEL, forest).astype(int)
-    second = predict_membranes(brighter, grey_range(brighter), VOXEL, forest).astype(int)
+    first = predict_membranes(image, whole_of(image), grey_range(image), VOXEL, forests).astype(int)
+    second = predict_membranes(brighter, whole_of(image), grey_range(brighter), VOXEL, forests).astype(int)
     assert np.abs(first - second).mean() < 0.5
 
 
 def test_truth_without_membrane_is_refused():
     with pytest.raises(ValueError, match="no membrane"):
-        train_membranes(np.zeros((10, 16), np.float32), np.zeros(10, bool), 0)
+        train_membranes(lambda first: (np.zeros((10, 16), np.float32), np.zeros(10, bool)), 0)

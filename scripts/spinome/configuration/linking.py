@@ -30,7 +30,9 @@ class Agglomerate(Section):
     priority: Literal["mean", "median", "forest"] = Field(
         "forest", description="what is merged first: mean or median membrane of the contact, or the trained forest"
     )
-    threshold: float = Field(0.5, gt=0, description="the merge tree is cut here; merges below it are done")
+    threshold: float = Field(
+        0.4, gt=0, description="the merge tree is cut here; merges below it are done, and none is undone later"
+    )
 
 
 class Typing(Section):

@@ -1,41 +1,44 @@
-"""Membrane probability of every voxel, from multi-scale features and a forest, block by block without a seam.
+"""Membrane probability of every voxel, from multi-scale features and two forests, block by block without a seam.
 
 The features of a voxel are grey value and, at each scale, the smoothed grey value, its gradient and the sorted
-eigenvalues of its Hessian (a membrane is a dark sheet: one large positive eigenvalue). Scales are in nm, so that a
-model holds for other voxel sizes within reason.
+eigenvalues of its Hessian (a membrane is a dark sheet: one large positive eigenvalue). A second forest sees the same
+of what the first one found, beside the smoothed grey values (auto-context, Tu and Bai 2010): it closes gaps and drops
+what is no sheet. Scales are in nm, so that models hold for other voxel sizes within reason.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from spinome.blocks import Cuboid
+from spinome.blocks import Box, Cuboid
 from spinome.io.volumes import Volume, VoxelSize
-from spinome.linking.forest import FlatForest, forest_probability
+from spinome.linking.forest import FlatForest, flatten_forest, forest_probability
 
 SCALES_NM = (15.0, 30.0, 60.0)
 TRUNCATE = 3.0
-FEATURES = [
+SHEET = ["smooth", "gradient", "curvature_1", "curvature_2", "curvature_3"]
+GREY_FEATURES = ["grey", *[f"{name}_{scale:g}nm" for scale in SCALES_NM for name in SHEET]]
+CONTEXT_FEATURES = [
+    *[f"membrane_{name}" for name in GREY_FEATURES],
     "grey",
-    *[
-        f"{name}_{scale:g}nm"
-        for scale in SCALES_NM
-        for name in ("smooth", "gradient", "curvature_1", "curvature_2", "curvature_3")
-    ],
+    *[f"smooth_{scale:g}nm" for scale in SCALES_NM],
 ]
-WIDTH = len(FEATURES)
+FEATURES = [*GREY_FEATURES, *CONTEXT_FEATURES]
+WIDTH = len(GREY_FEATURES)
+# trees of the first forest and of the second; every voxel of a volume goes through them
+TREES = (5, 10)
 LEVELS = 255
 
 
 def halo(voxel_nm: VoxelSize) -> tuple[int, int, int]:
-    """Voxels (z, y, x) around a block that its features need."""
-    return tuple(math.ceil(TRUNCATE * max(SCALES_NM) / size) + 2 for size in voxel_nm)
+    """Voxels (z, y, x) around a block that its probabilities depend on."""
+    return tuple(2 * voxels for voxels in _reach(voxel_nm))
 
 
 def grey_range(image: np.ndarray, most: int = 2_000_000) -> tuple[float, float]:
@@ -57,18 +60,25 @@ def smooth(image: np.ndarray, grey: tuple[float, float], voxel_nm: VoxelSize) ->
 
 
 def predict_membranes(
-    image: np.ndarray, grey: tuple[float, float], voxel_nm: VoxelSize, forest: FlatForest
+    image: np.ndarray, inner: Box, grey: tuple[float, float], voxel_nm: VoxelSize, forests: Sequence[FlatForest]
 ) -> np.ndarray:
-    """Membrane probability (Z, Y, X) uint8 in 255ths of a block with its halo.
+    """Membrane probability (Z, Y, X) uint8 in 255ths of a block.
 
     Parameters
     ----------
     image : (Z, Y, X) grey values of the block with its halo
+    inner : where the block lies in it
     grey : `grey_range` of the whole volume
     voxel_nm : size of a voxel (z, y, x)
-    forest : trained on FEATURES
+    forests : the first, trained on GREY_FEATURES, and the second, trained on CONTEXT_FEATURES
     """
-    return _predict(smooth(image, grey, voxel_nm), np.asarray(voxel_nm, dtype=np.float64), forest)
+    first, second = forests
+    greys = smooth(image, grey, voxel_nm)
+    context, near = _context(greys, inner, voxel_nm, first)
+    low, high = (np.array([getattr(axis, end) for axis in inner]) for end in ("start", "stop"))
+    start = np.array([axis.start for axis in near])
+    greys = greys[(slice(None), *near)]
+    return _predict(context, greys, np.asarray(voxel_nm, dtype=np.float64), second, low - start, high - start)
 
 
 def membrane_truth(truth: np.ndarray) -> np.ndarray:
@@ -84,7 +94,13 @@ def membrane_truth(truth: np.ndarray) -> np.ndarray:
 
 
 def training_voxels(
-    image: Volume, truth: Volume, voxel_nm: VoxelSize, blocks: Sequence[Cuboid], most: int, seed: int
+    image: Volume,
+    truth: Volume,
+    voxel_nm: VoxelSize,
+    blocks: Sequence[Cuboid],
+    most: int,
+    seed: int,
+    first: FlatForest | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of voxels drawn at random from some blocks of a volume, half of them membrane.
 
@@ -94,13 +110,15 @@ def training_voxels(
     voxel_nm : size of a voxel (z, y, x)
     blocks : where to draw from, with the `halo`
     most : voxels to draw in all
+    first : the first forest, to train the second one on the same voxels
 
     Returns
     -------
-    features (M, WIDTH) float32 and labels (M,) bool
+    features (M, GREY_FEATURES or, after `first`, CONTEXT_FEATURES) float32 and labels (M,) bool
     """
     rng = np.random.default_rng(seed)
     grey = grey_range(image)
+    size = np.asarray(voxel_nm, dtype=np.float64)
     parts = []
     for block in blocks:
         membrane = membrane_truth(truth[block.padded])[block.inner]
@@ -110,25 +128,58 @@ def training_voxels(
             places = np.flatnonzero(membrane.ravel() == kind)
             chosen.append(rng.choice(places, min(share, len(places)), replace=False))
         chosen = np.sort(np.concatenate(chosen))
-        inside = np.stack(np.unravel_index(chosen, membrane.shape), axis=1)
-        points = inside + [axis.start for axis in block.inner]
-        stack = smooth(image[block.padded], grey, voxel_nm)
-        parts.append((_features_at(stack, np.asarray(voxel_nm, dtype=np.float64), points), membrane.ravel()[chosen]))
+        points = np.stack(np.unravel_index(chosen, membrane.shape), axis=1) + [axis.start for axis in block.inner]
+        greys = smooth(image[block.padded], grey, voxel_nm)
+        if first is None:
+            features = _features_at(greys, greys[:0], size, points)
+        else:
+            context, near = _context(greys, block.inner, voxel_nm, first)
+            features = _features_at(context, greys[(slice(None), *near)], size, points - [axis.start for axis in near])
+        parts.append((features, membrane.ravel()[chosen]))
     features, labels = zip(*parts)
     return np.concatenate(features), np.concatenate(labels)
 
 
-def train_membranes(features: np.ndarray, labels: np.ndarray, seed: int) -> RandomForestClassifier:
-    """Train the voxel forest; small and shallow, since every voxel of a volume goes through it.
+def train_membranes(
+    draw: Callable[[FlatForest | None], tuple[np.ndarray, np.ndarray]], seed: int
+) -> list[RandomForestClassifier]:
+    """Train both forests; small and shallow, since every voxel of a volume goes through them.
+
+    Parameters
+    ----------
+    draw : features and labels (`training_voxels`) for the first forest, called with None, and for the second, called
+        with the first
 
     Raises
     ------
     ValueError: if there is no membrane in the truth, or nothing else.
     """
-    if len(np.unique(labels)) < 2:
-        raise ValueError("the truth has no membrane, or nothing but membrane; train on a dense segmentation")
-    forest = RandomForestClassifier(10, max_depth=10, min_samples_leaf=20, max_features=6, random_state=seed, n_jobs=1)
-    return forest.fit(features, labels)
+    forests: list[RandomForestClassifier] = []
+    for trees in TREES:
+        features, labels = draw(flatten_forest(forests[0]) if forests else None)
+        if len(np.unique(labels)) < 2:
+            raise ValueError("the truth has no membrane, or nothing but membrane; train on a dense segmentation")
+        forest = RandomForestClassifier(
+            trees, max_depth=10, min_samples_leaf=20, max_features=6, random_state=seed, n_jobs=1
+        )
+        forests.append(forest.fit(features, labels))
+    return forests
+
+
+def _reach(voxel_nm: VoxelSize) -> tuple[int, int, int]:
+    """Voxels (z, y, x) around a voxel that its features depend on."""
+    return tuple(math.ceil(TRUNCATE * max(SCALES_NM) / size) + 2 for size in voxel_nm)
+
+
+def _context(greys: np.ndarray, inner: Box, voxel_nm: VoxelSize, first: FlatForest) -> tuple[np.ndarray, Box]:
+    """What the first forest finds in a block and within reach of it, smoothed at each scale; and where that is."""
+    near = tuple(
+        slice(max(axis.start - reach, 0), min(axis.stop + reach, length))
+        for axis, reach, length in zip(inner, _reach(voxel_nm), greys.shape[1:])
+    )
+    low, high = (np.array([getattr(axis, end) for axis in near]) for end in ("start", "stop"))
+    found = _predict(greys, greys[:0], np.asarray(voxel_nm, dtype=np.float64), first, low, high)
+    return smooth(found, (0.0, float(LEVELS)), voxel_nm), near
 
 
 @njit(cache=True)
@@ -180,21 +231,30 @@ def _voxel_features(stack, voxel_nm, z, y, x, out):
 
 
 @njit(cache=True)
-def _features_at(stack, voxel_nm, points):
-    out = np.empty((len(points), WIDTH), dtype=np.float32)
+def _features_at(stack, more, voxel_nm, points):
+    """Features of `stack` at some voxels, and the values of `more` (K, Z, Y, X) there."""
+    out = np.empty((len(points), WIDTH + len(more)), dtype=np.float32)
     for row in range(len(points)):
-        _voxel_features(stack, voxel_nm, points[row, 0], points[row, 1], points[row, 2], out[row])
+        _all_features(stack, more, voxel_nm, points[row, 0], points[row, 1], points[row, 2], out[row])
     return out
 
 
 @njit(cache=True)
-def _predict(stack, voxel_nm, forest):
-    depth, height, width = stack.shape[1:]
+def _all_features(stack, more, voxel_nm, z, y, x, out):
+    _voxel_features(stack, voxel_nm, z, y, x, out)
+    for number in range(len(more)):
+        out[WIDTH + number] = more[number, z, y, x]
+
+
+@njit(cache=True)
+def _predict(stack, more, voxel_nm, forest, low, high):
+    """Probabilities in 255ths between two corners."""
+    depth, height, width = high - low
     out = np.empty((depth, height, width), dtype=np.uint8)
-    features = np.empty(WIDTH, dtype=np.float32)
+    features = np.empty(WIDTH + len(more), dtype=np.float32)
     for z in range(depth):
         for y in range(height):
             for x in range(width):
-                _voxel_features(stack, voxel_nm, z, y, x, features)
+                _all_features(stack, more, voxel_nm, z + low[0], y + low[1], x + low[2], features)
                 out[z, y, x] = np.uint8(forest_probability(forest, features) * LEVELS + 0.5)
     return out
