@@ -48,7 +48,7 @@ rule twophoton_register:
     params:
         channel=lambda wildcards: stack_row(wildcards).channel,
         voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
-        max_shift_um=config["twophoton"]["registration"]["max_shift_um"],
+        **config["twophoton"]["registration"],
         code=code_hash("spinome.twophoton.register"),
     script:
         "../../scripts/twophoton_register.py"
