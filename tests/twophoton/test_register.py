@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -103,7 +105,7 @@ def test_turned_slices_are_put_over_each_other():
     middle = (slice(None), slice(20, -20), slice(20, -20))
 
     def likeness(placed):
-        return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in zip(placed, placed[1:])])
+        return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in itertools.pairwise(placed)])
 
     shifted, turned_too = (register(stack, (10, 10), max_angle_deg=most).stack[middle] for most in (0, 3))
     assert likeness(turned_too) > likeness(shifted) + 0.03

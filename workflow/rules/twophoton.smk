@@ -46,9 +46,9 @@ rule twophoton_register:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        **config["twophoton"]["registration"],
         channel=lambda wildcards: stack_row(wildcards).channel,
         voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
-        **config["twophoton"]["registration"],
         code=code_hash("spinome.twophoton.register"),
     script:
         "../../scripts/twophoton_register.py"
@@ -76,6 +76,7 @@ rule twophoton_train:
         runtime=120,
     params:
         rows=[row.model_dump() for row in twophoton_trained],
+        max_failed_fraction=config["max_failed_fraction"],
         checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
         settings=config["twophoton"]["training"],
         seed=config["seed"],
@@ -149,6 +150,7 @@ rule twophoton_train_judge:
         runtime=30,
     params:
         rows=[row.model_dump() for row in judge_trained],
+        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
         code=code_hash("spinome.twophoton.judge"),
     script:

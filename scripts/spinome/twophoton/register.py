@@ -26,8 +26,8 @@ EVIDENT = 3.0
 
 @dataclass(frozen=True)
 class Registered:
-    """`stack` (Z, Y, X) float32 in place; `shifts_px` (Z, 2) y x that were added to each slice after it was turned about
-    its centre by `angles_deg` (Z,), from x toward y; `quality` (Z,).
+    """`stack` (Z, Y, X) float32 in place; `angles_deg` (Z,) that each slice was turned by about its centre, from x
+    toward y; `shifts_px` (Z, 2) y x that were then added; `quality` (Z,).
 
     `quality` is the highest correlation of the band-passed slice with one of its neighbours, 0 for an empty slice.
     """

@@ -186,7 +186,7 @@ def _beyond_paths(
 
 
 def _likely(precision: np.ndarray, told: np.ndarray, likelihood: float, most: float) -> tuple[np.ndarray, float]:
-    """Shifts and angles (Z, 3) given what the parts say of them, angles up to `most`, and the likelihood's logarithm."""
+    """Shifts and angles (Z, 3) given what the parts say of them, angles up to `most`, and the log likelihood."""
     depth = len(told) // 3
     turns = np.tile([False, False, True], depth)
     shifts = precision[np.ix_(~turns, ~turns)] + np.eye(2 * depth) / SHIFT_PX**2
