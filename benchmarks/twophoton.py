@@ -17,6 +17,7 @@ from spinome.io.models import load_model
 from spinome.io.stacks import open_stack
 from spinome.scores.detection import average_precision, match_boxes, match_points
 from spinome.scores.tracking import idf1, link_f1
+from spinome.twophoton.agreement import agreed_scores
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import depth_track, find_spines
 from spinome.twophoton.detect import detect
@@ -199,7 +200,7 @@ def find_crossed(
     """Judged candidates of each session, those that count marked, cross-validated over the two dendrites.
 
     The shipped detector has seen nothing of `rr30a_upper`; the judge of each dendrite's candidates is trained on the
-    other dendrite, its threshold too.
+    other dendrite, its threshold too. How the sessions weigh on each other has no trained number.
     """
     model, _ = load_detector(MODELS / "detector.safetensors")
     found, features, nearest, scored, labels = [], [], [], [], []
@@ -225,8 +226,15 @@ def find_crossed(
             mine, described = found[session][own == dendrite], features[session][own == dendrite]
             probability = forest.predict_proba(described.to_numpy())[:, 1]
             out = judged(mine, described.reset_index(drop=True), probability, voxels[session])
-            tables[session].append(out.assign(counts=out["score"] >= threshold))
-    return [pd.concat(own, ignore_index=True) for own in tables]
+            tables[session].append(out.assign(threshold=threshold))
+    judged_sessions = [pd.concat(own, ignore_index=True) for own in tables]
+    projections = [stack.max(axis=0) for stack in stacks]
+    sizes = [np.multiply(stack.shape, voxel) for stack, voxel in zip(stacks, voxels)]
+    agreed = agreed_scores(judged_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
+    return [
+        own.assign(score=score, counts=score >= own["threshold"]).drop(columns="threshold")
+        for own, score in zip(judged_sessions, agreed)
+    ]
 
 
 def hits(

@@ -20,6 +20,10 @@ class Detect(Section):
     score: float | None = Field(
         None, ge=0, le=1, description="score from which a spine counts; empty: the judge's own, from held-out data"
     )
+    across_sessions: bool = Field(
+        True,
+        description="whether the sessions before and after count for what a candidate is; false: each for itself",
+    )
     boxes: str | None = Field(
         None,
         description="CSV of boxes by SynapFlow, or its folder with one a slice, to take instead of detecting; its "
