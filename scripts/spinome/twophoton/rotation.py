@@ -95,18 +95,18 @@ def slice_angles(
     for width in ROUNDS_PX:
         placed = zip(stack, pose[:, :2], np.rad2deg(pose[:, 2] / half))
         bands = [
-            place(band(image, width, round(COARSE * width)), shift, angle, pixel)[::STEP, ::STEP]
+            place(band(image, width, round(COARSE * width)), shift, angle, pixel)[::STEP, ::STEP].copy()
             for image, shift, angle in placed
         ]
         seen, wanted, middles = _moves(bands, pairs, width)
         y, x = ((middles - (np.array(plane) - 1) / 2) / half).T
         # what a shift and an angle move the middle of a part by
-        levers = [
-            np.kron(np.eye(depth), [[1, 0, column * pixel[1] / pixel[0]], [0, 1, -row * pixel[0] / pixel[1]]])
-            for row, column in zip(y, x)
-        ]
+        levers = np.zeros((len(middles), 2, 3))
+        levers[:, [0, 1], [0, 1]] = 1
+        levers[:, 0, 2], levers[:, 1, 2] = x * pixel[1] / pixel[0], -y * pixel[0] / pixel[1]
         # what is to be explained is the pose at hand and what is left over
-        wanted += np.stack([own @ (lever @ pose.ravel()) for own, lever in zip(seen, levers)])
+        moved = (levers @ pose.T).transpose(0, 2, 1).reshape(len(middles), 2 * depth)
+        wanted += (seen @ moved[:, :, None])[..., 0]
         poses = [_likely(*_beyond_paths(seen, wanted, levers, *path), most) for path in PATHS_PX]
         pose = max(poses, key=lambda found: found[1])[0]
     angles = np.rad2deg(pose[:, 2] / half)
@@ -161,7 +161,7 @@ def _moves(
 
 
 def _beyond_paths(
-    seen: np.ndarray, wanted: np.ndarray, levers: list[np.ndarray], bend_px: float, slope_px: float
+    seen: np.ndarray, wanted: np.ndarray, levers: np.ndarray, bend_px: float, slope_px: float
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """What all parts say of the slices' shifts and angles, with the parts' own paths unknown.
 
@@ -174,15 +174,18 @@ def _beyond_paths(
     depth = wanted.shape[1] // 2
     bend, slope = (np.diff(np.eye(depth), n=order, axis=0) for order in (2, 1))
     stiff = bend.T @ bend / bend_px**2 + slope.T @ slope / slope_px**2 + 1e-8 * np.eye(depth)
-    stiff = np.kron(stiff, np.eye(2))
-    likelihood = len(seen) / 2 * np.linalg.slogdet(stiff)[1]
-    precision, told = np.zeros((3 * depth, 3 * depth)), np.zeros(3 * depth)
+    both = np.kron(stiff, np.eye(2))
+    likelihood = len(seen) / 2 * np.linalg.slogdet(both)[1]
+    precision, told = np.zeros((depth, 3, depth, 3)), np.zeros((depth, 3))
     for own, own_wanted, lever in zip(seen, wanted, levers):
-        solved = np.linalg.solve(own + stiff, np.column_stack([own, own_wanted]))
-        precision += lever.T @ stiff @ solved[:, :-1] @ lever
-        told += lever.T @ stiff @ solved[:, -1]
-        likelihood += (own_wanted @ solved[:, -1] - np.linalg.slogdet(own + stiff)[1]) / 2
-    return (precision + precision.T) / 2, told, likelihood
+        solved = np.linalg.solve(own + both, np.column_stack([own, own_wanted]))
+        kept = (stiff @ solved.reshape(depth, -1)).reshape(depth, 2, -1)
+        left = kept[..., :-1].reshape(depth, 2, depth, 2)
+        precision += np.einsum("aicj,ip,jq->apcq", left, lever, lever, optimize=True)
+        told += kept[..., -1] @ lever
+        likelihood += (own_wanted @ solved[:, -1] - np.linalg.slogdet(own + both)[1]) / 2
+    precision = precision.reshape(3 * depth, 3 * depth)
+    return (precision + precision.T) / 2, told.ravel(), likelihood
 
 
 def _likely(precision: np.ndarray, told: np.ndarray, likelihood: float, most: float) -> tuple[np.ndarray, float]:
