@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spinome.io.tables import read_table, write_table
+from spinome.io.tables import concatenate, read_table, write_table
 from spinome.logs import log_to
 from spinome.scores.intervals import evaluation_table
 from spinome.twophoton.evaluate import compare, evaluation
@@ -11,16 +11,16 @@ from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
-spines = read_table(inputs.spines)
+candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
 tables = []
-for stack, row, path in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.candidates)):
+for stack, row in zip(*standing(inputs.stacks, snakemake.params.rows)):
     _, voxel_um = registered_grid(stack)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um)
     traced = row["truth_dendrites"]
     dendrites = read_truth_dendrites(traced, row["timepoint"], voxel_um) if traced else None
     identity = {key: row[key] for key in ("specimen", "field", "timepoint")}
-    own = spines[(spines[list(identity)] == pd.Series(identity)).all(axis=1)]
-    tables.append(compare(read_table(path), own, truth, dendrites, voxel_um[0]).assign(day=row["day"], **identity))
+    own = [table[(table[list(identity)] == pd.Series(identity)).all(axis=1)] for table in (candidates, spines)]
+    tables.append(compare(*own, truth, dendrites, voxel_um[0]).assign(day=row["day"], **identity))
 compared = pd.concat(tables, ignore_index=True)
 write_table(compared, snakemake.output.compared)
 write_table(evaluation_table(evaluation(compared)), snakemake.output.evaluation)

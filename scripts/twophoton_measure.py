@@ -15,6 +15,8 @@ log_to(snakemake.log)
 params, output = snakemake.params, snakemake.output
 stack = read_registered(snakemake.input.stack)
 candidates = read_table(snakemake.input.spines)
+candidates = candidates[candidates["timepoint"] == snakemake.wildcards.timepoint].reset_index(drop=True)
+candidates = candidates.drop(columns=["specimen", "field", "timepoint"])
 spines, outcomes = correct_spines(candidates, table_of(params.corrections), stack.voxel_um[0])
 spines = spines[spines["counts"]].drop(columns="counts")
 ceiling = saturation(stack.voxels)

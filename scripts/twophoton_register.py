@@ -16,16 +16,17 @@ from spinome.twophoton.registered import write_failed
 
 log_to(snakemake.log)
 params, output = snakemake.params, snakemake.output
-table = pd.DataFrame({"slice": [], "quality": [], "y_um": [], "x_um": []})
+table = pd.DataFrame({"slice": [], "quality": [], "angle_deg": [], "y_um": [], "x_um": []})
 failures = []
 try:
     opened = open_stack(snakemake.input.stack, params.channel, params.voxel_um)
     voxel_um = require_voxel_um(opened)
-    result = register(opened.read(), tuple(params.max_shift_um / size for size in voxel_um[1:]))
+    reach = tuple(params.max_shift_um / size for size in voxel_um[1:])
+    result = register(opened.read(), reach, max_angle_deg=params.max_rotation_deg, pixel=voxel_um[1:])
     stack = as_stored(result.stack, opened.dtype)
     with atomic(output.stack) as part:
         write_volume(part, stack, tuple(1000 * size for size in voxel_um))
-    table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality})
+    table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality, "angle_deg": result.angles_deg})
     table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
 except (ValueError, FileNotFoundError) as error:
     print(error)

@@ -7,7 +7,7 @@ from spinome.io.tables import write_table
 from spinome.logs import log_to
 from spinome.provenance import content_hash
 from spinome.twophoton.detector import load_detector, save_detector
-from spinome.twophoton.registered import read_registered
+from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.train import calibrate, fit
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
 from spinome.twophoton.views import field_view, hold_out, read_fields, stack_view
@@ -17,7 +17,7 @@ torch.set_num_threads(snakemake.threads)
 inputs, params = snakemake.input, snakemake.params
 settings = params.settings
 views = []
-for row, path in zip(params.rows, inputs.stacks):
+for path, row in zip(*to_train_on(params.max_failed_fraction, inputs.stacks, params.rows)):
     stack = read_registered(path)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], stack.voxel_um)
     traced = row["truth_dendrites"]

@@ -7,20 +7,23 @@ from spinome.io.tables import read_table
 from spinome.logs import log_to
 from spinome.twophoton.judge import (
     FEATURES,
+    LEAST_SCORE,
     TRAINED_UM,
     blocks,
     candidate_features,
     label_candidates,
     train_judge,
 )
-from spinome.twophoton.registered import read_registered
+from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
 
 log_to(snakemake.log)
 inputs, params = snakemake.input, snakemake.params
 features, labels, groups, truths = [], [], [], 0
-for row, candidates, path in zip(params.rows, inputs.candidates, inputs.stacks):
-    stack, spines = read_registered(path), read_table(candidates).query("score >= @LEAST_SCORE")
+known = to_train_on(params.max_failed_fraction, inputs.stacks, params.rows, inputs.candidates)
+for path, row, candidates in zip(*known):
+    stack, spines = read_registered(path), read_table(candidates)
+    spines = spines[spines["score"] >= LEAST_SCORE]
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], stack.voxel_um)
     used = np.ones(len(spines), bool)
     if row["truth_dendrites"]:

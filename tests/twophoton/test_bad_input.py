@@ -13,6 +13,7 @@ from spinome.check import check_inputs
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
+from spinome.io.volumes import write_volume
 from spinome.samples import Stack, series_problems
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import find_spines
@@ -20,7 +21,7 @@ from spinome.twophoton.detect import BOX_COLUMNS
 from spinome.twophoton.inputs import scale_intensity
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.register import register
-from spinome.twophoton.registered import failure_of, read_registered, standing, write_failed
+from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
 from spinome.twophoton.sessions import require_enough, session_table
 from spinome.twophoton.time_track import track_series
 
@@ -233,6 +234,20 @@ def test_a_failed_stack_is_marked_and_left_out_of_its_series(tmp_path):
     stacks = [str(tmp_path / f"{name}.zarr") for name in "abc"]
     assert standing(stacks, [1, 2, 3]) == [stacks[1:2], [2]]
     assert standing([stacks[0], stacks[2]], [1, 3]) == [[stacks[0], stacks[2]], [1, 3]]
+
+
+def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
+    for name in "abc":
+        write_volume(tmp_path / f"{name}.zarr", np.ones((3, 8, 8), np.uint8), (1000.0, 120.0, 120.0))
+    write_failed(tmp_path / "d.zarr", "d.tif: is truncated")
+    stacks = [str(tmp_path / f"{name}.zarr") for name in "abcd"]
+    assert to_train_on(0.01, stacks, [1, 2, 3, 4]) == [stacks[:3], [1, 2, 3]]
+    assert "d is left out of the training: d.tif: is truncated" in capsys.readouterr().out
+    assert to_train_on(0.0, stacks[:3], [1, 2, 3]) == [stacks[:3], [1, 2, 3]]
+    with pytest.raises(RuntimeError, match=r"1 of 4 stacks to train on failed, .*fraction 0.0; the first, d: d.tif"):
+        to_train_on(0.0, stacks)
+    with pytest.raises(RuntimeError, match="1 of 1 stacks"):
+        to_train_on(0.9, stacks[3:])
 
 
 def test_failed_sessions_are_told_of_and_too_many_stop_the_run(image):

@@ -1,8 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from spinome.twophoton.register import as_stored, register
+from spinome.twophoton.rotation import place
 
 
 def specimen(shape, seed=0):
@@ -78,6 +81,57 @@ def test_a_long_gap_parts_the_stack():
 def test_few_slices_are_left_alone():
     stack = specimen((2, 40, 40))
     np.testing.assert_array_equal(register(stack, (5, 5)).stack, stack)
+
+
+def turned(stack, degrees, seed=5):
+    """Slices turned about their centre and moved, with the angles and shifts that put them back."""
+    rng = np.random.default_rng(seed)
+    angles = rng.normal(0, degrees, len(stack))
+    shifts = rng.normal(0, 1.5, (len(stack), 2))
+    moved = [place(image, shift, angle) for image, shift, angle in zip(stack, shifts, angles)]
+    return rng.poisson(np.stack(moved)).astype(np.float32), angles
+
+
+@pytest.mark.parametrize("shape", [(10, 256, 256), (10, 160, 320)])
+def test_rotation_is_taken_out_to_a_quarter_pixel_at_half_the_width(shape):
+    stack, angles = turned(specimen(shape), 0.4)
+    left = register(stack, (10, 10), max_angle_deg=2).angles_deg + angles
+    half = max(shape) / 2 * np.pi / 180
+    assert (left - left.mean()).std() * half < 0.25 < 2 * angles.std() * half
+
+
+def test_turned_slices_are_put_over_each_other():
+    stack, _ = turned(specimen((10, 200, 200)), 1.0)
+    middle = (slice(None), slice(20, -20), slice(20, -20))
+
+    def likeness(placed):
+        return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in itertools.pairwise(placed)])
+
+    shifted, turned_too = (register(stack, (10, 10), max_angle_deg=most).stack[middle] for most in (0, 3))
+    assert likeness(turned_too) > likeness(shifted) + 0.03
+
+
+def test_slices_that_were_not_turned_stay():
+    for stack in (shaken(specimen((12, 160, 160)))[0], oblique(1.0)):
+        found = register(np.maximum(stack, 0), (10, 10), max_angle_deg=2)
+        assert np.abs(found.angles_deg).max() < 0.02
+
+
+def test_empty_slices_are_not_turned():
+    stack, angles = turned(specimen((16, 160, 160)), 0.6)
+    stack[7:9] = 0
+    found = register(stack, (8, 8), max_angle_deg=2).angles_deg
+    assert not found[7:9].any()
+    others = np.delete(found + angles, [7, 8])
+    assert (others - others.mean()).std() < 0.5 * angles.std()
+
+
+def test_a_slice_is_turned_in_length_and_not_in_pixels():
+    image = np.zeros((41, 81), np.float32)
+    image[20, 60] = 1
+    # 20 pixels of 0.1 along x become 10 of 0.2 along y
+    place_of = np.unravel_index(place(image, np.zeros(2), 90.0, (0.2, 0.1)).argmax(), image.shape)
+    assert place_of == (30, 40)
 
 
 def test_values_go_back_to_the_file_s_type():

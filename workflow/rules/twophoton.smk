@@ -46,9 +46,9 @@ rule twophoton_register:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        **config["twophoton"]["registration"],
         channel=lambda wildcards: stack_row(wildcards).channel,
         voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
-        max_shift_um=config["twophoton"]["registration"]["max_shift_um"],
         code=code_hash("spinome.twophoton.register"),
     script:
         "../../scripts/twophoton_register.py"
@@ -76,6 +76,7 @@ rule twophoton_train:
         runtime=120,
     params:
         rows=[row.model_dump() for row in twophoton_trained],
+        max_failed_fraction=config["max_failed_fraction"],
         checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
         settings=config["twophoton"]["training"],
         seed=config["seed"],
@@ -149,6 +150,7 @@ rule twophoton_train_judge:
         runtime=30,
     params:
         rows=[row.model_dump() for row in judge_trained],
+        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
         code=code_hash("spinome.twophoton.judge"),
     script:
@@ -157,8 +159,9 @@ rule twophoton_train_judge:
 
 rule twophoton_judge:
     input:
-        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
-        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+        spines=series_files("depth_track", ".parquet"),
+        projections=series_files("register", ".tif"),
+        stacks=series_files("register", ".zarr"),
         # boxes of another detector come with its own scores
         judge=branch(
             bool(config["twophoton"]["detect"]["boxes"]),
@@ -166,18 +169,22 @@ rule twophoton_judge:
             otherwise=model_file("judge", config["twophoton"]["train_judge"]),
         ),
     output:
-        spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
+        spines="<results>/twophoton/judge/{specimen}.{field}.parquet",
     log:
-        "<logs>/twophoton_judge/{specimen}.{field}.{timepoint}.log",
+        "<logs>/twophoton_judge/{specimen}.{field}.log",
     conda:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=10,
+        runtime=20,
     params:
+        timepoints=lambda wildcards: [row.timepoint for row in series_rows(wildcards)],
         score=config["twophoton"]["detect"]["score"],
-        code=code_hash("spinome.twophoton.judge"),
+        across_sessions=config["twophoton"]["detect"]["across_sessions"],
+        max_shift_um=config["twophoton"]["track"]["max_shift_um"],
+        gate_um=config["twophoton"]["track"]["gate_um"],
+        code=code_hash("spinome.twophoton.judge", "spinome.twophoton.agreement"),
     script:
         "../../scripts/twophoton_judge.py"
 
@@ -185,7 +192,7 @@ rule twophoton_judge:
 rule twophoton_measure:
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
-        spines="<results>/twophoton/judge/{specimen}.{field}.{timepoint}.parquet",
+        spines="<results>/twophoton/judge/{specimen}.{field}.parquet",
         dendrites=lambda wildcards: stack_row(wildcards).dendrites or [],
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
@@ -328,7 +335,9 @@ rule twophoton_tables:
 
 rule twophoton_evaluate:
     input:
-        candidates=stack_files(twophoton_scored, "judge", ".parquet"),
+        candidates=expand(
+            "<results>/twophoton/judge/{series}.parquet", series=sorted({row.series for row in twophoton_scored})
+        ),
         spines="<results>/twophoton/spines.parquet",
         stacks=stack_files(twophoton_scored, "register", ".zarr"),
         truths=[row.truth_spines for row in twophoton_scored],

@@ -9,6 +9,9 @@ class Registration(Section):
     """Registration of the slices of a stack."""
 
     max_shift_um: float = Field(1.5, gt=0, description="largest in-plane shift of a slice against its neighbours")
+    max_rotation_deg: float = Field(
+        0.0, ge=0, le=10, description="largest angle that a slice is turned by; 0 for shifts alone"
+    )
 
 
 class Detect(Section):
@@ -16,6 +19,10 @@ class Detect(Section):
 
     score: float | None = Field(
         None, ge=0, le=1, description="score from which a spine counts; empty: the judge's own, from held-out data"
+    )
+    across_sessions: bool = Field(
+        True,
+        description="whether the sessions before and after count for what a candidate is; false: each for itself",
     )
     boxes: str | None = Field(
         None,

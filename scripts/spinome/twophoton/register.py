@@ -1,13 +1,15 @@
-"""Registration of the slices of one stack: sub-pixel translation, all slices at once."""
+"""Registration of the slices of one stack: sub-pixel, all slices at once, translation and on request rotation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+
+from spinome.twophoton.rotation import band, place, slice_angles
 
 # a slice is compared with the slices this far beyond it
 LAGS = (1, 2, 3)
@@ -16,23 +18,33 @@ FINE_PX, COARSE_PX = 1.2, 25
 UPSAMPLING = 10
 # residual in pixels at which a measured shift between two slices counts half, and rounds of weighing them anew
 OUTLIER_PX, ROUNDS = 0.5, 10
+# correlation from which two slices say anything of an angle
+TURNABLE = 0.3
 # standard deviations of jitter from which the slope and the bend of a path are no jitter
 EVIDENT = 3.0
 
 
 @dataclass(frozen=True)
 class Registered:
-    """`stack` (Z, Y, X) float32 in place; `shifts_px` (Z, 2) y x that were added to each slice; `quality` (Z,).
+    """`stack` (Z, Y, X) float32 in place; `angles_deg` (Z,) that each slice was turned by about its centre, from x
+    toward y; `shifts_px` (Z, 2) y x that were then added; `quality` (Z,).
 
     `quality` is the highest correlation of the band-passed slice with one of its neighbours, 0 for an empty slice.
     """
 
     stack: np.ndarray
     shifts_px: np.ndarray
+    angles_deg: np.ndarray
     quality: np.ndarray
 
 
-def register(stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: float = 0.15) -> Registered:
+def register(
+    stack: np.ndarray,
+    max_shift_px: tuple[float, float],
+    min_quality: float = 0.15,
+    max_angle_deg: float = 0.0,
+    pixel: tuple[float, float] = (1.0, 1.0),
+) -> Registered:
     """Take the jitter of the slices out of a stack.
 
     The shift between each slice and the three beyond it is where their band-passed FFT correlation is highest, to
@@ -41,26 +53,49 @@ def register(stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: 
     stack: a dendrite that runs obliquely looks just like drift, and to follow it would shear the specimen. One stack
     cannot tell the two apart, so slow drift of the animal stays in as well, and a sparse specimen that bends less
     than the jitter is wide loses its bend. Slices that correlate with none of their neighbours are not moved, and
-    runs of slices that empty ones part are placed each for itself.
+    runs of slices that empty ones part are placed each for itself. Where slices are turned (`slice_angles`), the
+    shifts are those of the turned slices.
 
     Parameters
     ----------
     stack : (Z, Y, X), any aspect ratio
     max_shift_px : largest shift (y, x) between two slices, and of a slice
     min_quality : correlation below which two slices (empty, or of other content) are not compared
+    max_angle_deg : largest angle that a slice is turned by; 0 for translation alone
+    pixel : size of a pixel (y, x) in any unit
 
     Returns
     -------
     `Registered`; the shifts have a median of 0, so that the stack stays where it was
     """
     stack = stack.astype(np.float32)
+    depth = len(stack)
+    angles = np.zeros(depth)
+    if depth < 3:
+        return Registered(stack, np.zeros((depth, 2)), angles, np.zeros(depth))
+    shifts, quality, runs = _shifts(stack, max_shift_px, min_quality)
+    if max_angle_deg:
+        for slices, pairs in runs:
+            angles[slices] = slice_angles(stack[slices], shifts[slices], pairs, max_angle_deg, pixel)
+        if angles.any():
+            turned = np.stack([place(image, np.zeros(2), angle, pixel) for image, angle in zip(stack, angles)])
+            shifts, quality, _ = _shifts(turned, max_shift_px, min_quality)
+    placed = np.stack([place(image, shift, angle, pixel) for image, shift, angle in zip(stack, shifts, angles)])
+    return Registered(placed, shifts, angles, quality)
+
+
+def _shifts(
+    stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: float
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Shifts (Z, 2) and quality (Z,) of the slices, and each run of slices that were placed together: their numbers and
+    the pairs (P, 2) of them, counted in the run, that are much alike."""
     depth, *plane = stack.shape
     shifts, quality = np.zeros((depth, 2)), np.zeros(depth)
-    if depth < 3:
-        return Registered(stack, shifts, quality)
     shape = [fft.next_fast_len(length, real=True) for length in plane]
     window = np.outer(*(np.hanning(length + 2)[1:-1] ** 0.25 for length in plane)).astype(np.float32)
-    spectra = np.stack([fft.rfft2(_band(image) * window, shape) for image in stack]).astype(np.complex64)
+    spectra = np.stack([fft.rfft2(band(image, FINE_PX, COARSE_PX) * window, shape) for image in stack]).astype(
+        np.complex64
+    )
     fy, fx = fft.fftfreq(shape[0]).astype(np.float32), fft.rfftfreq(shape[1]).astype(np.float32)
     weight = np.where((np.arange(len(fx)) == 0) | (2 * np.arange(len(fx)) == shape[1]), 1.0, 2.0).astype(np.float32)
     norms = np.sqrt((np.abs(spectra) ** 2 * weight).sum(axis=(1, 2)))
@@ -74,13 +109,15 @@ def register(stack: np.ndarray, max_shift_px: tuple[float, float], min_quality: 
     pairs, steps, likeness = np.array(pairs, int).reshape(-1, 2)[used], steps[used], likeness[used]
     links = csr_array((likeness, pairs.T), shape=(depth, depth))
     _, part = connected_components(links, directed=False)
+    runs = []
     for number in np.flatnonzero(np.bincount(part) >= 3):
         slices, own = np.flatnonzero(part == number), part[pairs[:, 0]] == number
+        compared = np.searchsorted(slices, pairs[own])
+        runs.append((slices, compared[likeness[own] >= TURNABLE]))
         path = _path(pairs[own] - slices[0], steps[own], likeness[own], slices[-1] - slices[0] + 1)
         shifts[slices] = (path - _course(path))[slices - slices[0]]
     shifts = np.clip(shifts, -np.asarray(max_shift_px), max_shift_px)
-    shifts -= np.median(shifts, axis=0)
-    return Registered(np.stack([translate(*pair) for pair in zip(stack, shifts)]), shifts, quality)
+    return shifts - np.median(shifts, axis=0), quality, runs
 
 
 def _path(pairs: np.ndarray, steps: np.ndarray, likeness: np.ndarray, depth: int) -> np.ndarray:
@@ -132,20 +169,6 @@ def _course(path: np.ndarray) -> np.ndarray:
     slope = ramp @ path
     slope[np.abs(slope) < EVIDENT * np.sqrt(jitters[best])] = 0
     return modes @ (parts * (1 - 1 / spectra[best])) + np.outer(ramp, slope)
-
-
-def translate(image: np.ndarray, shift_px: np.ndarray) -> np.ndarray:
-    """Move an image (Y, X) by a shift (y, x) in pixels, linearly between pixels; edges are repeated."""
-    if np.abs(shift_px).max() < 0.05:
-        return image
-    return ndimage.shift(image, shift_px, order=1, mode="nearest")
-
-
-def _band(image: np.ndarray) -> np.ndarray:
-    smooth = ndimage.gaussian_filter(image, FINE_PX, truncate=3)
-    band = smooth - ndimage.uniform_filter(smooth, COARSE_PX)
-    # very bright pixels would decide alone
-    return np.sign(band) * np.sqrt(np.abs(band))
 
 
 def _peak(product: np.ndarray, fy: np.ndarray, fx: np.ndarray, reach: tuple[float, float]) -> tuple[np.ndarray, float]:

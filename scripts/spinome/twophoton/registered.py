@@ -15,6 +15,7 @@ import numpy as np
 import zarr
 
 from spinome.io.volumes import open_volume, require_voxel_size, write_volume
+from spinome.twophoton.sessions import too_many
 
 FAILED_SHAPE, FAILED_NM = (3, 32, 32), (1000.0, 1000.0, 1000.0)
 
@@ -69,3 +70,23 @@ def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
     kept = [failure_of(path) is None for path in stacks]
     kept = kept if any(kept) else [True] * len(kept)
     return [list(compress(one, kept)) for one in (stacks, *others)]
+
+
+def to_train_on(max_failed_fraction: float, stacks: Sequence[str], *others: Sequence) -> list[list]:
+    """As `standing`, for stacks with truth that something is trained on; what is left out is told.
+
+    Raises
+    ------
+    RuntimeError: if all failed, or more than `max_failed_fraction` of them (one may); the message counts them and gives
+        the reason of the first.
+    """
+    failed = {Path(path).stem: reason for path in stacks if (reason := failure_of(path)) is not None}
+    if too_many(len(failed), len(stacks), max_failed_fraction):
+        name, reason = next(iter(failed.items()))
+        raise RuntimeError(
+            f"{len(failed)} of {len(stacks)} stacks to train on failed, more than the configured fraction "
+            f"{max_failed_fraction}; the first, {name}: {reason}"
+        )
+    for name, reason in failed.items():
+        print(f"{name} is left out of the training: {reason}")
+    return standing(stacks, *others)
