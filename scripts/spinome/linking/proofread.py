@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import zarr
 
+from spinome.io.ome import multiscales
 from spinome.io.sources import is_address
 from spinome.io.volumes import VoxelSize, split_source
 
@@ -136,8 +137,8 @@ def viewer_source(source: str, url: str, root: Path) -> str | None:
     if (path / "info").is_file():
         return f"precomputed://{place}"
     if any((path / name / file).is_file() for file in (".zattrs", "zarr.json")):
-        scales = zarr.open(str(path / name), mode="r").attrs.get("multiscales")
-        return f"zarr://{place}{'/' + name if name else ''}" if scales else None
+        images = multiscales(zarr.open(str(path / name), mode="r"))
+        return f"zarr://{place}{'/' + name if name else ''}" if images else None
     return None
 
 
