@@ -19,10 +19,11 @@ from spinome.io.atomic import nearest_existing
 from spinome.io.cave import require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
+from spinome.io.sources import split_source
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import require_columns
-from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
+from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.samples import EMVolume, Neuron, Row, Stack
 from spinome.twophoton.sessions import too_many
 

@@ -18,6 +18,7 @@ from spinome.io.nwb import open_nwb
 from spinome.io.ome import read_image, xml_sizes
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
+from spinome.io.sources import split_source
 from spinome.io.stack import Stack, pick_plane
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
@@ -40,8 +41,7 @@ def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize
     ------
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
-    path, _, group = str(path).partition("::")
-    path = Path(path)
+    path, group = split_source(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such stack")
     prairie = prairie_xml(path)

@@ -21,7 +21,7 @@ import tifffile
 import zarr
 
 from spinome.io.ome import read_image, xml_sizes
-from spinome.io.sources import is_address
+from spinome.io.sources import is_address, split_source
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
 
@@ -46,12 +46,6 @@ class Volume:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[key])
-
-
-def split_source(source: str) -> tuple[Path, str]:
-    """Split `file.h5::name` into the path and the name within it (empty where there is none)."""
-    path, _, name = str(source).partition("::")
-    return Path(path), name
 
 
 def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:

@@ -11,8 +11,8 @@ import pandas as pd
 import zarr
 
 from spinome.io.ome import multiscales
-from spinome.io.sources import is_address
-from spinome.io.volumes import VoxelSize, split_source
+from spinome.io.sources import is_address, split_source
+from spinome.io.volumes import VoxelSize
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
