@@ -26,11 +26,12 @@ from spinome.io.tables import require_columns
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.samples import EMVolume, Neuron, Row, Stack
 from spinome.twophoton.sessions import too_many
+from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 
 COLUMNS = {
-    "truth_spines": ("timepoint", "track_id"),
-    "dendrites": ("timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"),
-    "truth_dendrites": ("timepoint", "dendrite_id", "z_px", "y_px", "x_px"),
+    "truth_spines": SPINE_COLUMNS,
+    "dendrites": DENDRITE_COLUMNS,
+    "truth_dendrites": DENDRITE_COLUMNS,
     "truth_links": ("orphan", "shaft"),
 }
 LABELS = ("segmentation", "synapses", "mask", "truth_segmentation", "truth_synapses")
