@@ -165,8 +165,9 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
     if twice:
         raise ValueError(f"decisions give orphan {twice[0]} to two shafts; keep one row of it")
     known = set(zip(links["orphan"].tolist(), links["shaft"].tolist()))
+    orphans = set(links["orphan"])
     for orphan, shaft in decisions.itertuples(index=False):
-        if orphan not in set(links["orphan"]):
+        if orphan not in orphans:
             raise ValueError(f"decisions name {orphan}, which is no orphan of this volume; take out its row")
         if shaft != 0 and (orphan, shaft) not in known:
             raise ValueError(
