@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from spinome.scores import detection
 from spinome.scores.intervals import bootstrap
 
 
@@ -119,11 +120,8 @@ def pool(outcomes: list[Matched]) -> Matched:
 
 def precision_recall_f1(result: Matched) -> tuple[float, float, float]:
     """Precision, recall and F1; precision is not a number where nothing is found, recall where nothing is true."""
-    true = int(result.truth_found.sum())
-    found, truth = len(result.found_true), len(result.truth_found)
-    precision = true / found if found else float("nan")
-    recall = true / truth if truth else float("nan")
-    return precision, recall, 2 * true / (found + truth) if found + truth else float("nan")
+    hits = int(result.truth_found.sum())
+    return detection.precision_recall(hits, len(result.found_true) - hits, len(result.truth_found) - hits)
 
 
 def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
@@ -134,8 +132,7 @@ def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
     def resampled(score: int):
         def statistic(drawn: np.ndarray) -> float:
             hits, missed, false = np.bincount(kinds[drawn], minlength=3)
-            bottom = (hits + false, hits + missed, hits + (missed + false) / 2)[score]
-            return hits / bottom if bottom else float("nan")
+            return detection.precision_recall(hits, false, missed)[score]
 
         return statistic
 
@@ -144,9 +141,7 @@ def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
 
 def precision_recall_curve(result: Matched) -> tuple[np.ndarray, np.ndarray]:
     """Precision and recall when found objects are taken in the order of falling score."""
-    order = np.argsort(-result.found_score, kind="stable")
-    hits = np.cumsum(result.found_true[order])
-    return hits / np.arange(1, len(hits) + 1), hits / max(len(result.truth_found), 1)
+    return detection.precision_recall_curve(result.found_score, result.found_true, len(result.truth_found))
 
 
 def average_precision_interval(result: Matched, seed: int = 0) -> tuple[float, float]:
@@ -163,15 +158,8 @@ def average_precision_interval(result: Matched, seed: int = 0) -> tuple[float, f
 
 
 def average_precision(result: Matched) -> float:
-    """Area under the precision-recall curve of objects, recall that is never reached counting as zero precision.
-
-    Precision is made to fall with recall first, as in Pascal VOC (Everingham et al. 2010).
-    """
-    if not len(result.truth_found):
-        return float("nan")
-    precision, recall = precision_recall_curve(result)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((np.diff(np.append(0, recall)) * envelope).sum())
+    """Area under the precision-recall curve of objects, see `spinome.scores.detection.average_precision`."""
+    return detection.average_precision(result.found_score, result.found_true, len(result.truth_found))
 
 
 def published_counts(shared: pd.DataFrame, truths: int, founds: int, min_voxels: int = 10) -> tuple[int, int, int, int]:
