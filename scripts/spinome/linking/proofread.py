@@ -142,9 +142,9 @@ def viewer_source(source: str, url: str, root: Path) -> str | None:
     return None
 
 
-def viewer_address(state: dict, viewer: str = VIEWER) -> str:
+def viewer_address(state: dict) -> str:
     """The address that opens a state in Neuroglancer."""
-    return f"{viewer}/#!{quote(json.dumps(state, separators=(',', ':')))}"
+    return f"{VIEWER}/#!{quote(json.dumps(state, separators=(',', ':')))}"
 
 
 def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
