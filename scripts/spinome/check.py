@@ -23,7 +23,7 @@ from spinome.io.stacks import open_stack
 from spinome.io.tables import require_columns, table_columns, table_kind
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.samples import EMVolume, Neuron, Row, Stack
-from spinome.shards import allowed_failures
+from spinome.shards import too_many
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 
 COLUMNS = {
@@ -69,7 +69,7 @@ def check_inputs(
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(THREADS) as pool:
         bad = [found for found in pool.map(check_stack, (_without(row, produced) for row in stacks)) if found]
-        if 0 < len(bad) < len(stacks) and len(bad) <= allowed_failures(len(stacks), max_failed_fraction):
+        if bad and not too_many(len(bad), len(stacks), max_failed_fraction):
             lines = [problem for found in bad for problem in found]
             logging.getLogger(__name__).warning("left out, the other sessions go on:\n%s", "\n".join(lines))
         else:

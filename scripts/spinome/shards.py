@@ -61,6 +61,11 @@ def allowed_failures(units: int, max_failed_fraction: float) -> float:
     return max(1, max_failed_fraction * units) if max_failed_fraction else 0
 
 
+def too_many(failed: int, units: int, max_failed_fraction: float) -> bool:
+    """Whether so many units failed that the run should stop: all of them, or more than `allowed_failures`."""
+    return failed > 0 and (failed == units or failed > allowed_failures(units, max_failed_fraction))
+
+
 def run_shard(
     units: Iterable[Unit],
     compute: Callable[[Unit, Path], None],

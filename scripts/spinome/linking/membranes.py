@@ -21,8 +21,6 @@ from spinome.linking.forest import FlatForest, forest_probability
 
 SCALES_NM = (15.0, 30.0, 60.0)
 TRUNCATE = 3.0
-# voxels at most that say what is dark and what is bright
-GREY_SAMPLE = 2_000_000
 FEATURES = [
     "grey",
     *[
@@ -40,9 +38,9 @@ def halo(voxel_nm: VoxelSize) -> tuple[int, int, int]:
     return tuple(math.ceil(TRUNCATE * max(SCALES_NM) / size) + 2 for size in voxel_nm)
 
 
-def grey_range(image: np.ndarray) -> tuple[float, float]:
+def grey_range(image: np.ndarray, most: int = 2_000_000) -> tuple[float, float]:
     """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels."""
-    step = max(1, math.ceil((math.prod(image.shape) / GREY_SAMPLE) ** (1 / 3)))
+    step = max(1, math.ceil((math.prod(image.shape) / most) ** (1 / 3)))
     low, high = np.percentile(image[::step, ::step, ::step], [1, 99])
     return float(low), float(max(high, low + 1e-6))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from spinome.shards import allowed_failures
+from spinome.shards import too_many
 
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98
@@ -53,8 +53,7 @@ def session_table(
 def require_enough(table: pd.DataFrame, max_failed_fraction: float) -> None:
     """Raise a RuntimeError where all or too many sessions failed; it counts them and gives the first reason."""
     failed = table[~table["usable"]]
-    allowed = allowed_failures(len(table), max_failed_fraction)
-    if len(failed) and (len(failed) == len(table) or len(failed) > allowed):
+    if too_many(len(failed), len(table), max_failed_fraction):
         raise RuntimeError(
             f"{len(failed)} of {len(table)} sessions failed, more than the configured fraction {max_failed_fraction}; "
             f"the first: {failed['note'].iloc[0]}"
