@@ -42,7 +42,7 @@ for number, (volume, source, stored_nm) in enumerate(params.rows):
     for neuron in members(f"volume-{volume}", {}, given.meshes[number]):
         if neuron.unit not in file_of:
             continue
-        mesh, (labels, _) = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
+        mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
         area, segment = vertex_areas(mesh.vertices, mesh.faces), mesh.vertex_data["segment"]
         surface = LabelledSurface(mesh.vertices, area, segment, labels.spine, labels.probability[:, SPINE])
         own = spines[spines["neuron"] == neuron.neuron]

@@ -39,7 +39,7 @@ if len(disputed):
     conflicts = []
     for _, row in disputed.iterrows():
         neuron = neurons[row["volume"], row["shaft"]]
-        mesh, (labels, _) = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
+        mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
         conflicts.append(Conflict(mesh, labels.label, mesh.vertex_data["segment"], row))
     save_figure(
         draw_conflicts(conflicts),

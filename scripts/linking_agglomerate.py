@@ -18,5 +18,5 @@ print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
 model = snakemake.input.get("model")
 forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None
 tree = agglomerate(graph, snakemake.params.priority, forest)
-print(f"{len(tree)} merges, {(tree['height'] < 0.5).sum()} of them below 0.5")
+print(f"{len(tree)} merges")
 write_table(tree, snakemake.output[0])

@@ -5,9 +5,10 @@ import pandas as pd
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
 from spinome.linking.agglomerate import contingency
-from spinome.linking.graph import line_graph, object_labels, rename_neurites, synapse_centres, synapse_neurites
+from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.logs import log_to
 from spinome.scores.graphs import match_synapses
+from spinome.scores.objects import object_labels
 
 log_to(snakemake.log)
 params = snakemake.params

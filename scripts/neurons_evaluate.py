@@ -30,7 +30,7 @@ for neuron in members("sheet", params.rows):
     if neuron.unit not in folders:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
         continue
-    mesh, (labelled, _) = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
+    mesh, labelled = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
     if len(own):
         compared.append(compare_synapses(neuron.unit, mesh, own, file))
     elif truth.is_table(file):

@@ -18,7 +18,7 @@ synapses = read_table(snakemake.input.synapses, ["unit", "key", "file"]).set_ind
 
 
 def compute(unit, part):
-    labels, _ = read_labelled(labelled[unit.name])
+    labels = read_labelled(labelled[unit.name])
     table = read_table(synapses["file"][unit.name]) if unit.name in synapses.index else None
     write_exchange(part, read_mesh(neurons[unit.name].mesh), labels.label, table)
 

@@ -23,7 +23,7 @@ shown = members("sheet", params.rows)
 for shard, meshes in zip(params.volume_shards, given.get("folders", [])):
     shown += members(shard, {}, meshes)[:1]
 for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.shown]:
-    mesh, (labels, _) = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
+    mesh, labels = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
     file = params.truth.get(neuron.neuron) if neuron.source == "sheet" else None
     vertex_truth = truth.read_vertex_truth(file, mesh) if file and not truth.is_table(file) else None

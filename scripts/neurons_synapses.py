@@ -21,7 +21,7 @@ units, (labelled,) = next_units(snakemake.input.labelled)
 def compute(unit, part):
     neuron = neurons[unit.name]
     mesh = read_mesh(neuron.mesh)
-    labels, _ = read_labelled(labelled[unit.name])
+    labels = read_labelled(labelled[unit.name])
     table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
     table = label_synapses(table, mesh.vertices, mesh.faces, labels.probability, labels.spine, params.max_distance)
     write_table(table.assign(source=neuron.source, neuron=neuron.neuron), part)

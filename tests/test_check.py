@@ -120,6 +120,20 @@ def test_synapses_without_a_column(tmp_path):
     assert str(path) in problem and "lacks the column ctr_pt_position_z" in problem
 
 
+def test_tables_that_their_readers_would_refuse(good_stack, tmp_path):
+    spines, traced = tmp_path / "spines.csv", tmp_path / "traced.tsv"
+    spines.write_text("timepoint,track_id,dendrite_id,tip_z_px,tip_y_px,tip_x_px\n")
+    traced.write_text("timepoint\tdendrite_id\tz_px\ty_px\tx_px\n")
+    other = tmp_path / "traced.xlsx"
+    other.touch()
+    (unknown,) = check_inputs([stack(good_stack, dendrites=str(other))], [], [], [])
+    assert str(other) in unknown and "unknown kind of table" in unknown
+    row = stack(good_stack, truth_spines=str(spines), truth_dendrites=str(traced))
+    of_spines, of_dendrites = check_inputs([row], [], [], [])
+    assert str(spines) in of_spines and "lacks the column base_z_px, base_y_px, base_x_px" in of_spines
+    assert str(traced) in of_dendrites and "lacks the column node" in of_dendrites
+
+
 def test_files_that_the_workflow_makes_are_not_checked(tmp_path):
     made = tmp_path / "resources"
     neuron = Neuron(neuron="n", mesh=str(made / "mesh.npz"), synapses=str(made / "synapses.parquet"))

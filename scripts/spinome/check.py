@@ -12,29 +12,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
 
 from spinome.io.atomic import nearest_existing
 from spinome.io.cave import require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
+from spinome.io.sources import split_source
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
-from spinome.io.tables import require_columns
-from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size, split_source
+from spinome.io.tables import require_columns, table_columns, table_kind
+from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.samples import EMVolume, Neuron, Row, Stack
-from spinome.twophoton.sessions import too_many
+from spinome.shards import too_many
+from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 
 COLUMNS = {
-    "truth_spines": ("timepoint", "track_id"),
-    "dendrites": ("timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"),
-    "truth_dendrites": ("timepoint", "dendrite_id", "z_px", "y_px", "x_px"),
+    "truth_spines": SPINE_COLUMNS,
+    "dendrites": DENDRITE_COLUMNS,
+    "truth_dendrites": DENDRITE_COLUMNS,
     "truth_links": ("orphan", "shaft"),
 }
 LABELS = ("segmentation", "synapses", "mask", "truth_segmentation", "truth_synapses")
 PROBABILITIES = ("membrane", "vesicles")
-TABLES = {".parquet", ".csv", ".tsv", ".feather"}
 MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 # how the files of a kind of mesh begin, where they all begin alike
 STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
@@ -57,8 +56,8 @@ def check_inputs(
     ----------
     stacks, volumes, neurons : rows of the sample sheets
     produced : folders that this workflow writes; their files are its own and are not checked
-    max_failed_fraction : where no more of the stacks are bad, their sessions are left out of the run (as failed units)
-        and a warning is logged instead
+    max_failed_fraction : where no more of the stacks are bad, and not all of them, their sessions are left out of the
+        run (as failed units) and a warning is logged instead
 
     Returns
     -------
@@ -106,7 +105,7 @@ def check_volume(row: EMVolume) -> list[str]:
     problems, opened = [], []
     for column in ("image", *LABELS, *PROBABILITIES):
         source = getattr(row, column)
-        if not source or Path(source).suffix in TABLES:
+        if not source or table_kind(source):
             continue
         opener = open_labels if column in LABELS else open_volume
         problems += _problems(lambda opener=opener, source=source: opened.append(opener(source, row.voxel_nm)))
@@ -125,7 +124,7 @@ def check_neuron(row: Neuron) -> list[str]:
     """Problems of one neuron: a mesh that is there and not empty, synapses with the columns that are needed."""
     problems = _problems(lambda: _check_mesh_header(row.mesh)) if row.mesh else []
     if row.synapses:
-        problems += _problems(lambda: require_synapses(row.synapses, _columns(row.synapses), row.synapse_voxel_nm))
+        problems += _problems(lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm))
     return problems
 
 
@@ -174,29 +173,14 @@ def _problems(check: Callable[[], object]) -> list[str]:
 
 def _check_tables(row: Row) -> list[str]:
     given = {column: getattr(row, column, None) for column in COLUMNS}
-    tables = {column: source for column, source in given.items() if source and Path(source).suffix in TABLES}
+    tables = {column: source for column, source in given.items() if source}
     return [
         problem
         for column, source in tables.items()
         for problem in _problems(
-            lambda source=source, column=column: require_columns(source, _columns(source), COLUMNS[column])
+            lambda source=source, column=column: require_columns(source, table_columns(source), COLUMNS[column])
         )
     ]
-
-
-def _columns(path: str) -> list[str]:
-    """The columns of a table, from its header."""
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: no such table")
-    suffix = Path(path).suffix
-    try:
-        if suffix == ".parquet":
-            return pyarrow.parquet.read_schema(path).names
-        if suffix == ".feather":
-            return pyarrow.ipc.open_file(path).schema.names
-        return list(pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", nrows=0).columns)
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a table ({error}); write it again") from error
 
 
 def _check_mesh_header(source: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from spinome.io.sources import file_of, is_address
+from spinome.io.sources import file_of, is_address, split_source
 
 
 def _plain(name: str) -> str:
@@ -367,11 +367,11 @@ def _explain(item: dict) -> str:
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:
-    path, _, name = source.partition("::")
+    path, name = split_source(source)
     for folder in produced:
-        if Path(path).is_relative_to(folder):
+        if path.is_relative_to(folder):
             return source
-    for candidate in [Path(path), *(folder / path for folder in search)]:
+    for candidate in [path, *(folder / path for folder in search)]:
         if candidate.exists():
             return f"{candidate}::{name}" if name else str(candidate)
     raise FileNotFoundError(f"{path}: no such file, neither from the working directory nor from the sheet's folder")

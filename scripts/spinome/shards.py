@@ -56,6 +56,16 @@ def seed_of(unit: str, seed: int = 0) -> int:
     return int(np.random.SeedSequence([seed, shard_of(unit, 1 << 62)]).generate_state(1)[0])
 
 
+def allowed_failures(units: int, max_failed_fraction: float) -> float:
+    """How many units may fail; a single one always may, since a fraction of few says little, unless it is 0."""
+    return max(1, max_failed_fraction * units) if max_failed_fraction else 0
+
+
+def too_many(failed: int, units: int, max_failed_fraction: float) -> bool:
+    """Whether so many units failed that the run should stop: all of them, or more than `allowed_failures`."""
+    return failed > 0 and (failed == units or failed > allowed_failures(units, max_failed_fraction))
+
+
 def run_shard(
     units: Iterable[Unit],
     compute: Callable[[Unit, Path], None],
@@ -81,8 +91,7 @@ def run_shard(
     key : hash of parameters and code (`spinome.provenance`)
     done : table written with one row a finished unit: `unit key file`
     failures : table written with one row a failed unit: `step unit reason`
-    max_failed_fraction : the shard fails when more than this fraction of its units failed; a single one may
-        fail in any shard, since a fraction of few units says little, unless the fraction is 0
+    max_failed_fraction : the shard fails when more of its units failed than `allowed_failures`
     journal : file of the journal, where several shards share a store; by default in the store
 
     Raises
@@ -123,8 +132,7 @@ def run_shard(
                 stream.write(json.dumps({"unit": unit.name, "key": unit_key, "seconds": seconds}) + "\n")
             print(f"{step}: {unit.name} in {seconds} s ({number} of {len(units)})", flush=True)
         finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
-    allowed = max(1, max_failed_fraction * len(units)) if max_failed_fraction else 0
-    if len(failed) > allowed:
+    if len(failed) > allowed_failures(len(units), max_failed_fraction):
         raise RuntimeError(
             f"{step}: {len(failed)} of {len(units)} units failed, more than the configured fraction "
             f"{max_failed_fraction}; the first, {failed[0]['unit']}: {failed[0]['reason']}"

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from spinome.io.tables import concatenate, read_table, write_table
+from spinome.io.tables import concatenate, read_table, table_columns, write_table
 
 FRAME = pd.DataFrame({"id": [1, 2], "x_nm": [0.5, 1.5], "tag": ["spine", "shaft"]})
 
@@ -20,6 +20,16 @@ def test_feather_and_compressed_csv_are_read(tmp_path):
     FRAME.to_csv(tmp_path / "t.csv.gz", index=False)
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.feather"), FRAME)
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv.gz"), FRAME)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather", ".csv", ".tsv", ".csv.gz", ".tsv.gz"])
+def test_the_header_has_the_columns_of_the_table(tmp_path, suffix):
+    path = tmp_path / f"t{suffix}"
+    if suffix in (".parquet", ".feather"):
+        getattr(FRAME, f"to_{suffix[1:]}")(path)
+    else:
+        FRAME.to_csv(path, index=False, sep="\t" if ".tsv" in suffix else ",")
+    assert table_columns(path) == list(read_table(path).columns) == list(FRAME.columns)
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):

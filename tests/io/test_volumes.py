@@ -36,8 +36,20 @@ def write_zarr_with_channel(folder):
     group = zarr.open_group(str(folder / "v.zarr"), mode="a")
     group.create_array("0", data=DATA[None, None], overwrite=True)
     multiscales = group.attrs["multiscales"]
+    multiscales[0]["axes"] = [{"name": "t", "type": "time", "unit": "second"}, {"name": "c"}, *multiscales[0]["axes"]]
     multiscales[0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [1.0, 1.0, *VOXEL_NM]
     group.attrs["multiscales"] = multiscales
+    return str(folder / "v.zarr")
+
+
+def write_newer_zarr(folder):
+    """OME-Zarr 0.5: Zarr 3, the metadata within `ome`, here with a unit and size for each axis."""
+    group = zarr.open_group(str(folder / "v.zarr"), mode="w", zarr_format=3)
+    group.create_array("s0", data=DATA[None])
+    axes = [{"name": "c", "type": "channel"}, *({"name": a, "type": "space", "unit": "micrometer"} for a in "zyx")]
+    scale = [{"type": "scale", "scale": [1.0, *(size / 1000 for size in VOXEL_NM)]}]
+    datasets = [{"path": "s0", "coordinateTransformations": scale}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
     return str(folder / "v.zarr")
 
 
@@ -104,7 +116,9 @@ def served(tmp_path):
         server.shutdown()
 
 
-@pytest.mark.parametrize("write", [write_zarr, write_zarr_with_channel, write_hdf5, write_ome_tiff, write_precomputed])
+@pytest.mark.parametrize(
+    "write", [write_zarr, write_zarr_with_channel, write_newer_zarr, write_hdf5, write_ome_tiff, write_precomputed]
+)
 def test_formats_agree(write, tmp_path):
     volume = open_volume(write(tmp_path))
     assert volume.shape == DATA.shape
@@ -231,8 +245,16 @@ def group_without_name(folder):
     return write_zarr(folder).partition("::")[0], "without multiscales.*image"
 
 
+def axes_that_do_not_fit(folder):
+    write_zarr_with_channel(folder)
+    group = zarr.open_group(str(folder / "v.zarr"), mode="a")
+    group.attrs["multiscales"] = [{**group.attrs["multiscales"][0], "axes": [{"name": axis} for axis in "zyx"]}]
+    return str(folder / "v.zarr"), "v.zarr: its metadata name 3 axes, its array has 5"
+
+
 @pytest.mark.parametrize(
-    "make", [cut_short, wrong_data_set, not_hdf5, flat, unknown_kind, wrong_scale, group_without_name]
+    "make",
+    [axes_that_do_not_fit, cut_short, wrong_data_set, not_hdf5, flat, unknown_kind, wrong_scale, group_without_name],
 )
 def test_defects_name_the_file(make, tmp_path):
     source, message = make(tmp_path)

@@ -89,6 +89,9 @@ def test_what_the_viewer_is_sent_to_is_there(tmp_path):
         found = viewer_source(str(source), "http://h:1/", tmp_path)
         assert found.startswith(f"{kind}://http://h:1/")
         assert (tmp_path / found.removeprefix(f"{kind}://http://h:1/") / metadata).is_file()
+    newer = zarr.open_group(str(tmp_path / "newer.zarr"), mode="w", zarr_format=3)
+    newer.attrs["ome"] = {"version": "0.5", "multiscales": [{"datasets": [{"path": "0"}]}]}
+    assert viewer_source(str(tmp_path / "newer.zarr"), "http://h:1", tmp_path) == "zarr://http://h:1/newer.zarr"
     address = viewer_source("precomputed://gs://bucket/cells::8_8_40", "http://h:1", tmp_path)
     assert address == "precomputed://gs://bucket/cells"
 

@@ -11,6 +11,7 @@ from spinome.scores.objects import (
     intervals,
     leave_out,
     match_one_to_one,
+    object_labels,
     outcome,
     overlaps,
     partners,
@@ -123,6 +124,15 @@ def test_true_objects_left_out_take_their_found_ones_along():
     assert rest.found_score.tolist() == [0.2, 0.3]
     assert rest.found_true.tolist() == [True, False]
     assert rest.truth_found.tolist() == [True, False]
+
+
+def test_objects_of_a_mask_touch_by_an_edge_and_not_by_a_corner():
+    mask = np.zeros((2, 3, 4), np.uint8)
+    mask[0, 0, 0] = mask[0, 1, 1] = mask[1, 2, 2] = 1
+    for objects in (object_labels(mask), object_labels(mask.astype(bool))):
+        assert objects[0, 0, 0] == objects[0, 1, 1] != objects[1, 2, 2] and objects.max() == 2
+    labels = mask * np.uint8(7)
+    assert object_labels(labels) is labels
 
 
 def test_the_interval_of_the_average_precision_holds_it_and_narrows_with_objects():

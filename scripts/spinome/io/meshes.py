@@ -19,7 +19,7 @@ import trimesh
 
 from spinome.io.atomic import atomic
 from spinome.io.precomputed_meshes import fragment_files, read_fragments
-from spinome.io.volumes import split_source
+from spinome.io.sources import split_source
 
 VERTEX_KEYS = ("vertices_nm", "vertices")
 HDF5 = {".h5", ".hdf5"}

@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from spinome.io.stack import Stack, complete, in_um, pick_plane
+from spinome.io.stack import Stack, pick_plane
+from spinome.io.units import complete, in_um
 
 KINDS = {"TwoPhotonSeries", "ImageSeries", "OnePhotonSeries"}
 

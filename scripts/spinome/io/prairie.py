@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Stack, chosen_channel, complete
+from spinome.io.stack import Stack, chosen_channel
+from spinome.io.units import complete
 
 
 def prairie_xml(path: Path) -> Path | None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Stack, chosen_channel, complete
+from spinome.io.stack import Stack, chosen_channel
+from spinome.io.units import complete
 
 
 def open_scanimage(path: Path, file: tifffile.TiffFile, channel: int | None) -> Stack:

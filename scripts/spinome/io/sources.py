@@ -10,6 +10,12 @@ def is_address(source: str | Path) -> bool:
     return "://" in str(source)
 
 
+def split_source(source: str | Path) -> tuple[Path, str]:
+    """Split `file.h5::name` into the path and the name within it (empty where there is none)."""
+    path, _, name = str(source).partition("::")
+    return Path(path), name
+
+
 def file_of(source: str | None) -> str | list[str]:
     """The file of a source, as an input of a rule; an empty list for an empty source or a public address."""
     return source.partition("::")[0] if source and not is_address(source) else []

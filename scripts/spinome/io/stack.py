@@ -1,18 +1,14 @@
-"""An opened two-photon stack, and what its readers share: axes, channels, units."""
+"""An opened two-photon stack, and what its readers share: axes and channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-VoxelSize = tuple[float, float, float]
-UM_PER = {"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "m": 1e6, "inch": 25400.0}
-UM_PER |= dict.fromkeys(["meter", "meters", "metre"], 1e6)
-UM_PER |= dict.fromkeys(["um", "micron", "microns", "micrometer", "micrometers", "µm", "μm"], 1.0)
-UM_PER |= dict.fromkeys([r"\u00b5m", r"\u00B5m"], 1.0)
+from spinome.io.units import VoxelSize
 
 
 @dataclass(frozen=True)
@@ -101,15 +97,3 @@ def pick_plane(
         return tuple(place.get(axis, taken if several and axis == several[0] else 0) for axis in axes)
 
     return pick, length.get("Z", 1)
-
-
-def in_um(size: str | float | None, unit: str) -> float | None:
-    """A size in um, None where it or its unit is unknown."""
-    factor = UM_PER.get(unit) or UM_PER.get(unit.lower())
-    return None if size is None or factor is None else float(size) * factor
-
-
-def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
-    """A voxel size of which all three axes are known, else None."""
-    sizes = tuple(sizes)
-    return sizes if len(sizes) == 3 and all(size is not None and size > 0 for size in sizes) else None

@@ -6,7 +6,6 @@ Slices are read one at a time. The voxel size comes from the sample sheet or fro
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,10 +15,13 @@ import tifffile
 import zarr
 
 from spinome.io.nwb import open_nwb
+from spinome.io.ome import read_image, xml_sizes
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
-from spinome.io.stack import Stack, VoxelSize, complete, in_um, pick_plane
+from spinome.io.sources import split_source
+from spinome.io.stack import Stack, pick_plane
 from spinome.io.tiff import require_whole_tiff
+from spinome.io.units import VoxelSize, complete, in_um
 
 TIFF = {".tif", ".tiff"}
 IMAGES = TIFF | {".png"}
@@ -39,8 +41,7 @@ def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize
     ------
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
-    path, _, group = str(path).partition("::")
-    path = Path(path)
+    path, group = split_source(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such stack")
     prairie = prairie_xml(path)
@@ -82,7 +83,7 @@ def _open_tiff(path: Path, channel: int | None) -> Stack:
     # a plain TIFF does not say what its pages are: slices
     axes = re.sub("[QI]", "Z", axes) if "Z" not in axes else axes
     axes = axes.replace("T", "Z") if "Z" not in axes else axes
-    voxel = _ome_voxel(file) or _imagej_voxel(file)
+    voxel = complete(in_um(*size) for size in xml_sizes(file.ome_metadata)) or _imagej_voxel(file)
     if "S" in axes or len(series.pages) != int(np.prod([n for axis, n in zip(axes, shape) if axis not in "YX"])):
         pixels = series.asarray()
         pick, depth = pick_plane(path, axes, shape, channel)
@@ -115,19 +116,6 @@ def _check_pages(path: Path, file: tifffile.TiffFile, pages: int) -> None:
 def _plane(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
     length = dict(zip(axes, shape))
     return length["Y"], length["X"]
-
-
-def _ome_voxel(file: tifffile.TiffFile) -> VoxelSize | None:
-    if not file.is_ome:
-        return None
-    pixels = next(
-        (node for node in ElementTree.fromstring(file.ome_metadata).iter() if node.tag.endswith("Pixels")), None
-    )
-    if pixels is None:
-        return None
-    return complete(
-        in_um(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"
-    )
 
 
 def _imagej_voxel(file: tifffile.TiffFile) -> VoxelSize | None:
@@ -200,20 +188,10 @@ def _open_zarr(path: Path, group: str, channel: int | None) -> Stack:
         node = zarr.open_group(str(path / group), mode="r")
     except Exception as error:
         raise ValueError(f"{path}: is no OME-Zarr image ({error}); write {path.name}::GROUP") from None
-    scales = node.attrs.get("multiscales") or dict(node.attrs.get("ome", {})).get("multiscales")
-    if not scales:
-        inside = ", ".join(key for key, _ in node.members())
-        raise ValueError(
-            f"{path}: is a Zarr group without multiscales metadata; write {path}::NAME with one of {inside}"
-        )
-    dataset = scales[0]["datasets"][0]
-    array = node[dataset["path"]]
-    described = scales[0].get("axes") or [{"name": axis} for axis in "tczyx"[-array.ndim :]]
-    axes = "".join(axis["name"][0].upper() for axis in described)
-    scale = next((t["scale"] for t in dataset.get("coordinateTransformations", []) if t["type"] == "scale"), None)
-    unit = {axis["name"]: axis.get("unit") for axis in described}
-    size = dict(zip([axis["name"] for axis in described], scale or []))
-    voxel = complete(in_um(size.get(axis), unit.get(axis) or "") for axis in "zyx")
+    image = read_image(node, path)
+    array, axes = image.array, "".join(axis[0].upper() for axis in image.axes)
+    sizes = dict(zip(image.axes, image.sizes))
+    voxel = complete(in_um(*sizes.get(axis, (None, ""))) for axis in "zyx")
     pick, depth = pick_plane(path, axes, array.shape, channel)
     return Stack(
         (depth, *_plane(axes, array.shape)), array.dtype, voxel, str(path), lambda z: np.asarray(array[pick(z)])

@@ -13,8 +13,8 @@ import pandas as pd
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
+from spinome.io.units import VoxelSize
 
-VoxelSize = tuple[float, float, float]
 DETECTIONS = ["filename", "width", "height", "class", "score", "xmin", "ymin", "xmax", "ymax"]
 TRACKS = ["id", "filename", "width", "height", "xmin", "ymin", "xmax", "ymax", "class", "score"]
 MEASURES = ["size", "spine_to_dendrite_distance"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 
 from spinome.io.atomic import atomic
 
@@ -14,6 +17,12 @@ READERS = {
     ".feather": lambda path, integers: pd.read_feather(path),
     ".csv": lambda path, integers: pd.read_csv(path, dtype=dict.fromkeys(integers, "Int64")),
     ".tsv": lambda path, integers: pd.read_csv(path, sep="\t", dtype=dict.fromkeys(integers, "Int64")),
+}
+HEADERS = {
+    ".parquet": lambda path: pyarrow.parquet.read_schema(path).names,
+    ".feather": lambda path: pyarrow.ipc.open_file(path).schema.names,
+    ".csv": lambda path: list(pd.read_csv(path, nrows=0).columns),
+    ".tsv": lambda path: list(pd.read_csv(path, sep="\t", nrows=0).columns),
 }
 WRITERS = {
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
@@ -36,18 +45,31 @@ def read_table(path: str | Path, required: Iterable[str] = (), integers: Iterabl
     ValueError: if the format is unknown, the file cannot be read or a column is missing; the message names
         the file, the column and the columns that are there.
     """
-    path = Path(path)
-    suffixes = [suffix for suffix in path.suffixes if suffix in READERS]
-    if not suffixes:
-        raise ValueError(f"{path}: unknown kind of table; use one of {', '.join(READERS)}")
-    try:
-        frame = READERS[suffixes[-1]](path, tuple(integers))
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a {suffixes[-1]} table ({error})") from error
+    frame = _by_kind(READERS, path, tuple(integers))
     require_columns(path, frame.columns, required)
     return frame
+
+
+def table_columns(path: str | Path) -> list[str]:
+    """The columns of a table, from its header alone; raises as `read_table`."""
+    return _by_kind(HEADERS, path)
+
+
+def table_kind(path: str | Path) -> str | None:
+    """The suffix by which a table is read, `.csv` of `x.csv` and of `x.csv.gz`; None where the file is no table."""
+    return next((suffix for suffix in reversed(Path(path).suffixes) if suffix in READERS), None)
+
+
+def _by_kind(readers: Mapping[str, Callable], path: str | Path, *more: object) -> Any:
+    kind = table_kind(path)
+    if kind is None:
+        raise ValueError(f"{path}: unknown kind of table; use one of {', '.join(READERS)}")
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such table")
+    try:
+        return readers[kind](path, *more)
+    except Exception as error:
+        raise ValueError(f"{path}: cannot be read as a {kind} table ({error}); write it again") from error
 
 
 def require_columns(path: str | Path, columns: Collection[str], required: Iterable[str]) -> None:

@@ -20,10 +20,11 @@ import tensorstore
 import tifffile
 import zarr
 
-from spinome.io.sources import is_address
+from spinome.io.ome import read_image, xml_sizes
+from spinome.io.sources import is_address, split_source
 from spinome.io.tiff import require_whole_tiff
+from spinome.io.units import VoxelSize, complete, in_nm
 
-VoxelSize = tuple[float, float, float]
 TIFF_SUFFIXES = {".tif", ".tiff"}
 
 
@@ -45,12 +46,6 @@ class Volume:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.asarray(self.array[key])
-
-
-def split_source(source: str) -> tuple[Path, str]:
-    """Split `file.h5::name` into the path and the name within it (empty where there is none)."""
-    path, _, name = str(source).partition("::")
-    return Path(path), name
 
 
 def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
@@ -278,18 +273,8 @@ def _open_zarr(path: Path, name: str) -> tuple[zarr.Array, VoxelSize | None]:
         raise ValueError(f"{path}: has no Zarr volume '{name}' ({error})") from error
     if isinstance(node, zarr.Array):
         return node, None
-    scales = node.attrs.get("multiscales")
-    if not scales:
-        inside = ", ".join(key for key, _ in node.members())
-        raise ValueError(
-            f"{path}: is a Zarr group without multiscales metadata; write {path}::NAME with one of {inside}"
-        )
-    dataset = scales[0]["datasets"][0]
-    unit = {axis.get("unit") for axis in scales[0].get("axes", [])}
-    scale = next((t["scale"] for t in dataset.get("coordinateTransformations", []) if t["type"] == "scale"), None)
-    factor = {"nanometer": 1.0, "micrometer": 1000.0}.get(next(iter(unit), None)) if len(unit) == 1 else None
-    size = None if scale is None or factor is None else tuple(float(value) * factor for value in scale[-3:])
-    return node[dataset["path"]], size
+    image = read_image(node, path)
+    return image.array, complete(in_nm(*size) for size in image.sizes[-3:])
 
 
 def _open_tiff(path: Path) -> tuple[zarr.Array, VoxelSize | None]:
@@ -299,18 +284,7 @@ def _open_tiff(path: Path) -> tuple[zarr.Array, VoxelSize | None]:
         array = zarr.open(file.series[0].aszarr(level=0), mode="r")
     except Exception as error:
         raise ValueError(f"{path}: is not a readable TIFF; it may be empty or cut short ({error})") from error
-    return array, _ome_voxel_size(file.ome_metadata)
-
-
-def _ome_voxel_size(metadata: str | None) -> VoxelSize | None:
-    if not metadata:
-        return None
-    image = tifffile.xml2dict(metadata)["OME"]["Image"]
-    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
-    factors = {"nm": 1.0, "µm": 1000.0, "um": 1000.0, "mm": 1e6, "Å": 0.1}
-    sizes = [pixels.get(f"PhysicalSize{axis}") for axis in "ZYX"]
-    units = [factors.get(pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"]
-    return None if None in sizes or None in units else tuple(float(size) * unit for size, unit in zip(sizes, units))
+    return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
 
 
 def _open_sections(path: Path) -> tuple[zarr.Array, None]:

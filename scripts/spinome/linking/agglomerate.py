@@ -19,7 +19,6 @@ from spinome.linking.forest import FlatForest, flatten_forest, forest_probabilit
 from spinome.linking.region_graph import EMPTY, RegionGraph, compact, find_slot, grow
 
 PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
-TREE_COLUMNS = ["step", "left", "right", "priority", "height", "left_voxels", "right_voxels"]
 
 
 def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest | None = None) -> pd.DataFrame:

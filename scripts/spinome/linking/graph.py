@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import cc3d
 import numpy as np
 import pandas as pd
 
 from spinome.io.volumes import VoxelSize
+from spinome.scores.objects import object_labels
 
 CENTRE_COLUMNS = ["synapse", "voxels", "z_nm", "y_nm", "x_nm"]
 NEURITE_COLUMNS = [*CENTRE_COLUMNS, "neurite_a", "neurite_b"]
 DISK = 5
-
-
-def object_labels(synapses: np.ndarray) -> np.ndarray:
-    """Labelled synapses as they are; a mask of 0 and 1 is taken apart into its connected objects."""
-    if synapses.dtype == bool or synapses.max(initial=0) == 1:
-        return cc3d.connected_components(synapses != 0, connectivity=26)
-    return synapses
 
 
 def synapse_centres(synapses: np.ndarray, voxel_nm: VoxelSize) -> pd.DataFrame:

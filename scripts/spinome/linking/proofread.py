@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from spinome.io.sources import is_address
-from spinome.io.volumes import VoxelSize, split_source
+from spinome.io.ome import multiscales
+from spinome.io.sources import is_address, split_source
+from spinome.io.volumes import VoxelSize
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
@@ -136,14 +137,14 @@ def viewer_source(source: str, url: str, root: Path) -> str | None:
     if (path / "info").is_file():
         return f"precomputed://{place}"
     if any((path / name / file).is_file() for file in (".zattrs", "zarr.json")):
-        scales = zarr.open(str(path / name), mode="r").attrs.get("multiscales")
-        return f"zarr://{place}{'/' + name if name else ''}" if scales else None
+        images = multiscales(zarr.open(str(path / name), mode="r"))
+        return f"zarr://{place}{'/' + name if name else ''}" if images else None
     return None
 
 
-def viewer_address(state: dict, viewer: str = VIEWER) -> str:
+def viewer_address(state: dict) -> str:
     """The address that opens a state in Neuroglancer."""
-    return f"{viewer}/#!{quote(json.dumps(state, separators=(',', ':')))}"
+    return f"{VIEWER}/#!{quote(json.dumps(state, separators=(',', ':')))}"
 
 
 def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
@@ -164,8 +165,9 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
     if twice:
         raise ValueError(f"decisions give orphan {twice[0]} to two shafts; keep one row of it")
     known = set(zip(links["orphan"].tolist(), links["shaft"].tolist()))
+    orphans = set(links["orphan"])
     for orphan, shaft in decisions.itertuples(index=False):
-        if orphan not in set(links["orphan"]):
+        if orphan not in orphans:
             raise ValueError(f"decisions name {orphan}, which is no orphan of this volume; take out its row")
         if shaft != 0 and (orphan, shaft) not in known:
             raise ValueError(

@@ -17,7 +17,7 @@ from numba import njit
 
 from spinome.io.volumes import VoxelSize
 
-OPENING_NM = 150.0  # half of what a shaft is thick at least
+OPENING_NM = 150.0  # half of what a shaft is thick at least: what is thinner comes off
 CORE_EXTENT_NM = 1500.0  # cores shorter than this are spine heads and boutons
 # ways through voxels are longer than straight ones, and the foot of a spine flares
 SHAFT_FACTOR = 1.4
@@ -37,23 +37,22 @@ class Protrusions(NamedTuple):
     table: pd.DataFrame
 
 
-def find_protrusions(labels: np.ndarray, voxel_nm: VoxelSize, opening_nm: float = OPENING_NM) -> Protrusions:
+def find_protrusions(labels: np.ndarray, voxel_nm: VoxelSize) -> Protrusions:
     """Find the protrusions of all labels.
 
     Parameters
     ----------
     labels : (Z, Y, X) unsigned int, labels of dendrites; 0 elsewhere
     voxel_nm : size of a voxel (z, y, x); about 30 nm is fine enough
-    opening_nm : protrusions thinner than twice this come off
     """
     size = np.asarray(voxel_nm, dtype=np.float64)
     depth = edt.edt(labels, anisotropy=tuple(size), black_border=False, parallel=1)
-    cores = cc3d.connected_components(np.where(depth > opening_nm, labels, 0), connectivity=26)
+    cores = cc3d.connected_components(np.where(depth > OPENING_NM, labels, 0), connectivity=26)
     boxes = cc3d.statistics(cores)["bounding_boxes"]
     extent = np.array([np.linalg.norm([(s.stop - s.start) for s in box] * size) if box else 0.0 for box in boxes])
     long = extent >= CORE_EXTENT_NM
     long[0] = False
-    out = geodesic(labels, long[cores], size) - np.float32(SHAFT_FACTOR * opening_nm)
+    out = geodesic(labels, long[cores], size) - np.float32(SHAFT_FACTOR * OPENING_NM)
     number = cc3d.connected_components(np.where(np.isfinite(out) & (out > 0), labels, 0), connectivity=6)
     return Protrusions(number, out, _describe(labels, number, out, size))
 

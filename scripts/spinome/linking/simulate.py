@@ -47,7 +47,7 @@ def detachment_curve(
     axon, on_spine = names["axon"], spines[spine] != 0
     kept = (axon[first] == axon[second]) & (axon[first] != 0)
     kept |= (spine[first] == spine[second]) & on_spine[first]
-    first, second = first[~kept], second[~kept]
+    always, first, second = kept.sum(), first[~kept], second[~kept]
     rng = np.random.default_rng(seed)
     choices = np.flatnonzero(spines != 0)
     rows = []
@@ -57,7 +57,7 @@ def detachment_curve(
             off = np.zeros(len(spines), dtype=bool)
             off[rng.permutation(choices)[: round(fraction * len(choices))]] = True
             lost = off[spine]
-            left[repeat] = kept.sum() + np.count_nonzero(~(lost[first] | lost[second]))
+            left[repeat] = always + np.count_nonzero(~(lost[first] | lost[second]))
         f1 = 2 * left / (left + len(pairs))
         rows.append((fraction, left.mean(), f1.mean(), *np.percentile(f1, [2.5, 97.5])))
     return pd.DataFrame(rows, columns=CURVE)

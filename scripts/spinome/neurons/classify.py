@@ -19,6 +19,8 @@ from spinome.neurons.hks import TIMES_NM2
 
 # the codes of labels on vertices, in truth and in results
 CLASSES = ("shaft", "spine", "soma")
+# parts that examples are cross-validated in, where there are as many groups
+FOLDS = 5
 SIGNATURE, SLOPE, CONTRAST = "log_hks", "slope", "against_surroundings"
 _TIMES = [f"{time:.3g}_nm2" for time in TIMES_NM2]
 FEATURES = [
@@ -118,9 +120,9 @@ def _spectrum(cutoff: float | None) -> str:
     return "of the full spectrum" if cutoff is None else f"cut off at {cutoff:g} nm^-2"
 
 
-def folds(examples: Examples, count: int = 5) -> list[tuple[np.ndarray, np.ndarray]]:
+def folds(examples: Examples) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows to train on and rows to test for each fold; a group is in one fold alone. Empty where there is one group."""
-    count = min(count, len(np.unique(examples.group)))
+    count = min(FOLDS, len(np.unique(examples.group)))
     if count < 2:
         return []
     return list(GroupKFold(count).split(examples.features, examples.label, examples.group))

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from spinome.neurons.classify import CLASSES
+from spinome.union_find import find_root
 
 SPINE = CLASSES.index("spine")
 # a spine that rises less than this above its neighbour is a knob of it
@@ -96,7 +97,7 @@ def _peaks(order, indptr, indices, height, area, rise, min_area):
         for u in indices[indptr[v] : indptr[v + 1]]:
             if parent[u] < 0 or u == v:
                 continue
-            root = _root(parent, u)
+            root = find_root(parent, u)
             if root == v:
                 continue
             if highest < 0 or top[root] > top[highest]:
@@ -109,24 +110,16 @@ def _peaks(order, indptr, indices, height, area, rise, min_area):
         for u in indices[indptr[v] : indptr[v + 1]]:
             if parent[u] < 0 or u == v:
                 continue
-            root = _root(parent, u)
+            root = find_root(parent, u)
             if root == highest:
                 continue
             low = top[root] - height[v] < rise or mass[root] < min_area or mass[highest] < min_area
             if low:
                 parent[root] = highest
                 mass[highest] += mass[root]
-        root = _root(parent, steepest)
+        root = find_root(parent, steepest)
         parent[v] = root
         mass[root] += area[v]
     for v in order:
-        parent[v] = _root(parent, v)
+        parent[v] = find_root(parent, v)
     return parent
-
-
-@numba.njit(cache=True)
-def _root(parent, v):
-    while parent[v] != v:
-        parent[v] = parent[parent[v]]
-        v = parent[v]
-    return v

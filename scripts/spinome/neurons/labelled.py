@@ -71,8 +71,12 @@ def write_labelled(folder: Path, labelled: Labelled, spines: pd.DataFrame) -> No
     write_table(spines, folder / "spines.parquet")
 
 
-def read_labelled(folder: str | Path) -> tuple[Labelled, pd.DataFrame]:
-    """Read what `write_labelled` wrote."""
+def read_labelled(folder: str | Path) -> Labelled:
+    """Read the labels of the vertices that `write_labelled` wrote."""
     with np.load(Path(folder) / "vertices.npz") as data:
-        labelled = Labelled(data["probability"].astype(np.float32), data["spine"])
-    return labelled, read_table(Path(folder) / "spines.parquet")
+        return Labelled(data["probability"].astype(np.float32), data["spine"])
+
+
+def read_spines(folder: str | Path) -> pd.DataFrame:
+    """Read the table of spines that `write_labelled` wrote."""
+    return read_table(Path(folder) / "spines.parquet")

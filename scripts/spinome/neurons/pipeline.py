@@ -57,7 +57,7 @@ def label_neuron(mesh: Mesh, model: Model, synapses: pd.DataFrame | None = None,
     ----------
     mesh : vertices in nm
     model : from `spinome.neurons.classify.load_forest`
-    synapses : from `spinome.neurons.synapses.read_synapses`
+    synapses : from `spinome.io.cave.read_synapses`
     options : of `condense_mesh`, those that the model was trained with
 
     Raises

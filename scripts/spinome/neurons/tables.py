@@ -9,7 +9,7 @@ import pandas as pd
 from spinome.io.cave import read_synapses
 from spinome.io.tables import read_table
 from spinome.neurons import spines, synapses
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.labelled import read_spines
 from spinome.neurons.members import Member
 
 
@@ -50,9 +50,8 @@ def all_spines(
     parts = []
     for neuron in neurons:
         if neuron.unit in folders:
-            _, table = read_labelled(folders[neuron.unit])
             own = by_neuron.get((neuron.source, neuron.neuron), labelled.iloc[:0])
-            table = spines.carried(table, own, same_head_nm)
+            table = spines.carried(read_spines(folders[neuron.unit]), own, same_head_nm)
             parts.append(table.assign(source=neuron.source, neuron=neuron.neuron))
     return _joined(parts, spines.COLUMNS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -99,11 +99,11 @@ def calibration_table(predicted: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def feature_groups(features: Sequence[str] = FEATURES) -> dict[str, np.ndarray]:
+def feature_groups() -> dict[str, np.ndarray]:
     """Columns of features that say the same kind of thing at about the same reach."""
     reach = {f"{time:.3g}_nm2": np.sqrt(4 * time) for time in TIMES_NM2}
     groups: dict[str, list[int]] = {}
-    for column, name in enumerate(features):
+    for column, name in enumerate(FEATURES):
         kind, time = name.removesuffix("_nm2").rpartition("_")[::2]
         side = "within" if reach[f"{time}_nm2"] < NEAR_NM else "beyond"
         groups.setdefault(f"{kind}, {side} {NEAR_NM / 1000:g} um", []).append(column)

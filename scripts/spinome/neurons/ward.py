@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from numba import njit
 
+from spinome.union_find import find_root
+
 
 def ward(graph: sp.csr_array, features: np.ndarray, distance: float) -> np.ndarray:
     """Merge the two nearest neighbouring clusters until none are nearer than a distance.
@@ -33,14 +35,6 @@ def ward(graph: sp.csr_array, features: np.ndarray, distance: float) -> np.ndarr
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[label]
-
-
-@njit(cache=True)
-def _find(parent, node):
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
 
 
 @njit(cache=True, fastmath={"contract", "reassoc"})
@@ -97,7 +91,7 @@ def _scan(node, parent, head, follow, targets, seen, mark, means, size):
     best, nearest = np.inf, -1
     before, place = -1, head[node]
     while place != -1:
-        other = _find(parent, targets[place])
+        other = find_root(parent, targets[place])
         if other == node or seen[other] == mark:
             if before == -1:
                 head[node] = follow[place]
@@ -178,7 +172,7 @@ def _merge(starts, columns, means, limit):
                 waiting = _push(heights, nodes, stamps, waiting, height, other, stamp[other])
             place = follow[place]
     for node in range(count):
-        parent[node] = _find(parent, node)
+        parent[node] = find_root(parent, node)
     return parent
 
 

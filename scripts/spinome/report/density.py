@@ -111,7 +111,7 @@ def draw_mask(folder: Path, volume: str, image: Volume, hidden: Volume) -> None:
         folder,
         f"mask_{volume}",
         f"What is left out of the density in {volume}",
-        "Cells that are blank, and large bodies brighter or darker than the tissue (vessels, somata), by simple rules; "
+        "Cells that are blank, and large bodies brighter or darker than the tissue (vessels, somata), by simple rules. "
         "No synapse is counted there, and the volume does not count as searched.",
     )
 

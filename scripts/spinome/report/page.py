@@ -22,7 +22,7 @@ BRANCHES = {
     "synapses": (
         "Synapses in EM",
         "Voxels are classified cuboid by cuboid, objects are merged across cuboids, and their density is counted in "
-        "blocks of 5 µm within the mask.",
+        "blocks within the mask.",
     ),
     "linking": (
         "Segmentation and spine linking",

@@ -14,10 +14,11 @@ from scipy.spatial import cKDTree
 
 from spinome.report.dynamics import draw_size_changes, draw_survival, draw_turnover
 from spinome.report.scale_bar import scale_bar
-from spinome.report.strips import MOST, draw_strips
+from spinome.report.strips import FRAME_UM, MOST, draw_strips
 from spinome.report.style import COLOURS, save_figure
 from spinome.scores.detection import precision_recall_curve
 from spinome.twophoton.dynamics import SERIES
+from spinome.twophoton.evaluate import REACH, SCORED_UM
 from spinome.twophoton.registered import read_registered
 
 # width of the overlay of all sessions, inches, and distance of a spine's number from it
@@ -80,20 +81,22 @@ def draw(
                 folder,
                 f"{name}_strips",
                 f"{series}: tracks as film strips",
-                "One spine beside a dendrite a strip, one session a frame (3.6 um wide, in the slice of the head). "
+                f"One spine beside a dendrite a strip, one session a frame ({FRAME_UM:g} um wide, in the slice of the "
+                "head). "
                 "Under its number the probability of its weakest link: the least sure come first, spines of a single "
                 + (f"session last ({MOST} of {tracks} are shown). " if tracks > MOST else "session last. ")
                 + "Green: gained; red: seen here for the last time; dark: not found, and this is where its neighbours "
                 "place it. Corrections go into a table (docs/exchange.md).",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
+        lateral, slices = REACH[""]
         save_figure(
             draw_precision_recall(compared),
             folder,
             "precision_recall",
             "Detection against the truth",
-            "Precision and recall as the score's threshold falls, within 3 um of the traced dendrites; a hit lies "
-            "within 0.7 um and 2 slices of the head. Dot: the threshold in use.",
+            f"Precision and recall as the score's threshold falls, within {SCORED_UM:g} um of the traced dendrites; a "
+            f"hit lies within {lateral:g} um and {slices} slices of the head. Dot: the threshold in use.",
         )
     if len(turnover):
         over = f"over {' or '.join(sorted(turnover['interval_over'].unique()))}"

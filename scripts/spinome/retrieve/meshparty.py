@@ -23,14 +23,14 @@ def read_mesh(file: io.BytesIO, group: str = "") -> Mesh:
         return Mesh(root["vertices"][()], root["faces"][()].reshape(-1, 3))
 
 
-def read_meshwork_synapses(file: io.BytesIO, annotation: str = "syn_in") -> pd.DataFrame:
-    """Read a table of synapses in CAVE columns, positions in nm, from a Meshwork HDF5 file.
+def read_meshwork_synapses(file: io.BytesIO) -> pd.DataFrame:
+    """Read the input synapses in CAVE columns, positions in nm, from a Meshwork HDF5 file.
 
     The file is a pandas HDF store: blocks of columns of one type, and the three positions of a synapse, in
     voxels of 4 x 4 x 40 nm, as a pickled array of arrays.
     """
     with h5py.File(file, "r") as content:
-        group = content[f"annotations/{annotation}/data"]
+        group = content["annotations/syn_in/data"]
         columns = {}
         for block in ("block0", "block3"):
             names = [name.decode() for name in group[f"{block}_items"][()]]

@@ -9,6 +9,9 @@ import pandas as pd
 
 from spinome.scores.intervals import bootstrap, evaluation_row
 
+# equal steps of probability that a calibration is counted in
+BINS = 10
+
 
 def confusions(truth: np.ndarray, found: np.ndarray, group: np.ndarray, classes: int) -> np.ndarray:
     """Count true against found classes in each group.
@@ -87,8 +90,8 @@ def recall(confusion: np.ndarray, code: int) -> float:
     return float(confusion[code, code] / total) if total else float("nan")
 
 
-def calibration(probability: np.ndarray, correct: np.ndarray, bins: int = 10) -> pd.DataFrame:
+def calibration(probability: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
     """How often a stated probability is right: a row a bin with `stated observed n`, empty bins left out."""
-    place = np.clip((probability * bins).astype(int), 0, bins - 1)
+    place = np.clip((probability * BINS).astype(int), 0, BINS - 1)
     table = pd.DataFrame({"bin": place, "stated": probability, "observed": correct.astype(float)}).groupby("bin")
     return table.mean().assign(n=table.size()).reset_index(drop=True)

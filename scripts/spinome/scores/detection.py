@@ -75,7 +75,9 @@ def precision_recall_curve(scores: np.ndarray, hit: np.ndarray, truths: int) -> 
 
 
 def average_precision(scores: np.ndarray, hit: np.ndarray, truths: int) -> float:
-    """Area under the precision-recall curve, precision made monotonic from the right (Pascal VOC 2010).
+    """Area under the precision-recall curve, precision made monotonic from the right.
+
+    So does Pascal VOC (Everingham et al. 2010). Recall that is never reached counts as zero precision.
 
     Parameters
     ----------

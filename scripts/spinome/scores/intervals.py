@@ -9,11 +9,13 @@ import pandas as pd
 
 # resampled groups of so many repeats are held in memory together
 REPEATS_AT_ONCE = 50
+# the shares of resamples that an interval of 95 % ends at
+ENDS = (0.025, 0.975)
 EVALUATION_COLUMNS = ["metric", "value", "ci_low", "ci_high", "n", "unit"]
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], float], groups: int, repeats: int = 1000, seed: int = 0, level: float = 0.95
+    statistic: Callable[[np.ndarray], float], groups: int, repeats: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a statistic of resampled groups (Efron and Tibshirani 1993, ch. 13).
 
@@ -29,13 +31,12 @@ def bootstrap(
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = np.quantile(values, ENDS)
     return float(low), float(high)
 
 
 def bootstrap_ratios(
-    part: np.ndarray, whole: np.ndarray, repeats: int = 1000, seed: int = 0, level: float = 0.95
+    part: np.ndarray, whole: np.ndarray, repeats: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap intervals of many ratios of sums over the same groups, as `bootstrap` of each.
 
@@ -59,10 +60,9 @@ def bootstrap_ratios(
         some, all_ = sums[:, :measures], sums[:, measures:]
         values.append(np.divide(some, all_, out=np.full(some.shape, np.nan), where=all_ > 0))
     values = np.concatenate(values)
-    tail = (1 - level) / 2
     low, high = np.full(measures, np.nan), np.full(measures, np.nan)
     drawn = np.isfinite(values).any(axis=0)
-    low[drawn], high[drawn] = np.nanquantile(values[:, drawn], [tail, 1 - tail], axis=0)
+    low[drawn], high[drawn] = np.nanquantile(values[:, drawn], ENDS, axis=0)
     return low, high
 
 

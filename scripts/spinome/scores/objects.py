@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cc3d
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from spinome.scores import detection
 from spinome.scores.intervals import bootstrap
 
 
@@ -27,6 +29,13 @@ class Matched:
     found_score: np.ndarray
     found_true: np.ndarray
     truth_found: np.ndarray
+
+
+def object_labels(objects: np.ndarray) -> np.ndarray:
+    """Labelled objects as they are; a mask of 0 and 1 is taken apart into what is connected, of 18 neighbours."""
+    if objects.dtype == bool or objects.max(initial=0) == 1:
+        return cc3d.connected_components(objects != 0, connectivity=18)
+    return objects
 
 
 def overlaps(truth: np.ndarray, found: np.ndarray) -> pd.DataFrame:
@@ -111,11 +120,8 @@ def pool(outcomes: list[Matched]) -> Matched:
 
 def precision_recall_f1(result: Matched) -> tuple[float, float, float]:
     """Precision, recall and F1; precision is not a number where nothing is found, recall where nothing is true."""
-    true = int(result.truth_found.sum())
-    found, truth = len(result.found_true), len(result.truth_found)
-    precision = true / found if found else float("nan")
-    recall = true / truth if truth else float("nan")
-    return precision, recall, 2 * true / (found + truth) if found + truth else float("nan")
+    hits = int(result.truth_found.sum())
+    return detection.precision_recall(hits, len(result.found_true) - hits, len(result.truth_found) - hits)
 
 
 def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
@@ -126,8 +132,7 @@ def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
     def resampled(score: int):
         def statistic(drawn: np.ndarray) -> float:
             hits, missed, false = np.bincount(kinds[drawn], minlength=3)
-            bottom = (hits + false, hits + missed, hits + (missed + false) / 2)[score]
-            return hits / bottom if bottom else float("nan")
+            return detection.precision_recall(hits, false, missed)[score]
 
         return statistic
 
@@ -136,9 +141,7 @@ def intervals(result: Matched, seed: int = 0) -> list[tuple[float, float]]:
 
 def precision_recall_curve(result: Matched) -> tuple[np.ndarray, np.ndarray]:
     """Precision and recall when found objects are taken in the order of falling score."""
-    order = np.argsort(-result.found_score, kind="stable")
-    hits = np.cumsum(result.found_true[order])
-    return hits / np.arange(1, len(hits) + 1), hits / max(len(result.truth_found), 1)
+    return detection.precision_recall_curve(result.found_score, result.found_true, len(result.truth_found))
 
 
 def average_precision_interval(result: Matched, seed: int = 0) -> tuple[float, float]:
@@ -155,15 +158,8 @@ def average_precision_interval(result: Matched, seed: int = 0) -> tuple[float, f
 
 
 def average_precision(result: Matched) -> float:
-    """Area under the precision-recall curve of objects, recall that is never reached counting as zero precision.
-
-    Precision is made to fall with recall first, as in Pascal VOC (Everingham et al. 2010).
-    """
-    if not len(result.truth_found):
-        return float("nan")
-    precision, recall = precision_recall_curve(result)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((np.diff(np.append(0, recall)) * envelope).sum())
+    """Area under the precision-recall curve of objects, see `spinome.scores.detection.average_precision`."""
+    return detection.average_precision(result.found_score, result.found_true, len(result.truth_found))
 
 
 def published_counts(shared: pd.DataFrame, truths: int, founds: int, min_voxels: int = 10) -> tuple[int, int, int, int]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from spinome.union_find import find_root
+
 # columns of a table of runs; x1 is the last voxel
 Z, Y, X0, X1, VALUE = range(5)
 
@@ -133,7 +135,7 @@ def _label_patches(runs):
         row = stop
     patch, found = np.empty(count, np.int64), 0
     for run in range(count):
-        root = _root(parent, run)
+        root = find_root(parent, run)
         if root == run:
             patch[run] = found
             found += 1
@@ -143,16 +145,8 @@ def _label_patches(runs):
 
 
 @numba.njit(cache=True)
-def _root(parent, run):
-    while parent[run] != run:
-        parent[run] = parent[parent[run]]
-        run = parent[run]
-    return run
-
-
-@numba.njit(cache=True)
 def _join(parent, first, second):
-    first, second = _root(parent, first), _root(parent, second)
+    first, second = find_root(parent, first), find_root(parent, second)
     # the earlier run is the root, so that patches count in raster order
     parent[max(first, second)] = min(first, second)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from spinome.shards import too_many
+
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98
 SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
@@ -48,14 +50,8 @@ def session_table(
     return table.astype({"timepoint": str, "day": float, "usable": bool, "z_turned": bool, "note": str})
 
 
-def too_many(failed: int, sessions: int, max_failed_fraction: float) -> bool:
-    """Whether so many sessions failed that the run should stop: all, or more than the fraction, of which one may."""
-    allowed = max(1, max_failed_fraction * sessions) if max_failed_fraction else 0
-    return failed > 0 and (failed == sessions or failed > allowed)
-
-
 def require_enough(table: pd.DataFrame, max_failed_fraction: float) -> None:
-    """Raise a RuntimeError where too many sessions failed; the message counts them and gives the first reason."""
+    """Raise a RuntimeError where all or too many sessions failed; it counts them and gives the first reason."""
     failed = table[~table["usable"]]
     if too_many(len(failed), len(table), max_failed_fraction):
         raise RuntimeError(

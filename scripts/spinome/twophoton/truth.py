@@ -10,7 +10,13 @@ from scipy.spatial import cKDTree
 
 from spinome.io.tables import read_table
 
-SPINE_COLUMNS = [f"{end}_{axis}_px" for end in ("tip", "base") for axis in "zyx"]
+SPINE_COLUMNS = [
+    "timepoint",
+    "track_id",
+    "dendrite_id",
+    *(f"{end}_{axis}_px" for end in ("tip", "base") for axis in "zyx"),
+]
+DENDRITE_COLUMNS = ["timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"]
 # from the outer tip that annotators click to the centre of the head, toward the base
 TIP_TO_HEAD_UM = 0.6
 
@@ -30,7 +36,7 @@ def read_truth_spines(path: str | Path, timepoint: str, voxel_um: tuple[float, f
     head: half a head's diameter from the tip toward the base where the volume is known, else 0.6 um, and never
     beyond the middle
     """
-    frame = read_table(path, ["timepoint", "track_id", "dendrite_id", *SPINE_COLUMNS])
+    frame = read_table(path, SPINE_COLUMNS)
     frame = frame[frame["timepoint"].astype(str) == timepoint].reset_index(drop=True)
     tip, base = (frame[[f"{end}_{axis}_px" for axis in "zyx"]].to_numpy(float) * voxel_um for end in ("tip", "base"))
     volume = frame["head_volume_um3"] if "head_volume_um3" in frame else pd.Series(np.nan, frame.index)
@@ -48,7 +54,7 @@ def read_truth_spines(path: str | Path, timepoint: str, voxel_um: tuple[float, f
 
 def read_truth_dendrites(path: str | Path, timepoint: str, voxel_um: tuple[float, float, float]) -> pd.DataFrame:
     """Read the traced backbones of one timepoint: `dendrite z_um y_um x_um`, nodes in order."""
-    frame = read_table(path, ["timepoint", "dendrite_id", "node", "z_px", "y_px", "x_px"])
+    frame = read_table(path, DENDRITE_COLUMNS)
     frame = frame[frame["timepoint"].astype(str) == timepoint].sort_values(["dendrite_id", "node"])
     out = pd.DataFrame({"dendrite": frame["dendrite_id"].to_numpy()})
     out[["z_um", "y_um", "x_um"]] = frame[["z_px", "y_px", "x_px"]].to_numpy(float) * voxel_um

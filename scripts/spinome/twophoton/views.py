@@ -110,7 +110,7 @@ def _mirrored(view: View) -> View:
     return View(np.concatenate([rows, rows[:, :, ::-1]], axis=2), np.concatenate([spines, right]), view.step_um)
 
 
-def hold_out(views: Sequence[View], share: float = 0.1) -> tuple[list[View], list[View]]:
+def hold_out(views: Sequence[View]) -> tuple[list[View], list[View]]:
     """Hold the last tenth of the stacks out and the field views of `held_out_fields`.
 
     Raises
@@ -120,7 +120,7 @@ def hold_out(views: Sequence[View], share: float = 0.1) -> tuple[list[View], lis
     if not views:
         raise ValueError("there is nothing to train the detector on; name series with truth in `twophoton.train`")
     stacks, flat = ([view for view in views if (len(view.stack) == 1) == kind] for kind in (False, True))
-    count = max(1, round(share * len(stacks)))
+    count = max(1, round(len(stacks) / 10))
     held = held_out_fields(len(flat))
     training = (stacks[:-count] or stacks) + [view for view, out in zip(flat, held) if not out]
     held_out = stacks[-count:] + [view for view, out in zip(flat, held) if out]
