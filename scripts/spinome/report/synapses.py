@@ -96,7 +96,7 @@ def draw_gallery(
 
 
 def draw_precision_recall(folder: Path, result: Matched) -> None:
-    """Precision and recall of objects taken by falling score."""
+    """Precision and recall of objects taken by falling expected volume."""
     precision, recall = precision_recall_curve(result)
     at_precision, at_recall, f1 = precision_recall_f1(result)
     figure, panel = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
@@ -112,7 +112,7 @@ def draw_precision_recall(folder: Path, result: Matched) -> None:
         folder,
         "precision_recall",
         "Precision and recall of synapses",
-        "Found objects taken by falling mean probability and matched one to one with the truth, pooled over the "
+        "Found objects taken by falling expected volume and matched one to one with the truth, pooled over the "
         "volumes that were not trained on.",
     )
 

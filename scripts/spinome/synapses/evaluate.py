@@ -50,7 +50,8 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame) -> Compared:
     Parameters
     ----------
     truth, found : label volumes of one grid; true objects are what is connected (18 neighbours) and of one label
-    objects : `synapse` and `score` of the found objects
+    objects : `synapse`, `score` and `volume_um3` of the found objects; they rank by the product, their expected volume,
+        as where the operating point is chosen: a mean probability favours specks
     """
     require_same_grid([truth, found])
     true = cc3d.connected_components(truth[:], connectivity=18)
@@ -59,7 +60,8 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame) -> Compared:
     shared = overlaps(true, found[:])
     ids = np.arange(1, len(sections) + 1)
     matched, found_ids = match_one_to_one(shared), objects["synapse"].to_numpy()
-    result = outcome(matched, ids, found_ids, objects["score"].to_numpy())
+    expected_um3 = (objects["score"] * objects["volume_um3"]).to_numpy()
+    result = outcome(matched, ids, found_ids, expected_um3)
     return Compared(result, shared, sections, partners(matched, ids, found_ids))
 
 
