@@ -28,14 +28,8 @@ class Paths(NamedTuple):
 def label_membrane(labels: np.ndarray) -> np.ndarray:
     """A map of membranes from labels alone, for volumes without one: 1 on either side of a face between two labels,
     0.5 in the background, 0 within a label. (Z, Y, X) float32"""
-    out = np.where(labels == 0, np.float32(0.5), np.float32(0))
-    for axis in range(3):
-        low, high = [slice(None)] * 3, [slice(None)] * 3
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        a, b = labels[tuple(low)], labels[tuple(high)]
-        change = (a != b) & (a != 0) & (b != 0)
-        out[tuple(low)][change] = 1
-        out[tuple(high)][change] = 1
+    out = np.empty(labels.shape, np.float32)
+    _label_membrane(labels, out)
     return out
 
 
@@ -58,6 +52,24 @@ def cheapest_paths(
     steps = np.round(8 * np.asarray(voxel_nm) / unit).astype(np.int64)
     cost, start, stop = _search(source, target, targets, membrane, steps, MEMBRANE_WEIGHT)
     return Paths(np.where(cost < 0, np.inf, cost * unit / 8), start, stop)
+
+
+@njit(cache=True)
+def _label_membrane(labels, out):
+    depth, height, width = labels.shape
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                mine = labels[z, y, x]
+                out[z, y, x] = 0.5 if mine == 0 else 0
+                for axis in range(3):
+                    c, b, a = z - (axis == 0), y - (axis == 1), x - (axis == 2)
+                    if c < 0 or b < 0 or a < 0:
+                        continue
+                    other = labels[c, b, a]
+                    if other != mine and other != 0 and mine != 0:
+                        out[z, y, x] = 1
+                        out[c, b, a] = 1
 
 
 @njit(cache=True)

@@ -58,8 +58,9 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     ids = ids[ids != 0]
     if not len(ids):
         raise ValueError("there is no region in the label volume: every voxel is 0")
-    regions = compact(labels, ids)
-    pairs, table = contacts(regions, len(ids))
+    # superpixels are 1..N: no second volume is needed to number them
+    regions, lowest = (labels, 1) if ids[-1] == len(ids) else (compact(labels, ids), 0)
+    pairs, table = contacts(regions, len(ids), lowest)
     count = len(pairs)
     z, y, x = (size / 1000 for size in voxel_nm)
     region_moments = np.zeros((len(ids), 5))
@@ -68,26 +69,35 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     edge_histogram = np.zeros((count, BINS), dtype=np.float32)
     face_um2 = np.array([y * x, z * x, z * y])
     _accumulate(
-        regions, membrane, table, face_um2, region_moments, region_histogram, edge_moments, edge_histogram, len(ids)
+        regions,
+        lowest,
+        membrane,
+        table,
+        face_um2,
+        region_moments,
+        region_histogram,
+        edge_moments,
+        edge_histogram,
+        len(ids),
     )
     return RegionGraph(
         ids, pairs, region_moments, region_histogram, edge_moments, edge_histogram, voxel_um3=float(z * y * x)
     )
 
 
-def contacts(regions: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def contacts(regions: np.ndarray, n: int, lowest: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Which regions share a face.
 
     Parameters
     ----------
-    regions : (Z, Y, X) int32, 0..n-1, negative where there is none
+    regions : (Z, Y, X) int, `lowest` for region 0 and so on to n-1, less where there is none
 
     Returns
     -------
     pairs : (E, 2) int64, lower number first, sorted
     table : hash table in which `find_slot` finds the number of a pair by its key, lower number * n + higher number
     """
-    table = _collect_pairs(regions, np.full((1 << 16, 2), EMPTY, dtype=np.int64), n)
+    table = _collect_pairs(regions, lowest, np.full((1 << 16, 2), EMPTY, dtype=np.int64), n)
     keys = np.sort(table[table[:, 0] != EMPTY, 0])
     table[_slots(table, keys), 1] = np.arange(len(keys))
     return np.stack([keys // n, keys % n], axis=1), table
@@ -141,23 +151,23 @@ def _slots(table, keys):
 
 
 @njit(cache=True)
-def _collect_pairs(regions, table, n):
+def _collect_pairs(regions, lowest, table, n):
     depth, height, width = regions.shape
     count = 0
     last = np.full(3, EMPTY, dtype=np.int64)
     for z in range(depth):
         for y in range(height):
             for x in range(width):
-                a = np.int64(regions[z, y, x])
+                a = np.int64(regions[z, y, x]) - lowest
                 if a < 0:
                     continue
                 for axis in range(3):
                     if axis == 0:
-                        b = np.int64(regions[z + 1, y, x]) if z + 1 < depth else a
+                        b = np.int64(regions[z + 1, y, x]) - lowest if z + 1 < depth else a
                     elif axis == 1:
-                        b = np.int64(regions[z, y + 1, x]) if y + 1 < height else a
+                        b = np.int64(regions[z, y + 1, x]) - lowest if y + 1 < height else a
                     else:
-                        b = np.int64(regions[z, y, x + 1]) if x + 1 < width else a
+                        b = np.int64(regions[z, y, x + 1]) - lowest if x + 1 < width else a
                     if b == a or b < 0:
                         continue
                     key = a * n + b if a < b else b * n + a
@@ -183,12 +193,12 @@ def _add(moments, histogram, row, value, weight):
 
 
 @njit(cache=True)
-def _accumulate(regions, membrane, table, face_um2, region_m, region_h, edge_m, edge_h, n):
+def _accumulate(regions, lowest, membrane, table, face_um2, region_m, region_h, edge_m, edge_h, n):
     depth, height, width = regions.shape
     for z in range(depth):
         for y in range(height):
             for x in range(width):
-                a = np.int64(regions[z, y, x])
+                a = np.int64(regions[z, y, x]) - lowest
                 if a < 0:
                     continue
                 value = float(membrane[z, y, x])
@@ -197,15 +207,15 @@ def _accumulate(regions, membrane, table, face_um2, region_m, region_h, edge_m, 
                     if axis == 0:
                         if z + 1 >= depth:
                             continue
-                        b, other = np.int64(regions[z + 1, y, x]), float(membrane[z + 1, y, x])
+                        b, other = np.int64(regions[z + 1, y, x]) - lowest, float(membrane[z + 1, y, x])
                     elif axis == 1:
                         if y + 1 >= height:
                             continue
-                        b, other = np.int64(regions[z, y + 1, x]), float(membrane[z, y + 1, x])
+                        b, other = np.int64(regions[z, y + 1, x]) - lowest, float(membrane[z, y + 1, x])
                     else:
                         if x + 1 >= width:
                             continue
-                        b, other = np.int64(regions[z, y, x + 1]), float(membrane[z, y, x + 1])
+                        b, other = np.int64(regions[z, y, x + 1]) - lowest, float(membrane[z, y, x + 1])
                     if b == a or b < 0:
                         continue
                     key = a * n + b if a < b else b * n + a
