@@ -12,8 +12,8 @@ from spinome.twophoton.sessions import UNLIKE
 from spinome.twophoton.time_track import SIGMA
 
 # how often a spine of one session is found in the next one (nine of ten stay for days, and of these nine of ten are
-# seen), and how often what is none has a spine, or what a person missed, at its place there; neither was fitted, and
-# links on real sessions are as good for 0.7 to 0.85 and 0.25 to 0.4
+# seen), and how often what is none has a spine, or what a person missed, at its place there; neither was fitted, but
+# both were set in view of fits on rr30a, where links are as good for 0.7 to 0.85 and 0.25 to 0.4
 FOUND, CHANCE = 0.8, 0.3
 # candidates with a lower score neither speak nor are spoken for
 LEAST = 0.1
