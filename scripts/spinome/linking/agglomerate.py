@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
 from spinome.linking.forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.region_graph import EMPTY, RegionGraph, compact, find_slot, grow
+from spinome.union_find import find_root
 
 PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
 
@@ -173,22 +174,11 @@ def _statistics(graph: RegionGraph) -> tuple:
 def _union(n, left, right):
     parent = np.arange(n)
     for number in range(len(left)):
-        a, b = left[number], right[number]
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        while parent[b] != b:
-            parent[b] = parent[parent[b]]
-            b = parent[b]
-        if a < b:
-            parent[b] = a
-        else:
-            parent[a] = b
+        a, b = find_root(parent, left[number]), find_root(parent, right[number])
+        # the lowest superpixel is the root, so that segments count in their order
+        parent[max(a, b)] = min(a, b)
     for node in range(n):
-        root = node
-        while parent[root] != root:
-            root = parent[root]
-        parent[node] = root
+        parent[node] = find_root(parent, node)
     return parent
 
 

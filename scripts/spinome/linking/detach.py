@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.protrusions import find_protrusions
 
 CUT_COLUMNS = ["orphan", "shaft", "gap_nm", "cut_nm", "reach_nm", "volume_um3", "lost_um3", "z_nm", "y_nm", "x_nm"]

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.scores.objects import object_labels
 
 CENTRE_COLUMNS = ["synapse", "voxels", "z_nm", "y_nm", "x_nm"]

@@ -13,7 +13,7 @@ from numba import njit
 from scipy import ndimage
 
 from spinome.blocks import Shape
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 DEEP = 5
 # standard deviations that the smoothing of the distance reaches

@@ -17,7 +17,8 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.blocks import Box, Cuboid
-from spinome.io.volumes import Volume, VoxelSize
+from spinome.io.units import VoxelSize
+from spinome.io.volumes import Volume
 from spinome.linking.forest import FlatForest, flatten_forest, forest_probability
 
 SCALES_NM = (15.0, 30.0, 60.0)

@@ -10,7 +10,7 @@ import pandas as pd
 import zmesh
 
 from spinome.io.meshes import Mesh
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.region_graph import compact
 
 SYNAPSE_COLUMNS = [

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 # crossing a voxel of full membrane costs as much as this many voxels of cytoplasm
 MEMBRANE_WEIGHT = 20.0

@@ -12,7 +12,7 @@ import zarr
 
 from spinome.io.ome import multiscales
 from spinome.io.sources import is_address, split_source
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]

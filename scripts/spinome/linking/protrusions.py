@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 OPENING_NM = 150.0  # half of what a shaft is thick at least: what is thinner comes off
 CORE_EXTENT_NM = 1500.0  # cores shorter than this are spine heads and boutons

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.meshes import segment_meshes
 from spinome.linking.region_graph import compact
 from spinome.neurons.hks import log_hks

@@ -15,7 +15,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from spinome.io.models import Model
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.region_graph import compact
 from spinome.linking.shape import FEATURES
 

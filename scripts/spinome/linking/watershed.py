@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spinome.blocks import cuboids
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.basins import Basins, basins, by_height, join, paint, unite
 from spinome.linking.landscape import landscape
 

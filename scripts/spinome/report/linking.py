@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from scipy import ndimage
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.linking.evaluate import KS, precision_recall, top_k_table
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS

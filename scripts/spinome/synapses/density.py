@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pandas as pd
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 COUNT_COLUMNS = ["synapse", "block", "voxels", "masked"]
 BLOCK_COLUMNS = ["block", "z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3", "density_um3"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 
 def limited_distance(mask: np.ndarray, voxel_nm: VoxelSize, limit_nm: float) -> np.ndarray:

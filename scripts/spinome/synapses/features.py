@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.synapses.boxes import box_count, box_sum
 from spinome.synapses.distance import limited_distance
 from spinome.synapses.plane import coherence, gradients, odd_box, to_pixels

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.synapses.boxes import box_count, box_sum
 from spinome.synapses.plane import dilate, odd_box, to_pixels
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.synapses.parts import PART_COLUMNS, PROBABILITY_UNIT, load_parts, nearest_contacts
 from spinome.synapses.runs import X0, Y, Z, touching_runs
 

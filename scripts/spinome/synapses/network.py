@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spinome.io.atomic import atomic
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.synapses.grey import MIDDLE, SPREAD
 
 WIDTHS = (16, 32, 48)

@@ -15,7 +15,7 @@ import cc3d
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.scores.objects import Matched, match_one_to_one, outcome, overlaps, partners, pool
 
 # threshold, least volume in um3, least highest probability

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 
 def odd_box(size_nm: VoxelSize, voxel_nm: VoxelSize) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 
 # with fewer slabs, a classifier knows less than the final one and its probabilities lie lower
 SLABS = 4

@@ -14,7 +14,7 @@ import cc3d
 import numpy as np
 import pandas as pd
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.scores.objects import match_one_to_one, outcome, overlaps, pool, precision_recall_f1, published_counts
 
 PIXEL_UM2, VOXEL_UM3 = 6.4e-5, 2.88e-6

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from scipy.spatial import cKDTree
 
-from spinome.io.volumes import VoxelSize
+from spinome.io.units import VoxelSize
 from spinome.synapses.boxes import box_sum
 from spinome.synapses.grey import SPREAD
 from spinome.synapses.plane import dilate, to_pixels

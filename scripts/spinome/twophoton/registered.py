@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 
 from spinome.io.volumes import open_volume, require_voxel_size, write_volume
-from spinome.twophoton.sessions import too_many
+from spinome.shards import too_many
 
 FAILED_SHAPE, FAILED_NM = (3, 32, 32), (1000.0, 1000.0, 1000.0)
 
