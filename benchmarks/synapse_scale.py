@@ -12,11 +12,11 @@ import h5py
 import numba
 import numpy as np
 import pandas as pd
+from spinome.shards import plan
 
 from runner import Measured, Row, measure, measure_command
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume, create_volume
-from spinome.shards import plan
 from spinome.synapses.density import assign_blocks, block_axes, block_table, count_voxels, gather_counts
 from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts

@@ -16,12 +16,13 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.candidates import read_candidates
 from spinome.linking.typing import working_stride
-from spinome.logs import log_to
 from spinome.neurons.instances import SPINE
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members
+from spinome.neurons.units import volume_neurons
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given = snakemake.params, snakemake.input
 every_link, every_spine = read_table(given.links), read_table(given.spines)
 truth = {volume: read_table(file) for volume, file in zip(params.scored, given.truth)}
@@ -37,9 +38,9 @@ for number, (volume, source, stored_nm) in enumerate(params.rows):
     spines = every_spine[every_spine["source"] == volume]
     if volume not in params.with_synapses:
         spines = spines.drop(columns="synapses")
-    file_of = dict(read_table(given.labelled[number])[["unit", "file"]].itertuples(index=False))
+    file_of = Finished.read(given.labelled[number])
     compared = []
-    for neuron in members(f"volume-{volume}", {}, given.meshes[number]):
+    for neuron in volume_neurons(volume, given.meshes[number]).values():
         if neuron.unit not in file_of:
             continue
         mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members
+from spinome.neurons.units import volume_neurons
 from spinome.report.agreement import Conflict, draw_agreement, draw_conflicts
 from spinome.report.style import save_figure
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 SHOWN = 4
 
-log_to(snakemake.log)
+step.begin(snakemake)
 given, folder = snakemake.input, Path(snakemake.output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
@@ -30,11 +31,11 @@ if len(table):
 on_mesh = table["spine_probability"].notna() & table["verdict"].str.startswith("linked")
 disputed = table[on_mesh & (table["evidence"] == "conflict")].head(SHOWN)
 if len(disputed):
-    file_of = {row.unit: row.file for file in given.labelled for row in read_table(file).itertuples()}
+    file_of = Finished.read(*given.labelled)
     neurons = {
         (volume, int(neuron.neuron)): neuron
         for volume, sheet in zip(snakemake.params.volumes, given.meshes)
-        for neuron in members(f"volume-{volume}", {}, sheet)
+        for neuron in volume_neurons(volume, sheet).values()
     }
     conflicts = []
     for _, row in disputed.iterrows():

@@ -8,9 +8,9 @@ from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_volume, require_voxel_size
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 
 def visible(name, row):

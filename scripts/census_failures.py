@@ -1,10 +1,10 @@
 """Gather the failed units of every step."""
 
+from spinome.failures import COLUMNS
 from spinome.io.tables import concatenate, write_table
-from spinome.logs import log_to
-from spinome.shards import FAILURE_COLUMNS
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
-failures = concatenate(snakemake.input, FAILURE_COLUMNS)[FAILURE_COLUMNS].astype(str)
-write_table(failures.sort_values(FAILURE_COLUMNS, ignore_index=True), snakemake.output[0])
+failures = concatenate(snakemake.input, COLUMNS)[COLUMNS].astype(str)
+write_table(failures.sort_values(COLUMNS, ignore_index=True), snakemake.output[0])

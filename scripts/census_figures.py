@@ -5,11 +5,11 @@ from pathlib import Path
 
 from spinome.census.tables import HANDFUL
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.report.census import draw_classes, draw_partners, draw_sizes, draw_specimen, draw_volumes
 from spinome.report.style import save_figure
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 folder = Path(snakemake.output[0])
 shutil.rmtree(folder, ignore_errors=True)

@@ -2,8 +2,8 @@
 
 from spinome.census.matches import match_views
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 write_table(match_views(read_table(snakemake.input[0])), snakemake.output[0])

@@ -2,9 +2,9 @@
 
 from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, read_schema, write_spines
 from spinome.io.tables import read_table
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "schema"}
 parts = []

@@ -3,10 +3,10 @@
 from spinome.census.counts import count_by_cell
 from spinome.census.tables import census_by_class
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.samples import Cell, read_sheet
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 inputs = snakemake.input
 spines = read_table(inputs.spines)

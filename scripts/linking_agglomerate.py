@@ -7,9 +7,9 @@ from spinome.linking.agglomerate import agglomerate
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.forest import flatten_forest
 from spinome.linking.region_graph import region_graph
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 superpixels = open_labels(snakemake.input.superpixels)
 voxel_nm = require_voxel_size(superpixels)
 membrane = open_probability(snakemake.params.membrane, voxel_nm)

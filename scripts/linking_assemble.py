@@ -4,16 +4,15 @@ import numpy as np
 
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.tables import concatenate
 from spinome.io.volumes import create_volume, open_volume, require_voxel_size
 from spinome.linking.membranes import LEVELS
-from spinome.logs import log_to
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
+inputs, params, output = step.begin(snakemake)
 image = open_volume(params.image, params.voxel_nm)
-files = dict(concatenate(snakemake.input.done)[["unit", "file"]].itertuples(index=False))
-with atomic(snakemake.output[0]) as part:
+files = Finished.read(*inputs.done)
+with atomic(output[0]) as part:
     array = create_volume(part, image.shape, np.uint8, require_voxel_size(image), tuple(params.cuboid))
     for block in cuboids(image.shape, tuple(params.cuboid)):
         array[block.core] = np.load(files[block.name])["membrane"] if block.name in files else LEVELS

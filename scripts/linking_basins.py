@@ -3,15 +3,13 @@
 import numpy as np
 
 from spinome.blocks import cuboids
-from spinome.io.volumes import fingerprint, open_labels, open_probability, require_same_grid, require_voxel_size
+from spinome.io.volumes import open_labels, open_probability, require_same_grid, require_voxel_size
 from spinome.linking.basins import basins
 from spinome.linking.landscape import landscape, reach
-from spinome.logs import log_to
-from spinome.provenance import content_hash
-from spinome.shards import Unit, run_shard, shard_of
+from spinome.workflow import step
+from spinome.workflow.stamps import source_stamp
 
-log_to(snakemake.log)
-params, shard = snakemake.params, int(snakemake.wildcards.shard)
+inputs, params, output = step.begin(snakemake)
 membrane = open_probability(params.membrane, params.voxel_nm)
 mask = open_labels(params.mask, params.voxel_nm) if params.mask else None
 require_same_grid([membrane, *([mask] if mask else [])])
@@ -28,15 +26,5 @@ def compute(unit, path):
     np.savez_compressed(path, basin=basin, **vars(left))
 
 
-state = content_hash(*(fingerprint(source) for source in (params.membrane, params.mask) if source))
-run_shard(
-    [Unit(name, state) for name in blocks if shard_of(name, params.shards) == shard],
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".npz",
-    key=content_hash(voxel_nm, params.cuboid, params.settings, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+state = source_stamp(params.membrane, params.mask)
+step.run_units(snakemake, step.own_units(snakemake, blocks, state), compute, suffix=".npz")

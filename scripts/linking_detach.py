@@ -7,9 +7,9 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
 from spinome.linking.detach import detach_spines
 from spinome.linking.typing import working_stride
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, name = snakemake.params, f"{snakemake.wildcards.volume}_detached"
 volume = open_labels(params.segments, params.voxel_nm)
 voxel_nm = require_voxel_size(volume)

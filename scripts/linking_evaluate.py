@@ -6,11 +6,11 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.evaluate import graph_rows, graph_states, link_rows, score_states, segmentation_rows, top_k_table
 from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
-from spinome.logs import log_to
 from spinome.scores.intervals import evaluation_table
 from spinome.scores.segmentation import overlaps
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given = snakemake.params, snakemake.input
 rows, tables = [], []
 for _, segments, truth in params.dense:

@@ -9,12 +9,12 @@ import pandas as pd
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume, require_voxel_size
 from spinome.linking.typing import working_stride
-from spinome.logs import log_to
 from spinome.report.line_graph import draw_graph
 from spinome.report.linking import draw_candidates, draw_dendrites, draw_scores, draw_segments
 from spinome.report.style import save_figure
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given, folder = snakemake.params, snakemake.input, Path(snakemake.output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)

@@ -9,9 +9,9 @@ from spinome.linking.candidates import FEATURES, read_candidates
 from spinome.linking.graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, results = snakemake.params, snakemake.output.keys()
 model = load_model(snakemake.input.model, FEATURES)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))

@@ -9,9 +9,9 @@ from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.graph import rename_neurites
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables, vertex_segments
 from spinome.linking.typing import working_stride
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 volume = open_labels(params.segments, params.voxel_nm)
 voxel_nm = require_voxel_size(volume)

@@ -8,9 +8,9 @@ import pandas as pd
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.proofread import proofreading_queue, viewer_address, viewer_source, viewer_state
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 every = read_table(snakemake.input.links)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))

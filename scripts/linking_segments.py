@@ -8,9 +8,9 @@ from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
 from spinome.linking.agglomerate import cut
 from spinome.linking.region_graph import compact
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 volume = open_labels(snakemake.input.superpixels)
 superpixels = volume[:]
 labels = fastremap.unique(superpixels)

@@ -3,9 +3,9 @@
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
 from spinome.linking.graph import synapse_centres, synapse_neurites
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 segments = open_labels(params.segments, params.voxel_nm)
 voxel_nm = require_voxel_size(segments)

@@ -6,10 +6,10 @@ import pandas as pd
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.agglomerate import cut
-from spinome.logs import log_to
 from spinome.scores.segmentation import merge_rows, object_terms, overlaps, pool_terms
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 superpixels, truth = open_labels(snakemake.input.superpixels), open_labels(snakemake.params.truth)
 require_same_grid([superpixels, truth])
 table, labels = overlaps(superpixels[:], truth[:])

@@ -5,9 +5,9 @@ from spinome.io.volumes import open_labels, open_probability, require_same_grid,
 from spinome.linking.agglomerate import assign, train_forest
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.region_graph import region_graph
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 graphs = []
 for superpixel_source, membrane_source, truth_source in zip(snakemake.input.superpixels, params.membrane, params.truth):

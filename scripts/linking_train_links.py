@@ -6,9 +6,9 @@ from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
 from spinome.linking.candidates import FEATURES, read_candidates
 from spinome.linking.links import label_candidates, rank_links, top_k, train_links
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 features, labels, dendrites, unseen_tables = [], [], [], []
 for number, (volume, truth_file) in enumerate(zip(params.volumes, snakemake.input.truth)):

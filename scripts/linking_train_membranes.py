@@ -6,10 +6,10 @@ from spinome.blocks import cuboids
 from spinome.io.models import Model, save_model
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.linking.membranes import FEATURES, halo, train_membranes, training_voxels
-from spinome.logs import log_to
-from spinome.shards import seed_of
+from spinome.seeds import seed_of
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 teachers = []
 for name, image_source, truth_source, voxel_nm in params.rows:

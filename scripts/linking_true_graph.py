@@ -6,11 +6,11 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
 from spinome.linking.agglomerate import contingency
 from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
-from spinome.logs import log_to
 from spinome.scores.graphs import match_synapses
 from spinome.scores.objects import object_labels
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 volumes = [open_labels(source, params.voxel_nm) for source in (params.segments, params.truth, params.synapses)]
 require_same_grid(volumes)

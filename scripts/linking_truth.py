@@ -6,9 +6,9 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.agglomerate import contingency
 from spinome.linking.links import derive_truth, true_fragments
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 typing = read_table(snakemake.input.typing)
 if snakemake.input.get("links"):
     links = read_table(snakemake.input.links, ["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)

@@ -5,9 +5,9 @@ from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.shape import FEATURES, shape_features
 from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments, working_stride
-from spinome.logs import log_to
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 settings = dict(snakemake.params.settings)
 volume = open_labels(snakemake.params.segments, snakemake.params.voxel_nm)
 voxel_nm = require_voxel_size(volume)

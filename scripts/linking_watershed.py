@@ -6,23 +6,22 @@ import numpy as np
 
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.tables import concatenate
 from spinome.io.volumes import create_volume, open_probability, require_voxel_size
 from spinome.linking.basins import Basins, paint
 from spinome.linking.watershed import flood
-from spinome.logs import log_to
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
+inputs, params, output = step.begin(snakemake)
 membrane = open_probability(params.membrane, params.voxel_nm)
-files = dict(concatenate(snakemake.input.done)[["unit", "file"]].itertuples(index=False))
+files = Finished.read(*inputs.done)
 parts = {}
 for name, file in files.items():
     with np.load(file) as left:
         parts[name] = Basins(**{field.name: left[field.name] for field in fields(Basins)})
 labels = dict(zip(parts, flood(list(parts.values())))) if parts else {}
 print(f"{max(map(np.max, labels.values()), default=0)} superpixels in {np.prod(membrane.shape) / 1e6:.1f} Mvoxel")
-with atomic(snakemake.output[0]) as part:
+with atomic(output[0]) as part:
     array = create_volume(part, membrane.shape, np.uint32, require_voxel_size(membrane), tuple(params.cuboid))
     for block in cuboids(membrane.shape, tuple(params.cuboid)):
         if block.name in files:

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from spinome.logs import log_to
+from spinome.hashing import file_hash
 from spinome.neurons.classify import class_probabilities, domain_features, load_forest
 from spinome.neurons.condense import Domains
-from spinome.neurons.members import load, next_units
-from spinome.provenance import content_hash, file_hash
-from spinome.shards import run_shard
+from spinome.neurons.units import load
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
-units, (domains,) = next_units(snakemake.input.domains)
-model = load_forest(snakemake.input.model, params.hks)
+inputs, params, output = step.begin(snakemake)
+domains, file = Finished.read(inputs.domains), step.model_file(snakemake)
+model = load_forest(file, params.hks)
 
 
 def compute(unit, part):
@@ -20,14 +19,4 @@ def compute(unit, part):
     np.savez(part, probability=class_probabilities(model, features).astype(np.float32))
 
 
-run_shard(
-    units,
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".npz",
-    key=content_hash(file_hash(snakemake.input.model), params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+step.run_units(snakemake, step.units_after(domains), compute, suffix=".npz", state=file_hash(file))

@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from spinome.logs import log_to
 from spinome.neurons.condense import condense
-from spinome.neurons.members import load, next_units
-from spinome.provenance import content_hash
-from spinome.shards import run_shard
+from spinome.neurons.units import load
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
-units, (meshes, signatures) = next_units(snakemake.input.simplified, snakemake.input.signatures)
+inputs, params, output = step.begin(snakemake)
+meshes, signatures = Finished.read(inputs.simplified), Finished.read(inputs.signatures)
 
 
 def compute(unit, part):
@@ -19,14 +17,4 @@ def compute(unit, part):
     np.savez(part, **vars(condense(mesh["vertices"], mesh["faces"], log_hks, params.distance)))
 
 
-run_shard(
-    units,
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".npz",
-    key=content_hash(params.distance, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+step.run_units(snakemake, step.units_after(meshes, signatures), compute, suffix=".npz")

@@ -4,7 +4,6 @@ import pandas as pd
 
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.neurons import truth
 from spinome.neurons.evaluate import (
     COMPARED,
@@ -15,17 +14,18 @@ from spinome.neurons.evaluate import (
     evaluation,
 )
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members
+from spinome.neurons.units import sheet_neurons
 from spinome.scores.intervals import evaluation_table
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
-folders = {row.unit: row.file for table in snakemake.input.labelled for row in read_table(table).itertuples()}
-synapses = read_table(snakemake.input.synapses)
+inputs, params, output = step.begin(snakemake)
+folders = Finished.read(*step.by_name(inputs, "spines").values())
+synapses = read_table(inputs.synapses)
 synapses = synapses[synapses["source"] == "sheet"]
 compared, spines = [pd.DataFrame(columns=COMPARED)], []
-for neuron in members("sheet", params.rows):
-    file = params.truth[neuron.unit]
+for neuron in sheet_neurons(params.aside.rows).values():
+    file = params.aside.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
     if neuron.unit not in folders:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
@@ -42,5 +42,5 @@ for neuron in members("sheet", params.rows):
             spines.append(compare_spines(neuron.unit, mesh, labelled.spine, true.spine, params.min_area))
 compared = pd.concat(compared, ignore_index=True).astype({"truth": int, "found": int, "value": float})
 spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
-write_table(compared, snakemake.output.compared)
-write_table(evaluation_table(evaluation(compared, spines)), snakemake.output.evaluation)
+write_table(compared, output.compared)
+write_table(evaluation_table(evaluation(compared, spines)), output.evaluation)

@@ -4,34 +4,22 @@ from pathlib import Path
 
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.neurons.exchange import write_exchange
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members, next_units
-from spinome.shards import Unit, run_shard
+from spinome.neurons.units import shard_neurons
+from spinome.workflow import step
+from spinome.workflow.shards import Finished, Unit
 
-log_to(snakemake.log)
-params = snakemake.params
-neurons = {member.unit: member for member in members(snakemake.wildcards.shard, params.rows)}
-units, (labelled,) = next_units(snakemake.input.labelled)
-synapses = read_table(snakemake.input.synapses, ["unit", "key", "file"]).set_index("unit")
+inputs, params, output = step.begin(snakemake)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows)
+labelled, synapses = Finished.read(inputs.labelled), Finished.read(inputs.synapses)
 
 
 def compute(unit, part):
     labels = read_labelled(labelled[unit.name])
-    table = read_table(synapses["file"][unit.name]) if unit.name in synapses.index else None
+    table = read_table(synapses[unit.name]) if unit.name in synapses else None
     write_exchange(part, read_mesh(neurons[unit.name].mesh), labels.label, table)
 
 
-run_shard(
-    [Unit(unit.name, f"{unit.inputs}|{synapses['key'].get(unit.name)}") for unit in units],
-    compute,
-    step=snakemake.rule,
-    store=Path(snakemake.output.done).parent,
-    suffix="",
-    key=params.code,
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-    journal=params.journal,
-)
+units = [Unit(unit.name, f"{unit.inputs}|{synapses.key(unit.name)}") for unit in step.units_after(labelled)]
+step.run_units(snakemake, units, compute, published=Path(output.done).parent)

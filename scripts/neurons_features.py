@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from spinome.logs import log_to
-from spinome.neurons.members import load, next_units
 from spinome.neurons.storage import STORAGES
-from spinome.provenance import content_hash
-from spinome.shards import run_shard
+from spinome.neurons.units import load
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
-units, (meshes, domains) = next_units(snakemake.input.simplified, snakemake.input.domains)
+inputs, params, output = step.begin(snakemake)
+meshes, domains = Finished.read(inputs.simplified), Finished.read(inputs.domains)
 suffix, write = STORAGES[params.storage]
 
 
@@ -19,15 +17,5 @@ def compute(unit, part):
     write(part, found["log_hks"], found["label"][load(meshes[unit.name])["vertex_of"]])
 
 
-run_shard(
-    units,
-    compute,
-    step=snakemake.rule,
-    store=Path(snakemake.output.done).parent / params.storage,
-    suffix=suffix,
-    key=content_hash(params.storage, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-    journal=params.journal,
-)
+units = step.units_after(meshes, domains)
+step.run_units(snakemake, units, compute, suffix=suffix, published=Path(output.done).parent / params.storage)

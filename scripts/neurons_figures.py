@@ -5,27 +5,28 @@ from pathlib import Path
 
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.neurons import truth
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members
+from spinome.neurons.units import sheet_neurons, volume_neurons
 from spinome.report import neurons as figures
 from spinome.report.neurons_training import draw_training
 from spinome.report.style import save_figure
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params, given, folder = snakemake.params, snakemake.input, Path(snakemake.output[0])
+given, params, output = step.begin(snakemake)
+folder = Path(output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
-labelled = {row.unit: row.file for table in given.labelled for row in read_table(table).itertuples()}
+labelled = Finished.read(*step.by_name(given, "spines").values())
 synapses, spines = read_table(given.synapses), read_table(given.spines)
-shown = members("sheet", params.rows)
-for shard, meshes in zip(params.volume_shards, given.get("folders", [])):
-    shown += members(shard, {}, meshes)[:1]
+shown = list(sheet_neurons(params.aside.rows).values())
+for volume, meshes in step.by_name(given, "folders").items():
+    shown += list(volume_neurons(volume, meshes).values())[:1]
 for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.shown]:
     mesh, labels = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
-    file = params.truth.get(neuron.neuron) if neuron.source == "sheet" else None
+    file = params.aside.truth.get(neuron.neuron) if neuron.source == "sheet" else None
     vertex_truth = truth.read_vertex_truth(file, mesh) if file and not truth.is_table(file) else None
     true = vertex_truth.label if vertex_truth else None
     own_spines = spines[(spines["source"] == neuron.source) & (spines["neuron"] == neuron.neuron)]

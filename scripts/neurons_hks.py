@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from spinome.logs import log_to
 from spinome.neurons.hks import log_hks
-from spinome.neurons.members import load, next_units
-from spinome.provenance import content_hash
-from spinome.shards import run_shard
+from spinome.neurons.units import load
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params = snakemake.params
-units, (meshes,) = next_units(snakemake.input.simplified)
+inputs, params, output = step.begin(snakemake)
+meshes = Finished.read(inputs.simplified)
 
 
 def compute(unit, part):
@@ -18,14 +16,4 @@ def compute(unit, part):
     np.savez(part, log_hks=log_hks(mesh["vertices"], mesh["faces"], **params.options))
 
 
-run_shard(
-    units,
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".npz",
-    key=content_hash(params.options, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+step.run_units(snakemake, step.units_after(meshes), compute, suffix=".npz")

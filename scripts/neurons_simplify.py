@@ -3,17 +3,13 @@
 import numpy as np
 
 from spinome.io.meshes import read_mesh
-from spinome.logs import log_to
-from spinome.neurons.members import first_units, members
 from spinome.neurons.simplify import simplify
-from spinome.provenance import content_hash
-from spinome.shards import run_shard
+from spinome.neurons.units import mesh_hash, shard_neurons
+from spinome.workflow import step
+from spinome.workflow.shards import Unit
 
-log_to(snakemake.log)
-params = snakemake.params
-neurons = {
-    member.unit: member for member in members(snakemake.wildcards.shard, params.rows, snakemake.input.get("folder"))
-}
+inputs, params, output = step.begin(snakemake)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
 
 
 def compute(unit, part):
@@ -21,14 +17,5 @@ def compute(unit, part):
     np.savez(part, **vars(simplified))
 
 
-run_shard(
-    first_units(neurons.values()),
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".npz",
-    key=content_hash(params.options, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+units = [Unit(name, mesh_hash(neuron.mesh)) for name, neuron in neurons.items()]
+step.run_units(snakemake, units, compute, suffix=".npz")

@@ -1,21 +1,18 @@
 """Label the synapses of a shard's neurons."""
 
+from spinome.hashing import file_hash
 from spinome.io.cave import read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.neurons.labelled import read_labelled
-from spinome.neurons.members import members, next_units
 from spinome.neurons.synapses import label_synapses
-from spinome.provenance import content_hash, file_hash
-from spinome.shards import Unit, run_shard
+from spinome.neurons.units import shard_neurons
+from spinome.workflow import step
+from spinome.workflow.shards import Finished, Unit
 
-log_to(snakemake.log)
-params = snakemake.params
-neurons = {
-    member.unit: member for member in members(snakemake.wildcards.shard, params.rows, snakemake.input.get("folder"))
-}
-units, (labelled,) = next_units(snakemake.input.labelled)
+inputs, params, output = step.begin(snakemake)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
+labelled = Finished.read(inputs.labelled)
 
 
 def compute(unit, part):
@@ -27,18 +24,9 @@ def compute(unit, part):
     write_table(table.assign(source=neuron.source, neuron=neuron.neuron), part)
 
 
-run_shard(
-    [
-        Unit(unit.name, f"{unit.inputs}|{file_hash(neurons[unit.name].synapses)}")
-        for unit in units
-        if neurons[unit.name].synapses
-    ],
-    compute,
-    step=snakemake.rule,
-    store=params.store,
-    suffix=".parquet",
-    key=content_hash(params.max_distance, params.code),
-    done=snakemake.output.done,
-    failures=snakemake.output.failures,
-    max_failed_fraction=params.max_failed_fraction,
-)
+units = [
+    Unit(unit.name, f"{unit.inputs}|{file_hash(neurons[unit.name].synapses)}")
+    for unit in step.units_after(labelled)
+    if neurons[unit.name].synapses
+]
+step.run_units(snakemake, units, compute, suffix=".parquet")

@@ -1,23 +1,19 @@
 """Gather the synapses and the spines of all neurons into two tables."""
 
-from spinome.io.tables import concatenate, read_table, write_table
-from spinome.logs import log_to
-from spinome.neurons.members import members
+from spinome.io.tables import concatenate, write_table
 from spinome.neurons.tables import all_spines, all_synapses
+from spinome.neurons.units import sheet_neurons, volume_neurons
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params, inputs = snakemake.params, snakemake.input
-neurons = members("sheet", params.rows)
-for shard, folder in zip(params.volume_shards, inputs.get("folders", [])):
-    neurons += members(shard, {}, folder)
-
-
-def files(tables):
-    return {row.unit: row.file for table in tables for row in read_table(table).itertuples()}
-
-
+inputs, params, output = step.begin(snakemake)
+neurons = list(sheet_neurons(params.aside.rows).values())
+for volume, folder in step.by_name(inputs, "folders").items():
+    neurons += volume_neurons(volume, folder).values()
+labelled = Finished.read(*step.by_name(inputs, "spines").values())
+found = Finished.read(*step.by_name(inputs, "synapses").values())
 failures = concatenate(inputs.failures)
 failed = dict(zip(failures["unit"][::-1], failures["reason"][::-1]))
-synapses = all_synapses(neurons, files(inputs.synapses), failed)
-write_table(synapses, snakemake.output.synapses)
-write_table(all_spines(neurons, files(inputs.labelled), synapses, params.same_head), snakemake.output.spines)
+synapses = all_synapses(neurons, found, failed)
+write_table(synapses, output.synapses)
+write_table(all_spines(neurons, labelled, synapses, params.same_head), output.spines)

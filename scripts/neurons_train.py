@@ -4,24 +4,22 @@ from spinome.io.cave import read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.neurons.condense import Domains
-from spinome.neurons.members import load, members, next_units
 from spinome.neurons.train import neuron_examples, train
+from spinome.neurons.units import load, sheet_neurons
 from spinome.neurons.validate import calibration_table, confusion_table, held_out_predictions, score_table
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
-params, output = snakemake.params, snakemake.output
-meshes, condensed = {}, {}
-for simplified, domains in zip(snakemake.input.simplified, snakemake.input.domains):
-    _, files = next_units(simplified, domains)
-    meshes.update(files[0])
-    condensed.update(files[1])
+inputs, params, output = step.begin(snakemake)
+meshes = Finished.read(*step.by_name(inputs, "simplify").values())
+condensed = Finished.read(*step.by_name(inputs, "condense").values())
+weights = {name: row["truth_weight"] for name, row in params.each.items()}
 examples = {}
-for neuron in members("sheet", params.rows):
+for neuron in sheet_neurons(params.aside.rows).values():
     domains = Domains(**load(condensed[neuron.unit]))
     domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
-    mesh, truth, weight = read_mesh(neuron.mesh), params.truth[neuron.unit], params.weight[neuron.unit]
+    mesh, truth, weight = read_mesh(neuron.mesh), params.aside.truth[neuron.unit], weights[neuron.unit]
     synapses = read_synapses(neuron.synapses, neuron.synapse_voxel_nm) if neuron.synapses else None
     examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, synapses, weight)
 predicted, importance = held_out_predictions(examples, params.seed)
@@ -29,7 +27,7 @@ scores = score_table(predicted)
 print(scores.to_string(), importance.to_string(), sep="\n")
 model = train(examples, params.seed)
 card = {
-    "trained_on": {name: params.weight[name] for name in sorted(examples)},
+    "trained_on": {name: weights[name] for name in sorted(examples)},
     "seed": params.seed,
     "options": params.options,
     "scores": scores.to_dict("list"),

@@ -3,11 +3,11 @@
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
 from spinome.io.volumes import write_volume
-from spinome.logs import log_to
 from spinome.phantom.em import render_cutout
 from spinome.phantom.specimen import load_specimen
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 specimen = load_specimen(snakemake.input.specimen)
 volumes, links, synapses = render_cutout(specimen)
 with atomic(snakemake.output.volume) as store:

@@ -2,11 +2,11 @@
 
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.phantom.mesh import mesh_synapses, neuron_mesh
 from spinome.phantom.specimen import load_specimen
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 specimen = load_specimen(snakemake.input.specimen)
 mesh = neuron_mesh(specimen, snakemake.params.settings["mesh_grid_nm"])
 write_mesh(snakemake.output.mesh, mesh)

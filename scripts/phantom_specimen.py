@@ -2,11 +2,11 @@
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.phantom.specimen import grow_specimen, save_specimen, truth_spines
 from spinome.phantom.twophoton import session_dendrites, session_spines
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 settings = dict(snakemake.params.settings)
 specimen = grow_specimen(field_shape=(settings.pop("slices"), *settings.pop("field_px")), **settings)
 save_specimen(snakemake.output.specimen, specimen)

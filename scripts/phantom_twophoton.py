@@ -1,11 +1,11 @@
 """Render one two-photon session of a specimen as OME-TIFF."""
 
 from spinome.io.atomic import atomic
-from spinome.logs import log_to
 from spinome.phantom.specimen import load_specimen
 from spinome.phantom.twophoton import render_session, write_session
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 timepoint = int(snakemake.wildcards.timepoint)
 stack = render_session(load_specimen(snakemake.input.specimen), timepoint)
 with atomic(snakemake.output.stack) as part:

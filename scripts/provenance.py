@@ -6,10 +6,11 @@ from pathlib import Path
 import yaml
 
 from spinome.io.atomic import atomic
-from spinome.logs import log_to
-from spinome.provenance import code_by_package, fingerprint, installed_versions
+from spinome.workflow import step
+from spinome.workflow.code import code_by_package
+from spinome.workflow.provenance import fingerprint, installed_versions
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 record = {
     "spinome": snakemake.params.spinome,

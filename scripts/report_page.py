@@ -5,10 +5,10 @@ from pathlib import Path
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.report import page, summaries
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 inputs = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
 branches = snakemake.params.branches

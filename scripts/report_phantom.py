@@ -10,11 +10,11 @@ from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_volume
-from spinome.logs import log_to
 from spinome.report.phantom import draw_em, draw_mesh, draw_session
 from spinome.report.style import save_figure
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 folder = Path(snakemake.output[0])
 shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Fetch a source archive from the package index that pip is configured with."""
 
-from spinome.logs import log_to
 from spinome.retrieve.archives import retrieve_archive
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])

@@ -1,8 +1,8 @@
 """Fetch a public file by its address."""
 
-from spinome.logs import log_to
 from spinome.retrieve.download import at_mirror, download
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 source = snakemake.params.source
 download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"])

@@ -1,10 +1,10 @@
 """Fetch the mesh of a neuron from a public address."""
 
 from spinome.io.meshes import Mesh, check_mesh, write_mesh
-from spinome.logs import log_to
 from spinome.retrieve.mesh import retrieve_mesh
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 
 address = snakemake.params.address
 vertices, faces = retrieve_mesh(address, snakemake.params.base_url)

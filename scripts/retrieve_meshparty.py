@@ -2,11 +2,11 @@
 
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.retrieve.archives import read_member
 from spinome.retrieve.meshparty import read_mesh, read_meshwork_synapses, read_synapse_positions
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 archive, output = snakemake.input[0], snakemake.output
 files = "meshparty-2.0.3/test/test_files"
 

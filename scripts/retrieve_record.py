@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from spinome.logs import log_to
 from spinome.retrieve.download import at_mirror, download, record_files
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 url, base_url = snakemake.params.url, snakemake.params.base_url
 # Snakemake deletes the output of a failed job; what was fetched waits beside it
 waiting = Path(f"{snakemake.output[0]}.part")

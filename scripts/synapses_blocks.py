@@ -6,15 +6,16 @@ import pandas as pd
 
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
-from spinome.logs import log_to
 from spinome.synapses.density import assign_blocks, block_table, count_unplaced, gather_counts
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
-log_to(snakemake.log)
+step.begin(snakemake)
 block_um = tuple(snakemake.params.block_um)
 all_objects, all_blocks = [], []
 for volume, merged, labels in zip(snakemake.params.volumes, snakemake.input.objects, snakemake.input.labels):
-    done = concatenate([file for file in snakemake.input.counts if Path(file).parent.name == volume])
-    counts = gather_counts(concatenate(done["file"]))
+    done = Finished.read(*(file for file in snakemake.input.counts if Path(file).parent.name == volume))
+    counts = gather_counts(concatenate([done[unit] for unit in done]))
     assigned = assign_blocks(counts)
     opened = open_labels(labels)
     blocks = block_table(counts, assigned, opened.shape, opened.voxel_nm, block_um)

@@ -2,10 +2,10 @@
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels
-from spinome.logs import log_to
 from spinome.synapses.evaluate import compare, evaluate
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params = snakemake.params
 objects = read_table(snakemake.input.objects)
 compared = [

@@ -7,7 +7,6 @@ import cc3d
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
-from spinome.logs import log_to
 from spinome.report import synapses as draw
 from spinome.report.density import draw_density, draw_mask, tables_by_volume
 from spinome.report.synapse_detection import draw_sweep
@@ -15,8 +14,9 @@ from spinome.scores.objects import pool
 from spinome.synapses.density import count_unplaced
 from spinome.synapses.evaluate import compare
 from spinome.synapses.uniformity import BLOCK_COLUMNS
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given = snakemake.params, snakemake.input
 uniformity = read_table(given.uniformity)
 imported = {name: read_table(file, BLOCK_COLUMNS) for name, file in zip(params.names, given.tables)}

@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 from spinome.io.atomic import atomic
 from spinome.io.volumes import open_volume
-from spinome.logs import log_to
 from spinome.synapses.grey import measure_grey
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 row = snakemake.params.row
 with atomic(snakemake.output[0]) as part:
     part.write_text(json.dumps(asdict(measure_grey(open_volume(row["image"], row["voxel_nm"])))))

@@ -4,10 +4,10 @@ import numpy as np
 
 from spinome.io.atomic import atomic
 from spinome.io.volumes import open_volume, write_volume
-from spinome.logs import log_to
 from spinome.synapses.mask import HIDDEN, cell_size, hide, survey
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, row = snakemake.params, snakemake.params.row
 image = open_volume(row["image"], row["voxel_nm"])
 overview = survey(image, cell_size(image, params.mask["cell_um"]), tuple(params.cuboid))

@@ -8,13 +8,13 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels
-from spinome.logs import log_to
 from spinome.synapses.classifiers import load_classifier, read_recipe
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import Grey
 from spinome.synapses.sweep import operating_curve, try_combinations
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given = snakemake.params, snakemake.input
 classifier = load_classifier(given.model, read_recipe(params.classify, given.profile))
 tried = []

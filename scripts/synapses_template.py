@@ -7,11 +7,11 @@ import pandas as pd
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_volume, require_voxel_size
-from spinome.logs import log_to
 from spinome.synapses.grey import Grey
 from spinome.synapses.template import vesicle_profile
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 marked = []
 for row, table, file in zip(snakemake.params.rows.values(), snakemake.input.marked, snakemake.input.grey):
     image = open_volume(row["image"], row["voxel_nm"])

@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from spinome.io.volumes import open_labels
-from spinome.logs import log_to
 from spinome.synapses.classifiers import of_forest, of_network, read_recipe, save_classifier
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import Grey
 from spinome.synapses.learners import forest_learner, network_learner
 from spinome.synapses.train import train
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, settings = snakemake.params, snakemake.params.classify
 cuboid = tuple(params.cuboid)
 greys = {Path(file).stem: Grey(**json.loads(Path(file).read_text())) for file in snakemake.input.grey}
@@ -25,7 +25,7 @@ if settings["kind"] == "network":
 
     torch.set_num_threads(snakemake.threads)
     size = {"steps": settings["steps"], "start": snakemake.input.start[0] if snakemake.input.start else None}
-    learn = network_learner(volumes, seed=params.seed, store=Path(params.store), **size)
+    learn = network_learner(volumes, seed=params.seed, store=Path(params.aside.store), code=params.code, **size)
     model = train(volumes, learn, of_network, cuboid)
 else:
     recipe = read_recipe(settings, snakemake.input.profile)

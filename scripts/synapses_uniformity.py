@@ -3,10 +3,10 @@
 import pandas as pd
 
 from spinome.io.tables import concatenate, read_table, write_table
-from spinome.logs import log_to
 from spinome.synapses.uniformity import BLOCK_COLUMNS, correct_density, describe_uniformity
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, given, settings = snakemake.params, snakemake.input, snakemake.params.settings
 tables = dict(iter(concatenate(given.blocks).groupby("volume"))) if given.blocks else {}
 for name, file in zip(settings["block_tables"], given.tables):

@@ -3,11 +3,11 @@
 import tifffile
 
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.registered import registered_grid, standing
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, params = snakemake.input, snakemake.params
 stacks, tables, images = standing(inputs.stacks, inputs.spines, inputs.projections)
 places = [read_table(path)[POSITION].to_numpy(float) for path in tables]

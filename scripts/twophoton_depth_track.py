@@ -1,11 +1,11 @@
 """Give the boxes of a stack that belong to one spine one id, and make one row a candidate."""
 
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.registered import read_registered
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 boxes = read_table(snakemake.input.boxes)
 stack = read_registered(snakemake.input.stack)
 spines, boxes["candidate"] = find_spines(boxes, stack.voxels, stack.voxel_um, snakemake.params.gap_slices)

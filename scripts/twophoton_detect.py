@@ -4,12 +4,12 @@ import torch
 
 from spinome.io.synapflow import BOXES, read_boxes
 from spinome.io.tables import write_table
-from spinome.logs import log_to
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
 from spinome.twophoton.registered import read_registered
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
 wildcards = snakemake.wildcards
 name = f"{wildcards.specimen}.{wildcards.field}.{wildcards.timepoint}"

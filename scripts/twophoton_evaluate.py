@@ -3,13 +3,13 @@
 import pandas as pd
 
 from spinome.io.tables import concatenate, read_table, write_table
-from spinome.logs import log_to
 from spinome.scores.intervals import evaluation_table
 from spinome.twophoton.evaluate import compare, evaluation
 from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs = snakemake.input
 candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
 tables = []

@@ -3,11 +3,11 @@
 from spinome.io.napari import napari_tracks
 from spinome.io.synapflow import stack_boxes, tracked_boxes, write_boxes
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.review import review_form
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, output, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
 spines = read_table(inputs.spines)
 stacks, paths, sessions = standing(inputs.stacks, inputs.boxes, snakemake.params.sessions)

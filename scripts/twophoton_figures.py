@@ -2,12 +2,12 @@
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.report.twophoton import Session, draw
 from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_spines
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs = snakemake.input
 sessions = []
 for stack, row, projection in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.projections)):

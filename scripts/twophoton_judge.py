@@ -5,12 +5,12 @@ import tifffile
 
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.agreement import agreed_scores
 from spinome.twophoton.judge import FEATURES, LEAST_SCORE, candidate_features, judged
 from spinome.twophoton.registered import read_registered, standing
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
 model = load_model(inputs.judge, FEATURES) if inputs.judge else None
 stacks, names, paths, images = standing(inputs.stacks, params.timepoints, inputs.spines, inputs.projections)

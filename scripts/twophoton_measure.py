@@ -3,15 +3,15 @@
 import numpy as np
 
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.backbone import given_backbones, lengths, nearest_backbone, place_along, trace
 from spinome.twophoton.corrections import correct_spines, table_of
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.shaft import shafts
 from spinome.twophoton.truth import read_truth_dendrites
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, output = snakemake.params, snakemake.output
 stack = read_registered(snakemake.input.stack)
 candidates = read_table(snakemake.input.spines)

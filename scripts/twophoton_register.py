@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import tifffile
 
+from spinome.failures import COLUMNS
 from spinome.io.atomic import atomic
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import write_table
 from spinome.io.volumes import write_volume
-from spinome.logs import log_to
-from spinome.shards import FAILURE_COLUMNS
 from spinome.twophoton.register import as_stored, register
 from spinome.twophoton.registered import write_failed
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 params, output = snakemake.params, snakemake.output
 table = pd.DataFrame({"slice": [], "quality": [], "angle_deg": [], "y_um": [], "x_um": []})
 failures = []
@@ -36,4 +36,4 @@ except (ValueError, FileNotFoundError) as error:
 with atomic(output.projection) as part:
     tifffile.imwrite(part, stack.max(axis=0))
 write_table(table, output.shifts)
-write_table(pd.DataFrame(failures, columns=FAILURE_COLUMNS).astype(str), output.failures)
+write_table(pd.DataFrame(failures, columns=COLUMNS).astype(str), output.failures)

@@ -1,12 +1,12 @@
 """The tables of all series: spines, links, dendrites, sessions, corrections, turnover, survival and changes of size."""
 
 from spinome.io.tables import concatenate, write_table
-from spinome.logs import log_to
 from spinome.twophoton.dynamics import survival, turnover
 from spinome.twophoton.sessions import require_enough
 from spinome.twophoton.size_changes import size_changes
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, params, output = snakemake.input, snakemake.params, snakemake.output
 tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
 require_enough(tables["sessions"], params.max_failed_fraction)

@@ -1,14 +1,14 @@
 """Give the spines of a series one id through all sessions, and say what each session is worth."""
 
 from spinome.io.tables import read_table, write_table
-from spinome.logs import log_to
 from spinome.twophoton.corrections import correct_links, table_of
 from spinome.twophoton.correspond import POSITION
 from spinome.twophoton.registered import failure_of, registered_grid, standing
 from spinome.twophoton.sessions import session_table
 from spinome.twophoton.time_track import track_series
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, params, output = snakemake.input, snakemake.params, snakemake.output
 reasons = {name: failure_of(path) for (name, _), path in zip(params.sessions, inputs.stacks)}
 stacks, paths, lengths, days = standing(inputs.stacks, inputs.spines, inputs.dendrites, params.sessions)

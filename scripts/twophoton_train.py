@@ -3,16 +3,16 @@
 import numpy as np
 import torch
 
+from spinome.hashing import content_hash
 from spinome.io.tables import write_table
-from spinome.logs import log_to
-from spinome.provenance import content_hash
 from spinome.twophoton.detector import load_detector, save_detector
 from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.train import calibrate, fit
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
 from spinome.twophoton.views import field_view, hold_out, read_fields, stack_view
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
 inputs, params = snakemake.input, snakemake.params
 settings = params.settings

@@ -4,7 +4,6 @@ import numpy as np
 
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
-from spinome.logs import log_to
 from spinome.twophoton.judge import (
     FEATURES,
     LEAST_SCORE,
@@ -16,8 +15,9 @@ from spinome.twophoton.judge import (
 )
 from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
+from spinome.workflow import step
 
-log_to(snakemake.log)
+step.begin(snakemake)
 inputs, params = snakemake.input, snakemake.params
 features, labels, groups, truths = [], [], [], 0
 known = to_train_on(params.max_failed_fraction, inputs.stacks, params.rows, inputs.candidates)

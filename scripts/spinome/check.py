@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.failures import too_many
 from spinome.io.atomic import nearest_existing
 from spinome.io.cave import require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
@@ -23,7 +24,6 @@ from spinome.io.stacks import open_stack
 from spinome.io.tables import require_columns, table_columns, table_kind
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.samples import EMVolume, Neuron, Row, Stack
-from spinome.shards import too_many
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 
 COLUMNS = {

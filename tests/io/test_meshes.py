@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import trimesh
+from spinome.neurons.members import mesh_hash
 
 from spinome.check import check_neuron
 from spinome.io.meshes import (
@@ -18,7 +19,6 @@ from spinome.io.meshes import (
     write_coloured_mesh,
     write_mesh,
 )
-from spinome.neurons.members import mesh_hash
 from spinome.neurons.simplify import simplify
 from spinome.samples import Neuron
 

@@ -1,9 +1,9 @@
 """The tables of the branch: every spine of every neuron that was labelled, and every synapse that was given."""
 
 import pandas as pd
+from spinome.neurons.members import Member
 
 from spinome.io.tables import write_table
-from spinome.neurons.members import Member
 from spinome.neurons.tables import all_spines, all_synapses
 
 COLUMNS = ["id", "pre_pt_root_id", "ctr_pt_position_x", "ctr_pt_position_y", "ctr_pt_position_z"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.failures import COLUMNS as FAILURE_COLUMNS
 from spinome.report.page import (
     Section,
     Tile,
@@ -19,7 +20,6 @@ from spinome.report.page import (
     render,
 )
 from spinome.report.style import save_figure
-from spinome.shards import FAILURE_COLUMNS
 
 TEMPLATE = Path(__file__).parents[2] / "scripts" / "spinome" / "report" / "page.html.j2"
 PROVENANCE = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from spinome.census.spines import read_schema
+from spinome.failures import COLUMNS as FAILURE_COLUMNS
 from spinome.io.tables import read_table
-from spinome.shards import FAILURE_COLUMNS
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,7 +12,6 @@ import pytest
 
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume, chunks_to_write, create_volume, open_labels, open_probability, require_same_grid
-from spinome.shards import Unit, run_shard
 from spinome.synapses.density import (
     SPLIT,
     assign_blocks,
@@ -27,6 +26,7 @@ from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, save_parts
 from spinome.synapses.runs import find_runs
 from spinome.synapses.uniformity import describe_uniformity
+from spinome.workflow.shards import Unit, run_shard
 
 VOXEL_NM = (50.0, 10.0, 10.0)
 BLOCK_UM = (0.2, 0.1, 0.1)
@@ -201,10 +201,10 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path):
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert not (tmp_path / "done.parquet").exists() and not (tmp_path / "store" / "0-0-0.npz").exists()
+    assert not (tmp_path / "done.parquet").exists() and not list((tmp_path / "store").glob("*/0-0-0.*"))
     files = run_units(tmp_path, write)["file"]
     # the half-written file is gone, and the retry reads as if nothing had happened
-    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["0-0-0.npz", "0-0-9.npz", "journal.jsonl"]
+    assert sorted(path.name.partition(".")[0] for path in (tmp_path / "store").glob("*/*")) == ["0-0-0", "0-0-9"]
     assert all(len(load_parts(file).table) for file in files)
 
 

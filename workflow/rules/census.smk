@@ -1,7 +1,6 @@
 # The census: one table of spines, what it says by cell class, how it compares with the truth, and what made it.
 from snakemake import __version__ as snakemake_version
 from spinome import __version__ as spinome_version
-from spinome.provenance import code_by_package
 
 
 localrules:
@@ -27,7 +26,7 @@ rule census_spines:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        code=code_hash("spinome.census.spines"),
+        code=script_hash("census_spines"),
     script:
         "../../scripts/census_spines.py"
 
@@ -45,7 +44,7 @@ rule census_matches:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        code=code_hash("spinome.census.matches"),
+        code=script_hash("census_matches"),
     script:
         "../../scripts/census_matches.py"
 
@@ -78,7 +77,7 @@ rule census_agreement:
         shards=config["linking"]["shards"],
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.census.agreement"),
+        code=script_hash("census_agreement"),
     script:
         "../../scripts/census_agreement.py"
 
@@ -99,7 +98,7 @@ rule census_agreement_figures:
         runtime=15,
     params:
         volumes=linking_volumes,
-        code=code_hash("spinome.report.agreement", "spinome.report.style"),
+        code=script_hash("census_agreement_figures"),
     script:
         "../../scripts/census_agreement_figures.py"
 
@@ -108,7 +107,7 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
-        cells=sheet_file("cells") or [],
+        cells=study.cells,
     output:
         counts="<results>/census/cells.parquet",
         classes="<results>/census/classes.parquet",
@@ -122,11 +121,11 @@ rule census_tables:
     params:
         # simulated cells are kept apart from real ones, whatever the sheet calls them
         classes={
-            **{row.neuron: row.classes for row in neurons if row.classes},
-            **{row.neuron: ["simulated"] for row in neurons if simulated(row.mesh)},
+            **{row.neuron: row.classes for row in study.neurons if row.classes},
+            **{row.neuron: ["simulated"] for row in study.neurons if simulated(row.mesh)},
             **{row.volume: ["simulated"] for row in volumes if simulated(row.image or row.segmentation)},
         },
-        code=code_hash("spinome.census.counts", "spinome.census.tables"),
+        code=script_hash("census_tables"),
     script:
         "../../scripts/census_tables.py"
 
@@ -148,7 +147,7 @@ rule census_evaluate:
         runtime=30,
     params:
         views=simulated_views,
-        code=code_hash("spinome.census.evaluate"),
+        code=script_hash("census_evaluate"),
     script:
         "../../scripts/census_evaluate.py"
 
@@ -171,7 +170,7 @@ rule census_figures:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        code=code_hash("spinome.report.census", "spinome.report.style"),
+        code=script_hash("census_figures"),
     script:
         "../../scripts/census_figures.py"
 
@@ -185,6 +184,8 @@ rule census_failures:
         "<logs>/census_failures.log",
     conda:
         "../../envs/census.yaml"
+    params:
+        code=script_hash("census_failures"),
     script:
         "../../scripts/census_failures.py"
 
@@ -192,8 +193,8 @@ rule census_failures:
 # No rule takes these files as an input but the report, so that they make nothing else run again.
 rule provenance:
     input:
-        sorted({file for row in [*stacks, *volumes, *neurons] for file in row.files()}),
-        sheet_file("cells") or [],
+        sorted({file for row in [*study.stacks, *study.volumes, *study.neurons] for file in row.files()}),
+        study.cells,
         config["twophoton"]["track"]["corrections"] or [],
     output:
         provenance="<results>/provenance.json",
@@ -206,7 +207,7 @@ rule provenance:
         spinome=spinome_version,
         snakemake=snakemake_version,
         configuration=content_hash(config),
-        code=content_hash(code_by_package()),
+        code=content_hash(code_by_package(), script_hash("provenance")),
     script:
         "../../scripts/provenance.py"
 

@@ -22,7 +22,7 @@ def find_simulated_views():
     rows = [("twophoton", row.specimen, row.path, row) for row in last.values()]
     rows += [("linking", row.volume, row.image or row.segmentation, row) for row in volumes]
     rows += [("chain", row.volume, row.image or row.segmentation, row) for row in volumes]
-    rows += [("neurons", row.neuron, row.mesh, row) for row in neurons]
+    rows += [("neurons", row.neuron, row.mesh, row) for row in study.neurons]
     trained = {view: config[view]["train"] for view in ("twophoton", "linking", "neurons")}
     trained["chain"] = [name for branch in ("synapses", "linking", "neurons") for name in config[branch]["train"]]
     return [
@@ -59,5 +59,5 @@ if truth_specimens:
 census_scores = ["<results>/census/evaluation.tsv"] if truth_specimens else []
 # the meshes of linked segments and their labels, by volume
 linked_meshes = expand("<results>/linking/meshes/{volume}", volume=linking_volumes)
-linked_labels = expand("<results>/neurons/labelled/volume-{volume}.parquet", volume=linking_volumes)
+linked_labels = expand("<results>/neurons/spines/volume-{volume}.parquet", volume=linking_volumes)
 agreement_figures = ["<results>/census/agreement_figures"] if linking_volumes else []

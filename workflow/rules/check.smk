@@ -15,10 +15,10 @@ onstart:
     from spinome.check import check_forest, check_inputs
 
     problems = check_inputs(
-        stacks, volumes, neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
+        stacks, volumes, study.neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
     )
-    if neurons and not Path(neuron_model).is_relative_to(config["results"]):
-        problems += check_forest(neuron_model, neuron_solver)
+    if study.neurons and neurons_plan.model.given:
+        problems += check_forest(neurons_plan.model.given, neurons_plan.solver)
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
 

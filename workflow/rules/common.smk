@@ -1,68 +1,45 @@
-# Configuration and samples, read and validated once, and the few questions that every branch asks of them.
+# The study that every branch plans from: configuration and sample sheets, read and validated once.
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-REPOSITORY = Path(workflow.basedir)
+REPOSITORY = Path(str(workflow.current_basedir)).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+# set before the library is imported, so that nothing is written into the checkout
+CACHES = Path("~/.cache/spinome").expanduser()
+sys.pycache_prefix = str(CACHES / "python")
 
-from spinome import configuration, samples, shards
+from spinome.workflow.caches import keep_caches_with_the_user
+
+keep_caches_with_the_user(CACHES)
+
+from spinome import configuration, samples
+from spinome.hashing import content_hash
 from spinome.io.sources import file_of
-from spinome.provenance import code_hash, content_hash
-
-
-def sheet_file(kind):
-    """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
-    sheet = config["samples"][kind]
-    return sheet and next((str(path) for path in (Path(sheet), REPOSITORY / sheet) if path.exists()), sheet)
-
+from spinome.workflow.code import code_by_package, script_hash
+from spinome.workflow.study import read_study
 
 try:
     config.update(configuration.complete(config))
-    sheets = {
-        kind: (
-            samples.read_sheet(sheet, row_type, produced=[config["results"], config["resources"]])
-            if (sheet := sheet_file(kind))
-            else []
-        )
-        for kind, row_type in samples.SHEETS.items()
-    }
+    study = read_study(config, REPOSITORY)
 except ValueError as error:
     raise WorkflowError(str(error)) from None
-
-stacks, volumes = sheets["stacks"], sheets["volumes"]
-# meshes at a public address are fetched by a rule, and from there on are files as any other
-mesh_addresses = {row.neuron: row.mesh for row in sheets["neurons"] if samples.is_address(row.mesh)}
-neurons = [
-    (
-        row.model_copy(update={"mesh": f"{config['resources']}/meshes/{row.neuron}.npz"})
-        if row.neuron in mesh_addresses
-        else row
-    )
-    for row in sheets["neurons"]
-]
-# the row of a sample by its name: a plan of 100,000 samples asks for each several times
-stack_of = {(row.specimen, row.field, row.timepoint): row for row in stacks}
-volume_of = {row.volume: row for row in volumes}
-neuron_of = {row.neuron: row for row in neurons}
 
 # each branch enters its tables of failed units here; census.smk gathers them
 failure_tables = []
 # each branch that has samples enters its name here; report.smk and census.smk take what there is
 branches = []
 
+# LEGACY names of branches that do not plan from the study yet
+stacks, volumes, neurons_rows = list(study.stacks), list(study.volumes), list(study.neurons)
+stack_of, volume_of, neuron_of = study.stack_of, study.volume_of, study.neuron_of
+mesh_addresses = study.mesh_addresses
+
 
 def model_file(name, teachers, suffix=".skops"):
-    """The file of a model: the configured one, else one trained here on its teachers, else the shipped one.
-
-    The teachers are the training samples with the truth that this model learns from.
-    """
-    if config["models"][name]:
-        return config["models"][name]
-    if teachers:
-        return f"{config['results']}/models/{name}{suffix}"
-    return str(REPOSITORY / "workflow" / "models" / f"{name}{suffix}")
+    model = study.model(name, teachers, suffix)
+    return model.trained[0].replace("<results>", config["results"]) if model.trained else model.given
 
 
 wildcard_constraints:

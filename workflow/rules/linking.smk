@@ -58,7 +58,7 @@ rule linking_train_membranes:
         cuboids=config["linking"]["membranes"]["training_cuboids"],
         voxels=config["linking"]["membranes"]["training_voxels"],
         seed=config["seed"],
-        code=code_hash("spinome.linking.membranes"),
+        code=script_hash("linking_train_membranes"),
     script:
         "../../scripts/linking_train_membranes.py"
 
@@ -84,10 +84,8 @@ rule linking_membranes:
         image=linking_column("image"),
         voxel_nm=linking_column("voxel_nm"),
         cuboid=config["linking"]["cuboid"],
-        shards=config["linking"]["shards"],
-        store=lambda wildcards: f"{config['results']}/units/linking_membranes/{wildcards.volume}/{wildcards.shard}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.linking.membranes", "spinome.blocks"),
+        aside=study.aside(shards=config["linking"]["shards"]),
+        code=script_hash("linking_membranes"),
     script:
         "../../scripts/linking_membranes.py"
 
@@ -110,6 +108,7 @@ rule linking_assemble:
         image=linking_column("image"),
         voxel_nm=linking_column("voxel_nm"),
         cuboid=config["linking"]["cuboid"],
+        code=script_hash("linking_assemble"),
     script:
         "../../scripts/linking_assemble.py"
 
@@ -137,10 +136,8 @@ rule linking_basins:
         voxel_nm=linking_column("voxel_nm"),
         settings=config["linking"]["watershed"],
         cuboid=config["linking"]["cuboid"],
-        shards=config["linking"]["shards"],
-        store=lambda wildcards: f"{config['results']}/units/linking_basins/{wildcards.volume}/{wildcards.shard}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.linking.basins", "spinome.linking.landscape", "spinome.blocks"),
+        aside=study.aside(shards=config["linking"]["shards"]),
+        code=script_hash("linking_basins"),
     script:
         "../../scripts/linking_basins.py"
 
@@ -165,7 +162,7 @@ rule linking_watershed:
         membrane=lambda wildcards: linking_membrane(wildcards.volume),
         voxel_nm=linking_column("voxel_nm"),
         cuboid=config["linking"]["cuboid"],
-        code=code_hash("spinome.linking.watershed"),
+        code=script_hash("linking_watershed"),
     script:
         "../../scripts/linking_watershed.py"
 
@@ -199,7 +196,7 @@ rule linking_train_agglomeration:
             volume_of[volume].truth_segmentation for volume in linking_training("image", "membrane")
         ],
         seed=config["seed"],
-        code=code_hash("spinome.linking.agglomerate"),
+        code=script_hash("linking_train_agglomeration"),
     script:
         "../../scripts/linking_train_agglomeration.py"
 
@@ -228,7 +225,7 @@ rule linking_agglomerate:
     params:
         membrane=lambda wildcards: linking_membrane(wildcards.volume),
         priority=config["linking"]["agglomerate"]["priority"],
-        code=code_hash("spinome.linking.agglomerate"),
+        code=script_hash("linking_agglomerate"),
     script:
         "../../scripts/linking_agglomerate.py"
 
@@ -249,7 +246,7 @@ rule linking_segments:
         runtime=30,
     params:
         threshold=config["linking"]["agglomerate"]["threshold"],
-        code=code_hash("spinome.linking.agglomerate"),
+        code=script_hash("linking_segments"),
     script:
         "../../scripts/linking_segments.py"
 
@@ -274,7 +271,7 @@ rule linking_typing:
         segments=lambda wildcards: linking_segmentation(wildcards.volume),
         voxel_nm=linking_column("voxel_nm"),
         settings=config["linking"]["typing"],
-        code=code_hash("spinome.linking.typing"),
+        code=script_hash("linking_typing"),
     script:
         "../../scripts/linking_typing.py"
 
@@ -302,7 +299,7 @@ rule linking_synapses:
         segments=lambda wildcards: linking_segmentation(wildcards.volume),
         synapses=linking_column("synapses"),
         voxel_nm=linking_column("voxel_nm"),
-        code=code_hash("spinome.linking.graph"),
+        code=script_hash("linking_synapses"),
     script:
         "../../scripts/linking_synapses.py"
 
@@ -338,10 +335,8 @@ rule linking_candidates:
         radius_nm=config["linking"]["candidates"]["radius_nm"],
         group_nm=config["linking"]["candidates"]["group_nm"],
         with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
-        shards=config["linking"]["shards"],
-        store=lambda wildcards: f"{config['results']}/units/linking_candidates/{wildcards.volume}/{wildcards.shard}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.linking.candidates"),
+        aside=study.aside(shards=config["linking"]["shards"]),
+        code=script_hash("linking_candidates"),
     script:
         "../../scripts/linking_candidates.py"
 
@@ -368,7 +363,7 @@ rule linking_detach:
         working_nm=config["linking"]["typing"]["working_nm"],
         settings={key: config["linking"]["detach"][key] for key in ("gap_nm", "noise_nm", "share")},
         seed=config["seed"],
-        code=code_hash("spinome.linking.detach"),
+        code=script_hash("linking_detach"),
     script:
         "../../scripts/linking_detach.py"
 
@@ -395,7 +390,7 @@ rule linking_truth:
     params:
         segments=lambda wildcards: linking_segmentation(wildcards.volume),
         truth=linking_column("truth_segmentation"),
-        code=code_hash("spinome.linking.links"),
+        code=script_hash("linking_truth"),
     script:
         "../../scripts/linking_truth.py"
 
@@ -427,7 +422,7 @@ rule linking_train_links:
         volumes=linking_link_teachers,
         shards=config["linking"]["shards"],
         seed=config["seed"],
-        code=code_hash("spinome.linking.links"),
+        code=script_hash("linking_train_links"),
     script:
         "../../scripts/linking_train_links.py"
 
@@ -465,7 +460,7 @@ rule linking_links:
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         shards=config["linking"]["shards"],
         threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.linking.links", "spinome.linking.graph", "spinome.linking.proofread"),
+        code=script_hash("linking_links"),
     script:
         "../../scripts/linking_links.py"
 
@@ -496,7 +491,7 @@ rule linking_proofread:
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         url=config["linking"]["proofread"]["url"],
         candidates=config["linking"]["proofread"]["candidates"],
-        code=code_hash("spinome.linking.proofread"),
+        code=script_hash("linking_proofread"),
     script:
         "../../scripts/linking_proofread.py"
 
@@ -529,7 +524,7 @@ rule linking_meshes:
         working_nm=config["linking"]["typing"]["working_nm"],
         settings=config["linking"]["meshes"],
         with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
-        code=code_hash("spinome.linking.meshes"),
+        code=script_hash("linking_meshes"),
     script:
         "../../scripts/linking_meshes.py"
 
@@ -551,7 +546,7 @@ rule linking_thresholds:
         runtime=30,
     params:
         truth=linking_column("truth_segmentation"),
-        code=code_hash("spinome.linking.agglomerate", "spinome.scores.segmentation"),
+        code=script_hash("linking_thresholds"),
     script:
         "../../scripts/linking_thresholds.py"
 
@@ -583,7 +578,7 @@ rule linking_true_graph:
         truth=linking_column("truth_synapses"),
         synapses=lambda wildcards: linking_synapse_source(wildcards.volume),
         voxel_nm=linking_column("voxel_nm"),
-        code=code_hash("spinome.linking.graph", "spinome.scores.graphs"),
+        code=script_hash("linking_true_graph"),
     script:
         "../../scripts/linking_true_graph.py"
 
@@ -615,7 +610,7 @@ rule linking_evaluate:
         dense=[(volume, linking_segmentation(volume), volume_of[volume].truth_segmentation) for volume in linking_dense],
         graphs=linking_true_graphs,
         seed=config["seed"],
-        code=code_hash("spinome.linking.evaluate", "spinome.linking.simulate"),
+        code=script_hash("linking_evaluate"),
     script:
         "../../scripts/linking_evaluate.py"
 
@@ -669,6 +664,6 @@ rule linking_figures:
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["agglomerate"]["threshold"],
         link_threshold=config["linking"]["links"]["threshold"],
-        code=code_hash("spinome.report.linking", "spinome.report.line_graph"),
+        code=script_hash("linking_figures"),
     script:
         "../../scripts/linking_figures.py"

@@ -1,8 +1,10 @@
 # The neurons branch: meshes to heat kernel signatures, labelled synapses and spines.
-#
-# A unit is a neuron. Shards 0 to n-1 hold the neurons of the sample sheet; a shard `volume-NAME` holds those that
-# the linking branch meshed from a volume, which are known only when it runs.
-include: "neurons_inputs.smk"
+from spinome.workflow.plans.neurons import NeuronsPlan, files_of, rows_of
+
+neurons_plan = NeuronsPlan(study, tuple(linking_volumes))
+if neurons_plan.shards:
+    branches.append("neurons")
+failure_tables += neurons_plan.all_failures
 
 
 localrules:
@@ -10,9 +12,10 @@ localrules:
 
 
 rule neurons:
+    """Run the neurons branch."""
     input:
         branch(
-            bool(neuron_shards),
+            bool(neurons_plan.shards),
             then=[
                 "<results>/neurons/synapses.parquet",
                 "<results>/neurons/spines.parquet",
@@ -20,15 +23,20 @@ rule neurons:
             ],
             otherwise=[],
         ),
-        branch(bool(neuron_scored), then=["<results>/neurons/evaluation.tsv"], otherwise=[]),
-        expand("<results>/neurons/exchange/{shard}.parquet", shard=neuron_plan),
-        neuron_features,
+        branch(bool(neurons_plan.scored), then=["<results>/neurons/evaluation.tsv"], otherwise=[]),
+        expand("<results>/neurons/exchange/{shard}.parquet", shard=neurons_plan.sheet_shards),
+        branch(
+            bool(config["neurons"]["features"]["storage"]),
+            then=expand("<results>/neurons/features/{shard}.parquet", shard=neurons_plan.sheet_shards),
+            otherwise=[],
+        ),
 
 
 rule neurons_simplify:
+    """Simplify the meshes of a shard, and keep where each vertex went."""
     input:
-        meshes=neuron_files("mesh"),
-        folder=neuron_folder,
+        meshes=neurons_plan.files("mesh"),
+        folder=neurons_plan.folder,
     output:
         done="<results>/neurons/simplify/{shard}.parquet",
         failures="<results>/failures/neurons_simplify/{shard}.parquet",
@@ -43,16 +51,16 @@ rule neurons_simplify:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh"),
         options=config["neurons"]["simplify"],
-        store=f"{config['results']}/units/neurons_simplify/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.simplify", "spinome.neurons.members"),
+        inputs=neurons_plan.stamps("mesh"),
+        aside=neurons_plan.aside("mesh"),
+        code=script_hash("neurons_simplify"),
     script:
         "../../scripts/neurons_simplify.py"
 
 
 rule neurons_hks:
+    """Compute the heat kernel signatures of the simplified meshes of a shard."""
     input:
         simplified="<results>/neurons/simplify/{shard}.parquet",
     output:
@@ -69,15 +77,15 @@ rule neurons_hks:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
     params:
-        options=neuron_solver,
-        store=f"{config['results']}/units/neurons_hks/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.hks"),
+        options=neurons_plan.solver,
+        aside=study.aside(),
+        code=script_hash("neurons_hks"),
     script:
         "../../scripts/neurons_hks.py"
 
 
 rule neurons_condense:
+    """Condense the signatures of a shard into domains."""
     input:
         simplified="<results>/neurons/simplify/{shard}.parquet",
         signatures="<results>/neurons/hks/{shard}.parquet",
@@ -96,14 +104,14 @@ rule neurons_condense:
         runtime=60,
     params:
         distance=config["neurons"]["condense"]["distance"],
-        store=f"{config['results']}/units/neurons_condense/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.condense"),
+        aside=study.aside(),
+        code=script_hash("neurons_condense"),
     script:
         "../../scripts/neurons_condense.py"
 
 
 rule neurons_features:
+    """Store the condensed features of the neurons of a shard in the chosen form."""
     input:
         simplified="<results>/neurons/simplify/{shard}.parquet",
         domains="<results>/neurons/condense/{shard}.parquet",
@@ -120,24 +128,20 @@ rule neurons_features:
         runtime=30,
     params:
         storage=config["neurons"]["features"]["storage"],
-        journal=f"{config['results']}/units/neurons_features/{{shard}}.jsonl",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.storage", "spinome.neurons.members"),
+        aside=study.aside(),
+        code=script_hash("neurons_features"),
     script:
         "../../scripts/neurons_features.py"
 
 
 rule neurons_train:
+    """Train the forest of soma, shaft and spine on the neurons that the configuration names."""
     input:
-        meshes=lambda wildcards: neuron_sources(neuron_training(), "mesh"),
-        truth=lambda wildcards: neuron_sources(neuron_training(), "truth_labels"),
-        synapses=lambda wildcards: neuron_sources(neuron_training(), "synapses"),
-        simplified=lambda wildcards: expand(
-            "<results>/neurons/simplify/{shard}.parquet", shard=neuron_shards_of(neuron_training())
-        ),
-        domains=lambda wildcards: expand(
-            "<results>/neurons/condense/{shard}.parquet", shard=neuron_shards_of(neuron_training())
-        ),
+        **neurons_plan.step("simplify", neurons_plan.trained),
+        **neurons_plan.step("condense", neurons_plan.trained),
+        meshes=files_of(neurons_plan.trained, "mesh"),
+        truth=files_of(neurons_plan.trained, "truth_labels"),
+        synapses=files_of(neurons_plan.trained, "synapses"),
     output:
         model="<results>/models/neurons.skops",
         scores=report("<results>/neurons/training.tsv", caption="../report/neurons_training.rst", category="Neurons"),
@@ -156,24 +160,28 @@ rule neurons_train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neuron_trained, "mesh", "synapses", "synapse_voxel_nm"),
-        truth={row.neuron: row.truth_labels for row in neuron_trained},
-        weight={row.neuron: row.truth_weight for row in neuron_trained},
+        each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "truth_weight"),
         options={
             "simplify": config["neurons"]["simplify"],
-            "hks": neuron_solver,
+            "hks": neurons_plan.solver,
             "condense": config["neurons"]["condense"],
         },
         seed=config["seed"],
-        code=code_hash("spinome.neurons.train", "spinome.neurons.validate"),
+        inputs=neurons_plan.stamps_of(neurons_plan.trained, "mesh", "truth_labels", "synapses"),
+        aside=study.aside(
+            rows=rows_of(neurons_plan.trained, "mesh", "synapses", "synapse_voxel_nm"),
+            truth={row.neuron: row.truth_labels for row in neurons_plan.trained},
+        ),
+        code=script_hash("neurons_train"),
     script:
         "../../scripts/neurons_train.py"
 
 
 rule neurons_classify:
+    """Give the domains of a shard their class probabilities."""
     input:
         domains="<results>/neurons/condense/{shard}.parquet",
-        model=neuron_model,
+        model=neurons_plan.model.trained,
     output:
         done="<results>/neurons/classify/{shard}.parquet",
         failures="<results>/failures/neurons_classify/{shard}.parquet",
@@ -186,23 +194,24 @@ rule neurons_classify:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        hks=neuron_solver,
-        store=f"{config['results']}/units/neurons_classify/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.classify", "spinome.neurons.members"),
+        hks=neurons_plan.solver,
+        model=neurons_plan.model.stamp,
+        aside=study.aside(model=neurons_plan.model.given),
+        code=script_hash("neurons_classify"),
     script:
         "../../scripts/neurons_classify.py"
 
 
 rule neurons_spines:
+    """Label the vertices of the meshes of a shard, and find and measure their spines."""
     input:
-        meshes=neuron_files("mesh"),
-        folder=neuron_folder,
+        meshes=neurons_plan.files("mesh"),
+        folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
         domains="<results>/neurons/condense/{shard}.parquet",
         classes="<results>/neurons/classify/{shard}.parquet",
     output:
-        done="<results>/neurons/labelled/{shard}.parquet",
+        done="<results>/neurons/spines/{shard}.parquet",
         failures="<results>/failures/neurons_spines/{shard}.parquet",
     log:
         "<logs>/neurons_spines/{shard}.log",
@@ -215,22 +224,22 @@ rule neurons_spines:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh"),
         min_area=config["neurons"]["spines"]["min_area_um2"],
         rise=config["neurons"]["spines"]["rise_nm"],
-        store=f"{config['results']}/units/neurons_spines/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.labelled", "spinome.neurons.members"),
+        inputs=neurons_plan.stamps("mesh"),
+        aside=neurons_plan.aside("mesh"),
+        code=script_hash("neurons_spines"),
     script:
         "../../scripts/neurons_spines.py"
 
 
 rule neurons_synapses:
+    """Label the synapses of the neurons of a shard."""
     input:
-        meshes=neuron_files("mesh"),
-        synapses=neuron_files("synapses"),
-        folder=neuron_folder,
-        labelled="<results>/neurons/labelled/{shard}.parquet",
+        meshes=neurons_plan.files("mesh"),
+        synapses=neurons_plan.files("synapses"),
+        folder=neurons_plan.folder,
+        labelled="<results>/neurons/spines/{shard}.parquet",
     output:
         done="<results>/neurons/synapses/{shard}.parquet",
         failures="<results>/failures/neurons_synapses/{shard}.parquet",
@@ -245,19 +254,20 @@ rule neurons_synapses:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh", "synapses", "synapse_voxel_nm"),
+        each=neurons_plan.each("synapse_voxel_nm"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
-        store=f"{config['results']}/units/neurons_synapses/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.synapses", "spinome.neurons.members"),
+        inputs=neurons_plan.stamps("mesh", "synapses"),
+        aside=neurons_plan.aside("mesh", "synapses", "synapse_voxel_nm"),
+        code=script_hash("neurons_synapses"),
     script:
         "../../scripts/neurons_synapses.py"
 
 
 rule neurons_exchange:
+    """Write the labelled neurons of a shard for other programs."""
     input:
-        meshes=neuron_files("mesh"),
-        labelled="<results>/neurons/labelled/{shard}.parquet",
+        meshes=neurons_plan.files("mesh"),
+        labelled="<results>/neurons/spines/{shard}.parquet",
         synapses="<results>/neurons/synapses/{shard}.parquet",
     output:
         done="<results>/neurons/exchange/{shard}.parquet",
@@ -271,21 +281,21 @@ rule neurons_exchange:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh"),
-        journal=f"{config['results']}/units/neurons_exchange/{{shard}}.jsonl",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.neurons.exchange", "spinome.neurons.members"),
+        inputs=neurons_plan.stamps("mesh"),
+        aside=neurons_plan.aside("mesh"),
+        code=script_hash("neurons_exchange"),
     script:
         "../../scripts/neurons_exchange.py"
 
 
 rule neurons_tables:
+    """Gather the synapses and the spines of all neurons into two tables."""
     input:
-        tables=neuron_sources(neurons, "synapses"),
-        folders=expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
-        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards),
-        synapses=expand("<results>/neurons/synapses/{shard}.parquet", shard=neuron_shards),
-        failures=neuron_failures,
+        **neurons_plan.step("spines"),
+        **neurons_plan.step("synapses"),
+        **neurons_plan.folders,
+        tables=files_of(study.neurons, "synapses"),
+        failures=neurons_plan.failures,
     output:
         synapses=report(
             "<results>/neurons/synapses.parquet", caption="../report/neurons_synapses.rst", category="Neurons"
@@ -300,20 +310,22 @@ rule neurons_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neurons, "mesh", "synapses", "synapse_voxel_nm"),
-        volume_shards=neuron_volume_shards,
+        each=rows_of(study.neurons, "synapse_voxel_nm"),
         same_head=config["neurons"]["spines"]["same_head_nm"],
-        code=code_hash("spinome.neurons.tables"),
+        inputs=neurons_plan.stamps_of(study.neurons, "synapses"),
+        aside=study.aside(rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm")),
+        code=script_hash("neurons_tables"),
     script:
         "../../scripts/neurons_tables.py"
 
 
 rule neurons_evaluate:
+    """Hold labels and spines against the truth of neurons that no model was trained on."""
     input:
-        meshes=neuron_sources(neuron_scored, "mesh"),
-        truth=neuron_sources(neuron_scored, "truth_labels"),
+        **neurons_plan.step("spines", neurons_plan.scored),
+        meshes=files_of(neurons_plan.scored, "mesh"),
+        truth=files_of(neurons_plan.scored, "truth_labels"),
         synapses="<results>/neurons/synapses.parquet",
-        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards_of(neuron_scored)),
     output:
         evaluation=report(
             "<results>/neurons/evaluation.tsv", caption="../report/neurons_evaluation.rst", category="Neurons"
@@ -328,24 +340,28 @@ rule neurons_evaluate:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        rows=neuron_rows(neuron_scored, "mesh"),
-        truth={row.neuron: row.truth_labels for row in neuron_scored},
         min_area=config["neurons"]["spines"]["min_area_um2"],
-        code=code_hash("spinome.neurons.evaluate"),
+        inputs=neurons_plan.stamps_of(neurons_plan.scored, "mesh", "truth_labels"),
+        aside=study.aside(
+            rows=rows_of(neurons_plan.scored, "mesh"),
+            truth={row.neuron: row.truth_labels for row in neurons_plan.scored},
+        ),
+        code=script_hash("neurons_evaluate"),
     script:
         "../../scripts/neurons_evaluate.py"
 
 
 rule neurons_figures:
+    """Draw the figures of the branch."""
     input:
-        meshes=neuron_sources(neurons, "mesh"),
-        folders=expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
+        **neurons_plan.step("spines"),
+        **neurons_plan.folders,
+        meshes=files_of(study.neurons, "mesh"),
         synapses="<results>/neurons/synapses.parquet",
         spines="<results>/neurons/spines.parquet",
-        labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards),
-        compared=branch(bool(neuron_scored), then="<results>/neurons/compared.parquet", otherwise=[]),
+        compared=branch(bool(neurons_plan.scored), then="<results>/neurons/compared.parquet", otherwise=[]),
         trained=branch(
-            bool(neuron_trained),
+            bool(neurons_plan.trained),
             then=["<results>/neurons/training_predicted.parquet", "<results>/neurons/training_importance.tsv"],
             otherwise=[],
         ),
@@ -360,11 +376,13 @@ rule neurons_figures:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        rows=neuron_rows(neurons, "mesh"),
-        truth={row.neuron: row.truth_labels for row in neurons if row.truth_labels},
-        trained=[row.neuron for row in neuron_trained],
+        trained=[row.neuron for row in neurons_plan.trained],
         shown=12,
-        volume_shards=neuron_volume_shards,
-        code=code_hash("spinome.report.neurons", "spinome.report.neurons_training"),
+        inputs=neurons_plan.stamps_of(study.neurons, "mesh", "truth_labels"),
+        aside=study.aside(
+            rows=rows_of(study.neurons, "mesh"),
+            truth={row.neuron: row.truth_labels for row in study.neurons if row.truth_labels},
+        ),
+        code=script_hash("neurons_figures"),
     script:
         "../../scripts/neurons_figures.py"

@@ -34,7 +34,7 @@ rule phantom_specimen:
             "passing_dendrites",
             "dendrite_scale",
         ),
-        code=code_hash("spinome.phantom.specimen", "spinome.phantom.twophoton"),
+        code=script_hash("phantom_specimen"),
     script:
         "../../scripts/phantom_specimen.py"
 
@@ -57,7 +57,7 @@ rule phantom_mesh:
         runtime=20,
     params:
         settings=specimen_keys("mesh_grid_nm"),
-        code=code_hash("spinome.phantom.mesh"),
+        code=script_hash("phantom_mesh"),
     script:
         "../../scripts/phantom_mesh.py"
 
@@ -80,7 +80,7 @@ rule phantom_em:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        code=code_hash("spinome.phantom.em"),
+        code=script_hash("phantom_em"),
     script:
         "../../scripts/phantom_em.py"
 
@@ -101,6 +101,6 @@ rule phantom_twophoton:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        code=code_hash("spinome.phantom.twophoton"),
+        code=script_hash("phantom_twophoton"),
     script:
         "../../scripts/phantom_twophoton.py"

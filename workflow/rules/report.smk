@@ -55,7 +55,7 @@ rule report_phantom:
         runtime=15,
     params:
         views=simulated_views,
-        code=code_hash("spinome.report.phantom"),
+        code=script_hash("report_phantom"),
     script:
         "../../scripts/report_phantom.py"
 
@@ -87,9 +87,9 @@ rule report_page:
         samples={
             "stacks": sorted({row.series for row in stacks}),
             "volumes": [row.volume for row in volumes],
-            "neurons": [row.neuron for row in neurons],
+            "neurons": [row.neuron for row in study.neurons],
         },
-        code=code_hash("spinome.report.page", "spinome.report.summaries"),
+        code=script_hash("report_page"),
     script:
         "../../scripts/report_page.py"
 

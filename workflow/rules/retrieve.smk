@@ -16,6 +16,8 @@ rule retrieve_archive:
         "<logs>/retrieve_archive/{archive}.log",
     conda:
         "../../envs/retrieve.yaml"
+    params:
+        code=script_hash("retrieve_archive"),
     script:
         "../../scripts/retrieve_archive.py"
 
@@ -36,7 +38,7 @@ rule retrieve_meshparty:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=10,
     params:
-        code=code_hash("spinome.retrieve.meshparty"),
+        code=script_hash("retrieve_meshparty"),
     script:
         "../../scripts/retrieve_meshparty.py"
 
@@ -54,7 +56,7 @@ rule retrieve_morph_spines:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=10,
     params:
-        code=code_hash("spinome.retrieve.morph_spines"),
+        code=script_hash("retrieve_morph_spines"),
     script:
         "../../scripts/retrieve_morph_spines.py"
 
@@ -72,7 +74,7 @@ rule retrieve_neuron_hks:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=10,
     params:
-        code=code_hash("spinome.retrieve.neuron_hks"),
+        code=script_hash("retrieve_neuron_hks"),
     script:
         "../../scripts/retrieve_neuron_hks.py"
 
@@ -89,6 +91,7 @@ rule retrieve_file:
     params:
         source=lambda wildcards: config["retrieve"]["files"][wildcards.file],
         base_url=config["retrieve"]["base_url"],
+        code=script_hash("retrieve_file"),
     script:
         "../../scripts/retrieve_file.py"
 
@@ -105,6 +108,7 @@ rule retrieve_mesh:
     params:
         address=lambda wildcards: mesh_addresses[wildcards.neuron],
         base_url=config["retrieve"]["base_url"],
+        code=script_hash("retrieve_mesh"),
     script:
         "../../scripts/retrieve_mesh.py"
 
@@ -121,5 +125,6 @@ rule retrieve_record:
     params:
         url=lambda wildcards: config["retrieve"]["records"][wildcards.record],
         base_url=config["retrieve"]["base_url"],
+        code=script_hash("retrieve_record"),
     script:
         "../../scripts/retrieve_record.py"

@@ -43,7 +43,7 @@ rule synapses_grey:
         runtime=15,
     params:
         row=synapses_row("image"),
-        code=code_hash("spinome.synapses.grey"),
+        code=script_hash("synapses_grey"),
     script:
         "../../scripts/synapses_grey.py"
 
@@ -65,7 +65,7 @@ rule synapses_template:
         runtime=15,
     params:
         rows=lambda wildcards: {volume: synapses_columns(volume, "image") for volume in synapses_marked},
-        code=code_hash("spinome.synapses.template"),
+        code=script_hash("synapses_template"),
     script:
         "../../scripts/synapses_template.py"
 
@@ -99,9 +99,9 @@ rule synapses_train:
         },
         cuboid=config["synapses"]["cuboid"],
         classify=config["synapses"]["classify"],
-        store=f"{config['results']}/units/synapses_train",
         seed=config["seed"],
-        code=code_hash("spinome.synapses.train", "spinome.synapses.learners"),
+        aside=study.aside(store=f"{config['results']}/units/synapses_train"),
+        code=script_hash("synapses_train"),
     script:
         "../../scripts/synapses_train.py"
 
@@ -142,10 +142,8 @@ rule synapses_detect:
         cuboid=config["synapses"]["cuboid"],
         threshold=config["synapses"]["merge"]["threshold"],
         classify=config["synapses"]["classify"],
-        shards=config["synapses"]["shards"],
-        store=f"{config['results']}/units/synapses_detect/{{volume}}/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.synapses.detect", "spinome.synapses.classifiers"),
+        aside=study.aside(shards=config["synapses"]["shards"]),
+        code=script_hash("synapses_detect"),
     script:
         "../../scripts/synapses_detect.py"
 
@@ -177,7 +175,7 @@ rule synapses_merge:
         row=synapses_row("image", "synapses"),
         cuboid=config["synapses"]["cuboid"],
         rules={key: value for key, value in config["synapses"]["merge"].items() if key != "threshold"},
-        code=code_hash("spinome.synapses.merge"),
+        code=script_hash("synapses_merge"),
     script:
         "../../scripts/synapses_merge.py"
 
@@ -201,7 +199,7 @@ rule synapses_mask:
         row=synapses_row("image"),
         cuboid=config["synapses"]["cuboid"],
         mask=config["synapses"]["mask"],
-        code=code_hash("spinome.synapses.mask"),
+        code=script_hash("synapses_mask"),
     script:
         "../../scripts/synapses_mask.py"
 
@@ -234,9 +232,8 @@ rule synapses_density:
         row=synapses_row("mask"),
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
-        store=f"{config['results']}/units/synapses_density/{{volume}}/{{shard}}",
-        max_failed_fraction=config["max_failed_fraction"],
-        code=code_hash("spinome.synapses.density", "spinome.synapses.mask", "spinome.synapses.parts"),
+        aside=study.aside(shards=config["synapses"]["shards"]),
+        code=script_hash("synapses_density"),
     script:
         "../../scripts/synapses_density.py"
 
@@ -262,7 +259,7 @@ rule synapses_blocks:
     params:
         volumes=synapses_volumes,
         block_um=config["synapses"]["density"]["block_um"],
-        code=code_hash("spinome.synapses.density"),
+        code=script_hash("synapses_blocks"),
     script:
         "../../scripts/synapses_blocks.py"
 
@@ -287,7 +284,7 @@ rule synapses_uniformity:
         # the detector is better than it is scored to be on what it was trained on
         scored_alike=[volume for volume in synapses_detected if volume not in synapses_trained],
         seed=config["seed"],
-        code=code_hash("spinome.synapses.uniformity"),
+        code=script_hash("synapses_uniformity"),
     script:
         "../../scripts/synapses_uniformity.py"
 
@@ -310,7 +307,7 @@ rule synapses_evaluate:
     params:
         truth={volume: volume_of[volume].truth_synapses for volume in synapses_scored},
         seed=config["seed"],
-        code=code_hash("spinome.synapses.evaluate"),
+        code=script_hash("synapses_evaluate"),
     script:
         "../../scripts/synapses_evaluate.py"
 
@@ -342,7 +339,7 @@ rule synapses_sweep:
         },
         cuboid=config["synapses"]["cuboid"],
         classify=config["synapses"]["classify"],
-        code=code_hash("spinome.synapses.sweep", "spinome.synapses.classifiers"),
+        code=script_hash("synapses_sweep"),
     script:
         "../../scripts/synapses_sweep.py"
 
@@ -379,6 +376,6 @@ rule synapses_figures:
         scored=synapses_scored,
         cuboid=config["synapses"]["cuboid"],
         names=list(config["synapses"]["uniformity"]["block_tables"]),
-        code=code_hash("spinome.report.synapses", "spinome.report.density", "spinome.report.synapse_detection"),
+        code=script_hash("synapses_figures"),
     script:
         "../../scripts/synapses_figures.py"

@@ -49,7 +49,7 @@ rule twophoton_register:
         **config["twophoton"]["registration"],
         channel=lambda wildcards: stack_row(wildcards).channel,
         voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
-        code=code_hash("spinome.twophoton.register"),
+        code=script_hash("twophoton_register"),
     script:
         "../../scripts/twophoton_register.py"
 
@@ -80,7 +80,7 @@ rule twophoton_train:
         checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
         settings=config["twophoton"]["training"],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.train"),
+        code=script_hash("twophoton_train"),
     script:
         "../../scripts/twophoton_train.py"
 
@@ -103,7 +103,7 @@ rule twophoton_detect:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        code=code_hash("spinome.twophoton.detect"),
+        code=script_hash("twophoton_detect"),
     script:
         "../../scripts/twophoton_detect.py"
 
@@ -125,7 +125,7 @@ rule twophoton_depth_track:
         runtime=10,
     params:
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
-        code=code_hash("spinome.twophoton.depth_track"),
+        code=script_hash("twophoton_depth_track"),
     script:
         "../../scripts/twophoton_depth_track.py"
 
@@ -152,7 +152,7 @@ rule twophoton_train_judge:
         rows=[row.model_dump() for row in judge_trained],
         max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.judge"),
+        code=script_hash("twophoton_train_judge"),
     script:
         "../../scripts/twophoton_train_judge.py"
 
@@ -184,7 +184,7 @@ rule twophoton_judge:
         across_sessions=config["twophoton"]["detect"]["across_sessions"],
         max_shift_um=config["twophoton"]["track"]["max_shift_um"],
         gate_um=config["twophoton"]["track"]["gate_um"],
-        code=code_hash("spinome.twophoton.judge", "spinome.twophoton.agreement"),
+        code=script_hash("twophoton_judge"),
     script:
         "../../scripts/twophoton_judge.py"
 
@@ -211,7 +211,7 @@ rule twophoton_measure:
     params:
         **config["twophoton"]["measure"],
         corrections=corrections_of("no spine", "missed spine"),
-        code=code_hash("spinome.twophoton.measure", "spinome.twophoton.backbone", "spinome.twophoton.corrections"),
+        code=script_hash("twophoton_measure"),
     script:
         "../../scripts/twophoton_measure.py"
 
@@ -236,7 +236,7 @@ rule twophoton_correspond:
         max_shift_um=config["twophoton"]["track"]["max_shift_um"],
         gate_um=config["twophoton"]["track"]["gate_um"],
         gap_sessions=config["twophoton"]["track"]["gap_sessions"],
-        code=code_hash("spinome.twophoton.correspond"),
+        code=script_hash("twophoton_correspond"),
     script:
         "../../scripts/twophoton_correspond.py"
 
@@ -266,7 +266,7 @@ rule twophoton_time_track:
         sessions=series_sessions,
         gate_um=config["twophoton"]["track"]["gate_um"],
         corrections=corrections_of("same", "different"),
-        code=code_hash("spinome.twophoton.time_track", "spinome.twophoton.corrections", "spinome.twophoton.sessions"),
+        code=script_hash("twophoton_time_track"),
     script:
         "../../scripts/twophoton_time_track.py"
 
@@ -293,7 +293,7 @@ rule twophoton_exchange:
         runtime=10,
     params:
         sessions=series_sessions,
-        code=code_hash("spinome.io.napari", "spinome.io.synapflow", "spinome.twophoton.review"),
+        code=script_hash("twophoton_exchange"),
     script:
         "../../scripts/twophoton_exchange.py"
 
@@ -328,7 +328,7 @@ rule twophoton_tables:
     params:
         max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
-        code=code_hash("spinome.twophoton.sessions", "spinome.twophoton.size_changes"),
+        code=script_hash("twophoton_tables"),
     script:
         "../../scripts/twophoton_tables.py"
 
@@ -355,7 +355,7 @@ rule twophoton_evaluate:
         runtime=20,
     params:
         rows=[row.model_dump() for row in twophoton_scored],
-        code=code_hash("spinome.twophoton.evaluate"),
+        code=script_hash("twophoton_evaluate"),
     script:
         "../../scripts/twophoton_evaluate.py"
 
@@ -383,6 +383,6 @@ rule twophoton_figures:
         runtime=30,
     params:
         rows=[row.model_dump() for row in stacks],
-        code=code_hash("spinome.report.twophoton"),
+        code=script_hash("twophoton_figures"),
     script:
         "../../scripts/twophoton_figures.py"

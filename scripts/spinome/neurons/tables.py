@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
@@ -10,10 +11,12 @@ from spinome.io.cave import read_synapses
 from spinome.io.tables import read_table
 from spinome.neurons import spines, synapses
 from spinome.neurons.labelled import read_spines
-from spinome.neurons.members import Member
+from spinome.neurons.units import NeuronUnit
 
 
-def all_synapses(neurons: Iterable[Member], files: Mapping[str, str], failed: Mapping[str, str]) -> pd.DataFrame:
+def all_synapses(
+    neurons: Iterable[NeuronUnit], files: Mapping[str, str | Path], failed: Mapping[str, str]
+) -> pd.DataFrame:
     """One row for each input synapse of each neuron, those of a neuron that failed with its reason.
 
     Parameters
@@ -36,7 +39,7 @@ def all_synapses(neurons: Iterable[Member], files: Mapping[str, str], failed: Ma
 
 
 def all_spines(
-    neurons: Iterable[Member], folders: Mapping[str, str], labelled: pd.DataFrame, same_head_nm: float
+    neurons: Iterable[NeuronUnit], folders: Mapping[str, str | Path], labelled: pd.DataFrame, same_head_nm: float
 ) -> pd.DataFrame:
     """One row for each spine of each neuron, with what it carries.
 

@@ -20,7 +20,7 @@ from spinome.io.volumes import (
     require_same_grid,
     require_voxel_size,
 )
-from spinome.shards import seed_of
+from spinome.seeds import seed_of
 from spinome.synapses import features, gate, vesicles
 from spinome.synapses.forest import FlatForest
 from spinome.synapses.grey import Grey

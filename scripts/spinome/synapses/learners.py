@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinome.blocks import cuboids
+from spinome.hashing import content_hash, file_hash
 from spinome.io.models import Model
 from spinome.io.volumes import Volume
-from spinome.provenance import code_hash, content_hash, file_hash
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
 from spinome.synapses.features import FEATURES
 from spinome.synapses.slabs import around_slabs, far_from_slabs
@@ -65,14 +65,14 @@ def forest_learner(
 
 
 def network_learner(
-    volumes: Volumes, *, steps: int, seed: int, store: Path, start: str | Path | None = None
+    volumes: Volumes, *, steps: int, seed: int, store: Path, code: str, start: str | Path | None = None
 ) -> Learner:
     """Shrink the volumes once, and fit networks to what is far from slabs.
 
     Training begins with the network in the file `start`, or with nothing where there is none.
 
-    A trained network stays in `store` under a key of data, settings and seed, so that training goes on after a kill
-    with the slabs it was at.
+    A trained network stays in `store` under a key of data, settings, `code` (a hash) and seed, so that training goes on
+    after a kill with the slabs it was at.
 
     Raises
     ------
@@ -93,7 +93,6 @@ def network_learner(
             f"the training volumes {', '.join(volumes)} have pixels of {min(sizes):.3g} to {max(sizes):.3g} nm after "
             "shrinking; train one network a pixel size"
         )
-    code = code_hash("spinome.synapses.fit_network")
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
     key = content_hash(sums, steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from spinome.failures import too_many
 from spinome.io.volumes import open_volume, require_voxel_size, write_volume
-from spinome.shards import too_many
 
 FAILED_SHAPE, FAILED_NM = (3, 32, 32), (1000.0, 1000.0, 1000.0)
 

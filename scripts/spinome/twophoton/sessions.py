@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from spinome.shards import too_many
+from spinome.failures import too_many
 
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98

@@ -1,0 +1,69 @@
+"""The neurons that are worked on: from the sample sheet, or from the folder of meshes made from a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spinome.hashing import file_hash
+from spinome.io.meshes import mesh_files
+
+SHEET = "sheet"
+VOLUME = "volume-"
+
+
+@dataclass(frozen=True)
+class NeuronUnit:
+    """A neuron as a unit of work; `source` is `sheet` or the volume that its mesh was made from."""
+
+    unit: str
+    source: str
+    neuron: str
+    mesh: str
+    synapses: str | None = None
+    synapse_voxel_nm: tuple[float, float, float] | None = None
+
+
+def sheet_neurons(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, NeuronUnit]:
+    """Neurons of the sample sheet by unit.
+
+    Parameters
+    ----------
+    rows : by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
+    """
+    return {name: NeuronUnit(name, SHEET, name, **values) for name, values in sorted(rows.items())}
+
+
+def volume_neurons(volume: str, folder: str | Path) -> dict[str, NeuronUnit]:
+    """Neurons meshed from a volume by unit: the folder holds the meshes and their sheet `neurons.tsv`."""
+    folder = Path(folder)
+    rows = pd.read_csv(folder / "neurons.tsv", sep="\t", dtype=str, keep_default_na=False).to_dict("records")
+    found = {}
+    for row in rows:
+        synapses = str(folder / row["synapses"]) if row.get("synapses") else None
+        unit = f"{VOLUME}{volume}/{row['neuron']}"
+        found[unit] = NeuronUnit(unit, volume, row["neuron"], str(folder / row["mesh"]), synapses)
+    return found
+
+
+def shard_neurons(
+    shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None = None
+) -> dict[str, NeuronUnit]:
+    """Neurons of a shard by unit; shard `volume-NAME` holds those made from a volume, in `folder`."""
+    return volume_neurons(shard.removeprefix(VOLUME), folder) if shard.startswith(VOLUME) else sheet_neurons(rows)
+
+
+def mesh_hash(mesh: str) -> str:
+    """Hash of the files of one mesh alone, not of all meshes of its folder."""
+    return "|".join(file_hash(file) for file in mesh_files(mesh))
+
+
+def load(file: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a step's file."""
+    with np.load(file, allow_pickle=False) as data:
+        return {name: data[name] for name in data.files}

@@ -1,0 +1,163 @@
+"""What the rules of the neurons branch ask.
+
+A unit is a neuron. Shards 0 to n-1 hold the neurons of the sample sheet; a shard `volume-NAME` holds those that the
+linking branch meshes from a volume, which are known only when it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+from spinome.neurons.units import VOLUME
+from spinome.samples import Neuron
+from spinome.workflow.shards import plan
+from spinome.workflow.study import Model, Study
+
+# steps whose units are neurons of both kinds of shard
+STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
+
+
+@dataclass(frozen=True)
+class NeuronsPlan:
+    """The neurons of a study, by shard.
+
+    Attributes
+    ----------
+    study : configuration and rows
+    linked_volumes : volumes whose linked segments are meshed and go through this branch
+    """
+
+    study: Study
+    linked_volumes: tuple[str, ...]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The section of the branch."""
+        return self.study.config["neurons"]
+
+    @cached_property
+    def by_shard(self) -> dict[str, list[str]]:
+        """Names of the sheet's neurons by shard."""
+        names = [row.neuron for row in self.study.neurons]
+        return {str(shard): members for shard, members in plan(names, self.config["shards"]).items()}
+
+    @property
+    def sheet_shards(self) -> list[str]:
+        """Shards of the sheet's neurons."""
+        return list(self.by_shard)
+
+    @property
+    def volume_shards(self) -> list[str]:
+        """Shards of the neurons made from volumes."""
+        return [f"{VOLUME}{volume}" for volume in self.linked_volumes]
+
+    @property
+    def shards(self) -> list[str]:
+        """All shards."""
+        return [*self.sheet_shards, *self.volume_shards]
+
+    @cached_property
+    def trained(self) -> list[Neuron]:
+        """The rows that the configuration names for training.
+
+        Raises
+        ------
+        ValueError: if one is in no sheet or has no truth
+        """
+        wanted, rows = set(self.config["train"]), self.study.neuron_of
+        lacking = sorted(name for name in wanted if name not in rows or not rows[name].truth_labels)
+        if lacking:
+            raise ValueError(
+                f"neurons.train names {', '.join(lacking)} without truth_labels in the sample sheet; fill the column, "
+                "or train on others"
+            )
+        return [row for row in self.study.neurons if row.neuron in wanted]
+
+    @property
+    def scored(self) -> list[Neuron]:
+        """Rows with a truth that no model is trained on."""
+        return [row for row in self.study.neurons if row.truth_labels and row.neuron not in self.config["train"]]
+
+    @cached_property
+    def solver(self) -> dict[str, Any]:
+        """The options of the solver in use alone, so that those of the other make nothing run again."""
+        options = self.config["hks"]
+        return {key: options[key] for key in ("solver", "mollify")} | options[options["solver"]]
+
+    @cached_property
+    def model(self) -> Model:
+        """The forest of soma, shaft and spine."""
+        return self.study.model("neurons", self.config["train"])
+
+    @property
+    def failures(self) -> list[str]:
+        """Tables of failed units that the branch's tables of neurons and synapses rest on."""
+        return [f"<results>/failures/neurons_{step}/{shard}.parquet" for step in STEPS for shard in self.shards]
+
+    @property
+    def all_failures(self) -> list[str]:
+        """All tables of failed units of the branch; only neurons of the sheet are written for other programs."""
+        written = ["exchange", *(["features"] if self.config["features"]["storage"] else [])]
+        return [
+            *self.failures,
+            *(f"<results>/failures/neurons_{step}/{shard}.parquet" for step in written for shard in self.sheet_shards),
+        ]
+
+    def shard_rows(self, shard: str) -> list[Neuron]:
+        """The rows of the sheet in a shard; none for the neurons of a volume."""
+        return [self.study.neuron_of[name] for name in self.by_shard.get(shard, [])]
+
+    def shards_of(self, rows: Iterable[Neuron]) -> list[str]:
+        """The shards that hold these rows."""
+        names = {row.neuron for row in rows}
+        return [shard for shard, members in self.by_shard.items() if names & set(members)]
+
+    def step(self, step: str, rows: Iterable[Neuron] | None = None) -> dict[str, str]:
+        """Named inputs `<step>/<shard>`: the tables of a step's finished units, of all shards or of those of rows."""
+        shards = self.shards if rows is None else self.shards_of(rows)
+        return {f"{step}/{shard}": f"<results>/neurons/{step}/{shard}.parquet" for shard in shards}
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Named inputs `folders/<volume>`: the folders of meshes made from volumes."""
+        return {f"folders/{volume}": f"<results>/linking/meshes/{volume}" for volume in self.linked_volumes}
+
+    def folder(self, wildcards: Any) -> str | list[str]:
+        """The folder of meshes of a shard's volume; none for neurons of the sheet."""
+        if wildcards.shard in self.volume_shards:
+            return f"{self.study.results}/linking/meshes/{wildcards.shard.removeprefix(VOLUME)}"
+        return []
+
+    def files(self, column: str) -> Callable[[Any], list[str]]:
+        """An input function: the files of a column of a shard."""
+        return lambda wildcards: files_of(self.shard_rows(wildcards.shard), column)
+
+    def stamps(self, *columns: str) -> Callable[[Any], list[str]]:
+        """A function of wildcards: stamps of the given files of these columns of a shard."""
+        return lambda wildcards: self.stamps_of(self.shard_rows(wildcards.shard), *columns)
+
+    def stamps_of(self, rows: Sequence[Neuron], *columns: str) -> list[str]:
+        """Stamps of the given files of these columns of rows."""
+        return self.study.given(getattr(row, column) for row in rows for column in columns)
+
+    def each(self, *columns: str) -> Callable[[Any], dict[str, dict[str, Any]]]:
+        """A function of wildcards: what the sheet says of the neurons of a shard, by neuron; no paths."""
+        return lambda wildcards: rows_of(self.shard_rows(wildcards.shard), *columns)
+
+    def aside(self, *columns: str, **values: Any) -> Callable[[Any], SimpleNamespace]:
+        """A function of wildcards: the parameter `aside` with the rows of a shard, paths and all."""
+        return lambda wildcards: self.study.aside(rows=rows_of(self.shard_rows(wildcards.shard), *columns), **values)
+
+
+def rows_of(rows: Iterable[Neuron], *columns: str) -> dict[str, dict[str, Any]]:
+    """What the sheet says of neurons, by name: the columns that a step uses."""
+    return {row.neuron: {column: getattr(row, column) for column in columns} for row in rows}
+
+
+def files_of(rows: Iterable[Neuron], column: str) -> list[str]:
+    """The files of a column, without the name of a group inside of them."""
+    return [getattr(row, column).partition("::")[0] for row in rows if getattr(row, column)]

@@ -1,0 +1,259 @@
+"""Many units, few jobs: plan shards, keep finished units, gather failures.
+
+A unit is a cuboid, a block, a neuron. Its shard follows from its own name alone, so adding units leaves the other
+shards untouched. Finished units are kept in a store outside of Snakemake's outputs, which Snakemake deletes when a
+job fails; after a kill only what is missing is computed. The store is found by unit and not by shard, so another
+number of shards computes nothing again.
+
+A unit's file carries in its name the key that it was made under, which covers the unit, its inputs, the settings and
+the code, and the hash of its content: `<store>/<00 to ff>/<unit>.<key>-<content><suffix>`. One rename makes result,
+key and checksum true at once, so a killed job cannot leave a file that counts for what it is not, and a damaged file
+is told from a whole one wherever it is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from spinome import failures as faults
+from spinome.hashing import content_hash, file_hash
+from spinome.io.atomic import atomic, remove, replace, temporary
+from spinome.io.damage import DamagedError
+from spinome.io.tables import read_table, write_table
+from spinome.seeds import number_of
+
+DONE_COLUMNS = ["unit", "key", "file"]
+# how the name of a stored file ends
+STORED = re.compile(r"\.(?P<key>[0-9a-f]{16})-(?P<content>[0-9a-f]{16})(?P<suffix>(\.[A-Za-z0-9]+)*)$")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: its name, unique in its step, and a hash that changes when its inputs change."""
+
+    name: str
+    inputs: str = ""
+
+
+def plan(units: Iterable[str], shards: int) -> dict[int, list[str]]:
+    """Group units into shards; shards without a unit are left out."""
+    groups: dict[int, list[str]] = {}
+    for unit in units:
+        groups.setdefault(number_of(unit, shards), []).append(unit)
+    return {shard: sorted(groups[shard]) for shard in sorted(groups)}
+
+
+def run_shard(
+    units: Iterable[Unit],
+    compute: Callable[[Unit, Path], None],
+    *,
+    step: str,
+    store: str | Path,
+    suffix: str,
+    key: str,
+    done: str | Path,
+    failures: str | Path,
+    max_failed_fraction: float,
+    own: str | Path | None = None,
+    published: str | Path | None = None,
+) -> pd.DataFrame:
+    """Compute what the store lacks, and write the tables of finished and of failed units.
+
+    Parameters
+    ----------
+    units : the shard's units
+    compute : called with a unit and the path it writes; the path is renamed into the store when it returns
+    step : name of the rule, for the table of failures
+    store : folder of the step's units, shared by its shards
+    suffix : of the units' files, such as `.parquet`, or empty for a folder
+    key : hash of settings and code
+    done : table written with one row per finished unit: `unit key file`
+    failures : table written with one row per failed unit: `step unit reason`
+    max_failed_fraction : the shard fails when more of its units failed than `spinome.failures.allowed_failures`
+    own : folder of this run's results; a damaged file in it stops the shard
+    published : folder in which each finished unit also stands under its plain name, for people to open
+
+    Raises
+    ------
+    RuntimeError: if too many units failed; the message gives the first reason. Finished units stay in the store.
+    ValueError: if two units have the same name
+    OSError, MemoryError, DamagedError: a fault of the machine (`spinome.failures`) stops the shard; what is finished
+        stays in the store
+    """
+    units = list(units)
+    names = [unit.name for unit in units]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{step}: several units are named {next(name for name in names if names.count(name) > 1)}")
+    finished, failed = [], []
+    for number, unit in enumerate(units, start=1):
+        unit_key = content_hash(unit.name, unit.inputs, key)
+        stored = _Stored(Path(store), unit.name, suffix)
+        file = stored.whole(unit_key)
+        if file is None:
+            started = time.monotonic()
+            try:
+                file = stored.make(unit_key, lambda part, unit=unit: compute(unit, part))
+            except Exception as error:
+                traceback.print_exc()
+                if faults.is_machine_fault(error, own):
+                    raise
+                failed.append({"step": step, "unit": unit.name, "reason": f"{type(error).__name__}: {error}"})
+                continue
+            seconds = time.monotonic() - started
+            print(f"{step}: {unit.name} in {seconds:.3g} s ({number} of {len(units)})", flush=True)
+        if published is not None:
+            _publish(file, Path(published) / f"{unit.name}{suffix}")
+        finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
+    if len(failed) > faults.allowed_failures(len(units), max_failed_fraction):
+        raise RuntimeError(
+            f"{step}: {len(failed)} of {len(units)} units failed, more than the configured fraction "
+            f"{max_failed_fraction}; the first, {failed[0]['unit']}: {failed[0]['reason']}"
+        )
+    write_table(pd.DataFrame(failed, columns=faults.COLUMNS).astype(str), failures)
+    frame = pd.DataFrame(finished, columns=DONE_COLUMNS).astype(str)
+    write_table(frame, done)
+    return frame
+
+
+@dataclass(frozen=True)
+class Finished(Mapping[str, Path]):
+    """The files of a step's finished units by name, each held against its checksum when it is asked for.
+
+    A unit whose file is damaged or gone takes the tables that name it with it, so that the next run makes both again.
+    """
+
+    tables: tuple[str, ...]
+    rows: Mapping[str, tuple[str, str, str]]
+
+    @classmethod
+    def read(cls, *tables: str | Path) -> Finished:
+        """Read the tables that `run_shard` wrote."""
+        rows = {
+            row.unit: (row.key, row.file, str(table))
+            for table in tables
+            for row in read_table(table, DONE_COLUMNS).itertuples(index=False)
+        }
+        return cls(tuple(map(str, tables)), rows)
+
+    def __getitem__(self, unit: str) -> Path:
+        """The unit's file.
+
+        Raises
+        ------
+        KeyError: if the step has not finished the unit
+        DamagedError: if the file is damaged or gone
+        """
+        _, file, table = self.rows[unit]
+        if not _is_whole(Path(file)):
+            remove(Path(file))
+            Path(table).unlink(missing_ok=True)
+            raise DamagedError(file, "was damaged or is gone; run again, the next run makes it anew")
+        return Path(file)
+
+    def __contains__(self, unit: object) -> bool:
+        return unit in self.rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, unit: str) -> str:
+        """The key that a unit was made under; empty where the step has not finished it."""
+        return self.rows[unit][0] if unit in self.rows else ""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Where a store keeps one unit."""
+
+    store: Path
+    unit: str
+    suffix: str
+
+    @property
+    def folder(self) -> Path:
+        return self.store / f"{number_of(self.unit, 256):02x}"
+
+    @property
+    def stem(self) -> str:
+        # quoted, so that no two names share a file
+        return quote(self.unit, safe="+,=@ ")
+
+    def files(self) -> list[Path]:
+        """The files of this unit, of any key."""
+        if not self.folder.is_dir():
+            return []
+        named = ((entry, STORED.search(entry.name)) for entry in os.scandir(self.folder))
+        return [
+            Path(entry.path)
+            for entry, found in named
+            if found and entry.name[: found.start()] == self.stem and found["suffix"] == self.suffix
+        ]
+
+    def whole(self, key: str) -> Path | None:
+        """The unit's file under a key, if it is there and whole; damaged ones are removed."""
+        for file in self.files():
+            if file.name.startswith(f"{self.stem}.{key}-"):
+                if _is_whole(file):
+                    return file
+                print(f"{file}: is damaged and is made again", flush=True)
+                remove(file)
+        return None
+
+    def make(self, key: str, write: Callable[[Path], None]) -> Path:
+        """Write the unit's file under a key; files of other keys go once it is there."""
+        # one job at a time makes a unit, so what another one began is litter, wherever it ran
+        for begun in self.folder.glob(f".{glob.escape(self.stem)}.*+*.part*"):
+            remove(begun)
+        with temporary(self.folder / f"{self.stem}{self.suffix}") as part:
+            write(part)
+            if not part.exists():
+                raise FileNotFoundError(f"{self.unit}: the step wrote nothing")
+            file = self.folder / f"{self.stem}.{key}-{file_hash(part)}{self.suffix}"
+            replace(part, file)
+        for earlier in self.files():
+            if earlier != file:
+                remove(earlier)
+        return file
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a stored file is there and has the content that its name says."""
+    try:
+        return file_hash(file) == STORED.search(file.name)["content"]
+    except FileNotFoundError:
+        return False
+
+
+def _publish(file: Path, plain: Path) -> None:
+    """Let a stored file or folder stand under a plain name too, by hard links where the file system has them."""
+    inside = sorted(part for part in file.rglob("*") if part.is_file()) if file.is_dir() else [file]
+    names = [part.relative_to(file) for part in inside]
+    there = sorted(part for part in plain.rglob("*") if part.is_file()) if plain.is_dir() else [plain]
+    if len(there) == len(inside) and all(
+        (plain / name).exists() and (plain / name).samefile(part) for name, part in zip(names, inside)
+    ):
+        return
+    with atomic(plain) as whole:
+        if file.is_dir():
+            whole.mkdir()
+        for name, part in zip(names, inside):
+            target = whole / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(part, target)
+            except OSError:
+                shutil.copy2(part, target)

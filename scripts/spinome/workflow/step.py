@@ -1,0 +1,144 @@
+"""What every scripted rule does around its one call of the library: its log, its inputs by name, its shard.
+
+The parameters of a rule are of four kinds, told apart by their names:
+
+- `code`, and settings under whatever name: they count for every unit of the rule, and for Snakemake
+- `each`: what is said of single units, by unit; it counts for that unit, and for Snakemake
+- `inputs`: stamps of the files that were given from outside (`spinome.workflow.stamps`); they count for Snakemake
+  alone, since each unit counts the content of its own files
+- `aside`: what decides how and where, and not what (`spinome.workflow.params.uncounted`); it counts for nothing
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from spinome.hashing import content_hash
+from spinome.io.atomic import remove
+from spinome.io.damage import DamagedError
+from spinome.logs import log_to
+from spinome.seeds import number_of
+from spinome.workflow.shards import Finished, Unit, run_shard
+
+NOT_IN_KEY = ("each", "inputs", "aside")
+
+
+def begin(snakemake: Any) -> tuple[Any, Any, Any]:
+    """Send what the script prints to its log; a damaged result that it meets is removed, so that it is made again.
+
+    Returns
+    -------
+    inputs, parameters and outputs of the rule
+    """
+    log_to(snakemake.log)
+    sys.excepthook = lambda kind, error, trace: _fail(snakemake, kind, error, trace)
+    return snakemake.input, snakemake.params, snakemake.output
+
+
+def by_name(files: Any, kind: str) -> dict[str, Any]:
+    """The named inputs `<kind>/<name>` of a rule as a mapping: what belongs together never goes by position.
+
+    Parameters
+    ----------
+    files : inputs or outputs of the rule
+    kind : what comes before the slash
+    """
+    return {
+        name.removeprefix(f"{kind}/"): value for name, value in files.items() if name and name.startswith(f"{kind}/")
+    }
+
+
+def model_file(snakemake: Any) -> Path | None:
+    """The file of the rule's model: trained in this run, or given from outside; None where the step has none."""
+    trained = snakemake.input.get("model") or []
+    files = [trained] if isinstance(trained, str) else [*trained, getattr(snakemake.params.get("aside"), "model", None)]
+    return Path(files[0]) if files[0] else None
+
+
+def own_units(snakemake: Any, names: Iterable[str], inputs: str = "") -> list[Unit]:
+    """Those of these units that fall into the rule's shard, with what they are all made from.
+
+    Parameters
+    ----------
+    names : of all units of the step
+    inputs : hash of what every one of them is made from, such as the stamp of a volume
+    """
+    shard, shards = int(snakemake.wildcards.shard), snakemake.params.aside.shards
+    return [Unit(name, inputs) for name in names if number_of(name, shards) == shard]
+
+
+def units_after(*steps: Finished) -> list[Unit]:
+    """Units that all of the steps before have finished, under keys that change with those of these steps."""
+    names = set(steps[0]).intersection(*steps[1:])
+    return [Unit(name, "|".join(step.key(name) for step in steps)) for name in sorted(names)]
+
+
+def run_units(
+    snakemake: Any,
+    units: Iterable[Unit],
+    compute: Callable[[Unit, Path], None],
+    *,
+    suffix: str = "",
+    state: Any = None,
+    published: str | Path | None = None,
+) -> None:
+    """Compute the units of the rule's shard that are not there yet, and write its tables `done` and `failures`.
+
+    Parameters
+    ----------
+    units : of this shard
+    compute : called with a unit and the path that it writes
+    suffix : of the units' files; empty where a unit is a folder
+    state : what else counts for every unit, such as the hash of a model that was trained in this run
+    published : folder in which each finished unit also stands under its plain name, for people to open
+    """
+    results, step = _place(snakemake)
+    params = snakemake.params
+    each: Mapping[str, Any] = params.get("each") or {}
+    settings = {name: value for name, value in params.items() if name not in NOT_IN_KEY}
+    own = [Unit(unit.name, content_hash(unit.inputs, each.get(unit.name))) for unit in units]
+    within = [str(value) for name, value in sorted(snakemake.wildcards.items()) if name != "shard"]
+    run_shard(
+        own,
+        compute,
+        step=step,
+        store=results.joinpath("units", step, *within),
+        suffix=suffix,
+        key=content_hash(settings, state),
+        done=snakemake.output.done,
+        failures=snakemake.output.failures,
+        max_failed_fraction=params.aside.max_failed_fraction,
+        own=results,
+        published=published,
+    )
+
+
+def _place(snakemake: Any) -> tuple[Path, str]:
+    """The folder of results and the name of the step, from where its log is written.
+
+    A workflow that takes this one in as a module may put names before the rules and folders before the paths.
+    """
+    parts = Path(snakemake.log[0]).with_suffix("").parts
+    for number, (folder, step) in enumerate(pairwise(parts)):
+        if folder == "logs" and snakemake.rule.endswith(step):
+            return Path(*parts[:number]), step
+    raise ValueError(f"{snakemake.log[0]}: the log of rule {snakemake.rule} has to be <logs>/{snakemake.rule}...")
+
+
+def _fail(snakemake: Any, kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    traceback.print_exception(kind, error, trace)
+    if not isinstance(error, DamagedError):
+        return
+    results = _place(snakemake)[0]
+    damaged = Path(error.path)
+    if damaged.is_relative_to(results):
+        # a store is known to Snakemake by its whole folder, so what lies in an input takes the input with it
+        for file in snakemake.input:
+            if damaged == Path(file) or damaged.is_relative_to(file):
+                remove(Path(file))
+                print(f"{file}: removed; the next run makes it again", flush=True)

@@ -1,0 +1,137 @@
+"""A study: a configuration with its sample sheets, read and validated once, and what every branch asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from spinome import samples
+from spinome.io.sources import file_of
+from spinome.workflow.params import uncounted
+from spinome.workflow.stamps import Stamps
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as a rule takes it: trained in this run, or given as a file from outside.
+
+    `trained` is an input of the rule, empty where the file is given; `stamp` its parameter, which counts the content of
+    a given file and not its place; `given` goes into `aside`.
+    """
+
+    trained: list[str]
+    given: str | None
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated configuration with the rows of its sample sheets.
+
+    Attributes
+    ----------
+    config : the whole configuration, defaults filled in
+    repository : folder of the workflow, where shipped models and demo sheets are
+    stacks, volumes, neurons : rows of the sheets; meshes at an address are named by where they are retrieved to
+    mesh_addresses : public address of a mesh by neuron, where it has one
+    """
+
+    config: dict[str, Any]
+    repository: Path
+    stacks: tuple[samples.Stack, ...]
+    volumes: tuple[samples.EMVolume, ...]
+    neurons: tuple[samples.Neuron, ...]
+    mesh_addresses: dict[str, str]
+
+    @property
+    def results(self) -> str:
+        """Folder of the results, as configured."""
+        return self.config["results"]
+
+    @property
+    def cells(self) -> list[str]:
+        """The sheet of cells of known class, as an input; empty where there is none."""
+        sheet = sheet_file(self.config, self.repository, "cells")
+        return [sheet] if sheet else []
+
+    @cached_property
+    def stamps(self) -> Stamps:
+        """Stamps of the files that the sheets and the configuration name."""
+        inputs = sum(len(row.files()) for row in (*self.stacks, *self.volumes, *self.neurons))
+        return Stamps(Path(self.results) / ".stamps.json", inputs)
+
+    @cached_property
+    def stack_of(self) -> dict[tuple[str, str, str], samples.Stack]:
+        """The row of a stack by specimen, field and timepoint."""
+        return {(row.specimen, row.field, row.timepoint): row for row in self.stacks}
+
+    @cached_property
+    def volume_of(self) -> dict[str, samples.EMVolume]:
+        """The row of a volume by its name."""
+        return {row.volume: row for row in self.volumes}
+
+    @cached_property
+    def neuron_of(self) -> dict[str, samples.Neuron]:
+        """The row of a neuron by its name."""
+        return {row.neuron: row for row in self.neurons}
+
+    def given(self, files: Iterable[str | None]) -> list[str]:
+        """Stamps of those of these sources that come from outside, for a rule's parameter `inputs`."""
+        made = (self.results, self.config["resources"])
+        named = sorted({file for source in files if (file := file_of(source))})
+        return self.stamps.of(file for file in named if not any(Path(file).is_relative_to(folder) for folder in made))
+
+    def aside(self, **values: Any) -> SimpleNamespace:
+        """What a rule's parameter `aside` holds: these values, and how many of its units may fail."""
+        return uncounted(max_failed_fraction=self.config["max_failed_fraction"], **values)
+
+    def model(self, name: str, teachers: Sequence[object] = (), suffix: str = ".skops") -> Model:
+        """The configured model, else one trained here on its teachers, else the one that ships.
+
+        Parameters
+        ----------
+        name : key under `models`
+        teachers : the training samples with the truth that this model learns from
+        suffix : of its file
+        """
+        given = self.config["models"][name]
+        if not given and teachers:
+            return Model([f"<results>/models/{name}{suffix}"], None, "")
+        return self.given_model(given or self.shipped(name, suffix))
+
+    def given_model(self, file: str | None) -> Model:
+        """A model that is not trained here; one of no file where the step goes without."""
+        return Model([], file, self.stamps.of([file])[0] if file else "")
+
+    def shipped(self, name: str, suffix: str = ".skops") -> str:
+        """The file of a model that ships with Spinome."""
+        return str(self.repository / "workflow" / "models" / f"{name}{suffix}")
+
+
+def read_study(config: dict[str, Any], repository: Path) -> Study:
+    """Read the sample sheets that a validated configuration names.
+
+    Raises
+    ------
+    ValueError: as `spinome.samples.read_sheet`
+    """
+    rows: dict[str, list] = {}
+    for kind, row_type in samples.SHEETS.items():
+        sheet = sheet_file(config, repository, kind)
+        produced = [config["results"], config["resources"]]
+        rows[kind] = samples.read_sheet(sheet, row_type, produced=produced) if sheet else []
+    addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
+    # a mesh at a public address is fetched by a rule, and from there on is a file as any other
+    fetched = {name: {"mesh": f"{config['resources']}/meshes/{name}.npz"} for name in addresses}
+    neurons = [row.model_copy(update=fetched.get(row.neuron, {})) for row in rows["neurons"]]
+    return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses)
+
+
+def sheet_file(config: dict[str, Any], repository: Path, kind: str) -> str | None:
+    """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
+    sheet = config["samples"][kind]
+    return sheet and next((str(path) for path in (Path(sheet), repository / sheet) if path.exists()), sheet)
