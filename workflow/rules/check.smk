@@ -13,7 +13,11 @@ for key in ("results", "resources"):
 onstart:
     # imported here, since Snakemake reads this file for every job and the readers take a second to load
     from spinome.check import check_forest, check_inputs
+    from spinome.io.atomic import sweep
 
+    # what killed jobs left half-written, and what was read of the inputs to plan this run
+    sweep(config["results"])
+    study.stamps.save()
     problems = check_inputs(
         stacks, volumes, study.neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
     )

@@ -20,11 +20,17 @@ from spinome.io.sources import file_of
 from spinome.workflow.code import code_by_package, script_hash
 from spinome.workflow.study import read_study
 
-try:
-    config.update(configuration.complete(config))
-    study = read_study(config, REPOSITORY)
-except ValueError as error:
-    raise WorkflowError(str(error)) from None
+
+def planned(plan, *arguments):
+    """What a plan's class or function makes of these arguments; its complaints without a traceback."""
+    try:
+        return plan(*arguments)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+config.update(planned(configuration.complete, config))
+study = planned(read_study, config, REPOSITORY)
 
 # each branch enters its tables of failed units here; census.smk gathers them
 failure_tables = []

@@ -34,6 +34,10 @@ class NeuronsPlan:
     study: Study
     linked_volumes: tuple[str, ...]
 
+    def __post_init__(self):
+        # what is wrong with the names for training is told when the plan is made
+        _ = self.trained
+
     @property
     def config(self) -> dict[str, Any]:
         """The section of the branch."""
