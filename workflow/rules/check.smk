@@ -15,9 +15,6 @@ onstart:
     from spinome.check import check_forest, check_inputs
     from spinome.io.atomic import sweep
 
-    # what killed jobs left half-written, and what was read of the inputs to plan this run
-    sweep(config["results"])
-    study.stamps.save()
     problems = check_inputs(
         stacks, volumes, study.neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
     )
@@ -25,6 +22,9 @@ onstart:
         problems += check_forest(neurons_plan.model.given, neurons_plan.solver)
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
+    # what killed jobs left half-written, and what was read of the inputs to plan this run
+    sweep(config["results"])
+    study.stamps.save()
 
 
 onsuccess:
