@@ -11,6 +11,7 @@ from typing import Any
 
 from spinome import samples
 from spinome.io.sources import file_of
+from spinome.shipped import shipped_file
 from spinome.workflow.params import uncounted
 from spinome.workflow.stamps import Stamps
 
@@ -109,7 +110,7 @@ class Study:
 
     def shipped(self, name: str, suffix: str = ".skops") -> str:
         """The file of a model that ships with Spinome."""
-        return str(self.repository / "workflow" / "models" / f"{name}{suffix}")
+        return str(shipped_file(name, suffix))
 
 
 def read_study(config: dict[str, Any], repository: Path) -> Study:
