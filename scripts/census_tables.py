@@ -3,8 +3,8 @@
 from spinome.census.counts import count_by_cell
 from spinome.census.tables import census_by_class
 from spinome.io.tables import read_table, write_table
-from spinome.samples import Cell, read_sheet
 from spinome.workflow import step
+from spinome.workflow.samples import Cell, read_sheet
 
 step.begin(snakemake)
 

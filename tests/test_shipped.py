@@ -13,7 +13,7 @@ def test_every_name_at_the_top_is_there(name):
 
 
 def test_an_unknown_name_lists_those_there_are():
-    with pytest.raises(AttributeError, match="no attribute 'read_mush'; it has .*read_mesh"):
+    with pytest.raises(AttributeError, match=r"no attribute 'read_mush'; it has .*read_mesh"):
         _ = spinome.read_mush
 
 
@@ -23,5 +23,5 @@ def test_every_shipped_model_loads_by_its_name(name):
 
 
 def test_a_model_that_does_not_ship_is_named_with_those_that_do():
-    with pytest.raises(ValueError, match="neuron: no such model ships with Spinome; there are .*neurons"):
+    with pytest.raises(ValueError, match=r"neuron: no such model ships with Spinome; there are .*neurons"):
         shipped_file("neuron")

@@ -8,7 +8,6 @@ import pytest
 import trimesh
 from spinome.neurons.members import mesh_hash
 
-from spinome.check import check_neuron
 from spinome.io.meshes import (
     Mesh,
     mesh_edges,
@@ -20,7 +19,8 @@ from spinome.io.meshes import (
     write_mesh,
 )
 from spinome.neurons.simplify import simplify
-from spinome.samples import Neuron
+from spinome.workflow.preflight import check_neuron
+from spinome.workflow.samples import Neuron
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 import trimesh
 
-from spinome.check import check_neuron
 from spinome.io.cave import POSITION, read_synapses
 from spinome.io.tables import write_table
 from spinome.neurons.surface import nearest_on_surface
 from spinome.neurons.synapses import COLUMNS, label_synapses
-from spinome.samples import Neuron
+from spinome.workflow.preflight import check_neuron
+from spinome.workflow.samples import Neuron
 
 
 def table(points, pre=1, post=2):

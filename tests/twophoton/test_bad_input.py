@@ -9,12 +9,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from spinome.check import check_inputs
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
 from spinome.io.volumes import write_volume
-from spinome.samples import Stack, series_problems
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS
@@ -24,6 +22,8 @@ from spinome.twophoton.register import register
 from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
 from spinome.twophoton.sessions import require_enough, session_table
 from spinome.twophoton.time_track import track_series
+from spinome.workflow.preflight import check_inputs
+from spinome.workflow.samples import Stack, series_problems
 
 VOXEL = (1.0, 0.12, 0.12)
 SIZE = np.array([24.0, 30.0, 40.0])

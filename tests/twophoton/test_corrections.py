@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.samples import Stack, read_corrections
 from spinome.twophoton.corrections import correct_links, correct_spines, table_of
 from spinome.twophoton.correspond import POSITION
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
+from spinome.workflow.samples import Stack, read_corrections
 
 # three spines in a row, and the same three in the sessions after it
 PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])

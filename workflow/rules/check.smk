@@ -12,7 +12,7 @@ for key in ("results", "resources"):
 
 onstart:
     # imported here, since Snakemake reads this file for every job and the readers take a second to load
-    from spinome.check import check_forest, check_inputs
+    from spinome.workflow.preflight import check_forest, check_inputs
     from spinome.io.atomic import sweep
 
     problems = check_inputs(
@@ -28,6 +28,6 @@ onstart:
 
 
 onsuccess:
-    from spinome.check import failed_units
+    from spinome.workflow.preflight import failed_units
 
     print(*failed_units(Path(config["results"]) / "failures.parquet"), sep="\n", file=sys.stderr)

@@ -14,7 +14,8 @@ from spinome.workflow.caches import keep_caches_with_the_user
 
 keep_caches_with_the_user(CACHES)
 
-from spinome import configuration, samples
+from spinome import configuration
+from spinome.workflow import samples
 from spinome.hashing import content_hash
 from spinome.io.sources import file_of
 from spinome.workflow.code import code_by_package, script_hash

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from spinome import samples
 from spinome.io.sources import file_of
 from spinome.shipped import shipped_file
+from spinome.workflow import samples
 from spinome.workflow.params import uncounted
 from spinome.workflow.stamps import Stamps
 
@@ -118,7 +118,7 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
 
     Raises
     ------
-    ValueError: as `spinome.samples.read_sheet`
+    ValueError: as `spinome.workflow.samples.read_sheet`
     """
     rows: dict[str, list] = {}
     for kind, row_type in samples.SHEETS.items():

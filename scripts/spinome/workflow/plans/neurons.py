@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome.neurons.units import VOLUME
-from spinome.samples import Neuron
+from spinome.workflow.samples import Neuron
 from spinome.workflow.shards import plan
 from spinome.workflow.study import Model, Study
 

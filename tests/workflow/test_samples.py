@@ -2,7 +2,7 @@
 
 import pytest
 
-from spinome.samples import Cell, EMVolume, Neuron, Stack, read_sheet
+from spinome.workflow.samples import Cell, EMVolume, Neuron, Stack, read_sheet
 
 STACK_HEADER = "specimen\tfield\ttimepoint\tday\tpath"
 

@@ -12,11 +12,11 @@ import pytest
 import tifffile
 import trimesh
 
-from spinome.check import check_inputs, check_neuron, check_stack, check_volume, failed_units
 from spinome.io.volumes import write_volume
-from spinome.samples import EMVolume, Neuron, Stack
+from spinome.workflow.preflight import check_inputs, check_neuron, check_stack, check_volume, failed_units
+from spinome.workflow.samples import EMVolume, Neuron, Stack
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 OME = {"axes": "ZYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 1.0}
 
 
@@ -146,7 +146,7 @@ def test_results_without_permission_to_write(tmp_path):
     # root may write anywhere, so the question is asked by a process without rights
     code = f"""
         import os, sys
-        from spinome.check import check_folder
+        from spinome.workflow.preflight import check_folder
         if os.geteuid() == 0:
             os.setuid(65534)
         print(*check_folder({str(locked / "results")!r}))

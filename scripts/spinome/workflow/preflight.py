@@ -23,8 +23,8 @@ from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import require_columns, table_columns, table_kind
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
-from spinome.samples import EMVolume, Neuron, Row, Stack
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
+from spinome.workflow.samples import EMVolume, Neuron, Row, Stack
 
 COLUMNS = {
     "truth_spines": SPINE_COLUMNS,

@@ -359,6 +359,8 @@ def _explain(item: dict) -> str:
     if not item["loc"]:
         return message
     column = item["loc"][0]
+    if item.get("input") == "?":
+        return f"column {column}: is an open question; write what is true, or empty the cell where it is optional"
     return (
         f"column {column}: is empty"
         if item["type"] == "missing"

@@ -1,0 +1,111 @@
+"""The command `spinome`: begin a study, check its inputs, estimate its cost. Running is Snakemake's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+NEW = """Look at folders of data and write a study: a configuration and sample sheets with what was recognised.
+
+Two-photon stacks, electron microscopy volumes, meshes, tables of synapses and Neuroglancer addresses are told apart by
+their content. What a file does not say stays open: its cell says '?', and a question says what to write there."""
+CHECK = """Open every input of a study, as a run does before its first job, and tell all problems at once."""
+ESTIMATE = """Say what a study will cost, from the headers of its inputs and from measured rates: units, jobs,
+CPU-hours, peak memory of a job, and disk while it runs and after."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="spinome", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    new = _add(commands, "new", NEW)
+    new.add_argument("source", nargs="+", help="folder or file of data, or a Neuroglancer address")
+    new.add_argument("--study", default=".", help="folder in which the study is written (default: this one)")
+    for name, words in (("check", CHECK), ("estimate", ESTIMATE)):
+        _add(commands, name, words).add_argument(
+            "study", help="configuration of the study, or the folder that holds it"
+        )
+    given = parser.parse_args(arguments)
+    try:
+        return {"new": _new, "check": _check, "estimate": _estimate}[given.command](given)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _add(commands: Any, name: str, words: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=words.partition(",")[0].partition(":")[0].partition(".")[0],
+        description=words,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _new(given: argparse.Namespace) -> int:
+    # imported here, so that --help answers at once
+    from spinome.workflow.new_study import write_study
+    from spinome.workflow.recognise import recognise
+
+    found = recognise(given.source)
+    if not any(found.rows.values()):
+        print("nothing was recognised; config/README.md lists the formats that are read", file=sys.stderr)
+        return 1
+    files = write_study(given.study, found)
+    for kind, rows in found.rows.items():
+        print(f"{len(rows)} {kind}")
+    print("written:", *files, sep="\n  ")
+    if found.passed_over:
+        print("passed over:", *found.passed_over, sep="\n  ")
+    if found.questions:
+        print("to be answered before a run:", *found.questions, sep="\n  ")
+    else:
+        print(f"run it: snakemake --configfile {files[0]} --cores all")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from spinome.workflow.preflight import check_inputs
+
+    study = _study(given.study)
+    config = study.config
+    places = [config["results"], config["resources"]]
+    problems = check_inputs(study.stacks, study.volumes, study.neurons, places, config["max_failed_fraction"])
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    counts = f"{len(study.stacks)} stacks, {len(study.volumes)} volumes, {len(study.neurons)} neurons"
+    print(f"{counts}: {len(problems)} problem(s)")
+    return 1 if problems else 0
+
+
+def _estimate(given: argparse.Namespace) -> int:
+    from spinome.workflow.estimate import estimate, format_estimate
+
+    print(format_estimate(estimate(_study(given.study))))
+    return 0
+
+
+def _study(path: str) -> Any:
+    """The study of a configuration file, or of the folder that holds one."""
+    from spinome.configuration import complete
+    from spinome.workflow.study import read_study
+
+    file = Path(path) / "config.yaml" if Path(path).is_dir() else Path(path)
+    try:
+        settings = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{file}: no such configuration; `spinome new` writes one") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file}: is no YAML ({error})") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{file}: holds no keys; `spinome new` writes a configuration")
+    return read_study(complete(settings), Path(__file__).parents[3])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
