@@ -1,0 +1,141 @@
+"""What a study will cost, from the headers of its inputs and from measured rates.
+
+`rates.tsv` beside this module holds, for every step worth counting, what a job costs however small it is and what each
+million of voxels or vertices adds (`benchmarks/rates.py` measures it). An estimate multiplies; it opens no pixels.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh
+from spinome.io.sources import is_address, split_source
+from spinome.io.stacks import open_stack
+from spinome.io.volumes import open_volume
+from spinome.workflow.plans.neurons import NeuronsPlan
+from spinome.workflow.study import Study
+
+RATES = Path(__file__).parent / "rates.tsv"
+# a sheet of more rows than these is known by so many of them, evenly spaced
+LOOKED_AT = 200
+# a mesh whose header does not say its vertices: bytes of a file per vertex, as PLY and OBJ have them
+BYTES_PER_VERTEX = 40
+COLUMNS = ["branch", "units", "size", "jobs", "cpu_hours", "peak_mb", "running_gb", "kept_gb"]
+
+
+def read_rates(file: str | Path = RATES) -> pd.DataFrame:
+    """The measured rates, one row per step.
+
+    Returns
+    -------
+    columns `step branch per cpu_s_job cpu_s_size mb_job mb_size kept_mb_size running_mb_size`; `per` says whether a job
+    holds a unit whole (`unit`) or a part of it (`part`), and `_size` is per million voxels or vertices
+    """
+    return pd.read_csv(file, sep="\t", comment="#")
+
+
+def estimate(study: Study, rates: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Units, jobs, CPU-hours, peak memory and disk of each branch that has samples.
+
+    Returns
+    -------
+    one row per branch with `COLUMNS`; `size` in millions of voxels or vertices, `peak_mb` of the largest job
+
+    Raises
+    ------
+    ValueError, OSError: if an input cannot be opened; the message names it
+    """
+    rates = read_rates() if rates is None else rates
+    config = study.config
+    rows = []
+    if study.stacks:
+        sizes = _sizes(study.stacks, lambda row: np.prod(open_stack(row.path, row.channel, row.voxel_um).shape))
+        rows.append(_branch(rates, "twophoton", sizes, len(study.stacks), None))
+    images = [row for row in study.volumes if row.image or row.synapses]
+    if images:
+        sizes = _sizes(images, lambda row: np.prod(open_volume(row.image or row.synapses, row.voxel_nm).shape))
+        jobs = len(images) * config["synapses"]["shards"]
+        rows.append(_branch(rates, "synapses", sizes, jobs, np.prod(config["synapses"]["cuboid"]) / 1e6))
+    segmented = [row for row in study.volumes if row.segmentation or row.image or row.membrane]
+    if segmented:
+        sizes = _sizes(segmented, lambda row: np.prod(open_volume(row.segmentation or row.image, row.voxel_nm).shape))
+        jobs = len(segmented) * config["linking"]["shards"]
+        rows.append(_branch(rates, "linking", sizes, jobs, np.prod(config["linking"]["cuboid"]) / 1e6))
+    if study.neurons:
+        plan = NeuronsPlan(study, ())
+        sizes = _sizes(study.neurons, lambda row: _vertices(study.mesh_addresses.get(row.neuron) or row.mesh))
+        rows.append(_branch(rates, "neurons", sizes, len(plan.shards), None))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def format_estimate(table: pd.DataFrame) -> str:
+    """The estimate as people read it."""
+    if table.empty:
+        return "the study has no samples"
+    total = table["cpu_hours"].sum()
+    words = table.round({"size": 1, "cpu_hours": 2, "peak_mb": 0, "running_gb": 2, "kept_gb": 2}).to_string(index=False)
+    return (
+        f"{words}\n\n{total:.2f} CPU-hours in all, {table['running_gb'].sum():.2f} GB of disk while it runs, "
+        f"{table['kept_gb'].sum():.2f} GB after.\nsize: millions of voxels or vertices. Rates were measured on other data "
+        "(rates.tsv): expect a factor of two."
+    )
+
+
+def _sizes(rows: Sequence, size: Callable) -> tuple[float, float, int]:
+    """Total and largest size in millions, and the number of units; of a long sheet from a sample of it."""
+    looked = rows[:: max(1, -(-len(rows) // LOOKED_AT))]
+    found = np.array([float(size(row)) for row in looked]) / 1e6
+    return float(found.mean() * len(rows)), float(found.max()), len(rows)
+
+
+def _branch(
+    rates: pd.DataFrame, branch: str, sizes: tuple[float, float, int], jobs: int, part: float | None
+) -> dict[str, object]:
+    total, largest, units = sizes
+    own = rates[rates["branch"] == branch]
+    sharded = own["per"] == "part"
+    # a step that holds a unit whole is one job per unit; one that works on parts of it has the planned number
+    counts = np.where(sharded, jobs, jobs if part is None else units)
+    held = np.where(sharded & (part is not None), part or 0, largest)
+    return {
+        "branch": branch,
+        "units": units,
+        "size": total,
+        "jobs": int(counts.sum()),
+        "cpu_hours": float((counts * own["cpu_s_job"] + total * own["cpu_s_size"]).sum() / 3600),
+        "peak_mb": float((own["mb_job"] + held * own["mb_size"]).max()),
+        "running_gb": float(total * own["running_mb_size"].sum() / 1000),
+        "kept_gb": float(total * own["kept_mb_size"].sum() / 1000),
+    }
+
+
+def _vertices(source: str) -> float:
+    """Number of vertices of a mesh from its header, or from its size where it has none."""
+    if is_address(source):
+        raise ValueError(
+            f"{source}: the size of a mesh at an address is not known before it is fetched; estimate with a sheet of a "
+            "few fetched meshes"
+        )
+    path, name = split_source(source)
+    if path.suffix.lower() == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            member = next(f"{key}.npy" for key in VERTEX_KEYS if f"{key}.npy" in archive.namelist())
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                return read(stream)[0][0]
+    if path.suffix.lower() in HDF5:
+        with hdf5_mesh(path, name) as group:
+            return group["vertices"].shape[0]
+    if path.suffix.lower() == ".ply":
+        with path.open("rb") as stream:
+            for line in stream.read(4096).splitlines():
+                if line.startswith(b"element vertex"):
+                    return int(line.split()[2])
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files) / BYTES_PER_VERTEX
