@@ -89,8 +89,8 @@ def run_shard(
     store : folder that keeps the units' files and the journal, outside of Snakemake's outputs
     suffix : of the units' files, such as `.parquet`, or empty for a folder
     key : hash of parameters and code (`spinome.provenance`)
-    done : table written with one row a finished unit: `unit key file`
-    failures : table written with one row a failed unit: `step unit reason`
+    done : table written with one row per finished unit: `unit key file`
+    failures : table written with one row per failed unit: `step unit reason`
     max_failed_fraction : the shard fails when more of its units failed than `allowed_failures`
     journal : file of the journal, where several shards share a store; by default in the store
 

@@ -67,7 +67,7 @@ def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.
 
     Returns
     -------
-    One row an orphan: `orphan shaft link_probability linked to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`, shaft 0 where
+    One row per orphan: `orphan shaft link_probability linked to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`, shaft 0 where
     there is no candidate
     """
     first = links.loc[links["rank"] <= 1, ["orphan", "shaft", "probability", "linked"]]

@@ -1,6 +1,6 @@
 """SynapFlow's CSV files, in and out (Osuna-Vargas et al. 2025).
 
-One file name a slice, `<stack>_layerNN`; boxes in pixels, corners inclusive of the first and exclusive of the last.
+One file name per slice, `<stack>_layerNN`; boxes in pixels, corners inclusive of the first and exclusive of the last.
 SynapFlow writes a file of detections for each slice and one of tracked boxes; its sizes and distances are columns more.
 """
 
@@ -79,7 +79,7 @@ def read_boxes(path: str | Path, stack: str, voxel_um: VoxelSize) -> pd.DataFram
 
     Parameters
     ----------
-    path : a CSV, or a folder with one a slice as SynapFlow's detector writes them
+    path : a CSV, or a folder with one file per slice as SynapFlow's detector writes them
     stack : all before `_layerNN` in the column `filename`
     voxel_um : voxel size (z, y, x)
 

@@ -176,7 +176,7 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _per_orphan(links: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """One row an orphan, true or reported: `true rank linked right dendrite`."""
+    """One row per orphan, true or reported: `true rank linked right dendrite`."""
     links, truth = _named(links), _named(truth)
     ranks = true_ranks(links, truth)
     frame = pd.DataFrame(index=pd.Index(np.union1d(ranks.index.to_numpy(), links["orphan"].to_numpy()), name="orphan"))

@@ -58,7 +58,7 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
 
     Returns
     -------
-    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked
+    Table of QUEUE_COLUMNS, the most valuable decision first; `linked_to` is 0 where the orphan is not linked
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]

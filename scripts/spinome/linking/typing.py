@@ -39,7 +39,7 @@ def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[in
 
     Returns
     -------
-    Table of one row a segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
+    Table of one row per segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
     bounding box), `radius_nm` (three times the mean distance to the surface: the radius where it is a cylinder),
     `thickest_nm` (largest distance to the surface), `on_edge`, and the bounding box `z0 z1 y0 y1 x0 x1`
     """

@@ -121,7 +121,7 @@ def _join(
         if size > min(LARGEST_BAND, matrix.shape[0] // 2):
             raise SpectrumError(
                 f"{matrix.shape[0]} vertices: eigenpairs stay missing between {lower.shift:.6g} and {top:.6g} nm^-2 "
-                f"with {len(lower.values)} pairs a band; simplify the mesh more or lower neurons.hks.bands.cutoff"
+                f"with {len(lower.values)} pairs per band; simplify the mesh more or lower neurons.hks.bands.cutoff"
             )
         lower = _grow(matrix, lower)
 

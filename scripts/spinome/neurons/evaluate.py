@@ -114,7 +114,7 @@ def compare_spines(
 
     Returns
     -------
-    Table `neuron group true found matched split merged volume_ratio`, a row a true and a row a found spine, counts
+    Table `neuron group true found matched split merged volume_ratio`, a row per true and a row per found spine, counts
     of 0 and 1; the ratio is that of the volumes found and true of a match, both of the surface, NaN elsewhere
     """
     welded, origin = weld(mesh)

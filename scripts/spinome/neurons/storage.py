@@ -1,4 +1,4 @@
-"""Condensed features in files: as Parquet, in the layout of meshmash, or compressed to a byte a vertex.
+"""Condensed features in files: as Parquet, in the layout of meshmash, or compressed to a byte per vertex.
 
 All hold the domains' log HKS and the domain of each vertex of the original mesh (`domains.label[vertex_of]`).
 """
@@ -23,7 +23,7 @@ COMPONENTS = 6
 
 
 def write_parquet(folder: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
-    """Write features as two tables: `domains.parquet`, a row a domain, and `vertices.parquet`, a row a vertex.
+    """Write features as two tables: `domains.parquet`, a row per domain, and `vertices.parquet`, a row per vertex.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def read_meshmash(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_compressed(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
-    """Write features as six float16 a domain: its principal components, their basis once in the file.
+    """Write features as six float16 per domain: its principal components, their basis once in the file.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ def draw_sizes(spines: pd.DataFrame) -> plt.Figure:
 def draw_specimen(seen: pd.DataFrame, specimen: str) -> plt.Figure:
     """One simulated specimen: a map of its true spines by view, those that were found and those that were missed.
 
-    `seen` is the table of `census_evaluate`: a row a view and true spine that the view could show.
+    `seen` is the table of `census_evaluate`: a row per view and true spine that the view could show.
     """
     ours = seen[seen["specimen"] == specimen]
     names = [name for name in VIEWS if (ours["view"] == name).any()]

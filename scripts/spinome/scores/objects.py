@@ -23,7 +23,7 @@ from spinome.scores.intervals import bootstrap
 class Matched:
     """Outcome of a matching: `found_score` and `found_true` for each found object, `truth_found` for each true one.
 
-    All are arrays of one entry an object; the latter two bool.
+    All are arrays of one entry per object; the latter two bool.
     """
 
     found_score: np.ndarray

@@ -142,7 +142,7 @@ def _measure(runs, patch, count, likely, given, start, shape):
         for x in range(low, high + 1):
             chance = likely[z, y, x]
             if not 0 <= chance <= 1:
-                # told of by the caller
+                # the caller reports it
                 row[11] = -1
             whole = np.int64(np.rint(np.float64(chance) * 1_000_000))
             row[10] += whole

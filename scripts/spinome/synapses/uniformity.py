@@ -39,7 +39,7 @@ def describe_uniformity(
 
     Returns
     -------
-    one row a statistic with `COLUMNS`; `note` says what it refers to, or why a value is missing:
+    one row per statistic with `COLUMNS`; `note` says what it refers to, or why a value is missing:
 
     - `density_um3`
     - `dispersion`: Pearson's, 1 where counts are Poisson

@@ -50,7 +50,7 @@ def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
 
     Returns
     -------
-    frame with `TURNOVER_COLUMNS`, one row a pair of sessions
+    frame with `TURNOVER_COLUMNS`, one row per pair of sessions
     """
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):
@@ -87,7 +87,7 @@ def survival(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
 
     Returns
     -------
-    frame with `SURVIVAL_COLUMNS`, one row a session; `at_risk` counts the spines of the first session that were there
+    frame with `SURVIVAL_COLUMNS`, one row per session; `at_risk` counts the spines of the first session that were there
         and in the field up to the session before
     """
     rows = []

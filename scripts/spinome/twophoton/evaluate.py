@@ -53,7 +53,7 @@ def compare(
 
     Returns
     -------
-    frame, one row a candidate near a dendrite or paired, and one a true spine that no candidate lies near:
+    frame, one row per candidate near a dendrite or paired, and one per true spine that no candidate lies near:
     `true` and `true_loose` are the ids of the true spine (-1: false alarm), `candidate` and `spine` -1 where there is
     none; `overlap_30` and `overlap_50`, whether its box in the plane has a true one as COCO pairs them; `dendrite` is
     the nearest true one

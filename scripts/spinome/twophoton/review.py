@@ -28,7 +28,7 @@ def review_form(
 
     Returns
     -------
-    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE`, a lost spine (at the place and in the
+    frame with `REVIEW_COLUMNS`, one row per link less probable than `SURE`, a lost spine (at the place and in the
     session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
     """
     beside = spines[spines["dendrite"] >= 0]

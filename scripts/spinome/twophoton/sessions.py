@@ -14,7 +14,7 @@ SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_tur
 def session_table(
     sessions: list[tuple[str, float]], counts: list[int], shifts: pd.DataFrame, failures: dict[str, str]
 ) -> pd.DataFrame:
-    """One row a session, those that failed included, with a note where a person should look.
+    """One row per session, those that failed included, with a note where a person should look.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) 
 
     Returns
     -------
-    frame with `SIZE_COLUMNS`, one row a pair of sessions that follow each other
+    frame with `SIZE_COLUMNS`, one row per pair of sessions that follow each other
     """
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):
