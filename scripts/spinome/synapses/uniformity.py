@@ -46,12 +46,12 @@ def describe_uniformity(
     - `morans_i` of the Pearson residuals over blocks that share a face
     - `dependence_um`: the reach of the dependence
     - `uniformity`: the mean square of six smooth patterns (linear and quadratic along each axis) in units of their
-      variance under a null of even density with the same dependence, about 1 where the density is even
+        variance under a null of even density with the same dependence, about 1 where the density is even
     - `trend` along each axis: the change of density from one end of the volume to the other as a fraction, after the
-      other axes, by a quasi-Poisson model
+        other axes, by a quasi-Poisson model
     - `profile`: density in slabs of blocks, `at_um` along each axis
     - `variogram`: semivariance of the Pearson residuals of blocks `at_um` apart, less the smooth patterns;
-      `correlation` likewise
+        `correlation` likewise
 
     Raises
     ------
