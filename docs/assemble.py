@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -77,7 +78,7 @@ def turn_links(text: str, page: Path, places: dict[Path, str], taken: dict[Path,
         return f"{match[1]}{turned}{'#' if anchor else ''}{anchor}{match[3]}"
 
     ends = [0, *(end for fence in FENCE.finditer(text) for end in fence.span()), len(text)]
-    parts = [text[start:stop] for start, stop in zip(ends, ends[1:])]
+    parts = [text[start:stop] for start, stop in pairwise(ends)]
     # every other part is a block of code, which stays as it is
     return "".join(LINK.sub(turn, part) if number % 2 == 0 else part for number, part in enumerate(parts))
 
@@ -94,7 +95,9 @@ def reference() -> dict[str, str]:
             title = TITLES.get(name, name.replace(".", ": "))
             found[f"reference/{name}.md"] = "\n\n".join([f"# {title} (`spinome.{name}`)", *lines]) + "\n"
     rows = [f"| [`spinome.{Path(place).stem}`]({Path(place).name}) | {_purpose(place)} |" for place in found]
-    introduction = "# Library\n\nThe library can be used without the workflow ([Neurons from a notebook](../neurons.md)).\n"
+    introduction = (
+        "# Library\n\nThe library can be used without the workflow ([Neurons from a notebook](../neurons.md)).\n"
+    )
     found["reference/index.md"] = "\n".join([introduction, "| package | what is in it |", "|---|---|", *rows]) + "\n"
     return found
 

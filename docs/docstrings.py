@@ -1,4 +1,4 @@
-"""An extension of griffe, which reads the library for its reference: docstrings as Markdown (`assemble.to_markdown`)."""
+"""An extension of griffe, which reads the library for the reference: docstrings become Markdown."""
 
 from __future__ import annotations
 
