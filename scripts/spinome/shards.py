@@ -87,7 +87,7 @@ def run_shard(
     compute : called with a unit and the path it writes; the path is renamed into the store when it returns
     step : name of the rule, for the table of failures
     store : folder that keeps the units' files and the journal, outside of Snakemake's outputs
-    suffix : of the units' files, such as `.parquet`, or empty for a folder
+    suffix : suffix of the units' files, such as `.parquet`, or empty for a folder
     key : hash of parameters and code (`spinome.provenance`)
     done : table written with one row per finished unit: `unit key file`
     failures : table written with one row per failed unit: `step unit reason`

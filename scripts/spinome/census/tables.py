@@ -27,7 +27,7 @@ def census_by_class(counts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    counts : from `spinome.census.counts.count_by_cell`
+    counts : what `spinome.census.counts.count_by_cell` returns
 
     Returns
     -------

@@ -38,7 +38,7 @@ def read_multilod(name: str, info: dict[str, Any], read: Read) -> tuple[np.ndarr
     ----------
     name : id of the mesh
     info : description of the meshes
-    read : of their folder
+    read : reader of their folder
 
     Raises
     ------

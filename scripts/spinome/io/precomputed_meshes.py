@@ -20,7 +20,7 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
 
     Parameters
     ----------
-    folder : of meshes, or of the segmentation whose `info` names the folder of its meshes
+    folder : folder of meshes, or of the segmentation whose `info` names the folder of its meshes
     name : id of the mesh
 
     Raises

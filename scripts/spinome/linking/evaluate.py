@@ -107,7 +107,7 @@ def score_states(
     Parameters
     ----------
     synapses : `synapse neurite_a neurite_b`, orphans not yet renamed
-    states : from `graph_states`
+    states : what `graph_states` returns
     true_pairs : (P, 2) of true synapses; match : the true synapse of a detected one
     orphans : those that have a true parent; the subgraph is that of the matched synapses on them
     """

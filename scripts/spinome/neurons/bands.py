@@ -49,7 +49,7 @@ def eigenpairs(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> Iterator
     ----------
     matrix : (n, n)
     cutoff : largest eigenvalue wanted
-    pairs : eigenpairs of a band
+    pairs : eigenpairs per band
 
     Yields
     ------
@@ -83,7 +83,7 @@ def first_beyond(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> float:
 
     Parameters
     ----------
-    matrix, cutoff, pairs : as for `eigenpairs`
+    matrix, cutoff, pairs : see `eigenpairs`
     """
     if matrix.shape[0] <= max(DENSE, 2 * pairs):
         values = scipy.linalg.eigvalsh(matrix.toarray())

@@ -158,8 +158,8 @@ def evaluation(compared: pd.DataFrame, spines: pd.DataFrame) -> list[dict]:
 
     Parameters
     ----------
-    compared : from `compare_synapses` and `compare_vertices`
-    spines : from `compare_spines`
+    compared : what `compare_synapses` and `compare_vertices` return
+    spines : what `compare_spines` returns
     """
     rows = []
     for kind, unit in (("synapse", "synapses"), ("vertex", "vertices")):

@@ -38,8 +38,9 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     Parameters
     ----------
     shard : its name; `volume-NAME` for the neurons made from a volume
-    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
-    folder : with the meshes of a volume and their sheet `neurons.tsv`
+    rows : rows of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and
+        `synapse_voxel_nm`
+    folder : folder with the meshes of a volume and their sheet `neurons.tsv`
     """
     if not shard.startswith(VOLUME):
         return [Member(name, SHEET, name, **values) for name, values in sorted(rows.items())]

@@ -27,7 +27,7 @@ def write_parquet(folder: str | Path, log_hks: np.ndarray, label: np.ndarray) ->
 
     Parameters
     ----------
-    folder : of the mesh
+    folder : folder of the mesh
     log_hks : (D, T), natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 
@@ -58,7 +58,7 @@ def write_meshmash(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -> 
 
     Parameters
     ----------
-    path : of the `.npz`; `header.txt` is written beside it where it is absent
+    path : path of the `.npz`; `header.txt` is written beside it where it is absent
     log_hks : (D, T), natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 
@@ -107,7 +107,7 @@ def write_compressed(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -
 
     Parameters
     ----------
-    path : of the `.npz`
+    path : path of the `.npz`
     log_hks : (D, T) finite, natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 

@@ -96,7 +96,7 @@ def grow_specimen(
     Parameters
     ----------
     seed : decides everything else
-    days : of the two-photon sessions
+    days : days of the two-photon sessions
     em_shape, em_voxel_nm : cutout, z y x
     field_shape : voxels of the two-photon field, of 1.0 x 0.12 x 0.12 um
     spines_per_um : mean number of spines per micrometre of dendrite

@@ -36,8 +36,8 @@ def draw_classes(classes: pd.DataFrame, counts: pd.DataFrame) -> plt.Figure:
 
     Parameters
     ----------
-    classes : from `spinome.census.tables.census_by_class`
-    counts : from `spinome.census.counts.count_by_cell`
+    classes : what `spinome.census.tables.census_by_class` returns
+    counts : what `spinome.census.counts.count_by_cell` returns
     """
     overall = classes[classes["partner_class"] == ""]
     measured = overall[overall["reference"] == ""]

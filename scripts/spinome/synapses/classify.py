@@ -89,7 +89,7 @@ def describe(
 
     Parameters
     ----------
-    cuboid : with a halo of at least `halo`
+    cuboid : place of the cuboid, with a halo of at least `halo`
     chosen : (core shape) bool, the only voxels wanted; all where None
 
     Returns

@@ -66,7 +66,7 @@ def assign_blocks(counts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    counts : from `gather_counts`
+    counts : what `gather_counts` returns
 
     Returns
     -------

@@ -188,7 +188,7 @@ def slab_errors(weight: np.ndarray, grid: Grid, around: np.ndarray, axis: int) -
 
     Parameters
     ----------
-    around : from `covariance`
+    around : what `covariance` returns
     """
     plane = around.take(0, axis=axis)
     field = np.moveaxis(grid.spread(weight), axis, 0)[: grid.place[:, axis].max() + 1]

@@ -31,7 +31,7 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
     Parameters
     ----------
     teachers : drawn in proportion to their pixels
-    steps : of the optimiser
+    steps : steps of the optimiser
     start : is left as it is
 
     Raises

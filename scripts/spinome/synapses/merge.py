@@ -65,7 +65,7 @@ def merge_parts(
     Parameters
     ----------
     files : one per cuboid, from `save_parts`, in the raster order of the cuboids
-    shape : of the volume
+    shape : voxels of the volume (z, y, x)
     connectivity : 6, 18 or 26
 
     Returns

@@ -143,7 +143,7 @@ def correct_density(described: pd.DataFrame, precision: tuple, recall: tuple) ->
 
     Parameters
     ----------
-    described : from `describe_uniformity`, of one volume
+    described : what `describe_uniformity` returns for one volume
     precision, recall : value and the ends of its 95 % interval
 
     Returns

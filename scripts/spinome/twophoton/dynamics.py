@@ -46,7 +46,7 @@ def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
     ----------
     spines : frame `specimen field timepoint spine fate origin dendrite`, `dendrite` -1 where there is none
     timepoints : the sessions `specimen field timepoint day`, those without a spine included
-    seed : of the bootstrap
+    seed : seed of the bootstrap
 
     Returns
     -------
@@ -83,7 +83,7 @@ def survival(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
 
     Parameters
     ----------
-    spines, timepoints, seed : as `turnover` takes them
+    spines, timepoints, seed : see `turnover`
 
     Returns
     -------

@@ -47,8 +47,8 @@ def compare(
     ----------
     candidates : frame `candidate score counts z_um y_um x_um side_um`, those below the threshold included
     spines : those that were tracked, `candidate spine head_volume_um3`
-    truth : of `read_truth_spines`
-    dendrites : of `read_truth_dendrites`; None scores the whole stack
+    truth : what `read_truth_spines` returns
+    dendrites : what `read_truth_dendrites` returns; None scores the whole stack
     slice_um : distance of slices
 
     Returns

@@ -73,7 +73,7 @@ def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
 
 
 def to_train_on(max_failed_fraction: float, stacks: Sequence[str], *others: Sequence) -> list[list]:
-    """As `standing`, for stacks with truth that something is trained on; what is left out is told.
+    """As `standing`, for stacks with truth that something is trained on; what is left out is printed.
 
     Raises
     ------

@@ -22,9 +22,9 @@ def review_form(
 
     Parameters
     ----------
-    spines, links : of `track_series` with `specimen field`
-    expected : of `correspond_series`
-    timepoints : of the sessions, in order
+    spines, links : tables of `track_series` with `specimen field`
+    expected : what `correspond_series` returns
+    timepoints : timepoints of the sessions, in order
 
     Returns
     -------

@@ -20,7 +20,7 @@ def session_table(
     ----------
     sessions : timepoint and day of each, in order
     counts : spines of each session that did not fail, in order
-    shifts : of `correspond_series`, between sessions that did not fail
+    shifts : shifts from `correspond_series`, between sessions that did not fail
     failures : reason by timepoint
 
     Returns
