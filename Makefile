@@ -2,13 +2,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # the configuration that `make demo` and `make plan` use: `make demo CONFIG=config/small/config.yaml`
 CONFIG ?= config/demo/config.yaml
 RESULTS = $(or $(shell sed -n 's/^results: *//p' $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
 
-.PHONY: help demo plan test lint format config lock clean install
+.PHONY: help demo plan test lint format config docs lock clean install
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -45,6 +46,17 @@ format: install ## format Python and rules
 
 config: install ## write the default configuration, its schema and its documentation from the typed models
 	PYTHONPATH=scripts $(BIN)/python -m spinome.configuration
+
+# the site's tools are no part of the program, and have an environment of their own
+$(DOCS)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/pip install --disable-pip-version-check --quiet $$($(DOCS)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
+	touch $@
+
+docs: $(DOCS)/.installed ## build the documentation site into site/; a broken link is an error
+	rm -rf site
+	$(DOCS)/bin/python docs/assemble.py .site-pages
+	PYTHONPATH=docs $(DOCS)/bin/zensical build --strict --clean
 
 bench-%: install ## compare one branch with its peers, for example `make bench-neurons`
 	PYTHONPATH=scripts:benchmarks $(BIN)/python benchmarks/$*.py

@@ -70,7 +70,7 @@ SIZED_SEEDS = (32, 33)
 SIZES = ["volume_um3", "head_diameter_nm", "neck_length_nm", "neck_diameter_nm"]
 # largest eigenvalue of the published features, nm^-2
 CUTOFF = 1e-5
-# cells and cost of the published census, and what a core costs an hour here: a common price of the large clouds
+# cells and cost of the published census, and what a core costs per hour here: a common price of the large clouds
 CELLS, CENSUS_DOLLARS, DOLLARS_PER_CORE_HOUR = 75_241, 500.0, 0.04
 
 

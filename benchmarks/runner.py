@@ -1,4 +1,4 @@
-"""Measure this program and its peers on the same input in one run, and write one row a target."""
+"""Measure this program and its peers on the same input in one run, and write one row per target."""
 
 from __future__ import annotations
 

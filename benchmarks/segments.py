@@ -178,7 +178,7 @@ def large_volume(folder: str) -> tuple[float, int]:
 def cut_up(folder: str) -> tuple[float, float, float]:
     """Share of voxels of what `make_large` made that random chunkings give the superpixel of the whole volume.
 
-    And CPU-seconds a megavoxel, of the whole and of the cuboids of the default configuration.
+    And CPU-seconds per megavoxel, of the whole and of the cuboids of the default configuration.
     """
     membrane = np.load(f"{folder}/membrane.npy")
     rng = np.random.default_rng(0)

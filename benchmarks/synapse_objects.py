@@ -138,7 +138,7 @@ def part_of(tried: Tried, slab: int, width: int, inside: bool, without_thin: boo
 
 
 def detection(kind: str) -> dict[str, float]:
-    """Thousand voxels a CPU-second from grey values to objects, and the largest difference between sizes of cuboids."""
+    """Thousand voxels per CPU-second from grey values to objects, and the largest difference between cuboid sizes."""
     volumes = fly()
     evidence, _ = volumes["fly"]
     learn, classifier_of = learner(kind, volumes)
@@ -192,7 +192,7 @@ def passing(evidence: Evidence, contrast: float) -> float:
 
 
 def object_rows() -> list[Row]:
-    """One row a target, the published classifier and a dark threshold beside the network."""
+    """One row per target, the published classifier and a dark threshold beside the network."""
     network, forest, dark = (measure(folds, kind).result for kind in ("network", "forest", "dark"))
     what = "objects on drosophila_vnc, folds in x, matched one to one"
     thick = f"{what}, those of a single section left out"

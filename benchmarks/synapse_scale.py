@@ -41,7 +41,7 @@ REAL = {
 
 
 def simulated_labels(shape: tuple, core: tuple[slice, slice, slice], seed: int) -> np.ndarray:
-    """The voxels of ellipsoids, 0.8 a um3, in one cuboid: (Z, Y, X) uint8."""
+    """The voxels of ellipsoids, 0.8 per um3, in one cuboid: (Z, Y, X) uint8."""
     values = np.zeros([part.stop - part.start for part in core], np.uint8)
     ranges = [
         range(max(part.start - reach, 0) // cell, min(part.stop + reach, length - 1) // cell + 1)

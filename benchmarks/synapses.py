@@ -43,7 +43,7 @@ def features_by_scipy(levels: np.ndarray, vesicles: np.ndarray) -> list[np.ndarr
 
 
 def cpu_per_megavoxel(function: Callable[[], object], voxels: int) -> float:
-    """CPU-seconds a megavoxel of the second call, when all is compiled."""
+    """CPU-seconds per megavoxel of the second call, when all is compiled."""
     function()
     started = time.process_time()
     function()
@@ -51,7 +51,7 @@ def cpu_per_megavoxel(function: Callable[[], object], voxels: int) -> float:
 
 
 def features() -> tuple[float, float]:
-    """CPU-seconds a megavoxel of the ten features, ours where 40 % of the voxels pass the gate, and scipy's."""
+    """CPU-seconds per megavoxel of the ten features, ours where 40 % of the voxels pass the gate, and scipy's."""
     image, _ = read_fly(slice(0, 512))
     levels = measure_grey(image).levels(image[:])
     vesicles = detect_vesicles(levels, PUBLISHED_NM, Recipe().vesicle_threshold)

@@ -413,7 +413,7 @@ def left_of_turns(stack: np.ndarray) -> float:
 
 
 def elastix(folder: Path, jitter: np.ndarray) -> tuple[str, float | None, float | None]:
-    """Name, error and CPU-seconds a slice of elastix on the same stack, each slice against the one before it."""
+    """Name, error and CPU-seconds per slice of elastix on the same stack, each slice against the one before it."""
     try:
         python = peer_python("elastix", ELASTIX)
     except PeerUnavailable as reason:

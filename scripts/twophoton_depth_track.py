@@ -1,4 +1,4 @@
-"""Give the boxes of a stack that belong to one spine one id, and make one row a candidate."""
+"""Give the boxes of a stack that belong to one spine one id, and make one row per candidate."""
 
 from spinome.io.tables import read_table, write_table
 from spinome.twophoton.depth_track import find_spines

@@ -1,4 +1,4 @@
-"""Register the slices of one stack, project it and write out the shifts; a bad stack is told of and marked."""
+"""Register the slices of one stack, project it and write out the shifts; a bad stack is reported and marked."""
 
 import numpy as np
 import pandas as pd

@@ -43,8 +43,8 @@ def cuboids(shape: Shape, size: Shape, halo: Shape = (0, 0, 0)) -> Iterator[Cubo
 
     Parameters
     ----------
-    shape : of the volume, voxels (z, y, x)
-    size : of a cuboid's core, voxels (z, y, x)
+    shape : voxels of the volume (z, y, x)
+    size : voxels of a cuboid's core (z, y, x)
     halo : voxels (z, y, x) added on either side, as far as the volume reaches
 
     Raises

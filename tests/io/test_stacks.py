@@ -121,7 +121,7 @@ def test_channel_is_chosen(tmp_path, stack, axes, order):
 
 
 def write_scanimage(path, frames, facts, static=True):
-    """A BigTIFF as ScanImage writes it: static settings behind the header (or in the pages alone), one page a frame."""
+    """A BigTIFF as ScanImage writes it: static settings behind the header (or in the pages alone), a page per frame."""
     text = "\n".join(f"{key} = {value}" for key, value in facts.items()).encode() + b"\0"
     head = struct.pack("<IIII", 0x07030301, 4, len(text), 0) + text if static else b""
     software = b"SI.x = 1\0" if static else text

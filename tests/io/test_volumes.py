@@ -67,7 +67,7 @@ def write_ome_tiff(folder):
 
 
 def write_sections(folder):
-    """One file a section, whose names sort otherwise as text."""
+    """One file per section, whose names sort otherwise as text."""
     (folder / "v").mkdir()
     for number, section in enumerate(DATA, start=8):
         tifffile.imwrite(folder / "v" / f"s{number}.TIF", section)

@@ -108,7 +108,7 @@ def test_voxels_in_one_column_or_three_are_made_nm(tmp_path, kind):
     write_as(together.assign(ctr_pt_position=[points[0], None]), tmp_path, kind)
     assert read_synapses(row.synapses, row.synapse_voxel_nm)[POSITION].isna().all(axis=1).tolist() == [False, True]
     write_as(together.assign(ctr_pt_position=[[1, 2], [3, 4]]), tmp_path, kind)
-    with pytest.raises(ValueError, match="column ctr_pt_position must hold three numbers a row"):
+    with pytest.raises(ValueError, match="column ctr_pt_position must hold three numbers per row"):
         read_synapses(row.synapses, row.synapse_voxel_nm)
 
 

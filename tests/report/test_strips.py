@@ -11,7 +11,7 @@ NAMES = ["a", "b", "c"]
 
 @pytest.fixture
 def series():
-    """Spines in a row that move by 1 um a session; number 2 is missed in b, number 3 is gained in c."""
+    """Spines in a row that move by 1 um per session; number 2 is missed in b, number 3 is gained in c."""
     rows = []
     for session, name in enumerate(NAMES):
         for spine in range(4):

@@ -102,7 +102,7 @@ def test_the_steps_of_synapses_that_are_asked_for_are_planned_with_their_memory(
     for step in ("template", "mask", "merge", "evaluate", "sweep", "uniformity", "figures"):
         assert planned[f"synapses_{step}"] == 1
     detect = plan.stdout.partition("rule synapses_detect:")[2].partition("\n\n")[0]
-    # 90 bytes a voxel with its halo, and the program
+    # 90 bytes per voxel with its halo, and the program
     assert f"mem_mb={800 + 36 * 268 * 268 * 90 // 10**6}" in detect
 
 

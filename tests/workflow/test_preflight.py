@@ -1,4 +1,4 @@
-"""Every problem of the input is told at once, with the file and the remedy."""
+"""All problems of the input are reported together, with the file and the remedy."""
 
 import subprocess
 import sys

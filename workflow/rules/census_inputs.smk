@@ -17,7 +17,7 @@ def simulated(path):
 
 
 def find_simulated_views():
-    """One row a sample that shows a simulated specimen on which no model of its branch was trained."""
+    """One row per sample that shows a simulated specimen on which no model of its branch was trained."""
     last = {row.specimen: row for row in stacks}
     rows = [("twophoton", row.specimen, row.path, row) for row in last.values()]
     rows += [("linking", row.volume, row.image or row.segmentation, row) for row in volumes]

@@ -31,7 +31,7 @@ def series_rows(wildcards):
 
 
 def stack_files(rows, step, suffix):
-    """The files of a step, one a stack."""
+    """The files of a step, one per stack."""
     return [f"<results>/twophoton/{step}/{row.series}.{row.timepoint}{suffix}" for row in rows]
 
 

@@ -67,7 +67,7 @@ def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.
 
     Returns
     -------
-    One row an orphan: `orphan shaft link_probability linked to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`, shaft 0 where
+    One row per orphan: `orphan shaft link_probability linked to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`, shaft 0 where
     there is no candidate
     """
     first = links.loc[links["rank"] <= 1, ["orphan", "shaft", "probability", "linked"]]
@@ -90,9 +90,9 @@ def compare_mesh(
     Parameters
     ----------
     shaft : label of the mesh
-    surface : of the mesh, with the orphans linked to the shaft
+    surface : surface of the mesh, with the orphans linked to the shaft
     spines : its spines: `spine z_nm y_nm x_nm probability`, and `synapses` on each where the volume has synapses
-    best : from `best_candidates`
+    best : what `best_candidates` returns
     threshold : probability from which an orphan is linked; one that is not, but would be if what the mesh says of the
         bare spine at its way counted too, is a conflict
     edge : upper corner of the volume and width of its border, (3,) x y z in nm each; a spine that reaches into the
@@ -153,7 +153,7 @@ def agreement_table(compared: list[pd.DataFrame], best: pd.DataFrame) -> pd.Data
     Parameters
     ----------
     compared : from `compare_mesh`, of each shaft with a labelled mesh
-    best : from `best_candidates`
+    best : what `best_candidates` returns
 
     Returns
     -------
@@ -191,7 +191,7 @@ def decided_right(table: pd.DataFrame, links: pd.DataFrame, truth: pd.DataFrame 
 
     Parameters
     ----------
-    table : from `agreement_table`; links : of the same volume
+    table : what `agreement_table` returns; links : links of that volume
     truth : `orphan shaft`; an orphan that it does not name has no parent
     """
     right = pd.Series(pd.NA, table.index, dtype="boolean")

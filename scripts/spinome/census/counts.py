@@ -27,7 +27,7 @@ def count_by_cell(
     ----------
     synapses : `neurons/synapses.parquet`; rows without a tag are left out
     spines : rows of the joint table with source `neurons`
-    classes : of neurons by name, and of volumes, whose neurons all have them
+    classes : classes of neurons by name, and of volumes, whose neurons all have them
     known : classes of cells by root id: of partners, and of neurons that `classes` does not name
 
     Returns

@@ -58,7 +58,7 @@ def match_views(spines: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.
 
     Returns
     -------
-    Table with one row a pair: `specimen view spine other_view other_spine distance_um`
+    Table with one row per pair: `specimen view spine other_view other_spine distance_um`
     """
     em = spines[spines["source"] != "twophoton"].assign(view=view)
     rows = []

@@ -34,7 +34,7 @@ def read_schema(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def from_twophoton(spines: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the spines of two-photon series: one row a spine and timepoint, `track` is the spine through time."""
+    """Rows of the spines of two-photon series: one row per spine and timepoint, `track` is the spine through time."""
     series = _text(spines, "specimen", "field")
     if "dendrite" in spines:
         # -1 stands for no dendrite
@@ -118,7 +118,7 @@ def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd
 
     Raises
     ------
-    ValueError: one line a column that breaks the schema, with the number of rows and the first of them.
+    ValueError: one line per column that breaks the schema, with the number of rows and the first of them.
     """
     parts = [part for part in parts if len(part)]
     columns = {}

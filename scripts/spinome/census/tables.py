@@ -27,7 +27,7 @@ def census_by_class(counts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    counts : from `spinome.census.counts.count_by_cell`
+    counts : what `spinome.census.counts.count_by_cell` returns
 
     Returns
     -------
@@ -64,7 +64,7 @@ def _of_class(name: str, counts: pd.DataFrame, receiving: Mapping[str, int]) -> 
 
 
 def _ratios(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row a measure and class of the partner, from the cells of one side."""
+    """One row per measure and class of the partner, from the cells of one side."""
     groups = counts.groupby(["partner_class", "measure"])
     table = groups.size().index.to_frame(index=False)
     place = pd.factorize(counts["cell"])[0], groups.ngroup().to_numpy()

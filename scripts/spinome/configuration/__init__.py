@@ -1,4 +1,4 @@
-"""The configuration as typed models, one file a section.
+"""The configuration as typed models, one file per section.
 
 `config/config.yaml`, its schema and `config/README.md` are generated from these models by
 `python -m spinome.configuration`; a test fails when they drift.
@@ -23,14 +23,14 @@ from spinome.configuration.twophoton import Twophoton
 class Samples(Section):
     """Sample sheets, tab separated; any of them may be absent. A path is looked up from the working directory."""
 
-    stacks: str | None = Field(None, description="two-photon stacks, one row a field and timepoint")
-    volumes: str | None = Field(None, description="EM volumes, one row a volume")
-    neurons: str | None = Field(None, description="neuron meshes, one row a neuron")
-    cells: str | None = Field(None, description="cells of known class, one row a cell, for the census by class")
+    stacks: str | None = Field(None, description="two-photon stacks, one row per field and timepoint")
+    volumes: str | None = Field(None, description="EM volumes, one row per volume")
+    neurons: str | None = Field(None, description="neuron meshes, one row per neuron")
+    cells: str | None = Field(None, description="cells of known class, one row per cell, for the census by class")
 
 
 class Models(Section):
-    """Models trained elsewhere, a path each. Empty: trained here where the branch names training samples, else the
+    """Models trained elsewhere, one path each. Empty: trained here where the branch names training samples, else the
     shipped one."""
 
     detector: str | None = Field(None, description="two-photon spine detector (.safetensors)")
@@ -53,7 +53,7 @@ class Configuration(Section):
     samples: Samples = Samples()
     results: str = Field("results", description="folder of the results")
     resources: str = Field("resources", description="folder of retrieved and of simulated data")
-    seed: int = Field(0, description="seed of all that is random; units derive theirs from it and from their name")
+    seed: int = Field(0, description="seed of everything random; a unit derives its own from this and from its name")
     max_failed_fraction: float = Field(
         0.1,
         ge=0,

@@ -28,10 +28,12 @@ class Agglomerate(Section):
     """Merging of superpixels."""
 
     priority: Literal["mean", "median", "forest"] = Field(
-        "forest", description="what is merged first: mean or median membrane of the contact, or the trained forest"
+        "forest",
+        description="what decides which pair is merged first: the mean or median membrane probability of the contact, "
+        "or the trained forest",
     )
     threshold: float = Field(
-        0.4, gt=0, description="the merge tree is cut here; merges below it are done, and none is undone later"
+        0.4, gt=0, description="the merge tree is cut here; merges below it are done, and no later step undoes one"
     )
 
 
@@ -55,8 +57,8 @@ class Typing(Section):
 class Candidates(Section):
     """Shafts that an orphan may belong to."""
 
-    radius_nm: float = Field(1500.0, gt=0, description="farthest shaft that is a candidate of an orphan")
-    group_nm: float = Field(5000.0, gt=0, description="orphans in a cube of this size are one unit of work")
+    radius_nm: float = Field(1500.0, gt=0, description="a shaft farther from an orphan than this is no candidate")
+    group_nm: float = Field(5000.0, gt=0, description="edge of a cube; the orphans in one cube are one unit of work")
 
 
 class Links(Section):
@@ -86,9 +88,12 @@ class Proofread(Section):
     decisions: str | None = Field(
         None, description="TSV of decisions `volume orphan shaft` that are applied to the links, shaft 0 for no parent"
     )
-    candidates: int = Field(5, ge=1, description="candidates of an orphan that its view in Neuroglancer shows")
+    candidates: int = Field(
+        5, ge=1, description="number of candidates that the view of an orphan in Neuroglancer shows"
+    )
     url: str = Field(
-        "http://localhost:8000", description="where the working directory is served for Neuroglancer to read segments"
+        "http://localhost:8000",
+        description="address at which the working directory is served, for Neuroglancer to read from",
     )
 
 

@@ -18,7 +18,9 @@ class Simplify(Section):
     reduction: float | None = Field(
         None, ge=0, lt=1, description="remove this fraction of the faces instead, whatever the density (published: 0.7)"
     )
-    aggressiveness: int = Field(7, ge=0, le=10, description="of the decimation: 0 slow and exact, 10 fast")
+    aggressiveness: int = Field(
+        7, ge=0, le=10, description="how boldly faces are removed: 0 is slow and exact, 10 is fast"
+    )
 
 
 class Bands(Section):
@@ -32,7 +34,7 @@ class Bands(Section):
     )
     max_overlapping: int = Field(18_000, ge=200, description="largest chunk with its overlap (published: 60,000)")
     cutoff: float = Field(1e-5, gt=0, description="largest eigenvalue that counts, nm^-2")
-    pairs: int = Field(50, ge=10, description="eigenpairs of a band")
+    pairs: int = Field(50, ge=10, description="eigenpairs computed per band")
     as_published: bool = Field(
         False,
         description="leave the constant eigenvector out and count the first eigenvalue beyond the cutoff, for models "
@@ -60,7 +62,9 @@ class HeatKernel(Section):
         description="how signatures are computed; `selected_inversion`: the full spectrum of the whole mesh at once, "
         "`bands`: the published route",
     )
-    mollify: float = Field(1e-5, ge=0, description="of the robust Laplacian, relative to the mean edge")
+    mollify: float = Field(
+        1e-5, ge=0, description="lengthening of short edges that keeps the Laplacian stable, relative to the mean edge"
+    )
     selected_inversion: SelectedInversion = SelectedInversion()
     bands: Bands = Bands()
 
@@ -75,24 +79,28 @@ class Features(Section):
     """Condensed features in files of their own, for other programs."""
 
     storage: Literal["parquet", "meshmash", "compressed"] | None = Field(
-        None, description="form in which the condensed features of each neuron of the sheet are stored; empty: in none"
+        None,
+        description="format in which the condensed features of each neuron of the sheet are stored; empty: none",
     )
 
 
 class NeuronSpines(Section):
     """Spines as instances."""
 
-    min_area_um2: float = Field(0.2, ge=0, description="connected spine regions with less surface are no spines")
+    min_area_um2: float = Field(
+        0.2, ge=0, description="a connected region labelled spine with less surface than this is not counted"
+    )
     rise_nm: float = Field(
         300,
         gt=0,
         description="two heads in one region are two spines where both rise this far above the place where they meet, "
-        "along the surface",
+        "measured along the surface",
     )
     same_head_nm: float = Field(
         1500,
         gt=0,
-        description="synapses of different partners count as a multi-input spine if they are all this near",
+        description="a spine is multi-input if synapses of different partners on it lie within this distance of each "
+        "other",
     )
 
 

@@ -17,10 +17,13 @@ class Specimen(Section):
     mesh_grid_nm: float = Field(75, gt=20, le=90, description="grid that the mesh is made on, nm")
     soma_radius_um: float = Field(3.0, gt=1, lt=12, description="radius of the soma, um")
     spines_per_um: float = Field(
-        1.1, gt=0.05, le=4, description="spines a micrometre of the neuron; passing dendrites have about twice as many"
+        1.1,
+        gt=0.05,
+        le=4,
+        description="spines per micrometre of the neuron's dendrites; passing dendrites have about twice as many",
     )
     dendrite_scale: float = Field(
-        1.0, gt=0.5, le=4, description="factor of the radius of the neuron's dendrites, 0.2 to 0.5 um without"
+        1.0, gt=0.5, le=4, description="factor on the radius of the neuron's dendrites, which is 0.2 to 0.5 um at 1.0"
     )
     passing_dendrites: int = Field(9, ge=0, le=30, description="dendrites of other neurons in the EM cutout")
 

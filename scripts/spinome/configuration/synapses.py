@@ -16,11 +16,11 @@ class Classify(Section):
     steps: int = Field(
         100,
         ge=1,
-        description="training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 do where they "
-        "begin with the shipped one, 400 where they begin with nothing",
+        description="training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 steps do "
+        "from the shipped network, 400 from random weights",
     )
     from_shipped: bool = Field(
-        True, description="training of the network begins with the shipped one instead of with nothing"
+        True, description="training of the network begins with the shipped one and not with random weights"
     )
     contrast: float = Field(
         1.0,
@@ -48,7 +48,7 @@ class Classify(Section):
 class Sweep(Section):
     """The published parameter sweep on volumes with truth, for comparison alone: its evaluation can be gamed."""
 
-    run: bool = Field(False, description="run it; it labels each volume some 150 times")
+    run: bool = Field(False, description="whether to run the sweep; it labels each volume about 150 times")
 
 
 class Merge(Section):
@@ -94,9 +94,10 @@ class Uniformity(Section):
     )
     repeats: int = Field(199, ge=99, description="simulated fields that intervals and p-values are taken from")
     precision: tuple[float, float, float] | None = Field(
-        None, description="of the detector, with the ends of its 95 % interval, where this run has no evaluation"
+        None,
+        description="precision of the detector and the two ends of its 95 % interval, where this run has no evaluation",
     )
-    recall: tuple[float, float, float] | None = Field(None, description="of the detector, likewise")
+    recall: tuple[float, float, float] | None = Field(None, description="recall of the detector, in the same form")
 
     @field_validator("precision", "recall")
     @classmethod

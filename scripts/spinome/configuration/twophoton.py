@@ -18,16 +18,20 @@ class Detect(Section):
     """Detection and depth tracking."""
 
     score: float | None = Field(
-        None, ge=0, le=1, description="score from which a spine counts; empty: the judge's own, from held-out data"
+        None,
+        ge=0,
+        le=1,
+        description="least score of a spine; empty: the threshold in the model file, chosen on held-out data",
     )
     across_sessions: bool = Field(
         True,
-        description="whether the sessions before and after count for what a candidate is; false: each for itself",
+        description="whether the sessions before and after help to decide if a candidate is a spine; false: each "
+        "session is judged alone",
     )
     boxes: str | None = Field(
         None,
-        description="CSV of boxes by SynapFlow, or its folder with one a slice, to take instead of detecting; its "
-        "stacks are `specimen.field.timepoint`",
+        description="CSV of boxes by SynapFlow, or its folder with one file per slice; used in place of the detector. "
+        "SynapFlow's stacks must be named `specimen.field.timepoint`",
     )
     gap_slices: int = Field(1, ge=0, description="empty slices that a spine may have in the middle")
 
@@ -47,8 +51,8 @@ class Track(Section):
     gap_sessions: int = Field(1, ge=0, description="sessions that a spine may be missed in and keep its id")
     corrections: str | None = Field(
         None,
-        description="TSV of what a person says of spines and links, as `twophoton/review/<series>.tsv` asks for it "
-        "(docs/exchange.md)",
+        description="TSV of a person's corrections of spines and links, in the columns of "
+        "`twophoton/review/<series>.tsv` (docs/exchange.md)",
     )
 
 
@@ -61,7 +65,9 @@ class Train(Section):
     )
     pixel_um: float = Field(0.073, gt=0, description="pixel of the flat field views")
     start: str | None = Field(
-        None, description="detector to train on from, `workflow/models/detector.safetensors` say; empty: from nothing"
+        None,
+        description="detector that training begins with, such as `workflow/models/detector.safetensors`; "
+        "empty: random weights",
     )
 
 

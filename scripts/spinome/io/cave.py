@@ -74,7 +74,7 @@ def _points(path: str | Path, column: pd.Series) -> np.ndarray:
     try:
         return np.array(rows, float).reshape(len(rows), 3)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: column {POINT} must hold three numbers a row ({error})") from None
+        raise ValueError(f"{path}: column {POINT} must hold three numbers per row ({error})") from None
 
 
 def _numbers(value: Any) -> Any:

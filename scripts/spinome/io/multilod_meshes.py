@@ -1,6 +1,6 @@
 """Neuroglancer's meshes of several resolutions, of which the finest is read (format `neuroglancer_multilod_draco`).
 
-A mesh is a manifest and fragments that Draco compressed, one a chunk of the volume, in files of their own or in shards
+A mesh is a manifest and fragments that Draco compressed, one per chunk of the volume, in their own files or in shards
 (https://github.com/google/neuroglancer, datasource/precomputed/meshes.md).
 """
 
@@ -38,7 +38,7 @@ def read_multilod(name: str, info: dict[str, Any], read: Read) -> tuple[np.ndarr
     ----------
     name : id of the mesh
     info : description of the meshes
-    read : of their folder
+    read : reader of their folder
 
     Raises
     ------

@@ -13,8 +13,8 @@ def napari_tracks(spines: pd.DataFrame, timepoints: list[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    spines : of `spinome.twophoton.time_track.track_series`
-    timepoints : of the sessions, in order
+    spines : what `spinome.twophoton.time_track.track_series` returns
+    timepoints : timepoints of the sessions, in order
 
     Returns
     -------

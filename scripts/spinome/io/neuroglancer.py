@@ -49,7 +49,7 @@ def write_points(
 
     Parameters
     ----------
-    folder : of the layer
+    folder : folder of the layer
     ids : (N,) integers from 0, each once
     points_nm : (N, 3) x y z
     tag : (N,) codes; probability : (N,) of the tag

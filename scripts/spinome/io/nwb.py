@@ -24,7 +24,7 @@ def open_nwb(path: Path, series: str, channel: int | None) -> Stack:
     ----------
     path : file
     series : name or whole path of a series; empty where the file has one
-    channel : as `spinome.io.stacks.open_stack` takes it; a series has one channel
+    channel : see `spinome.io.stacks.open_stack`; a series has one channel
 
     Raises
     ------

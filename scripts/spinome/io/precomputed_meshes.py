@@ -1,6 +1,6 @@
 """Neuroglancer's precomputed meshes of one resolution, from a local folder (format `neuroglancer_legacy_mesh`).
 
-A mesh is a manifest `<id>:0`, which lists fragments, one a chunk of the volume; any file may be gzipped and then
+A mesh is a manifest `<id>:0`, which lists fragments, one per chunk of the volume; any file may be gzipped and then
 ends in `.gz`. Positions are in nm (https://github.com/google/neuroglancer, datasource/precomputed/meshes.md).
 """
 
@@ -20,7 +20,7 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
 
     Parameters
     ----------
-    folder : of meshes, or of the segmentation whose `info` names the folder of its meshes
+    folder : folder of meshes, or of the segmentation whose `info` names the folder of its meshes
     name : id of the mesh
 
     Raises

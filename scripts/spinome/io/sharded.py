@@ -33,7 +33,7 @@ def find_value(key: int, sharding: dict[str, Any], read: Read) -> Place | None:
     Parameters
     ----------
     sharding : the description in the `info` file
-    read : of the folder of the shards
+    read : reader of the folder of the shards
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """SynapFlow's CSV files, in and out (Osuna-Vargas et al. 2025).
 
-One file name a slice, `<stack>_layerNN`; boxes in pixels, corners inclusive of the first and exclusive of the last.
+One file name per slice, `<stack>_layerNN`; boxes in pixels, corners inclusive of the first and exclusive of the last.
 SynapFlow writes a file of detections for each slice and one of tracked boxes; its sizes and distances are columns more.
 """
 
@@ -28,7 +28,7 @@ def stack_boxes(boxes: pd.DataFrame, stack: str, shape: tuple[int, int, int], vo
     ----------
     boxes : frame with `BOXES`
     stack : name for the column `filename`
-    shape, voxel_um : of the stack (z, y, x)
+    shape, voxel_um : voxels of the stack and size of a voxel (z, y, x)
     """
     out = pd.DataFrame({"filename": [f"{stack}_layer{layer:02d}" for layer in boxes["slice"]]}, index=boxes.index)
     out["width"], out["height"] = shape[2], shape[1]
@@ -50,7 +50,7 @@ def tracked_boxes(
     boxes : frame with `BOXES` and `candidate`
     spines : those of the stack, with `candidate`, `spine` (the id through time), `z_slice`, `BOXES` without `slice`,
         `intensity_ratio_um2` and `dendrite_distance_um`; one without a box of the detector's has one in its own slice
-    stack, shape, voxel_um : as `stack_boxes` takes them
+    stack, shape, voxel_um : see `stack_boxes`
 
     Returns
     -------
@@ -79,7 +79,7 @@ def read_boxes(path: str | Path, stack: str, voxel_um: VoxelSize) -> pd.DataFram
 
     Parameters
     ----------
-    path : a CSV, or a folder with one a slice as SynapFlow's detector writes them
+    path : a CSV, or a folder with one file per slice as SynapFlow's detector writes them
     stack : all before `_layerNN` in the column `filename`
     voxel_um : voxel size (z, y, x)
 

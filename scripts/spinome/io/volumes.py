@@ -1,7 +1,7 @@
 """Volumes in and out: OME-Zarr inside; HDF5, Zarr, TIFF and Neuroglancer precomputed read.
 
 A data set inside a file is written `file.h5::name`, a group inside a Zarr store `store.zarr::name`, a scale of a
-precomputed volume `folder::key`. A TIFF is one file with all sections, or a folder with a file a section; a
+precomputed volume `folder::key`. A TIFF is one file with all sections, or a folder with a file per section; a
 precomputed volume is a folder or a public address. Nothing is read before it is sliced.
 """
 

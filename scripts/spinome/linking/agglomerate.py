@@ -34,7 +34,7 @@ def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest
 
     Returns
     -------
-    Table of one row a merge in its order: `step left right priority height left_voxels right_voxels`. `left` and
+    Table of one row per merge in its order: `step left right priority height left_voxels right_voxels`. `left` and
     `right` are labels of superpixels, one in each merged region; `height` is the highest priority so far, so that
     merging what is below a height gives the segmentation of a loop that stopped at that threshold.
     """

@@ -52,7 +52,7 @@ def blind_ends(
     source : (Z, Y, X) bool, in a window
     depth : (Z, Y, X) distance to the surface, nm
     synapses : (S, 3) on the orphan, nm, possibly none; where there are some, the far end is the one farther from them
-    size : of a voxel (z, y, x), nm
+    size : size of a voxel (z, y, x), nm
     """
     box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(source))
     mine, inside = source[box].astype(np.uint8), depth[box]
@@ -93,7 +93,7 @@ def approach(
     target : (Z, Y, X) int32, number of the candidate of each voxel, -1 elsewhere
     depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
     ends : far and near end
-    size : of a voxel (z, y, x), nm
+    size : size of a voxel (z, y, x), nm
 
     Returns
     -------

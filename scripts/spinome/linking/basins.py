@@ -52,8 +52,8 @@ def basins(height: np.ndarray, seed: np.ndarray, cuboid: Cuboid, shape: Shape) -
     Parameters
     ----------
     height, seed : (Z, Y, X) of the padded cuboid, right in the core and one voxel around it
-    cuboid : with a halo of at least one voxel
-    shape : of the volume
+    cuboid : place of the cuboid, with a halo of at least one voxel
+    shape : voxels of the volume (z, y, x)
 
     Returns
     -------

@@ -72,7 +72,7 @@ def find_candidates(
 
     Returns
     -------
-    Table of COLUMNS, one row a candidate by increasing label; `from_*` and `to_*` are the ends of the cheapest way,
+    Table of COLUMNS, one row per candidate by increasing label; `from_*` and `to_*` are the ends of the cheapest way,
     in nm from the window's first voxel. Empty when no shaft is near.
     """
     source = labels == orphan

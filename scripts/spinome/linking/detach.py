@@ -45,8 +45,8 @@ def detach_spines(
     voxel_nm : size of a voxel (z, y, x), about 30 nm
     gap_nm : length of neck that is lost, drawn between these
     noise_nm : standard deviation by which the surfaces of a cut are moved, smoothly over 150 nm
-    share : of the spines that are cut
-    seed : of all that is drawn
+    share : share of the spines that are cut
+    seed : seed of everything that is drawn
 
     Returns
     -------

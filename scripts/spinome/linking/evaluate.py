@@ -107,7 +107,7 @@ def score_states(
     Parameters
     ----------
     synapses : `synapse neurite_a neurite_b`, orphans not yet renamed
-    states : from `graph_states`
+    states : what `graph_states` returns
     true_pairs : (P, 2) of true synapses; match : the true synapse of a detected one
     orphans : those that have a true parent; the subgraph is that of the matched synapses on them
     """
@@ -176,7 +176,7 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _per_orphan(links: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """One row an orphan, true or reported: `true rank linked right dendrite`."""
+    """One row per orphan, true or reported: `true rank linked right dendrite`."""
     links, truth = _named(links), _named(truth)
     ranks = true_ranks(links, truth)
     frame = pd.DataFrame(index=pd.Index(np.union1d(ranks.index.to_numpy(), links["orphan"].to_numpy()), name="orphan"))

@@ -27,7 +27,7 @@ def reach(voxel_nm: VoxelSize, smoothing_nm: float, spacing_nm: float) -> Shape:
 
     Parameters
     ----------
-    voxel_nm, smoothing_nm, spacing_nm : as of `landscape`
+    voxel_nm, smoothing_nm, spacing_nm : see `landscape`
     """
     return tuple(
         int(DEEP * spacing_nm / size) + int(TRUNCATE * smoothing_nm / size + 0.5) + int(spacing_nm / size) + 1

@@ -25,7 +25,7 @@ def train_links(
 
     Parameters
     ----------
-    features : (N, F) columns of `candidates.FEATURES`, one row a pair of orphan and candidate
+    features : (N, F) columns of `candidates.FEATURES`, one row per pair of orphan and candidate
     labels : (N,) bool, true parent
     dendrites : (N,) the true dendrite of each row's orphan
 

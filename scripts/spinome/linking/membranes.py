@@ -68,7 +68,7 @@ def predict_membranes(
     Parameters
     ----------
     image : (Z, Y, X) grey values of the block with its halo
-    inner : where the block lies in it
+    inner : place of the block in `image`
     grey : `grey_range` of the whole volume
     voxel_nm : size of a voxel (z, y, x)
     forests : the first, trained on GREY_FEATURES, and the second, trained on CONTEXT_FEATURES
@@ -109,7 +109,7 @@ def training_voxels(
     ----------
     image, truth : (Z, Y, X) grey values and dense truth, anything that is sliced as an array
     voxel_nm : size of a voxel (z, y, x)
-    blocks : where to draw from, with the `halo`
+    blocks : cuboids to draw from, with the `halo`
     most : voxels to draw in all
     first : the first forest, to train the second one on the same voxels
 

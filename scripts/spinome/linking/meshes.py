@@ -32,7 +32,7 @@ def join_orphans(
     Parameters
     ----------
     segments : (Z, Y, X) int
-    bridges : a row a linked orphan: `orphan shaft` and the ends `from_*`, `to_*` of its way to the shaft in nm
+    bridges : a row per linked orphan: `orphan shaft` and the ends `from_*`, `to_*` of its way to the shaft in nm
     shafts : labels to keep
     voxel_nm : size of a voxel (z, y, x)
     bridge_nm : radius of the neck

@@ -58,7 +58,7 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
 
     Returns
     -------
-    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked
+    Table of QUEUE_COLUMNS, the most valuable decision first; `linked_to` is 0 where the orphan is not linked
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]
@@ -95,11 +95,11 @@ def viewer_state(
 
     Parameters
     ----------
-    source : of the segmentation, from `viewer_source`
+    source : address of the segmentation, from `viewer_source`
     place_nm : (3,) z y x
     candidates : shafts by rank
     voxel_nm : size of a voxel (z, y, x)
-    image : of the grey values on the same grid, drawn below the segments
+    image : address of the grey values on the same grid, drawn below the segments
     """
     colours = {str(orphan): ORPHAN_COLOUR}
     for rank, shaft in enumerate(candidates):
@@ -123,8 +123,8 @@ def viewer_source(source: str, url: str, root: Path) -> str | None:
 
     Parameters
     ----------
-    source : as in the sample sheet
-    url : at which the folder `root` is served
+    source : volume, as in the sample sheet
+    url : address at which the folder `root` is served
     """
     path, name = split_source(source)
     if is_address(source):

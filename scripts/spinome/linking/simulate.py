@@ -27,8 +27,8 @@ def detachment_curve(
     ----------
     synapses : `synapse axon dendrite spine`: `axon` and `dendrite` are neurites, 0 where there is none; `spine` is
         the spine that the synapse sits on, 0 for one on a shaft
-    fractions : of all spines, in [0, 1]
-    repeats : draws a fraction
+    fractions : shares of all spines, in [0, 1]
+    repeats : draws per fraction
 
     Returns
     -------

@@ -35,11 +35,11 @@ def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[in
     ----------
     segments : (Z, Y, X) int, 0 is none
     voxel_nm : size of a voxel (z, y, x)
-    stride : as these segments were thinned from the full volume; places are given in voxels of `segments`
+    stride : thinning of these segments from the full volume; places are given in voxels of `segments`
 
     Returns
     -------
-    Table of one row a segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
+    Table of one row per segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
     bounding box), `radius_nm` (three times the mean distance to the surface: the radius where it is a cylinder),
     `thickest_nm` (largest distance to the surface), `on_edge`, and the bounding box `z0 z1 y0 y1 x0 x1`
     """
@@ -131,7 +131,7 @@ def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    model : of `train_types`; shapes : table of `shape.shape_features`
+    model : forest of `train_types`; shapes : table of `shape.shape_features`
     """
     known = [str(name) for name in model.estimator.classes_]
     probability = model.probabilities(shapes[FEATURES].to_numpy(np.float32))

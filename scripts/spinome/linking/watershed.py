@@ -25,7 +25,7 @@ def superpixels(
 
     Parameters
     ----------
-    membrane, voxel_nm, threshold, smoothing_nm, spacing_nm, mask : as of `landscape`
+    membrane, voxel_nm, threshold, smoothing_nm, spacing_nm, mask : see `landscape`
 
     Returns
     -------
@@ -46,7 +46,7 @@ def flood(parts: Sequence[Basins]) -> list[np.ndarray]:
 
     Parameters
     ----------
-    parts : of the cuboids that tile the volume
+    parts : basins of the cuboids that tile the volume
 
     Returns
     -------

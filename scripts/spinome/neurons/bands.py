@@ -49,7 +49,7 @@ def eigenpairs(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> Iterator
     ----------
     matrix : (n, n)
     cutoff : largest eigenvalue wanted
-    pairs : eigenpairs of a band
+    pairs : eigenpairs per band
 
     Yields
     ------
@@ -83,7 +83,7 @@ def first_beyond(matrix: sp.csc_array, cutoff: float, pairs: int = 50) -> float:
 
     Parameters
     ----------
-    matrix, cutoff, pairs : as for `eigenpairs`
+    matrix, cutoff, pairs : see `eigenpairs`
     """
     if matrix.shape[0] <= max(DENSE, 2 * pairs):
         values = scipy.linalg.eigvalsh(matrix.toarray())
@@ -121,7 +121,7 @@ def _join(
         if size > min(LARGEST_BAND, matrix.shape[0] // 2):
             raise SpectrumError(
                 f"{matrix.shape[0]} vertices: eigenpairs stay missing between {lower.shift:.6g} and {top:.6g} nm^-2 "
-                f"with {len(lower.values)} pairs a band; simplify the mesh more or lower neurons.hks.bands.cutoff"
+                f"with {len(lower.values)} pairs per band; simplify the mesh more or lower neurons.hks.bands.cutoff"
             )
         lower = _grow(matrix, lower)
 

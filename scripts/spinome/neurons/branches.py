@@ -19,7 +19,7 @@ def branches(mesh: Mesh, soma: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    mesh : in nm; vertices at the same place are one
+    mesh : mesh in nm; vertices at the same place are one
     soma : (V,) bool, the vertices known to be soma
     """
     cube = np.unique((mesh.vertices // BLOCK_NM).astype(int), axis=0, return_inverse=True)[1].reshape(-1)

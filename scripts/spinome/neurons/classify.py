@@ -65,7 +65,7 @@ def vertex_examples(
     label : (V,) code of each vertex, below 0 or above the classes where it has none
     branch : (V,) branch of each vertex; that of the first vertex of a domain counts
     neuron : name, the beginning of every group
-    weight : of all examples together
+    weight : weight of all examples together
     """
     known = np.flatnonzero((label >= 0) & (label < len(CLASSES)))
     pair = domain_of[known].astype(np.int64) * len(CLASSES) + label[known]

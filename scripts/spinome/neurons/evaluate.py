@@ -114,7 +114,7 @@ def compare_spines(
 
     Returns
     -------
-    Table `neuron group true found matched split merged volume_ratio`, a row a true and a row a found spine, counts
+    Table `neuron group true found matched split merged volume_ratio`, a row per true and a row per found spine, counts
     of 0 and 1; the ratio is that of the volumes found and true of a match, both of the surface, NaN elsewhere
     """
     welded, origin = weld(mesh)
@@ -158,8 +158,8 @@ def evaluation(compared: pd.DataFrame, spines: pd.DataFrame) -> list[dict]:
 
     Parameters
     ----------
-    compared : from `compare_synapses` and `compare_vertices`
-    spines : from `compare_spines`
+    compared : what `compare_synapses` and `compare_vertices` return
+    spines : what `compare_spines` returns
     """
     rows = []
     for kind, unit in (("synapse", "synapses"), ("vertex", "vertices")):

@@ -25,10 +25,10 @@ def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.Dat
 
     Parameters
     ----------
-    folder : of the neuron
-    mesh : of V vertices; label : (V,) code of each
-    synapses : from `spinome.neurons.synapses.label_synapses`; the table has a row for each, the layer a point for
-        each that has a label, one for rows that say the same twice
+    folder : folder of the neuron
+    mesh : mesh of V vertices; label : (V,) code of each
+    synapses : what `label_synapses` returns; the table has a row for each, the layer a point for each that has a
+        label, and one point for rows that are there twice
 
     Raises
     ------

@@ -38,8 +38,8 @@ def log_hks(
     faces : (F, 3)
     times : (T,) nm^2, ascending
     solver : a key of `SOLVERS`
-    mollify : of the Laplacian; see `mesh_laplacian`
-    options : of the solver; see its function
+    mollify : lengthening of short edges; see `mesh_laplacian`
+    options : options of the solver; see its function
 
     Returns
     -------
@@ -102,10 +102,10 @@ def hks_by_bands(
 
     Parameters
     ----------
-    max_vertices, overlap_nm, max_overlapping : of a chunk; see `split`. Published: 20,000, 20,000 and 60,000, which
-        takes three times as long and changes the logarithm by 0.004 at the 99th percentile
+    max_vertices, overlap_nm, max_overlapping : limits of a chunk; see `split`. Published: 20,000, 20,000 and 60,000,
+        which takes three times as long and changes the logarithm by 0.004 at the 99th percentile
     cutoff : largest eigenvalue, nm^-2
-    pairs : eigenpairs of a band
+    pairs : eigenpairs per band
     as_published : leave the constant eigenvector out, and count the first eigenvalue beyond the cutoff too, as the
         published program does; where the constant alone is below the cutoff, which leaves it without a feature, it
         is kept

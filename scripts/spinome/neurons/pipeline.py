@@ -56,9 +56,9 @@ def label_neuron(mesh: Mesh, model: Model, synapses: pd.DataFrame | None = None,
     Parameters
     ----------
     mesh : vertices in nm
-    model : from `spinome.neurons.classify.load_forest`
-    synapses : from `spinome.io.cave.read_synapses`
-    options : of `condense_mesh`, those that the model was trained with
+    model : what `spinome.neurons.classify.load_forest` returns
+    synapses : what `spinome.io.cave.read_synapses` returns
+    options : options of `condense_mesh`, those that the model was trained with
 
     Raises
     ------

@@ -35,7 +35,7 @@ def inverse_diagonals(
     stiffness : (V, V) symmetric, positive semidefinite
     mass : (V,) positive
     shifts : (S,) positive, or complex and off the real axis, which takes about four times as long
-    pattern : of the stiffness, from `eliminate`, for callers that need it more than once
+    pattern : pattern of the factor, from `eliminate`, for callers that need it more than once
 
     Yields
     ------

@@ -38,7 +38,7 @@ def simplify(
     mesh : any triangle mesh in nm; components, holes and edges of more than two faces are kept as they are
     vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept, as it is where None
     reduction : fraction of the faces to remove instead
-    aggressiveness : of fast-simplification, 0 slow and exact to 10 fast
+    aggressiveness : how boldly fast-simplification removes faces, from 0 (slow and exact) to 10 (fast)
 
     Returns
     -------

@@ -130,8 +130,8 @@ def carried(spines: pd.DataFrame, synapses: pd.DataFrame, same_head_nm: float = 
 
     Parameters
     ----------
-    spines : from `measure_spines`, of one neuron
-    synapses : from `label_synapses`, of the same neuron
+    spines : what `measure_spines` returns for one neuron
+    synapses : what `label_synapses` returns for that neuron
     """
     on_spine = synapses[synapses["spine"].notna()]
     groups = on_spine.groupby(on_spine["spine"].astype("int64"))

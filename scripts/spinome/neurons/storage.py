@@ -1,4 +1,4 @@
-"""Condensed features in files: as Parquet, in the layout of meshmash, or compressed to a byte a vertex.
+"""Condensed features in files: as Parquet, in the layout of meshmash, or compressed to a byte per vertex.
 
 All hold the domains' log HKS and the domain of each vertex of the original mesh (`domains.label[vertex_of]`).
 """
@@ -23,11 +23,11 @@ COMPONENTS = 6
 
 
 def write_parquet(folder: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
-    """Write features as two tables: `domains.parquet`, a row a domain, and `vertices.parquet`, a row a vertex.
+    """Write features as two tables: `domains.parquet`, a row per domain, and `vertices.parquet`, a row per vertex.
 
     Parameters
     ----------
-    folder : of the mesh
+    folder : folder of the mesh
     log_hks : (D, T), natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 
@@ -58,7 +58,7 @@ def write_meshmash(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -> 
 
     Parameters
     ----------
-    path : of the `.npz`; `header.txt` is written beside it where it is absent
+    path : path of the `.npz`; `header.txt` is written beside it where it is absent
     log_hks : (D, T), natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 
@@ -103,11 +103,11 @@ def read_meshmash(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_compressed(path: str | Path, log_hks: np.ndarray, label: np.ndarray) -> None:
-    """Write features as six float16 a domain: its principal components, their basis once in the file.
+    """Write features as six float16 per domain: its principal components, their basis once in the file.
 
     Parameters
     ----------
-    path : of the `.npz`
+    path : path of the `.npz`
     log_hks : (D, T) finite, natural log of HKS of each domain
     label : (V,) domain of each vertex, -1 where it has none
 

@@ -44,7 +44,7 @@ def label_synapses(
 
     Parameters
     ----------
-    synapses : from `spinome.io.cave.read_synapses`
+    synapses : what `spinome.io.cave.read_synapses` returns
     vertices : (V, 3) nm, faces : (F, 3)
     probability : (V, 3) of each vertex, in the order of `CLASSES`
     spine_of : (V,) spine of each vertex, -1 where none

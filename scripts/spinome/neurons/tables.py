@@ -46,7 +46,7 @@ def all_spines(
     Parameters
     ----------
     folders : labelled mesh by unit
-    labelled : from `all_synapses`
+    labelled : what `all_synapses` returns
     same_head_nm : see `spinome.neurons.spines.carried`
     """
     by_neuron = dict(list(labelled.groupby(["source", "neuron"])))

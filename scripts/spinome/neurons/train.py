@@ -32,8 +32,8 @@ def neuron_examples(
     ----------
     domain_of : (V,) domain of each vertex of the mesh
     truth_file : labels of vertices (.npz) or of points (a table)
-    synapses : of the neuron, from `read_synapses`, where the truth names them by id or by row
-    weight : of the neuron, beside the 1 of others
+    synapses : synapses of the neuron, from `read_synapses`, where the truth names them by id or by row
+    weight : weight of the neuron, where others have 1
 
     Raises
     ------

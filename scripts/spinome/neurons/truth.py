@@ -82,7 +82,7 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray
 
     Parameters
     ----------
-    truth : from `read_synapse_truth`
+    truth : what `read_synapse_truth` returns
     synapses : rows of one neuron in the order of its table, with `id x_nm y_nm z_nm`
     """
     code = np.full(len(synapses), -1)

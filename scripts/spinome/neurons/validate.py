@@ -1,4 +1,4 @@
-"""What a forest scores on neurons and branches that it was not trained on, and which features it lives on."""
+"""What a forest scores on neurons and branches that it was not trained on, and which features it relies on."""
 
 from __future__ import annotations
 

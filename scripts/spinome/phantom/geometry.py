@@ -113,7 +113,7 @@ def surface(
     tubes : shafts, necks, heads and somata
     origin, spacing : centre of the first voxel and size of a voxel, z y x in nm
     shape : voxels
-    seed : of the surface's irregularity; the same seed gives the same surface on any grid
+    seed : seed of the surface's irregularity; the same seed gives the same surface on any grid
     margin : how far from a tube the distance is known, nm; beyond it is FAR
 
     Returns

@@ -96,10 +96,10 @@ def grow_specimen(
     Parameters
     ----------
     seed : decides everything else
-    days : of the two-photon sessions
+    days : days of the two-photon sessions
     em_shape, em_voxel_nm : cutout, z y x
     field_shape : voxels of the two-photon field, of 1.0 x 0.12 x 0.12 um
-    spines_per_um : mean number of spines a micrometre of dendrite
+    spines_per_um : mean number of spines per micrometre of dendrite
     soma_radius_um : radius of the soma
     passing_dendrites : dendrites of other neurons in the cutout
     dendrite_scale : factor of the radius of the neuron's own dendrites, 1 for radii of 0.2 to 0.5 um
@@ -171,7 +171,7 @@ def grow_specimen(
 
 
 def save_specimen(path: str | Path, specimen: Specimen) -> None:
-    """Write a specimen as NPZ, a column an array; it opens without pickle."""
+    """Write a specimen as NPZ, a column per array; it opens without pickle."""
     arrays = {}
     for name, value in _values(specimen).items():
         if isinstance(value, pd.DataFrame):

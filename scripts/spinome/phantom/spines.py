@@ -34,7 +34,7 @@ def place_spines(
     Parameters
     ----------
     branches : the dendrites; `dendrite` counts in them
-    per_um : mean number of spines a micrometre of each branch
+    per_um : mean number of spines per micrometre of each branch
     sessions : number of sessions; a spine is there from `first_timepoint` to `last_timepoint`
     bare : length without spines at the beginning of each branch, nm
 

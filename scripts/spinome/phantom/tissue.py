@@ -127,7 +127,7 @@ def detach(specimen: Specimen, tissue: Tissue) -> tuple[np.ndarray, pd.DataFrame
 
 
 def synapse_labels(specimen: Specimen, tissue: Tissue) -> tuple[np.ndarray, pd.DataFrame]:
-    """Truth of the synapses: labels of cleft and density on both sides, and a table with one row a synapse.
+    """Truth of the synapses: labels of cleft and density on both sides, and a table with one row per synapse.
 
     The table has columns synapse z_nm y_nm x_nm tag spine pre post: partners are labels of the truth.
     """

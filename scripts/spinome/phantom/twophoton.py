@@ -15,7 +15,7 @@ from spinome.phantom.geometry import HEAD, SHAFT, Tubes, chain, join, surface
 from spinome.phantom.specimen import FIELD_VOXEL_NM, NEURON, Specimen
 from spinome.phantom.spines import points
 
-OVERSAMPLING = 4  # planes a slice
+OVERSAMPLING = 4  # planes per slice
 FWHM_LATERAL, FWHM_AXIAL = 400.0, 2000.0  # of the point-spread function, nm
 DRIFT_NM = (1500.0, 2500.0, 2500.0)  # standard deviation of a session's shift
 WARP_NM = (400.0, 700.0, 700.0)  # of its local warp

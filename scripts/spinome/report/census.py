@@ -36,8 +36,8 @@ def draw_classes(classes: pd.DataFrame, counts: pd.DataFrame) -> plt.Figure:
 
     Parameters
     ----------
-    classes : from `spinome.census.tables.census_by_class`
-    counts : from `spinome.census.counts.count_by_cell`
+    classes : what `spinome.census.tables.census_by_class` returns
+    counts : what `spinome.census.counts.count_by_cell` returns
     """
     overall = classes[classes["partner_class"] == ""]
     measured = overall[overall["reference"] == ""]
@@ -127,7 +127,7 @@ def draw_sizes(spines: pd.DataFrame) -> plt.Figure:
 def draw_specimen(seen: pd.DataFrame, specimen: str) -> plt.Figure:
     """One simulated specimen: a map of its true spines by view, those that were found and those that were missed.
 
-    `seen` is the table of `census_evaluate`: a row a view and true spine that the view could show.
+    `seen` is the table of `census_evaluate`: a row per view and true spine that the view could show.
     """
     ours = seen[seen["specimen"] == specimen]
     names = [name for name in VIEWS if (ours["view"] == name).any()]

@@ -1,4 +1,4 @@
-"""Figure of the training of the neurons branch: confusion, calibration and what the forest lives on."""
+"""Figure of the training of the neurons branch: confusion, calibration, and which features the forest relies on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw_training(predicted: pd.DataFrame, importance: pd.DataFrame) -> plt.Figu
 
     Parameters
     ----------
-    predicted, importance : from `spinome.neurons.validate.held_out_predictions`
+    predicted, importance : what `spinome.neurons.validate.held_out_predictions` returns
     """
     kinds = [kind for kind in HELD_OUT if (predicted["held_out"] == kind).any()]
     figure = plt.figure(figsize=(9, 6), layout="constrained")

@@ -43,7 +43,7 @@ def draw_em(image: np.ndarray, dendrites: np.ndarray, synapses: np.ndarray, voxe
     ----------
     image : (Y, X) grey values
     dendrites, synapses : (Y, X) labels of true dendrites and of true synapses, 0 where none
-    voxel_um : in the plane
+    voxel_um : size of a voxel in the plane
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
     size = np.array(image.shape)[::-1] * voxel_um

@@ -65,8 +65,8 @@ def draw_strips(
 
     Parameters
     ----------
-    stacks, titles, timepoints : of each session, in order
-    spines, links : of the series
+    stacks, titles, timepoints : stack, title and timepoint of each session, in order
+    spines, links : tables of the series
     """
     chosen = least_sure(spines, links)[:MOST]
     side = FRAME_PX + 2 * BORDER_PX

@@ -116,7 +116,8 @@ def draw(
             folder,
             "survival",
             "Survival and formation",
-            "Left: spines of the first session that are left (product-limit; who leaves the field is no loss). "
+            "Left: spines of the first session that are left (product-limit; a spine that leaves the field "
+            "is not counted as lost). "
             f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}.",
         )
     days = pd.DataFrame(

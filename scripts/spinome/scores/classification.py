@@ -91,7 +91,7 @@ def recall(confusion: np.ndarray, code: int) -> float:
 
 
 def calibration(probability: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
-    """How often a stated probability is right: a row a bin with `stated observed n`, empty bins left out."""
+    """How often a stated probability is right: a row per bin with `stated observed n`, empty bins left out."""
     place = np.clip((probability * BINS).astype(int), 0, BINS - 1)
     table = pd.DataFrame({"bin": place, "stated": probability, "observed": correct.astype(float)}).groupby("bin")
     return table.mean().assign(n=table.size()).reset_index(drop=True)

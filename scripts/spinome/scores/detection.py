@@ -68,7 +68,7 @@ def precision_recall(hits: int, false: int, missed: int) -> tuple[float, float, 
 
 
 def precision_recall_curve(scores: np.ndarray, hit: np.ndarray, truths: int) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall as the score's threshold falls, one value a detection, highest score first."""
+    """Precision and recall as the score's threshold falls, one value per detection, highest score first."""
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(hit[order])
     return hits / np.arange(1, len(hits) + 1), hits / max(truths, 1)

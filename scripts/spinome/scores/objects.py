@@ -23,7 +23,7 @@ from spinome.scores.intervals import bootstrap
 class Matched:
     """Outcome of a matching: `found_score` and `found_true` for each found object, `truth_found` for each true one.
 
-    All are arrays of one entry an object; the latter two bool.
+    All are arrays of one entry per object; the latter two bool.
     """
 
     found_score: np.ndarray
@@ -52,7 +52,7 @@ def match_one_to_one(shared: pd.DataFrame, min_voxels: int = 10) -> pd.DataFrame
 
     Parameters
     ----------
-    shared : from `overlaps`
+    shared : what `overlaps` returns
     min_voxels : overlaps below this do not count
 
     Returns
@@ -102,7 +102,7 @@ def leave_out(result: Matched, partner: np.ndarray, truth_left_out: np.ndarray) 
 
     Parameters
     ----------
-    partner : from `partners`
+    partner : what `partners` returns
     """
     kept = (partner < 0) | ~truth_left_out[partner] if len(truth_left_out) else partner < 0
     return Matched(result.found_score[kept], result.found_true[kept], result.truth_found[~truth_left_out])

@@ -18,7 +18,7 @@ def box_sum(values: np.ndarray, size: Shape) -> np.ndarray:
     Parameters
     ----------
     values : (Z, Y, X) integers whose sums fit into 32 bits
-    size : of the box, odd numbers of voxels (z, y, x)
+    size : size of the box, odd numbers of voxels (z, y, x)
 
     Returns
     -------

@@ -89,7 +89,7 @@ def describe(
 
     Parameters
     ----------
-    cuboid : with a halo of at least `halo`
+    cuboid : place of the cuboid, with a halo of at least `halo`
     chosen : (core shape) bool, the only voxels wanted; all where None
 
     Returns
@@ -159,6 +159,6 @@ def balance(described: np.ndarray, labels: np.ndarray, most: int, seed: int) -> 
 
 
 def fit(described: np.ndarray, labels: np.ndarray, trees: int, depth: int, seed: int) -> RandomForestClassifier:
-    """Train a forest, three features a split as published, on float32 features (N, 10) and labels 0 or 1."""
+    """Train a forest, three features per split as published, on float32 features (N, 10) and labels 0 or 1."""
     forest = RandomForestClassifier(trees, max_depth=depth, max_features=3, random_state=seed, n_jobs=1)
     return forest.fit(described, labels)

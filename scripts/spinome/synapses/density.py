@@ -66,7 +66,7 @@ def assign_blocks(counts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    counts : from `gather_counts`
+    counts : what `gather_counts` returns
 
     Returns
     -------
@@ -96,7 +96,7 @@ def block_table(
     voxel_nm: VoxelSize,
     block_um: tuple[float, float, float],
 ) -> pd.DataFrame:
-    """One row a block: its centre, its synapses, its unmasked volume and its density (empty if all is masked)."""
+    """One row per block: its centre, its synapses, its unmasked volume and its density (empty if all is masked)."""
     axes, grid = block_axes(shape, voxel_nm, block_um)
     blocks = counts[counts["synapse"] == 0].set_index("block").sort_index()
     found = np.unravel_index(blocks.index.to_numpy(), grid)

@@ -142,7 +142,7 @@ def compare_sums(
     Parameters
     ----------
     residual : (B,) of equal variance, of the model without patterns
-    weights : (B, M), one column a sum
+    weights : (B, M), one column per sum
     sums : (M,) what is to be tested, estimates that err by the weighted sums of residuals
     patterns : (B, K) with what has been fitted already in the first column; the others are tested together
     reach_um : blocks further apart are independent
@@ -188,7 +188,7 @@ def slab_errors(weight: np.ndarray, grid: Grid, around: np.ndarray, axis: int) -
 
     Parameters
     ----------
-    around : from `covariance`
+    around : what `covariance` returns
     """
     plane = around.take(0, axis=axis)
     field = np.moveaxis(grid.spread(weight), axis, 0)[: grid.place[:, axis].max() + 1]

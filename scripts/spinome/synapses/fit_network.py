@@ -26,12 +26,12 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
     """Train a net on random crops, from nothing or from a net that has learnt elsewhere.
 
     AdamW with a warm-up and a cosine decay of the learning rate, batches of 4 crops, in half precision (bfloat16) where
-    the processor has it, which halves the time. About 0.35 CPU-s a step there. On a GPU where PyTorch sees one.
+    the processor has it, which halves the time. About 0.35 CPU-s per step there. On a GPU where PyTorch sees one.
 
     Parameters
     ----------
     teachers : drawn in proportion to their pixels
-    steps : of the optimiser
+    steps : steps of the optimiser
     start : is left as it is
 
     Raises

@@ -39,7 +39,7 @@ def forest_learner(
     Parameters
     ----------
     volumes : by name, the evidence and the truth labels (0 background)
-    voxels_per_class : to train on, at most
+    voxels_per_class : most voxels of a class to train on
     """
     described, labels, far_from = [], [], []
     for name, (evidence, truth) in volumes.items():

@@ -64,13 +64,13 @@ def merge_parts(
 
     Parameters
     ----------
-    files : one a cuboid, from `save_parts`, in the raster order of the cuboids
-    shape : of the volume
+    files : one per cuboid, from `save_parts`, in the raster order of the cuboids
+    shape : voxels of the volume (z, y, x)
     connectivity : 6, 18 or 26
 
     Returns
     -------
-    objects : one row an object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
+    objects : one row per object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
         positions are centres of mass in nm from the corner of the volume, `score` is the mean probability, boxes are
         inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop

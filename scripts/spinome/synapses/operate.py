@@ -83,7 +83,7 @@ def best_point(results: Mapping[Point, Sequence[Matched]], score: Callable[[Matc
     Parameters
     ----------
     results : for each point of the grid, the outcome in each volume
-    score : of the pooled outcome; not a number counts as 0
+    score : function of the pooled outcome; not a number counts as 0
     """
     points = list(product(THRESHOLDS, MIN_VOLUMES_UM3, MIN_PEAKS))
     grid = np.array([score(pool(results[point])) for point in points])

@@ -43,7 +43,7 @@ class Parts:
         touch (1 over a face, 2 an edge, 3 a corner)
     shell : (M, 6) int64, the runs on the surface of the cuboid: z, y, first and last x in the volume, value, part
     runs : (R, 5) int32, all runs: z, y, first and last x in the cuboid, part
-    shape : of the cuboid
+    shape : voxels of the cuboid (z, y, x)
     """
 
     table: np.ndarray
@@ -63,7 +63,7 @@ def find_parts(
     values : (Z, Y, X) of the cuboid's core: integers, 0 for background; voxels of different values never join
     probability : (Z, Y, X) float in 0..1, or None where the objects are given
     start : first voxel (z, y, x) of the core in the volume
-    shape : of the whole volume
+    shape : voxels of the whole volume (z, y, x)
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _measure(runs, patch, count, likely, given, start, shape):
         for x in range(low, high + 1):
             chance = likely[z, y, x]
             if not 0 <= chance <= 1:
-                # told of by the caller
+                # the caller reports it
                 row[11] = -1
             whole = np.int64(np.rint(np.float64(chance) * 1_000_000))
             row[10] += whole

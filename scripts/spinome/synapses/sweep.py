@@ -79,9 +79,9 @@ def operating_curve(volumes: list[dict[Combination, tuple]]) -> pd.DataFrame:
 
     Returns
     -------
-    one row a combination: `RULES`, `published_precision`, `published_recall`, `published_f1`, `precision`, `recall` and
-    `f1` matched one to one; `on_curve` where no combination has more of both published scores, and `chosen` at the best
-    published F1 (the first of equals)
+    one row per combination: `RULES`, `published_precision`, `published_recall`, `published_f1`, `precision`, `recall`
+    and `f1` matched one to one; `on_curve` where no combination has more of both published scores, and `chosen` at the
+    best published F1 (the first of equals)
     """
     rows = []
     for combination in volumes[0]:

@@ -32,7 +32,7 @@ def train(
     Parameters
     ----------
     volumes : by name, the evidence and the truth labels (0 background)
-    learn : from `spinome.synapses.learners`
+    learn : a learner of `spinome.synapses.learners`
     classifier_of : makes a classifier of what `learn` returns
     cuboid : size in which volumes are read
 

@@ -39,19 +39,19 @@ def describe_uniformity(
 
     Returns
     -------
-    one row a statistic with `COLUMNS`; `note` says what it refers to, or why a value is missing:
+    one row per statistic with `COLUMNS`; `note` says what it refers to, or why a value is missing:
 
     - `density_um3`
     - `dispersion`: Pearson's, 1 where counts are Poisson
     - `morans_i` of the Pearson residuals over blocks that share a face
     - `dependence_um`: the reach of the dependence
     - `uniformity`: the mean square of six smooth patterns (linear and quadratic along each axis) in units of their
-      variance under a null of even density with the same dependence, about 1 where the density is even
+        variance under a null of even density with the same dependence, about 1 where the density is even
     - `trend` along each axis: the change of density from one end of the volume to the other as a fraction, after the
-      other axes, by a quasi-Poisson model
+        other axes, by a quasi-Poisson model
     - `profile`: density in slabs of blocks, `at_um` along each axis
     - `variogram`: semivariance of the Pearson residuals of blocks `at_um` apart, less the smooth patterns;
-      `correlation` likewise
+        `correlation` likewise
 
     Raises
     ------
@@ -143,7 +143,7 @@ def correct_density(described: pd.DataFrame, precision: tuple, recall: tuple) ->
 
     Parameters
     ----------
-    described : from `describe_uniformity`, of one volume
+    described : what `describe_uniformity` returns for one volume
     precision, recall : value and the ends of its 95 % interval
 
     Returns

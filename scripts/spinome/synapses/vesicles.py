@@ -61,8 +61,8 @@ def detect_vesicles(
     Parameters
     ----------
     levels : (Z, Y, X) uint8 from `Grey.levels`
-    threshold : of the score, see `vesicle_score`
-    profile : of a vesicle, see `mean_template`
+    threshold : least score, see `vesicle_score`
+    profile : profile of a vesicle, see `mean_template`
 
     Returns
     -------

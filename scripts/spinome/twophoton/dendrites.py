@@ -34,7 +34,7 @@ def number_dendrites(
     Parameters
     ----------
     tracks, labels : for each session the track of each spine and the label of its shaft, -1 where there is none
-    lengths : of `spinome.twophoton.backbone.lengths`, for each session
+    lengths : what `spinome.twophoton.backbone.lengths` returns, for each session
 
     Returns
     -------
@@ -75,7 +75,7 @@ def align_along(along_um: list[np.ndarray], tracks: list[np.ndarray], labels: li
     Parameters
     ----------
     along_um : for each session the distance of each spine along its shaft, from that session's own reference
-    tracks, labels : as `number_dendrites` takes them
+    tracks, labels : see `number_dendrites`
     """
     known: dict[int, float] = {}
     out = []
@@ -104,7 +104,7 @@ def dendrite_table(
 
     Parameters
     ----------
-    lengths : of `spinome.twophoton.backbone.lengths`, for each session
+    lengths : what `spinome.twophoton.backbone.lengths` returns, for each session
     days : timepoint and day of each
     labels, numbers : for each session the label of the shaft of each spine, and its number through time
 

@@ -90,7 +90,7 @@ def find_spines(
 
 
 def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float) -> pd.DataFrame:
-    """One row a spine, from its boxes weighted by score.
+    """One row per spine, from its boxes weighted by score.
 
     `score` is the mean of the best boxes over `SCORED_UM` of depth, a slice without a box counting as 0: a spine is
     seen as far as the point-spread function reaches, noise is not. `z_slice` is the weighted mean slice.

@@ -46,11 +46,11 @@ def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
     ----------
     spines : frame `specimen field timepoint spine fate origin dendrite`, `dendrite` -1 where there is none
     timepoints : the sessions `specimen field timepoint day`, those without a spine included
-    seed : of the bootstrap
+    seed : seed of the bootstrap
 
     Returns
     -------
-    frame with `TURNOVER_COLUMNS`, one row a pair of sessions
+    frame with `TURNOVER_COLUMNS`, one row per pair of sessions
     """
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):
@@ -83,11 +83,11 @@ def survival(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> p
 
     Parameters
     ----------
-    spines, timepoints, seed : as `turnover` takes them
+    spines, timepoints, seed : see `turnover`
 
     Returns
     -------
-    frame with `SURVIVAL_COLUMNS`, one row a session; `at_risk` counts the spines of the first session that were there
+    frame with `SURVIVAL_COLUMNS`, one row per session; `at_risk` counts the spines of the first session that were there
         and in the field up to the session before
     """
     rows = []

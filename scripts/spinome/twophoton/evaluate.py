@@ -47,13 +47,13 @@ def compare(
     ----------
     candidates : frame `candidate score counts z_um y_um x_um side_um`, those below the threshold included
     spines : those that were tracked, `candidate spine head_volume_um3`
-    truth : of `read_truth_spines`
-    dendrites : of `read_truth_dendrites`; None scores the whole stack
+    truth : what `read_truth_spines` returns
+    dendrites : what `read_truth_dendrites` returns; None scores the whole stack
     slice_um : distance of slices
 
     Returns
     -------
-    frame, one row a candidate near a dendrite or paired, and one a true spine that no candidate lies near:
+    frame, one row per candidate near a dendrite or paired, and one per true spine that no candidate lies near:
     `true` and `true_loose` are the ids of the true spine (-1: false alarm), `candidate` and `spine` -1 where there is
     none; `overlap_30` and `overlap_50`, whether its box in the plane has a true one as COCO pairs them; `dendrite` is
     the nearest true one

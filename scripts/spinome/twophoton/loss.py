@@ -25,7 +25,7 @@ def set_loss(output: dict, targets: Sequence[np.ndarray]) -> Tensor:
 
     Parameters
     ----------
-    output : of `Detector`
+    output : output of `Detector`
     targets : for each image (N, 4): x, y and box side in pixels, visibility
     """
     heat, size = output["heat"], output["size"]

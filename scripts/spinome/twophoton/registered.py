@@ -63,9 +63,9 @@ def failure_of(path: str | Path) -> str | None:
 
 
 def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
-    """Registered stacks, and what else there is one of for each, without those that failed.
+    """Leave out the stacks that could not be registered, and their entries in the lists beside them.
 
-    Where all of a series failed they are all kept, empty as they are.
+    Where every stack of a series failed, all are kept.
     """
     kept = [failure_of(path) is None for path in stacks]
     kept = kept if any(kept) else [True] * len(kept)
@@ -73,7 +73,7 @@ def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
 
 
 def to_train_on(max_failed_fraction: float, stacks: Sequence[str], *others: Sequence) -> list[list]:
-    """As `standing`, for stacks with truth that something is trained on; what is left out is told.
+    """As `standing`, for stacks with truth that something is trained on; what is left out is printed.
 
     Raises
     ------

@@ -22,13 +22,13 @@ def review_form(
 
     Parameters
     ----------
-    spines, links : of `track_series` with `specimen field`
-    expected : of `correspond_series`
-    timepoints : of the sessions, in order
+    spines, links : tables of `track_series` with `specimen field`
+    expected : what `correspond_series` returns
+    timepoints : timepoints of the sessions, in order
 
     Returns
     -------
-    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE`, a lost spine (at the place and in the
+    frame with `REVIEW_COLUMNS`, one row per link less probable than `SURE`, a lost spine (at the place and in the
     session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
     """
     beside = spines[spines["dendrite"] >= 0]

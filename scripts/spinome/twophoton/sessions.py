@@ -14,13 +14,13 @@ SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_tur
 def session_table(
     sessions: list[tuple[str, float]], counts: list[int], shifts: pd.DataFrame, failures: dict[str, str]
 ) -> pd.DataFrame:
-    """One row a session, those that failed included, with a note where a person should look.
+    """One row per session, those that failed included, with a note where a person should look.
 
     Parameters
     ----------
     sessions : timepoint and day of each, in order
     counts : spines of each session that did not fail, in order
-    shifts : of `correspond_series`, between sessions that did not fail
+    shifts : shifts from `correspond_series`, between sessions that did not fail
     failures : reason by timepoint
 
     Returns

@@ -27,8 +27,8 @@ def shape_probabilities(head: Head, distance_um: float, psf_xy_um: float) -> np.
 
     Parameters
     ----------
-    head : as fitted
-    distance_um : from the centre of the head to the shaft, along the neck
+    head : fitted head
+    distance_um : length from the centre of the head to the shaft, along the neck
     psf_xy_um : lateral width of the point-spread function, full at half maximum
     """
     one, other = _normal()

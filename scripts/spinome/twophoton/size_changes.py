@@ -42,11 +42,11 @@ def size_changes(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) 
     spines : frame `specimen field timepoint spine dendrite head_volume_um3 saturated shaft_saturated low_signal`; of
         saturated and of dim heads no change is taken, nor of those beside no dendrite; how many lie beside a saturated
         shaft, whose brightness is the yardstick, is counted
-    timepoints, seed : as `turnover` takes them
+    timepoints, seed : see `dynamics.turnover`
 
     Returns
     -------
-    frame with `SIZE_COLUMNS`, one row a pair of sessions that follow each other
+    frame with `SIZE_COLUMNS`, one row per pair of sessions that follow each other
     """
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):

@@ -90,7 +90,7 @@ def time_track(
 
     Parameters
     ----------
-    candidates : of `candidate_links`
+    candidates : what `candidate_links` returns
     counts : number of spines in each session
     same, different : groups of spines that are one and pairs that are not, numbered through all sessions; no group
         holds a pair or two spines of one session (`spinome.twophoton.corrections`)
@@ -183,9 +183,9 @@ def track_series(
     ----------
     sessions : the measured spines of each session
     days : timepoint and day of each session, in order
-    expected : of `correspond_series`
+    expected : what `correspond_series` returns
     sizes_um : extent (z, y, x) of each session's stack
-    lengths : of the dendrites of each session (`spinome.twophoton.backbone`)
+    lengths : lengths of the dendrites of each session (`spinome.twophoton.backbone`)
     same, different : what a person said, as `time_track` takes it
 
     Returns
@@ -194,7 +194,7 @@ def track_series(
         a dendrite has one number through time, and `along_um` counted from one reference through time
     links : `spine timepoint next_timepoint probability distance_um support corrected`; `support` is the share of the
         spines around it whose places agree with the displacement by which it was expected
-    dendrites : of `dendrite_table`
+    dendrites : what `dendrite_table` returns
     """
     places = [session[POSITION].to_numpy(float) for session in sessions]
     reached = {key: group[POSITION].to_numpy(float) for key, group in expected.groupby(["session", "other"])}

@@ -27,7 +27,7 @@ def read_truth_spines(path: str | Path, timepoint: str, voxel_um: tuple[float, f
     Parameters
     ----------
     path : table with `timepoint track_id dendrite_id`, `tip_{z,y,x}_px`, `base_{z,y,x}_px`, optional `head_volume_um3`
-    timepoint : as in the sample sheet
+    timepoint : name of the session in the sample sheet
     voxel_um : voxel (z, y, x) that the pixels are counted in
 
     Returns

@@ -61,11 +61,11 @@ def check_inputs(
 
     Returns
     -------
-    one line a problem, naming the file, what is wrong and the remedy
+    one line per problem, naming the file, what is wrong and the remedy
     """
     problems = [problem for folder in produced for problem in check_folder(folder)]
     checks = [(_check_tables, stacks), (check_volume, volumes), (check_neuron, neurons)]
-    # a damaged file is told of once, here
+    # a damaged file is reported once, here
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(THREADS) as pool:
         bad = [found for found in pool.map(check_stack, (_without(row, produced) for row in stacks)) if found]
@@ -240,7 +240,7 @@ def _check_start(path: Path) -> None:
         raise ValueError(f"does not begin with {first[0].decode()}")
     if first == STARTS[".glb"] and size != (length := int.from_bytes(start[8:12], "little")):
         raise ValueError(f"has {size} bytes, its header says {length}")
-    # an STL file in binary: 80 bytes of any text, the number of triangles, 50 bytes a triangle
+    # an STL file in binary: 80 bytes of any text, the number of triangles, 50 bytes per triangle
     binary = 84 + 50 * int.from_bytes(start[80:84], "little")
     if path.suffix.lower() == ".stl" and size != binary and not start.lstrip().startswith(b"solid"):
         raise ValueError(f"has {size} bytes, its number of triangles makes {binary}")

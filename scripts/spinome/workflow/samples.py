@@ -237,7 +237,7 @@ def read_sheet(
 
     Raises
     ------
-    ValueError: one line an error, with file, row (the line in the file) and column.
+    ValueError: one line per error, with file, row (the line in the file) and column.
     """
     sheet = Path(sheet)
     header, records = _read_cells(sheet)
