@@ -81,8 +81,8 @@ def format_estimate(table: pd.DataFrame) -> str:
     words = table.round({"size": 1, "cpu_hours": 2, "peak_mb": 0, "running_gb": 2, "kept_gb": 2}).to_string(index=False)
     return (
         f"{words}\n\n{total:.2f} CPU-hours in all, {table['running_gb'].sum():.2f} GB of disk while it runs, "
-        f"{table['kept_gb'].sum():.2f} GB after.\nsize: millions of voxels or vertices. Rates were measured on other data "
-        "(rates.tsv): expect a factor of two."
+        f"{table['kept_gb'].sum():.2f} GB after.\n"
+        "size: millions of voxels or vertices. Rates were measured on other data (rates.tsv): expect a factor of two."
     )
 
 

@@ -30,6 +30,8 @@ MESHES = {".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 THINNEST_LIGHT_NM = 150.0
 # so many sections are looked at to tell labels from grey values
 LOOKED_AT = 3
+# what volumes hold that no branch reads
+NO_COLUMN = ("mitochondri", "nucle", "myelin")
 DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 SESSION = re.compile(r"(?i)(?:^|[-_. ])(?:tp|t|day|d|session|s|week|w)[-_ ]?(\d{1,4})(?=$|[-_. ])")
 WORDS = {
@@ -63,7 +65,9 @@ def recognise(sources: Iterable[str | Path]) -> Found:
     FileNotFoundError: if a folder or file is absent
     """
     found = Found()
-    tables, sessions, volumes = [], [], []
+    tables: list[Path] = []
+    sessions: list[tuple] = []
+    volumes: list[tuple] = []
     for source in sources:
         if is_address(str(source)):
             _take_address(found, str(source))
@@ -252,6 +256,9 @@ def _join_volumes(found: Found, volumes: Sequence[tuple]) -> None:
     """Volumes of one file, store or folder with one shape are columns of one row."""
     groups: dict[tuple, dict[str, str]] = {}
     for path, source, hint in volumes:
+        if any(part in f"{path.name} {hint}".lower() for part in NO_COLUMN):
+            found.passed_over.append(f"{source} (there is no column for it)")
+            continue
         try:
             volume = open_volume(source)
         except (ValueError, OSError) as error:
