@@ -7,7 +7,8 @@ from snakemake.exceptions import WorkflowError
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from spinome import configuration, samples, shards
+from spinome import configuration, consistency, samples, shards
+from spinome.configuration.files import repeated_keys
 from spinome.io.sources import file_of
 from spinome.provenance import code_hash, content_hash
 
@@ -15,23 +16,21 @@ from spinome.provenance import code_hash, content_hash
 def sheet_file(kind):
     """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
     sheet = config["samples"][kind]
-    return sheet and next((str(path) for path in (Path(sheet), REPOSITORY / sheet) if path.exists()), sheet)
+    return sheet and samples.find_sheet(sheet, [REPOSITORY])
 
 
 try:
     config.update(configuration.complete(config))
-    sheets = {
-        kind: (
-            samples.read_sheet(sheet, row_type, produced=[config["results"], config["resources"]])
-            if (sheet := sheet_file(kind))
-            else []
-        )
-        for kind, row_type in samples.SHEETS.items()
-    }
+    sheets = samples.read_sheets(config["samples"], [config["results"], config["resources"]], [REPOSITORY])
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
 stacks, volumes = sheets["stacks"], sheets["volumes"]
+problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]
+problems += consistency.contradictions(config, stacks, volumes, sheets["neurons"])
+if problems:
+    raise WorkflowError(*problems)
+
 # meshes at a public address are fetched by a rule, and from there on are files as any other
 mesh_addresses = {row.neuron: row.mesh for row in sheets["neurons"] if samples.is_address(row.mesh)}
 neurons = [

@@ -13,11 +13,8 @@ import pandas as pd
 from spinome.io.meshes import mesh_files
 from spinome.io.tables import read_table
 from spinome.provenance import file_hash
-from spinome.samples import Neuron, read_sheet
+from spinome.samples import FROM_VOLUME, SHEET, Neuron, read_sheet
 from spinome.shards import Unit
-
-SHEET = "sheet"
-VOLUME = "volume-"
 
 
 @dataclass(frozen=True)
@@ -41,13 +38,13 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
     folder : with the meshes of a volume and their sheet `neurons.tsv`
     """
-    if not shard.startswith(VOLUME):
+    if not shard.startswith(FROM_VOLUME):
         return [Member(name, SHEET, name, **values) for name, values in sorted(rows.items())]
     sheet = Path(folder) / "neurons.tsv"
     if pd.read_csv(sheet, sep="\t", dtype=str).empty:
         return []
     return [
-        Member(f"{shard}/{row.neuron}", shard.removeprefix(VOLUME), row.neuron, row.mesh, row.synapses)
+        Member(f"{shard}/{row.neuron}", shard.removeprefix(FROM_VOLUME), row.neuron, row.mesh, row.synapses)
         for row in read_sheet(sheet, Neuron)
     ]
 
