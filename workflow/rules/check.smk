@@ -12,11 +12,12 @@ for key in ("results", "resources"):
 
 onstart:
     # imported here, since Snakemake reads this file for every job and the readers take a second to load
-    from spinome.check import check_forest, check_inputs
+    from spinome.check import check_configured, check_forest, check_inputs
 
     problems = check_inputs(
         stacks, volumes, neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
     )
+    problems += check_configured(config, stacks, volumes)
     if neurons and not Path(neuron_model).is_relative_to(config["results"]):
         problems += check_forest(neuron_model, neuron_solver)
     if problems:
