@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 
 # of a value in a message
 MOST_SHOWN = 60
+# lines of errors that are told of at once
+MOST_LINES = 40
 
 
 def allowed(annotation: Any, limits: Iterable[Any] = ()) -> str:
@@ -75,6 +77,12 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # integers of thousands of digits, lists that hold themselves
         return f"this {type(value).__name__}"
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """The first of many lines of errors, and how many there are more."""
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"... and {more:,} more"] if more > 0 else list(lines)
 
 
 def _is_exponential(text: str) -> bool:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from spinome.io.sources import file_of, is_address, path_problem, split_source
 from spinome.names import LONGEST, bytes_in_file_names, plain_name, same_files
-from spinome.ranges import allowed, shown
+from spinome.ranges import allowed, first_lines, shown
 
 Name = Annotated[str, AfterValidator(plain_name)]
 # a program that takes a column of names for numbers writes 5.0, which is no name
@@ -301,7 +301,7 @@ def read_sheet(
     if row_type is not Correction:
         errors += _look_alikes(lines, IDENTITY[row_type])
     if errors:
-        raise ValueError(f"{sheet}: " + f"\n{sheet}: ".join(errors))
+        raise ValueError("\n".join(f"{sheet}: {error}" for error in first_lines(errors)))
     if not rows:
         raise ValueError(f"{sheet}: has no row; leave the sheet out of `samples` if there is nothing of its kind")
     return rows
@@ -360,7 +360,7 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
         if len(named) == 2 and set(named) <= set(day) and day[named[0]] >= day[named[1]]:
             errors.append(f"next_timepoint {row.next_timepoint} is not later than timepoint {row.timepoint}")
     if errors:
-        raise ValueError(f"{sheet}: " + f"\n{sheet}: ".join(dict.fromkeys(errors)))
+        raise ValueError("\n".join(f"{sheet}: {error}" for error in first_lines(list(dict.fromkeys(errors)))))
     return rows
 
 

@@ -11,6 +11,7 @@ from spinome import configuration, consistency, samples, shards
 from spinome.configuration.files import repeated_keys
 from spinome.io.sources import file_of
 from spinome.provenance import code_hash, content_hash
+from spinome.ranges import first_lines
 
 
 def sheet_file(kind):
@@ -29,7 +30,7 @@ stacks, volumes = sheets["stacks"], sheets["volumes"]
 problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]
 problems += consistency.contradictions(config, stacks, volumes, sheets["neurons"])
 if problems:
-    raise WorkflowError(*problems)
+    raise WorkflowError(*first_lines(problems))
 
 # meshes at a public address are fetched by a rule, and from there on are files as any other
 mesh_addresses = {row.neuron: row.mesh for row in sheets["neurons"] if samples.is_address(row.mesh)}

@@ -20,7 +20,7 @@ from spinome.configuration.phantom import Phantom
 from spinome.configuration.retrieve import Retrieve
 from spinome.configuration.synapses import Synapses
 from spinome.configuration.twophoton import Twophoton
-from spinome.ranges import allowed, shown
+from spinome.ranges import allowed, first_lines, shown
 
 
 class Samples(Section):
@@ -103,7 +103,7 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
     try:
         return Configuration.model_validate(config).model_dump()
     except ValidationError as error:
-        lines = "\n".join(f"  {_explain(item)}" for item in error.errors())
+        lines = "\n".join(first_lines([f"  {_explain(item)}" for item in error.errors()]))
         raise ValueError(f"the configuration has {error.error_count()} error(s):\n{lines}") from None
 
 
@@ -150,11 +150,11 @@ def _field(path: list[str | int]) -> tuple[Any, list[Any]]:
     annotation, limits = Configuration, []
     for part in path:
         inner = get_args(annotation)
-        if nested_section(annotation) is annotation:
+        if part == "[key]":
+            annotation, limits = str, []
+        elif nested_section(annotation) is annotation:
             field = annotation.model_fields[part]
             annotation, limits = field.annotation, field.metadata
-        elif part == "[key]":
-            annotation, limits = str, []
         else:
             # an element of a tuple of equal ones or of a list, or a value of a mapping
             annotation, limits = get_args(inner[0])[-1] if NoneType in inner else inner[-1], []
