@@ -13,11 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from spinome.names import plain_name, same_files
-from spinome.samples import EMVolume, Neuron, Stack, is_produced, split_source
+from spinome.samples import EMVolume, Neuron, Row, Stack, is_produced
 
 # kinds of tables that `spinome.io.tables` reads, which takes a second to load
 TABLES = (".parquet", ".feather", ".csv", ".tsv")
+# what the rules of simulated specimens make of one
 SESSION = re.compile(r"session_(.*)\.ome\.tif")
+SIMULATED = {
+    "specimen.npz",
+    "mesh.npz",
+    "mesh_synapses.parquet",
+    "em.zarr",
+    "truth_spines.parquet",
+    "truth_spines.csv",
+    "truth_dendrites.csv",
+    "truth_links.parquet",
+    "truth_synapses.parquet",
+}
 MOST_LISTED = 8
 
 
@@ -40,7 +52,7 @@ def contradictions(
         *_without_truth(config, stacks, volumes, neurons),
         *_absent_files(config),
         *_shared_names(config, volumes),
-        *_absent_sessions(config, stacks),
+        *_absent_simulations(config, [*stacks, *volumes, *neurons]),
     ]
 
 
@@ -158,22 +170,23 @@ def _shared_names(config: Mapping[str, Any], volumes: Sequence[EMVolume]) -> Ite
             yield f"linking.detach.volumes: {volume}_detached, as the volume with cut spines is named, {error}"
 
 
-def _absent_sessions(config: Mapping[str, Any], stacks: Sequence[Stack]) -> Iterator[str]:
-    """Sessions of simulated specimens that the sheet asks for and that would not be made."""
+def _absent_simulations(config: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[str]:
+    """Files of simulated specimens that a sheet asks for and that would not be made."""
     folder, specimens = Path(config["resources"]) / "phantom", config["phantom"]["specimens"]
-    for row in stacks:
-        path = split_source(row.path)[0]
+    for file in dict.fromkeys(file for row in rows for file in row.files()):
+        path = Path(file)
         if not path.is_relative_to(folder) or len(path.relative_to(folder).parts) != 2:
             continue
         name, session = path.parts[-2], SESSION.fullmatch(path.name)
-        if name not in specimens or session is None:
-            continue
-        known = [str(number) for number in range(len(specimens[name]["days"]))]
-        if session[1] not in known:
-            yield (
-                f"{row.path}: no such session of the simulated specimen {name}, whose days make the sessions "
-                f"{', '.join(known)}; add a day to phantom.specimens.{name}.days, or take the row out of the sheet"
-            )
+        if name not in specimens and (session or path.name in SIMULATED):
+            yield f"{file}: phantom.specimens has no {name}; {_hint(name, specimens)}"
+        elif session:
+            known = [str(number) for number in range(len(specimens[name]["days"]))]
+            if session[1] not in known:
+                yield (
+                    f"{file}: no such session of the simulated specimen {name}, whose days make the sessions "
+                    f"{', '.join(known)}; add a day to phantom.specimens.{name}.days, or take the row out of the sheet"
+                )
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -386,6 +386,14 @@ ROWS = [
     ("stacks", f"{S}\nm\tf\t0\t0\ts0.tif\nm\tf\t1\t0\ts1.tif", "timepoints 0 and 1 are both of day 0"),
     ("stacks", f"{S}\nm\tf\t0\t0\ts0.tif\nm\tf\t1\t1\ts0.tif", "timepoints 0 and 1 name one file"),
     ("stacks", f"{S}\nm\tf\t9\t0\tresources/phantom/phantom/session_9.ome.tif", "no such session of the simulated"),
+    ("stacks", f"{S}\nm\tf\t0\t0\tresources/phantom/phantom/session_x.ome.tif", "no such session of the simulated"),
+    ("stacks", f"{S}\nm\tf\t0\t0\tresources/phantom/p/session_0.ome.tif", "phantom.specimens has no p; there are"),
+    ("volumes", f"{V}\nv\tresources/phantom/fantom/em.zarr::image", "phantom.specimens has no fantom; did you mean"),
+    (
+        "neurons",
+        f"{N}\nn\tresources/phantom/p/mesh.npz",
+        "phantom.specimens has no p; there are phantom, phantom_train",
+    ),
     # files
     ("stacks", f"{S}\nm\tf\t0\t0\tnowhere.tif", "row 2, column path: nowhere.tif: no such file"),
     ("stacks", f"{S}\nm\tf\t0\t0\t", "row 2, column path: is empty"),
@@ -432,7 +440,7 @@ def test_a_bad_sample_sheet(folder, kind, text, words):
     sheet.write_bytes(text if isinstance(text, bytes) else text.encode())
     message = told({"samples": every_sheet(**{kind: "bad.tsv"})})
     assert words in message
-    assert "bad.tsv: " in message or words.startswith(("timepoints", "no such session")), message
+    assert "bad.tsv: " in message or words.startswith(("timepoints", "no such session", "phantom.specimens")), message
 
 
 def test_what_spreadsheets_write_is_taken(folder):
