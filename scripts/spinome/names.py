@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+PLAIN = re.compile(r"[\w+-]+")
 # a file name holds 255 bytes; the rest is for what is put before and after a name, as in `volume-NAME%2F<number>.npz`
 LONGEST = 175
 # devices of Windows, and what readers of tables take for no value or for yes and no
@@ -20,7 +22,7 @@ def plain_name(name: str) -> str:
     ------
     ValueError: if it has other characters than letters, digits, `_`, `-` and `+`, is too long, or means something else.
     """
-    if not name or not all(character.isalnum() or character in "_-+" for character in name):
+    if not PLAIN.fullmatch(name):
         raise ValueError("use letters, digits, '_', '-' and '+' alone, since it names files")
     if (length := bytes_in_file_names(name)) > LONGEST:
         raise ValueError(f"is {length} bytes long as part of a file name, at most {LONGEST} fit; use a shorter name")
@@ -33,13 +35,15 @@ def plain_name(name: str) -> str:
 
 def bytes_in_file_names(name: str) -> int:
     """Length of a name where it is part of a file name, in which other letters than a to z take several bytes."""
-    return len(quote(name, safe="+."))
+    # what may be in a name, and a dot between names, stands as it is
+    return len(name) if name.isascii() else len(quote(name, safe="+."))
 
 
 def same_files(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Pairs of different names that some file systems take for one, since they do not tell `A` from `a`."""
     first: dict[str, str] = {}
     for name in names:
-        known = first.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        plain = name if name.isascii() else unicodedata.normalize("NFC", name)
+        known = first.setdefault(plain.casefold(), name)
         if known != name:
             yield known, name

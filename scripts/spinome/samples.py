@@ -488,9 +488,9 @@ def _look_alikes(lines: Mapping[tuple[str, ...], int], columns: Sequence[str]) -
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:
-    path, name = split_source(source)
     if is_produced(source, produced):
         return source
+    path, name = split_source(source)
     for candidate in [path, *(folder / path for folder in search)]:
         if os.path.exists(candidate):  # noqa: PTH110, see `find_sheet`
             return f"{candidate}::{name}" if name else str(candidate)
@@ -499,5 +499,5 @@ def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> st
 
 def is_produced(source: str, produced: Sequence[str]) -> bool:
     """Whether a source lies in a folder whose files a rule makes, so that it need not exist yet."""
-    path = Path(os.path.normpath(split_source(source)[0]))
-    return any(path.is_relative_to(folder) for folder in produced)
+    path = os.path.normpath(source.partition("::")[0])
+    return any(f"{path}/".startswith(f"{os.path.normpath(folder)}/") for folder in produced)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 # no file system takes a longer name, and none of a longer path
 LONGEST_NAME, LONGEST_PATH = 255, 4096
 # Snakemake takes what stands between these for a wildcard or a variable
-BRACKETS = "{}<>"
+BRACKETS = re.compile("[{}<>]")
 
 
 def is_address(source: str | Path) -> bool:
@@ -35,11 +36,12 @@ def path_problem(path: str) -> str | None:
         return "begins or ends with a space; take it out"
     if not path.isprintable():
         return "has a character that cannot be seen, such as a tab or a line break; take it out, or rename the file"
-    if found := [bracket for bracket in BRACKETS if bracket in path]:
+    if found := BRACKETS.search(path):
         return f"has a '{found[0]}', which Snakemake takes for a part to be filled in; rename the file or its folder"
     if path.startswith("~"):
         return "begins with '~', which stands for nobody's home here; write the whole path"
-    file = path.partition("::")[0]
-    if any(len(os.fsencode(part)) > LONGEST_NAME for part in file.split("/")) or len(os.fsencode(file)) > LONGEST_PATH:
+    # a letter takes up to four bytes
+    file = os.fsencode(path.partition("::")[0]) if 4 * len(path) > LONGEST_NAME else b""
+    if any(len(part) > LONGEST_NAME for part in file.split(b"/")) or len(file) > LONGEST_PATH:
         return f"is too long: a file name has at most {LONGEST_NAME} bytes and a path {LONGEST_PATH}; shorten it"
     return None
