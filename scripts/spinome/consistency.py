@@ -30,7 +30,7 @@ SIMULATED = {
     "truth_links.parquet",
     "truth_synapses.parquet",
 }
-MOST_LISTED = 8
+MOST_LISTED, MOST_COMPARED = 8, 5000
 
 
 def contradictions(
@@ -131,8 +131,8 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
     twophoton, synapses = config["twophoton"], config["synapses"]
     files = {f"models.{name}": path for name, path in config["models"].items()}
     files["twophoton.training.start"] = twophoton["training"]["start"]
+    files["twophoton.track.corrections"] = twophoton["track"]["corrections"]
     tables = {
-        "twophoton.track.corrections": twophoton["track"]["corrections"],
         "linking.proofread.decisions": config["linking"]["proofread"]["decisions"],
         **{
             f"synapses.classify.marked_vesicles.{name}": p
@@ -172,13 +172,11 @@ def _shared_names(config: Mapping[str, Any], volumes: Sequence[EMVolume]) -> Ite
 
 def _absent_simulations(config: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[str]:
     """Files of simulated specimens that a sheet asks for and that would not be made."""
-    folder, specimens = Path(config["resources"]) / "phantom", config["phantom"]["specimens"]
-    for file in dict.fromkeys(file for row in rows for file in row.files()):
-        path = Path(file)
-        if not path.is_relative_to(folder) or len(path.relative_to(folder).parts) != 2:
-            continue
-        name, session = path.parts[-2], SESSION.fullmatch(path.name)
-        if name not in specimens and (session or path.name in SIMULATED):
+    folder, specimens = f"{config['resources']}/phantom/", config["phantom"]["specimens"]
+    for file in dict.fromkeys(file for row in rows for file in row.files() if file.startswith(folder)):
+        name, _, made = file.removeprefix(folder).partition("/")
+        session = SESSION.fullmatch(made)
+        if name not in specimens and (session or made in SIMULATED):
             yield f"{file}: phantom.specimens has no {name}; {_hint(name, specimens)}"
         elif session:
             known = [str(number) for number in range(len(specimens[name]["days"]))]
@@ -191,7 +189,8 @@ def _absent_simulations(config: Mapping[str, Any], rows: Iterable[Row]) -> Itera
 
 def _hint(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
-    if close := difflib.get_close_matches(name, known, n=1):
+    # of many thousands the nearest takes seconds to find
+    if close := difflib.get_close_matches(name, known[:MOST_COMPARED], n=1):
         return f"did you mean '{close[0]}'?"
     listed = ", ".join(known[:MOST_LISTED]) or "none"
     more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""

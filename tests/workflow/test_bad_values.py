@@ -5,6 +5,7 @@ the files that a configuration names is told when a run starts (`tests/test_chec
 configuration is tried beyond its range in `tests/test_configuration.py`.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 
 from spinome.configuration import complete
 from spinome.configuration.files import repeated_keys
-from spinome.consistency import TABLES, contradictions
+from spinome.consistency import SIMULATED, TABLES, contradictions
 from spinome.io.tables import READERS
 from spinome.samples import read_corrections, read_sheets, series_problems
 
@@ -71,7 +72,12 @@ def test_what_is_good_is_taken(folder):
     parse({"samples": every_sheet()})
     parse({"samples": every_sheet(), "neurons": {"train": ["n1"]}, "linking": {"detach": {"volumes": ["w"]}}})
     parse({"samples": {}, "synapses": {"uniformity": {"block_tables": {"b": "table.csv"}}}})
+
+
+def test_what_parsing_knows_of_others_without_loading_them():
     assert set(TABLES) == set(READERS)
+    rules = (REPOSITORY / "workflow" / "rules" / "phantom.smk").read_text()
+    assert set(re.findall(r'"<resources>/phantom/\{specimen\}/([^"{]+)"', rules)) == SIMULATED
 
 
 # the configuration, in YAML; what its message says
@@ -203,7 +209,7 @@ VALUES = [
     ),
     ("twophoton: {detect: {boxes: nowhere.csv}}", "twophoton.detect.boxes: nowhere.csv: no such file"),
     ("twophoton: {track: {corrections: nowhere.tsv}}", "twophoton.track.corrections: nowhere.tsv: no such file"),
-    ("twophoton: {track: {corrections: notes.txt}}", "twophoton.track.corrections: notes.txt: unknown kind of table"),
+    ("twophoton: {track: {corrections: notes.txt}}", "notes.txt: is empty"),
     ("linking: {proofread: {decisions: nowhere.tsv}}", "linking.proofread.decisions: nowhere.tsv: no such file"),
     ("linking: {proofread: {decisions: folder.skops}}", "linking.proofread.decisions: folder.skops: is a folder"),
     ("linking: {proofread: {url: 'localhost:8000'}}", "linking.proofread.url: 'localhost:8000' does not match"),
