@@ -12,7 +12,6 @@ import h5py
 import numba
 import numpy as np
 import pandas as pd
-from spinome.shards import plan
 
 from runner import Measured, Row, measure, measure_command
 from spinome.blocks import cuboids
@@ -21,6 +20,7 @@ from spinome.synapses.density import assign_blocks, block_axes, block_table, cou
 from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
+from spinome.workflow.shards import plan
 
 BOCK_NM, BLOCK_UM = (45.0, 8.0, 8.0), (5.0, 5.0, 5.0)
 BOCK_VOXELS = 67_712 * 59_904 * 1_239

@@ -45,7 +45,7 @@ def test_every_figure_is_drawn_and_listed(tmp_path, series):
     )
     listed = names(tmp_path / "figures")
     assert listed == [
-        *("s_f_tracks", "s_f_strips", "precision_recall", "turnover", "survival", "size_changes", "sizes", "training")
+        *("s.f_tracks", "s.f_strips", "precision_recall", "turnover", "survival", "size_changes", "sizes", "training")
     ]
     assert all((tmp_path / "figures" / f"{name}.png").stat().st_size > 3000 for name in listed)
 
@@ -56,7 +56,7 @@ def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
     draw(
         tmp_path / "figures", sessions[:1], none, links.head(0), turnover(none, none), survival(none, none), None, None
     )
-    assert names(tmp_path / "figures") == ["s_f_tracks"]
+    assert names(tmp_path / "figures") == ["s.f_tracks"]
 
 
 def test_a_spine_has_one_colour():

@@ -6,14 +6,24 @@ import textwrap
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 import trimesh
+import yaml
 
+from spinome.configuration import complete
 from spinome.io.volumes import write_volume
-from spinome.workflow.preflight import check_inputs, check_neuron, check_stack, check_volume, failed_units
+from spinome.workflow.preflight import (
+    check_configured,
+    check_inputs,
+    check_neuron,
+    check_stack,
+    check_volume,
+    failed_units,
+)
 from spinome.workflow.samples import EMVolume, Neuron, Stack
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +54,9 @@ def em(tmp_path):
     write_volume(path, np.zeros(grid, np.uint8), voxel, name="image")
     write_volume(path, np.zeros(grid, np.uint32), voxel, name="labels")
     write_volume(path, np.zeros(grid, np.float32), voxel, name="membrane")
-    write_volume(path, np.zeros(grid, np.int64), voxel, name="integers")
+    write_volume(path, np.full(grid, 3, np.int64), voxel, name="integers")
+    write_volume(path, np.ones(grid, np.int64), voxel, name="ones")
+    write_volume(path, np.zeros(grid, np.uint8), (1e7, 8, 8), name="no_unit")
     write_volume(path, np.zeros((8, 20, 21), np.uint32), voxel, name="other_shape")
     write_volume(path, np.zeros(grid, np.uint32), (30, 8, 8), name="other_voxel")
     return path
@@ -85,6 +97,7 @@ def test_a_stack_without_voxel_size_names_the_columns_that_set_it(tmp_path):
         ({"segmentation": "other_voxel"}, ["other_voxel", "voxel_z_nm"]),
         ({"segmentation": "membrane"}, ["membrane", "labels must be integers"]),
         ({"membrane": "integers"}, ["integers", "probabilities"]),
+        ({"vesicles": "membrane"}, ["membrane", "labels must be integers"]),
         ({"mask": "absent"}, ["absent"]),
     ],
 )
@@ -92,6 +105,42 @@ def test_volumes_that_do_not_fit(em, columns, words):
     problems = check_volume(volume(image=f"{em}::image", **{k: f"{em}::{name}" for k, name in columns.items()}))
     assert len(problems) == 1
     assert all(word in problems[0] for word in [str(em), *words])
+
+
+def test_integers_that_the_readers_take(em):
+    """A mask of zeros and ones is a map of membranes, and vesicles may be labels of any integers."""
+    assert check_volume(volume(image=f"{em}::image", membrane=f"{em}::ones", vesicles=f"{em}::integers")) == []
+
+
+def test_a_table_in_the_place_of_labels(em, tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("z,y,x\n1,2,3\n")
+    (problem,) = check_volume(volume(image=f"{em}::image", segmentation=table))
+    assert str(table) in problem and "unknown kind of volume" in problem
+
+
+def test_every_volume_that_is_asked_for_its_voxel_size_has_one(em, tmp_path):
+    plain = tmp_path / "plain.h5"
+    with h5py.File(plain, "w") as file:
+        file["labels"], file["membrane"] = np.zeros((8, 20, 20), np.uint32), np.zeros((8, 20, 20), np.float32)
+    labels, membrane = f"{plain}::labels", f"{plain}::membrane"
+    (problem,) = check_volume(volume(image=f"{em}::image", segmentation=labels))
+    assert labels in problem and "voxel_z_nm" in problem
+    (problem,) = check_volume(volume(image=f"{em}::image", membrane=membrane))
+    assert membrane in problem and "voxel_z_nm" in problem
+    # beside segments, membranes take the size of those, and a mask and a truth take that of any
+    assert check_volume(volume(segmentation=f"{em}::labels", membrane=membrane, mask=labels)) == []
+
+
+def test_a_voxel_size_that_no_microscope_has(em, tmp_path):
+    (problem,) = check_volume(volume(image=f"{em}::no_unit"))
+    assert "no_unit" in problem and "no microscope" in problem and "voxel_z_nm" in problem
+    path = tmp_path / "nm_for_um.ome.tif"
+    sizes = {"axes": "ZYX", "PhysicalSizeX": 120, "PhysicalSizeY": 120, "PhysicalSizeZ": 1000}
+    tifffile.imwrite(path, np.ones((5, 16, 16), np.uint8), metadata=sizes)
+    (problem,) = check_stack(stack(path))
+    assert str(path) in problem and "1000 x 120 x 120 um" in problem and "voxel_z_um" in problem
+    assert check_stack(stack(path, voxel_z_um=1, voxel_y_um=0.12, voxel_x_um=0.12)) == []
 
 
 def test_a_volume_without_voxel_size(tmp_path):
@@ -132,6 +181,98 @@ def test_tables_that_their_readers_would_refuse(good_stack, tmp_path):
     of_spines, of_dendrites = check_inputs([row], [], [], [])
     assert str(spines) in of_spines and "lacks the column base_z_px, base_y_px, base_x_px" in of_spines
     assert str(traced) in of_dendrites and "lacks the column node" in of_dendrites
+
+
+def test_a_truth_without_numbers_or_without_the_timepoint(good_stack, tmp_path):
+    table = tmp_path / "traced.csv"
+    header = "timepoint,dendrite_id,node,z_px,y_px,x_px\n"
+    table.write_text(f"{header}0,1,0,1,2,3\n0,1,1,1,many,3\n")
+    (problem,) = check_inputs([stack(good_stack, dendrites=str(table))], [], [], [])
+    assert str(table) in problem and "row 2" in problem and "y_px" in problem and "'many'" in problem
+    table.write_text(f"{header}1,1,0,1,2,3\n2,1,1,1,2,3\n")
+    (problem,) = check_inputs([stack(good_stack, dendrites=str(table))], [], [], [])
+    assert str(table) in problem and "no row of timepoint 0, it has 1, 2" in problem
+
+
+def test_a_truth_of_neurons_without_labels(tmp_path):
+    mesh, truth, table = tmp_path / "mesh.npz", tmp_path / "truth.npz", tmp_path / "truth.csv"
+    np.savez(mesh, vertices_nm=np.eye(3) * 2000, faces=np.array([[0, 1, 2]]))
+    np.savez(truth, tag=np.zeros(3))
+    table.write_text("id,tag\n1,dendrite\n")
+    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), truth_labels=str(truth)))
+    assert str(truth) in problem and "array label" in problem and "it has tag" in problem
+    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), truth_labels=str(table)))
+    assert str(table) in problem and "soma, shaft or spine" in problem
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("axes"),
+        RecursionError("too deep"),
+        IndexError(3),
+        PermissionError(13, "Permission denied"),
+        MemoryError(),
+    ],
+)
+def test_whatever_a_reader_stumbles_over_names_the_file(monkeypatch, good_stack, error):
+    def stumble(*_):
+        raise error
+
+    monkeypatch.setattr(preflight, "open_stack", stumble)
+    (problem,) = check_stack(stack(good_stack))
+    assert problem.startswith(f"{good_stack}: cannot be read (") and "again" in problem
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A folder with one stack and one volume, and a function from keys of the configuration to problems."""
+    (tmp_path / "boxes.csv").write_text("filename,score,xmin,ymin,xmax,ymax\ns.f.7_layer00,0.5,1,1,4,4\n")
+    (tmp_path / "decisions.tsv").write_text("volume\torphan\tshaft\nw\t1\t2\n")
+    (tmp_path / "marked.tsv").write_text("z_nm\ty_nm\tx_nm\n1\t2\tfar\n")
+    (tmp_path / "blocks.csv").write_text("z_nm,y_nm,x_nm,synapses\n1,2,3,4\n")
+    (tmp_path / "fields" / "images").mkdir(parents=True)
+    (tmp_path / "fields" / "boxes.csv").write_text("image,x_min_px,y_min_px,x_max_px,y_max_px\na.png,1,1,4,4\n")
+    (tmp_path / "text.skops").write_text("no model")
+    (tmp_path / "text.safetensors").write_text("no model")
+
+    def problems(**keys):
+        return check_configured(complete(keys), [stack("s.tif")], [volume(image="v.zarr")])
+
+    return tmp_path, problems
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("twophoton: {detect: {boxes: boxes.csv}}", "boxes.csv: has no box of s.f.0_layerNN; it has s.f.7"),
+        ("linking: {proofread: {decisions: decisions.tsv}}", "decisions.tsv: decides on w, which is no volume"),
+        ("linking: {proofread: {decisions: marked.tsv}}", "marked.tsv: lacks the column volume, orphan, shaft"),
+        ("synapses: {classify: {marked_vesicles: {v: marked.tsv}}}", "column x_nm: 'far' is no number"),
+        ("synapses: {uniformity: {block_tables: {b: blocks.csv}}}", "blocks.csv: lacks the column unmasked_um3"),
+        ("twophoton: {training: {fields: fields}}", "boxes.csv: names a.png, which is not in"),
+        ("models: {links: text.skops}", "text.skops: is not a model of Spinome"),
+        ("models: {synapses: text.safetensors}", "text.safetensors"),
+        ("models: {detector: text.safetensors}", "text.safetensors: is not a detector of Spinome"),
+        ("twophoton: {training: {start: text.safetensors}}", "text.safetensors: is not a detector of Spinome"),
+    ],
+)
+def test_files_that_the_configuration_names_are_opened(study, monkeypatch, keys, words):
+    folder, problems = study
+    monkeypatch.chdir(folder)
+    (problem,) = problems(**yaml.safe_load(keys))
+    assert words in problem
+
+
+def test_shipped_models_are_models_and_one_in_the_place_of_another_is_none(study):
+    _, problems = study
+    shipped = REPOSITORY / "workflow" / "models"
+    names = ["judge", "membranes", "agglomeration", "links", "typing"]
+    right = {name: str(shipped / f"{name}.skops") for name in names}
+    right |= {name: str(shipped / f"{name}.safetensors") for name in ("detector", "synapses")}
+    assert problems(models=right) == []
+    (problem,) = problems(models={"links": right["typing"]})
+    assert "typing.skops: was trained on other features" in problem
 
 
 def test_files_that_the_workflow_makes_are_not_checked(tmp_path):
@@ -181,6 +322,12 @@ def test_a_mesh_in_micrometres_is_told_of_before_work(tmp_path):
     row = Neuron(neuron="n", mesh=str(tmp_path / "um.ply"))
     [problem] = check_inputs([], [], [row], [str(tmp_path / "results")])
     assert "um.ply" in problem and "multiply them by 1e3" in problem
+
+
+def test_a_table_of_failures_that_cannot_be_read_is_told_of(tmp_path):
+    (tmp_path / "failures.parquet").write_text("cut")
+    (line,) = failed_units(tmp_path / "failures.parquet")
+    assert "failures.parquet: cannot be read" in line and "not known" in line
 
 
 def test_failed_units_are_told_of_at_the_end(tmp_path):

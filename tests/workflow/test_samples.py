@@ -74,7 +74,7 @@ def test_errors_name_the_line_in_the_file(tmp_path, stack):
     ("cells", "column", "problem"),
     [
         ("mouse\tf\t0\t0\tmissing.tif", "path", "no such file"),
-        ("mouse\tf\t0\tinf\ta.tif", "day", "finite"),
+        ("mouse\tf\t0\tinf\ta.tif", "day", "give a number from -100,000 to 100,000, not 'inf'"),
         ("mo/use\tf\t0\t0\ta.tif", "specimen", "letters, digits"),
         ("mouse\t\t0\t0\ta.tif", "field", "is empty"),
     ],
@@ -92,7 +92,7 @@ def test_every_error_is_told_at_once(tmp_path, stack):
 def test_voxel_size_along_one_axis_only(tmp_path, stack):
     path = sheet(tmp_path, STACK_HEADER + "\tvoxel_z_um", stack + "\t1")
     refuse(path, Stack, "row 2", "voxel_", "all three axes")
-    refuse(sheet(tmp_path, STACK_HEADER + "\tvoxel_z_um", stack + "\t-1"), Stack, "column voxel_z_um", "greater than 0")
+    refuse(sheet(tmp_path, STACK_HEADER + "\tvoxel_z_um", stack + "\t-1"), Stack, "column voxel_z_um", "from 0.005")
 
 
 def test_soma_position_along_one_axis_only(tmp_path):
@@ -143,7 +143,11 @@ def test_cells_have_a_root_id_and_up_to_two_classes(tmp_path):
     assert [row.classes for row in rows] == [["L2/3", "excitatory"], ["inhibitory"]]
     refuse(sheet(tmp_path, header, "6.48518E+17\tL2/3"), Cell, "row 2, column root_id", "'6.48518E+17'")
     refuse(
-        sheet(tmp_path, header, "1\tL2/3\tpyramidal"), Cell, "row 2, column broad_class", "'excitatory'", "'pyramidal'"
+        sheet(tmp_path, header, "1\tL2/3\tpyramidal"),
+        Cell,
+        "row 2, column broad_class",
+        "one of excitatory",
+        "'pyramidal'",
     )
     refuse(sheet(tmp_path, header, "1\tL2/3", "1\tL4"), Cell, "row 3, column root_id: 1 is in row 2")
 

@@ -60,7 +60,7 @@ rule census_agreement:
         meshes=linked_meshes,
         labelled=linked_labels,
         spines="<results>/neurons/spines.parquet",
-        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
     output:
         "<results>/census/agreement.parquet",
     log:

@@ -12,12 +12,13 @@ for key in ("results", "resources"):
 
 onstart:
     # imported here, since Snakemake reads this file for every job and the readers take a second to load
-    from spinome.workflow.preflight import check_forest, check_inputs
     from spinome.io.atomic import sweep
+    from spinome.workflow.preflight import check_configured, check_forest, check_inputs
 
     problems = check_inputs(
         stacks, volumes, study.neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
     )
+    problems += check_configured(config, study.stacks, study.volumes)
     if study.neurons and neurons_plan.model.given:
         problems += check_forest(neurons_plan.model.given, neurons_plan.solver)
     if problems:

@@ -15,9 +15,12 @@ from spinome.workflow.caches import keep_caches_with_the_user
 keep_caches_with_the_user(CACHES)
 
 from spinome import configuration
-from spinome.workflow import samples
+from spinome.configuration.files import repeated_keys
 from spinome.hashing import content_hash
 from spinome.io.sources import file_of
+from spinome.ranges import first_lines
+from spinome.workflow import samples
+from spinome.workflow.consistency import contradictions
 from spinome.workflow.code import code_by_package, script_hash
 from spinome.workflow.study import read_study
 
@@ -32,6 +35,10 @@ def planned(plan, *arguments):
 
 config.update(planned(configuration.complete, config))
 study = planned(read_study, config, REPOSITORY)
+problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]
+problems += contradictions(config, study.stacks, study.volumes, study.neurons)
+if problems:
+    raise WorkflowError(*first_lines(problems))
 
 # each branch enters its tables of failed units here; census.smk gathers them
 failure_tables = []

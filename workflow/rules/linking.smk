@@ -377,8 +377,8 @@ rule linking_truth:
         ),
         truth=linking_file("truth_segmentation"),
     output:
-        links="<results>/linking/truth/{volume}.parquet",
-        fragments="<results>/linking/truth/{volume}_fragments.parquet",
+        links="<results>/linking/truth/{volume}/links.parquet",
+        fragments="<results>/linking/truth/{volume}/fragments.parquet",
     log:
         "<logs>/linking_truth/{volume}.log",
     conda:
@@ -403,7 +403,7 @@ rule linking_train_links:
             shard=linking_shards,
         ),
         truth=expand(
-            "<results>/linking/truth/{volume}.parquet",
+            "<results>/linking/truth/{volume}/links.parquet",
             volume=linking_link_teachers,
         ),
     output:
@@ -556,12 +556,12 @@ rule linking_true_graph:
         segments=lambda wildcards: file_of(
             volume_of[wildcards.volume].truth_segmentation or linking_segmentation(wildcards.volume)
         ),
-        links="<results>/linking/truth/{volume}.parquet",
+        links="<results>/linking/truth/{volume}/links.parquet",
         truth=linking_file("truth_synapses"),
         synapses=lambda wildcards: linking_synapse_files(wildcards.volume),
     output:
-        pairs="<results>/linking/true_graph/{volume}.parquet",
-        matches="<results>/linking/true_graph/{volume}_matches.parquet",
+        pairs="<results>/linking/true_graph/{volume}/pairs.parquet",
+        matches="<results>/linking/true_graph/{volume}/matches.parquet",
     log:
         "<logs>/linking_true_graph/{volume}.log",
     conda:
@@ -586,13 +586,13 @@ rule linking_true_graph:
 rule linking_evaluate:
     input:
         links="<results>/linking/links.parquet",
-        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
         segments=[file_of(linking_segmentation(volume)) for volume in linking_dense],
         dense=linking_sources(linking_dense, "truth_segmentation"),
         synapses=expand("<results>/linking/synapses/{volume}.parquet", volume=linking_true_graphs),
-        graphs=expand("<results>/linking/true_graph/{volume}.parquet", volume=linking_true_graphs),
-        matches=expand("<results>/linking/true_graph/{volume}_matches.parquet", volume=linking_true_graphs),
-        fragments=expand("<results>/linking/truth/{volume}_fragments.parquet", volume=linking_true_graphs),
+        graphs=expand("<results>/linking/true_graph/{volume}/pairs.parquet", volume=linking_true_graphs),
+        matches=expand("<results>/linking/true_graph/{volume}/matches.parquet", volume=linking_true_graphs),
+        fragments=expand("<results>/linking/truth/{volume}/fragments.parquet", volume=linking_true_graphs),
     output:
         evaluation="<results>/linking/evaluation.tsv",
         detachment="<results>/linking/detachment.parquet",
@@ -623,7 +623,7 @@ rule linking_figures:
         segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
         superpixels=expand("<results>/linking/superpixels/{volume}.zarr", volume=linking_computed),
         membranes=[file_of(linking_membrane(volume)) for volume in linking_computed],
-        truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
+        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
         thresholds=expand(
             "<results>/linking/thresholds/{volume}.parquet",
             volume=linking_dense,

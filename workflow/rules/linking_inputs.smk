@@ -25,13 +25,6 @@ linking_dense_teachers = [
 linking_link_teachers = [row.volume for row in volumes if row.volume in linking_trained and row.truth_links]
 linking_true_links = [row.volume for row in volumes if row.truth_links or row.truth_segmentation]
 
-linking_unknown = set(config["linking"]["detach"]["volumes"]) - {row.volume for row in volumes if row.segmentation}
-if linking_unknown:
-    raise WorkflowError(
-        f"linking.detach.volumes names {', '.join(sorted(linking_unknown))}, which is no volume with a segmentation in the "
-        "sample sheet; add it, or take it out"
-    )
-
 if linking_volumes:
     branches.append("linking")
     failure_tables += expand(

@@ -1,4 +1,4 @@
-"""The configuration as typed models, one file per section.
+"""The configuration as typed models, one file a section.
 
 `config/config.yaml`, its schema and `config/README.md` are generated from these models by
 `python -m spinome.configuration`; a test fails when they drift.
@@ -7,53 +7,66 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+import os
+from types import NoneType
+from typing import Annotated, Any, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from spinome.configuration.base import Section, nested_section
+from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, nested_section
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
 from spinome.configuration.retrieve import Retrieve
 from spinome.configuration.synapses import Synapses
 from spinome.configuration.twophoton import Twophoton
+from spinome.ranges import allowed, first_lines, shown
 
 
 class Samples(Section):
     """Sample sheets, tab separated; any of them may be absent. A path is looked up from the working directory."""
 
-    stacks: str | None = Field(None, description="two-photon stacks, one row per field and timepoint")
-    volumes: str | None = Field(None, description="EM volumes, one row per volume")
-    neurons: str | None = Field(None, description="neuron meshes, one row per neuron")
-    cells: str | None = Field(None, description="cells of known class, one row per cell, for the census by class")
+    stacks: GivenPath | None = Field(None, description="two-photon stacks, one row per field and timepoint")
+    volumes: GivenPath | None = Field(None, description="EM volumes, one row per volume")
+    neurons: GivenPath | None = Field(None, description="neuron meshes, one row per neuron")
+    cells: GivenPath | None = Field(None, description="cells of known class, one row per cell, for the census by class")
+
+
+Network = Annotated[GivenPath, AfterValidator(file_with(".safetensors"))]
+Forest = Annotated[GivenPath, AfterValidator(file_with(".skops"))]
+NetworkOrForest = Annotated[GivenPath, AfterValidator(file_with(".safetensors", ".skops"))]
 
 
 class Models(Section):
     """Models trained elsewhere, one path each. Empty: trained here where the branch names training samples, else the
     shipped one."""
 
-    detector: str | None = Field(None, description="two-photon spine detector (.safetensors)")
-    judge: str | None = Field(None, description="forest that judges two-photon spine candidates (.skops)")
-    synapses: str | None = Field(None, description="synapse voxel classifier (.safetensors or .skops)")
-    membranes: str | None = Field(None, description="membrane voxel classifier (.skops)")
-    agglomeration: str | None = Field(None, description="superpixel agglomeration forest (.skops)")
-    links: str | None = Field(None, description="orphan to shaft link forest (.skops)")
-    typing: str | None = Field(
+    detector: Network | None = Field(None, description="two-photon spine detector (.safetensors)")
+    judge: Forest | None = Field(None, description="forest that judges two-photon spine candidates (.skops)")
+    synapses: NetworkOrForest | None = Field(None, description="synapse voxel classifier (.safetensors or .skops)")
+    membranes: Forest | None = Field(None, description="membrane voxel classifier (.skops)")
+    agglomeration: Forest | None = Field(None, description="superpixel agglomeration forest (.skops)")
+    links: Forest | None = Field(None, description="orphan to shaft link forest (.skops)")
+    typing: Forest | None = Field(
         None,
         description="forest that types EM segments by their shape (.skops), such as workflow/models/typing.skops; "
         "empty: orphans and shafts by the rules of linking.typing",
     )
-    neurons: str | None = Field(None, description="soma, shaft and spine forest on heat kernel signatures (.skops)")
+    neurons: Forest | None = Field(None, description="soma, shaft and spine forest on heat kernel signatures (.skops)")
 
 
 class Configuration(Section):
     """The whole configuration."""
 
     samples: Samples = Samples()
-    results: str = Field("results", description="folder of the results")
-    resources: str = Field("resources", description="folder of retrieved and of simulated data")
-    seed: int = Field(0, description="seed of everything random; a unit derives its own from this and from its name")
+    results: Folder = Field("results", description="folder of the results, apart from `resources`")
+    resources: Folder = Field("resources", description="folder of retrieved and of simulated data")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=LARGEST_SEED,
+        description="seed of everything random; a unit derives its own from this and from its name",
+    )
     max_failed_fraction: float = Field(
         0.1,
         ge=0,
@@ -68,6 +81,17 @@ class Configuration(Section):
     linking: Linking = Linking()
     neurons: Neurons = Neurons()
 
+    @model_validator(mode="after")
+    def _folders_apart(self):
+        results, resources = (os.path.realpath(folder) for folder in (self.results, self.resources))
+        for inner, outer, names in ((results, resources, "results is"), (resources, results, "resources is")):
+            if os.path.commonpath([inner, outer]) == outer:
+                raise ValueError(
+                    f"{names} in the folder of the other or the same (results: {self.results}, resources: "
+                    f"{self.resources}); give each a folder of its own"
+                )
+        return self
+
 
 def complete(config: dict[str, Any]) -> dict[str, Any]:
     """Validate a configuration and fill in the defaults.
@@ -79,33 +103,59 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
     try:
         return Configuration.model_validate(config).model_dump()
     except ValidationError as error:
-        lines = "\n".join(f"  {_explain(item)}" for item in error.errors())
+        lines = "\n".join(first_lines([f"  {_explain(item)}" for item in error.errors()]))
         raise ValueError(f"the configuration has {error.error_count()} error(s):\n{lines}") from None
 
 
 def _explain(item: dict[str, Any]) -> str:
-    path = [str(part) for part in item["loc"]]
-    key = ".".join(path)
-    if item["type"] != "extra_forbidden":
-        return f"{key}: {item['msg']}, not {item['input']!r}"
-    known = list(_section(path[:-1]).model_fields)
-    close = difflib.get_close_matches(path[-1], known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
-    return f"{key}: no such key; {hint}"
+    path, kind, value = list(item["loc"]), item["type"], item["input"]
+    if kind == "invalid_key":
+        return f"{_dotted(path[:-1]) or 'the configuration'}: the key {path[-1]!r} is no text; write it in quotes"
+    if kind == "extra_forbidden":
+        known = list(_section(path[:-1]).model_fields)
+        close = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+        return f"{_dotted(path)}: no such key; {hint}"
+    if kind == "missing" and isinstance(path[-1], int):
+        # of a list that is too short, its first absent element
+        path = path[:-1]
+    if kind == "value_error":
+        return f"{_dotted(path) or 'the configuration'}: {item['ctx']['error']}"
+    if kind == "string_pattern_mismatch":
+        return f"{_dotted(path)}: {shown(value)} does not match the pattern {item['ctx']['pattern']}"
+    annotation, limits = _field(path)
+    if nested_section(annotation) is annotation:
+        known = ", ".join(annotation.model_fields)
+        return f"{_dotted(path)}: give keys below it ({known}), or leave it out, not {shown(value)}"
+    if kind == "missing" and not isinstance(value, list | tuple):
+        return f"{_dotted(path)}: is missing; give {allowed(annotation, limits)}"
+    quotes = " (in quotes, if it is meant)" if kind == "string_type" and isinstance(value, int | float) else ""
+    return f"{_dotted(path)}: give {allowed(annotation, limits)}, not {shown(value)}{quotes}"
 
 
-def _section(path: list[str]) -> type[Section]:
+def _dotted(path: list[str | int]) -> str:
+    """A place in the configuration as it is written: `linking.cuboid[0]`."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "[key]"]
+    return "".join(parts).removeprefix(".")
+
+
+def _section(path: list[str | int]) -> type[Section]:
     """The section that a path of keys leads to; the names in a mapping of sections count as keys."""
-    model: type[Section] = Configuration
-    parts = iter(path)
-    for part in parts:
-        field = model.model_fields.get(part)
-        if field is None:
-            break
-        inner = nested_section(field.annotation)
-        if inner is None:
-            break
-        if inner is not field.annotation:
-            next(parts, None)
-        model = inner
-    return model
+    annotation = _field(path)[0]
+    return annotation if nested_section(annotation) is annotation else Configuration
+
+
+def _field(path: list[str | int]) -> tuple[Any, list[Any]]:
+    """The type of what a path leads to, and its limits."""
+    annotation, limits = Configuration, []
+    for part in path:
+        inner = get_args(annotation)
+        if part == "[key]":
+            annotation, limits = str, []
+        elif nested_section(annotation) is annotation:
+            field = annotation.model_fields[part]
+            annotation, limits = field.annotation, field.metadata
+        else:
+            # an element of a tuple of equal ones or of a list, or a value of a mapping
+            annotation, limits = get_args(inner[0])[-1] if NoneType in inner else inner[-1], []
+    return annotation, limits

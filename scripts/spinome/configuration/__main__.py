@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from spinome.configuration import Configuration
 from spinome.configuration.base import Section, nested_section
+from spinome.ranges import allowed
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE_SAMPLES = {branch: f"config/demo/{branch}.tsv" for branch in ("stacks", "volumes", "neurons")}
@@ -37,17 +39,20 @@ def schema() -> str:
 def documentation() -> str:
     """The text of `config/README.md`: a table of every key."""
     introduction = (REPOSITORY / "config" / "introduction.md").read_text()
-    rows = [f"| `{key}` | {_show(default)} | {text} |" for key, default, text in keys(Configuration)]
-    table = "\n".join(["| key | default | what it does |", "|---|---|---|", *rows])
+    rows = [
+        f"| `{key}` | {_show(default)} | {_allowed(field)} | {text} |"
+        for key, default, text, field in keys(Configuration)
+    ]
+    table = "\n".join(["| key | default | allowed | what it does |", "|---|---|---|---|", *rows])
     return f"{introduction.rstrip()}\n\n## Every key\n\n{table}\n"
 
 
-def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Every key of a section and of the sections in it: dotted name, default, description."""
+def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, Any, str, FieldInfo]]:
+    """Every key of a section and of the sections in it: dotted name, default, description and the field itself."""
     for name, field in model.model_fields.items():
         inner = nested_section(field.annotation)
         if inner is not field.annotation:
-            yield f"{prefix}{name}", field.get_default(call_default_factory=True), field.description or ""
+            yield f"{prefix}{name}", field.get_default(call_default_factory=True), field.description or "", field
         if inner is not None:
             yield from keys(inner, f"{prefix}{name}." if inner is field.annotation else f"{prefix}{name}.NAME.")
 
@@ -58,6 +63,13 @@ def _show(default: Any) -> str:
     if default is None or default == "":
         return ""
     return f"`{default.model_dump() if isinstance(default, Section) else default}`"
+
+
+def _allowed(field: FieldInfo) -> str:
+    """What a key may hold, where its type does not say it already."""
+    kinds = str(field.annotation)
+    named = any(kind in kinds for kind in ("int", "float", "bool", "Literal"))
+    return allowed(field.annotation, field.metadata).removesuffix(" or nothing") if named else ""
 
 
 GENERATED = {

@@ -1,10 +1,10 @@
 """Keys of the synapses branch."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from spinome.configuration.base import Section
+from spinome.configuration.base import Cuboid, GivenPath, NamedFiles, SampleNames, Section, Share, require_order
 
 
 class Classify(Section):
@@ -16,22 +16,29 @@ class Classify(Section):
     steps: int = Field(
         100,
         ge=1,
-        description="training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 steps do "
-        "from the shipped network, 400 from random weights",
+        le=100_000,
+        description=(
+            "training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 steps do from "
+            "the shipped network, 400 from random weights"
+        ),
     )
     from_shipped: bool = Field(
         True, description="training of the network begins with the shipped one and not with random weights"
     )
     contrast: float = Field(
         1.0,
+        ge=0,
+        le=100,
         description="forest: voxels this many standard deviations darker than their surround pass where no membrane is "
         "given",
     )
     vesicle_threshold: float = Field(
         1.05,
+        ge=0,
+        le=1.5,
         description="forest: least score of a vesicle (correlation plus blob response) where no vesicles are given",
     )
-    marked_vesicles: dict[str, str] = Field(
+    marked_vesicles: Annotated[dict[str, GivenPath], NamedFiles] = Field(
         {},
         description="forest: tables of marked vesicles (z_nm y_nm x_nm) by volume, whose mean is the template; empty: "
         "a ring of 40 nm",
@@ -40,9 +47,11 @@ class Classify(Section):
         False,
         description="forest: the features as published, with a sign error and a distance that takes voxels for cubes",
     )
-    trees: int = Field(40, ge=1, description="forest: number of trees")
+    trees: int = Field(40, ge=1, le=1000, description="forest: number of trees")
     depth: int = Field(12, ge=1, le=12, description="forest: largest depth of a tree")
-    voxels_per_class: int = Field(50_000, ge=1, description="forest: training voxels of each class, at most")
+    voxels_per_class: int = Field(
+        50_000, ge=100, le=10_000_000, description="forest: training voxels of each class, at most"
+    )
 
 
 class Sweep(Section):
@@ -55,58 +64,89 @@ class Merge(Section):
     """From voxels to objects; every rule acts on whole objects."""
 
     threshold: float | None = Field(
-        None, gt=0, le=1, description="least probability of a synapse voxel; empty: the one the model was tuned to"
+        None, ge=0.001, le=1, description="least probability of a synapse voxel; empty: the one the model was tuned to"
     )
-    connectivity: int = Field(18, description="neighbours that join voxels to objects: 6, 18 or 26")
-    min_area_um2: float = Field(0.0, ge=0, description="smallest patch of a section that is kept")
-    max_area_um2: float | None = Field(None, gt=0, description="largest patch of a section that is kept")
+    connectivity: Literal[6, 18, 26] = Field(18, description="neighbours that join voxels to objects")
+    min_area_um2: float = Field(0.0, ge=0, le=1000, description="smallest patch of a section that is kept")
+    max_area_um2: float | None = Field(
+        None, ge=1e-6, le=1000, description="largest patch of a section that is kept; empty: any"
+    )
     min_volume_um3: float | None = Field(
-        None, ge=0, description="smallest object that is kept; empty: the one the model was tuned to"
+        None, ge=0, le=1000, description="smallest object that is kept; empty: the one the model was tuned to"
     )
     min_peak: float | None = Field(
         None, ge=0, le=1, description="least highest probability in an object; empty: the one the model was tuned to"
     )
-    min_sections: int = Field(1, ge=1, description="least number of sections that an object spans")
+    min_sections: int = Field(1, ge=1, le=10_000, description="least number of sections that an object spans")
+
+    @model_validator(mode="after")
+    def _can_be(self):
+        require_order(("min_area_um2", self.min_area_um2), ("max_area_um2", self.max_area_um2))
+        return self
 
 
 class Mask(Section):
     """A mask made by simple rules."""
 
     make: bool = Field(False, description="make a mask of a volume with an image where the sample sheet gives none")
-    cell_um: float = Field(0.5, gt=0, description="side of the cells that are averaged, and hidden as a whole")
-    body_um: float = Field(3.0, gt=0, description="least width of a bright or dark body (vessel, soma) that is hidden")
-    contrast: float = Field(
-        2.0, gt=0, description="a body is this many standard deviations of the cells brighter or darker than the median"
+    cell_um: float = Field(
+        0.5, ge=0.01, le=100, description="side of the cells that are averaged, and hidden as a whole"
     )
+    body_um: float = Field(
+        3.0, ge=0.01, le=1000, description="least width of a bright or dark body (vessel, soma) that is hidden"
+    )
+    contrast: float = Field(
+        2.0,
+        ge=0.1,
+        le=100,
+        description="a body is this many standard deviations of the cells brighter or darker than the median",
+    )
+
+    @model_validator(mode="after")
+    def _bodies_of_cells(self):
+        require_order(("cell_um", self.cell_um), ("body_um", self.body_um))
+        return self
+
+
+Side = Annotated[float, Field(ge=0.05, le=10_000)]
 
 
 class Density(Section):
     """Synapses per block."""
 
-    block_um: tuple[float, float, float] = Field((5.0, 5.0, 5.0), description="size of a block (z, y, x)")
+    block_um: tuple[Side, Side, Side] = Field((5.0, 5.0, 5.0), description="size of a block (z, y, x)")
 
 
 class Uniformity(Section):
     """Statistics of the blocks."""
 
     dependence_um: float | None = Field(
-        None, gt=0, description="blocks further apart than this are independent of each other; empty: estimated"
+        None,
+        ge=0.01,
+        le=100_000,
+        description="blocks further apart than this are independent of each other; empty: estimated",
     )
-    repeats: int = Field(199, ge=99, description="simulated fields that intervals and p-values are taken from")
-    precision: tuple[float, float, float] | None = Field(
+    repeats: int = Field(
+        199, ge=99, le=100_000, description="simulated fields that intervals and p-values are taken from"
+    )
+    precision: tuple[Share, Share, Share] | None = Field(
         None,
         description="precision of the detector and the two ends of its 95 % interval, where this run has no evaluation",
     )
-    recall: tuple[float, float, float] | None = Field(None, description="recall of the detector, in the same form")
+    recall: tuple[Share, Share, Share] | None = Field(None, description="recall of the detector, in the same form")
 
     @field_validator("precision", "recall")
     @classmethod
     def _shares(cls, shares: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-        if shares is not None and not 0 <= shares[1] <= shares[0] <= shares[2] <= 1:
-            raise ValueError("give the value, then the low and the high end of its interval, between 0 and 1")
+        if shares is not None and not shares[1] <= shares[0] <= shares[2]:
+            raise ValueError(
+                "give the value, then the low and the high end of its interval, which hold it between them"
+            )
+        if shares is not None and shares[0] == 0:
+            raise ValueError("the value is 0, by which no density can be corrected; leave the key out")
         return shares
 
-    block_tables: dict[str, str] = Field(
+    block_tables: Annotated[dict[str, GivenPath], NamedFiles] = Field(
         {}, description="tables of blocks counted elsewhere, by name: z_nm y_nm x_nm synapses unmasked_um3"
     )
 
@@ -114,9 +154,9 @@ class Uniformity(Section):
 class Synapses(Section):
     """Keys of the synapses branch."""
 
-    train: list[str] = Field([], description="samples with truth to train on; they are left out of the evaluation")
-    shards: int = Field(4, ge=1, description="jobs that the units of this branch are grouped into")
-    cuboid: tuple[int, int, int] = Field(
+    train: SampleNames = Field([], description="samples with truth to train on; they are left out of the evaluation")
+    shards: int = Field(4, ge=1, le=10_000, description="jobs that the units of this branch are grouped into")
+    cuboid: Cuboid = Field(
         (32, 512, 512), description="voxels (z, y, x) of a cuboid without its halo; memory grows with it"
     )
     classify: Classify = Classify()

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HOST = re.sub(r"[^A-Za-z0-9_]", "-", socket.gethostname())
+# cut, since a name of a file has 255 bytes at most
+HOST = re.sub(r"[^A-Za-z0-9_]", "-", socket.gethostname())[:24]
 # `.<name>.<host>+<process>.part<suffix>`, and what was moved out of the way of a folder
 PART = re.compile(r"^\..*\.(?P<host>[A-Za-z0-9_-]*)\+(?P<process>\d+)\.part")
 # a process on another machine cannot be asked whether it lives; after so long without a change its files are litter

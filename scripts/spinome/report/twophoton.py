@@ -58,11 +58,10 @@ def draw(
     for series in sorted({session.series for session in sessions}):
         own = sorted((session for session in sessions if session.series == series), key=lambda session: session.day)
         table = spines[(spines["specimen"] == own[0].specimen) & (spines["field"] == own[0].field)]
-        name = series.replace(".", "_")
         save_figure(
             draw_series(own, table),
             folder,
-            f"{name}_tracks",
+            f"{series}_tracks",
             f"{series}: spines through time",
             "Brightest projection of each session with the spines found, each in one colour, numbered beside dendrites."
             + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
@@ -79,7 +78,7 @@ def draw(
                     [session.timepoint for session in own],
                 ),
                 folder,
-                f"{name}_strips",
+                f"{series}_strips",
                 f"{series}: tracks as film strips",
                 f"One spine beside a dendrite a strip, one session a frame ({FRAME_UM:g} um wide, in the slice of the "
                 "head). "

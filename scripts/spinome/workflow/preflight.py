@@ -7,6 +7,8 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,21 @@ from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.sources import split_source
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
-from spinome.io.tables import require_columns, table_columns, table_kind
-from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
+from spinome.io.synapflow import read_boxes
+from spinome.io.tables import read_table, require_columns, table_columns
+from spinome.io.units import VoxelSize
+from spinome.io.volumes import (
+    Volume,
+    open_labels,
+    open_probability,
+    open_volume,
+    require_same_grid,
+    require_voxel_size,
+)
+from spinome.linking.proofread import DECISION_COLUMNS
+from spinome.synapses.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
-from spinome.workflow.samples import EMVolume, Neuron, Row, Stack
+from spinome.workflow.samples import PATH_COLUMNS, VOXEL_NM, VOXEL_UM, EMVolume, Neuron, Row, Stack, is_produced
 
 COLUMNS = {
     "truth_spines": SPINE_COLUMNS,
@@ -32,13 +45,29 @@ COLUMNS = {
     "truth_dendrites": DENDRITE_COLUMNS,
     "truth_links": ("orphan", "shaft"),
 }
-LABELS = ("segmentation", "synapses", "mask", "truth_segmentation", "truth_synapses")
-PROBABILITIES = ("membrane", "vesicles")
+LABELS = ("segmentation", "synapses", "vesicles", "mask", "truth_segmentation", "truth_synapses")
+# what a size of voxels is asked of; that of the others is the same
+SIZED = ("image", "segmentation", "synapses")
+MARKED_COLUMNS = ("z_nm", "y_nm", "x_nm")
+FIELD_COLUMNS = ("image", "x_min_px", "y_min_px", "x_max_px", "y_max_px")
 MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 # how the files of a kind of mesh begin, where they all begin alike
 STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
 # meshes of a sheet share their unit: so many, evenly spaced, are read whole, and none larger than this
 WHOLE_MESHES, WHOLE_MESH_BYTES = 16, 100_000_000
+# sections of a map that have more are not looked at before work starts
+MOST_SECTION_VOXELS = 100_000_000
+# tables of truth are small; one larger than this is read where it is used
+SMALL_TABLE_BYTES = 50_000_000
+# the modules that say which features the forests take
+FOREST_FEATURES = {
+    "judge": "spinome.twophoton.judge",
+    "synapses": "spinome.synapses.features",
+    "membranes": "spinome.linking.membranes",
+    "agglomeration": "spinome.linking.edge_features",
+    "links": "spinome.linking.candidates",
+    "typing": "spinome.linking.shape",
+}
 # opening a file waits for the disk or the network, so many wait at once
 THREADS = 16
 
@@ -97,34 +126,40 @@ def check_folder(folder: str | Path) -> list[str]:
 
 def check_stack(row: Stack) -> list[str]:
     """Problems of the file of one two-photon stack."""
-    return _problems(lambda: require_voxel_um(open_stack(row.path, row.channel, row.voxel_um))) if row.path else []
+
+    def check() -> None:
+        voxel_um = require_voxel_um(open_stack(row.path, row.channel, row.voxel_um))
+        _require_plausible(row.path, voxel_um, VOXEL_UM, "um")
+
+    return _problems(check, row.path) if row.path else []
 
 
 def check_volume(row: EMVolume) -> list[str]:
     """Problems of one EM volume: readable, one grid, one voxel size, labels that are integers."""
-    problems, opened = [], []
-    for column in ("image", *LABELS, *PROBABILITIES):
-        source = getattr(row, column)
-        if not source or table_kind(source):
-            continue
-        opener = open_labels if column in LABELS else open_volume
-        problems += _problems(lambda opener=opener, source=source: opened.append(opener(source, row.voxel_nm)))
-        if column in PROBABILITIES and opened and opened[-1].source == source and opened[-1].dtype.kind not in "fub":
-            problems.append(
-                f"{source}: probabilities are floats from 0 to 1 or integers from 0 to 255, these are "
-                f"{opened[-1].dtype}; convert them"
-            )
+    problems, opened = [], {}
+    openers = {"image": open_volume, **dict.fromkeys(LABELS, open_labels), "membrane": _open_membrane}
+    for column, opener in openers.items():
+        if source := getattr(row, column):
+            problems += _problems(partial(_open_into, opened, column, opener, source, row.voxel_nm), source)
+    sized = [opened[column] for column in SIZED if column in opened]
+    if "membrane" in opened and not row.segmentation:
+        sized.append(opened["membrane"])
+    problems += [problem for volume in sized for problem in _problems(partial(_check_voxel, volume), volume.source)]
     if opened:
-        problems += _problems(lambda: require_voxel_size(opened[0]))
-        problems += _problems(lambda: require_same_grid(opened))
+        volumes = list(opened.values())
+        problems += _problems(lambda: require_same_grid(volumes), *(volume.source for volume in volumes))
     return problems + _check_tables(row)
 
 
 def check_neuron(row: Neuron) -> list[str]:
-    """Problems of one neuron: a mesh that is there and not empty, synapses with the columns that are needed."""
-    problems = _problems(lambda: _check_mesh_header(row.mesh)) if row.mesh else []
+    """Problems of one neuron: a mesh that is there and not empty, synapses and a truth as they are needed."""
+    problems = _problems(lambda: _check_mesh_header(row.mesh), row.mesh) if row.mesh else []
     if row.synapses:
-        problems += _problems(lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm))
+        problems += _problems(
+            lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm), row.synapses
+        )
+    if row.truth_labels:
+        problems += _problems(lambda: _check_truth_labels(row.truth_labels), row.truth_labels)
     return problems
 
 
@@ -133,7 +168,7 @@ def check_unit(mesh: str) -> list[str]:
     path = split_source(mesh)[0]
     if path.is_file() and path.stat().st_size > WHOLE_MESH_BYTES:
         return []
-    return _problems(lambda: read_mesh(mesh))
+    return _problems(lambda: read_mesh(mesh), mesh)
 
 
 def check_forest(model: str, hks: Mapping[str, Any]) -> list[str]:
@@ -141,46 +176,204 @@ def check_forest(model: str, hks: Mapping[str, Any]) -> list[str]:
     # imported here, since it takes two seconds that the other branches need not wait
     from spinome.neurons.classify import load_forest
 
-    return _problems(lambda: load_forest(model, hks))
+    return _problems(lambda: load_forest(model, hks), model)
+
+
+def check_configured(config: Mapping[str, Any], stacks: Sequence[Stack], volumes: Sequence[EMVolume]) -> list[str]:
+    """Problems of the files that the configuration names: models, tables and training images.
+
+    Parameters
+    ----------
+    config : complete
+    stacks, volumes : rows of the sample sheets
+    """
+    produced = [config["results"], config["resources"]]
+    twophoton, synapses = config["twophoton"], config["synapses"]
+    training, decisions = twophoton["training"], config["linking"]["proofread"]["decisions"]
+    checks = [(path, lambda path=path, name=name: _load(name, path)) for name, path in config["models"].items()]
+    checks.append((training["start"], lambda: _load("detector", training["start"])))
+    checks.append((training["fields"], lambda: _check_fields(Path(training["fields"]))))
+    checks.append((decisions, lambda: _check_decisions(decisions, {row.volume for row in volumes})))
+    checks += [
+        (twophoton["detect"]["boxes"], lambda row=row: _check_boxes(twophoton["detect"]["boxes"], row))
+        for row in stacks
+    ]
+    tables = [(table, MARKED_COLUMNS) for table in synapses["classify"]["marked_vesicles"].values()]
+    tables += [(table, BLOCK_COLUMNS) for table in synapses["uniformity"]["block_tables"].values()]
+    checks += [
+        (table, lambda table=table, columns=columns: _check_numbers(table, columns)) for table, columns in tables
+    ]
+    given = [(path, check) for path, check in checks if path and not is_produced(path, produced)]
+    return list(dict.fromkeys(problem for path, check in given for problem in _problems(check, path)))
 
 
 def failed_units(table: str | Path) -> list[str]:
     """Lines for the end of a run: how many units failed and why, none where all went through."""
-    failures = pd.read_parquet(table) if Path(table).exists() else pd.DataFrame()
+    try:
+        failures = pd.read_parquet(table) if Path(table).exists() else pd.DataFrame()
+    except (OSError, ValueError) as error:
+        return [f"{table}: cannot be read ({error}); how many units failed is not known, remove it and run again"]
     if failures.empty:
         return []
-    shown = [f"  {row.step} {row.unit}: {row.reason.splitlines()[0]}" for row in failures.head(5).itertuples()]
+    shown = [f"  {row.step} {row.unit}: {next(iter(row.reason.splitlines()), '')}" for row in failures[:5].itertuples()]
     return [f"{len(failures)} unit(s) failed and are not in the results; {table} has all reasons:", *shown]
 
 
 def _without(row: Row, produced: Sequence[str]) -> Row:
     """The row without the files that this workflow makes."""
-    made = {
-        column: None
-        for column, value in row
-        if isinstance(value, str) and any(split_source(value)[0].is_relative_to(folder) for folder in produced)
-    }
+    made = {column: None for column, value in row if column in PATH_COLUMNS and value and is_produced(value, produced)}
     return row.model_copy(update=made)
 
 
-def _problems(check: Callable[[], object]) -> list[str]:
+def _problems(check: Callable[[], object], *sources: str) -> list[str]:
+    """What a check finds, in a line; whatever a reader stumbles over names the file and is never a traceback."""
     try:
         check()
-    except (ValueError, OSError) as error:
-        return [str(error)]
+    except Exception as error:
+        message = str(error)
+        named = any(source.partition("::")[0] in message for source in sources)
+        if named and isinstance(error, ValueError | FileNotFoundError):
+            return [message]
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {message}"
+        return [f"{sources[0]}: cannot be read ({reason}); copy or export it again"]
     return []
 
 
+def _open_into(
+    opened: dict[str, Volume], column: str, opener: Callable, source: str, voxel_nm: VoxelSize | None
+) -> None:
+    opened[column] = opener(source, voxel_nm)
+
+
+def _open_membrane(source: str, voxel_nm: VoxelSize | None) -> Volume:
+    """Open a map of probabilities; sections are read only where its type does not say that it is one."""
+    volume = open_volume(source, voxel_nm)
+    plain = volume.dtype.kind in "fb" or volume.dtype in (np.uint8, np.uint16)
+    if not plain and np.prod(volume.shape[1:], dtype=float) <= MOST_SECTION_VOXELS:
+        open_probability(source, voxel_nm)
+    return volume
+
+
+def _check_voxel(volume: Volume) -> None:
+    _require_plausible(volume.source, require_voxel_size(volume), VOXEL_NM, "nm")
+
+
+def _require_plausible(source: str, voxel: Sequence[float], limits: tuple[float, float], unit: str) -> None:
+    if not all(limits[0] <= size <= limits[1] for size in voxel):
+        sizes = " x ".join(f"{size:g}" for size in voxel)
+        raise ValueError(
+            f"{source}: says that its voxels are {sizes} {unit}, which no microscope makes ({limits[0]:g} to "
+            f"{limits[1]:g} {unit}); set voxel_z_{unit}, voxel_y_{unit} and voxel_x_{unit} in the sample sheet"
+        )
+
+
 def _check_tables(row: Row) -> list[str]:
-    given = {column: getattr(row, column, None) for column in COLUMNS}
-    tables = {column: source for column, source in given.items() if source}
+    given = {column: source for column in COLUMNS if (source := getattr(row, column, None))}
     return [
         problem
-        for column, source in tables.items()
-        for problem in _problems(
-            lambda source=source, column=column: require_columns(source, table_columns(source), COLUMNS[column])
-        )
+        for column, source in given.items()
+        for problem in _problems(partial(_check_table, row, column, source), source)
     ]
+
+
+def _check_table(row: Row, column: str, source: str) -> None:
+    numbers = [name for name in COLUMNS[column] if name.endswith("_px") or column == "truth_links"]
+    _check_numbers(source, numbers, COLUMNS[column])
+    if isinstance(row, Stack):
+        _require_timepoint(source, row.timepoint)
+
+
+def _small_table(source: str) -> pd.DataFrame | None:
+    """A table that many rows may name; None where it is too large to be read before work starts."""
+    state = Path(source).stat()
+    return _read_once(source, state.st_mtime_ns) if state.st_size <= SMALL_TABLE_BYTES else None
+
+
+@lru_cache(maxsize=64)
+def _read_once(source: str, _: int) -> pd.DataFrame:
+    return read_table(source)
+
+
+def _check_numbers(source: str, numbers: Sequence[str], columns: Sequence[str] | None = None) -> None:
+    """Raise a ValueError where a table lacks columns, or has no number where a number is needed."""
+    require_columns(source, table_columns(source), columns or numbers)
+    table = _small_table(source)
+    for column in numbers if table is not None else []:
+        bad = ~np.isfinite(pd.to_numeric(table[column], errors="coerce").to_numpy(float))
+        if bad.any():
+            first = int(bad.argmax())
+            raise ValueError(
+                f"{source}: row {first + 1} of the table, column {column}: {table[column].iloc[first]!r} is no number; "
+                f"{bad.sum()} of {len(table)} rows are so, correct them or take them out"
+            )
+
+
+def _require_timepoint(source: str, timepoint: str) -> None:
+    table = _small_table(source)
+    there = [] if table is None else list(dict.fromkeys(table["timepoint"].astype(str)))
+    if table is not None and timepoint not in there:
+        raise ValueError(
+            f"{source}: has no row of timepoint {timepoint}, it has {', '.join(there[:8]) or 'none'}; write timepoints "
+            "as the sample sheet does, or leave the column of this row empty"
+        )
+
+
+def _check_decisions(source: str, volumes: set[str]) -> None:
+    _check_numbers(source, ("orphan", "shaft"), DECISION_COLUMNS)
+    named = dict.fromkeys(read_table(source)["volume"].astype(str))
+    if unknown := [name for name in named if name not in volumes]:
+        raise ValueError(
+            f"{source}: decides on {unknown[0]}, which is no volume of the sample sheet; take its rows out, or add it"
+        )
+
+
+def _check_boxes(source: str, row: Stack) -> None:
+    # any voxel size serves to read them
+    read_boxes(source, f"{row.series}.{row.timepoint}", (1.0, 1.0, 1.0))
+
+
+def _check_fields(folder: Path) -> None:
+    boxes = folder / "boxes.csv"
+    _check_numbers(str(boxes), FIELD_COLUMNS[1:], FIELD_COLUMNS)
+    names = dict.fromkeys(read_table(boxes)["image"].astype(str))
+    if absent := [name for name in names if not (folder / "images" / name).is_file()]:
+        raise ValueError(f"{boxes}: names {absent[0]}, which is not in {folder / 'images'}; {len(absent)} are absent")
+
+
+def _check_truth_labels(source: str) -> None:
+    """Raise a ValueError where the truth of a neuron holds no labels."""
+    if Path(source).suffix == ".npz":
+        with zipfile.ZipFile(source) as archive:
+            arrays = [member.removesuffix(".npy") for member in archive.namelist()]
+        if "label" not in arrays:
+            raise ValueError(
+                f"{source}: needs an array label (0 shaft, 1 spine, 2 soma), it has {', '.join(arrays)}; write it by "
+                "this name"
+            )
+        return
+    # imported here, as in `check_forest`
+    from spinome.neurons.truth import read_synapse_truth
+
+    if read_synapse_truth(source).empty:
+        raise ValueError(f"{source}: no row is labelled soma, shaft or spine; correct the column tag or label")
+
+
+def _load(name: str, path: str) -> None:
+    """Load a model that the configuration names; imported here, as in `check_forest`."""
+    if name == "neurons":
+        return  # its signatures matter, too: `check_forest`
+    if name == "detector":
+        from spinome.twophoton.detector import load_detector
+
+        load_detector(path)
+    elif name == "synapses" and path.endswith(".safetensors"):
+        from spinome.synapses.network import load_network
+
+        load_network(path)
+    else:
+        from spinome.io.models import load_model
+
+        load_model(path, import_module(FOREST_FEATURES[name]).FEATURES)
 
 
 def _check_mesh_header(source: str) -> None:

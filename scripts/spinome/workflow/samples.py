@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from spinome.io.sources import file_of, is_address, split_source
+from spinome.io.sources import file_of, is_address, path_problem, split_source
+from spinome.names import LONGEST, bytes_in_file_names, plain_name, same_files
+from spinome.ranges import allowed, first_lines, shown
 
-
-def _plain(name: str) -> str:
-    if not all(character.isalnum() or character in "_-+" for character in name):
-        raise ValueError("use letters, digits, '_', '-' and '+' alone, since it names files")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_plain)]
+Name = Annotated[str, AfterValidator(plain_name)]
 # a program that takes a column of names for numbers writes 5.0, which is no name
 Number = Annotated[Name, BeforeValidator(lambda value: str(value).removesuffix(".0"))]
+# what a voxel of a light microscope and of an electron microscope may measure; beyond, the unit is another one
+VOXEL_UM, VOXEL_NM = (0.005, 50.0), (0.5, 5000.0)
+VoxelUm = Annotated[float, Field(ge=VOXEL_UM[0], le=VOXEL_UM[1])]
+VoxelNm = Annotated[float, Field(ge=VOXEL_NM[0], le=VOXEL_NM[1])]
+# a day may also be the number of a date, as spreadsheets count them
+Day = Annotated[float, Field(ge=-100_000, le=100_000)]
+PositionNm = Annotated[float, Field(ge=-1e9, le=1e9)]
+PositionUm = Annotated[float, Field(ge=-1e6, le=1e6)]
+# what the tables of results call the neurons of the sheet, and the shards of those that come from a volume
+SHEET, FROM_VOLUME = "sheet", "volume-"
 PATH_COLUMNS = {
     "path",
     "dendrites",
@@ -58,12 +64,12 @@ class Stack(Row):
     specimen: Name
     field: Name
     timepoint: Name
-    day: float
+    day: Day
     path: str
-    channel: int | None = Field(None, ge=0)
-    voxel_z_um: float | None = Field(None, gt=0)
-    voxel_y_um: float | None = Field(None, gt=0)
-    voxel_x_um: float | None = Field(None, gt=0)
+    channel: int | None = Field(None, ge=0, le=999)
+    voxel_z_um: VoxelUm | None = None
+    voxel_y_um: VoxelUm | None = None
+    voxel_x_um: VoxelUm | None = None
     dendrites: str | None = None
     truth_spines: str | None = None
     truth_dendrites: str | None = None
@@ -81,6 +87,11 @@ class Stack(Row):
     @model_validator(mode="after")
     def _check(self):
         _ = self.voxel_um
+        if (length := bytes_in_file_names(f"{self.series}.{self.timepoint}")) > LONGEST:
+            raise ValueError(
+                f"columns specimen, field and timepoint: are {length} bytes together as part of a file name, at most "
+                f"{LONGEST} fit; use shorter names"
+            )
         return self
 
 
@@ -94,9 +105,9 @@ class EMVolume(Row):
     vesicles: str | None = None
     synapses: str | None = None
     mask: str | None = None
-    voxel_z_nm: float | None = Field(None, gt=0)
-    voxel_y_nm: float | None = Field(None, gt=0)
-    voxel_x_nm: float | None = Field(None, gt=0)
+    voxel_z_nm: VoxelNm | None = None
+    voxel_y_nm: VoxelNm | None = None
+    voxel_x_nm: VoxelNm | None = None
     truth_segmentation: str | None = None
     truth_synapses: str | None = None
     truth_links: str | None = None
@@ -109,8 +120,15 @@ class EMVolume(Row):
     @model_validator(mode="after")
     def _check(self):
         _ = self.voxel_nm
+        if self.volume.lower() == SHEET:
+            raise ValueError(
+                f"column volume: '{SHEET}' stands for the sheet of neurons in the results; use another name"
+            )
         if not (self.image or self.segmentation):
             raise ValueError("column image: give an image, or a segmentation to work on its shapes alone")
+        for column in ("segmentation", "membrane", "synapses", "mask", "truth_segmentation", "truth_synapses"):
+            if self.image and getattr(self, column) == self.image:
+                raise ValueError(f"column {column}: names the same data as column image, {self.image}; correct one")
         return self
 
 
@@ -123,16 +141,16 @@ class Neuron(Row):
     neuron: Name
     mesh: str
     synapses: str | None = None
-    synapse_voxel_x_nm: float | None = Field(None, gt=0)
-    synapse_voxel_y_nm: float | None = Field(None, gt=0)
-    synapse_voxel_z_nm: float | None = Field(None, gt=0)
-    soma_x_nm: float | None = None
-    soma_y_nm: float | None = None
-    soma_z_nm: float | None = None
+    synapse_voxel_x_nm: VoxelNm | None = None
+    synapse_voxel_y_nm: VoxelNm | None = None
+    synapse_voxel_z_nm: VoxelNm | None = None
+    soma_x_nm: PositionNm | None = None
+    soma_y_nm: PositionNm | None = None
+    soma_z_nm: PositionNm | None = None
     cell_class: str | None = None
     broad_class: BroadClass | None = None
     truth_labels: str | None = None
-    truth_weight: float = Field(1.0, gt=0)
+    truth_weight: float = Field(1.0, ge=0.001, le=1000)
 
     @property
     def synapse_voxel_nm(self) -> tuple[float, float, float] | None:
@@ -152,6 +170,11 @@ class Neuron(Row):
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm, self.synapse_voxel_nm
+        if self.neuron.lower().startswith(FROM_VOLUME):
+            raise ValueError(
+                f"column neuron: names that begin with '{FROM_VOLUME}' are those of neurons made from a volume; use "
+                "another name"
+            )
         if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():
             raise ValueError(f"column mesh: {self.mesh} is an address of many meshes; write {self.mesh}::ID")
         return self
@@ -160,7 +183,7 @@ class Neuron(Row):
 class Cell(Row):
     """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
 
-    root_id: int = Field(gt=0, lt=1 << 63)
+    root_id: int = Field(ge=1, lt=1 << 63)
     cell_class: str
     broad_class: BroadClass | None = None
 
@@ -177,15 +200,15 @@ class Correction(Row):
     field: Name
     decision: Literal["same", "different", "no spine", "missed spine"] | None = None
     timepoint: Number
-    z_um: float
-    y_um: float
-    x_um: float
+    z_um: PositionUm
+    y_um: PositionUm
+    x_um: PositionUm
     next_timepoint: Number | None = None
-    next_z_um: float | None = None
-    next_y_um: float | None = None
-    next_x_um: float | None = None
-    spine: int | None = None
-    probability: float | None = None
+    next_z_um: PositionUm | None = None
+    next_y_um: PositionUm | None = None
+    next_x_um: PositionUm | None = None
+    spine: int | None = Field(None, ge=-1, lt=1 << 63)
+    probability: float | None = Field(None, ge=0, le=1)
     question: str | None = None
 
     @model_validator(mode="after")
@@ -242,23 +265,27 @@ def read_sheet(
     sheet = Path(sheet)
     header, records = _read_cells(sheet)
     errors = [f"header, {problem}" for problem in _header_problems(header, row_type)]
-    rows, seen = [], {}
+    rows, lines = [], {}
     for number, cells in records if not errors else []:
         if len(cells) > len(header):
             errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
             continue
-        values = {column: cell.strip() for column, cell in zip(header, cells) if cell.strip()}
+        values = {column: text for column, cell in zip(header, cells) if (text := cell.strip())}
+        problems = [
+            f"column {column}: {found}" for column in values if (found := _cell_problem(column, values[column]))
+        ]
         try:
             row = row_type.model_validate(values)
         except ValidationError as error:
-            errors += [f"row {number}, {_explain(item)}" for item in error.errors()]
+            problems += [_explain(item, row_type) for item in error.errors()]
+        if problems:
+            errors += [f"row {number}, {problem}" for problem in dict.fromkeys(problems)]
             continue
         identity = tuple(str(getattr(row, column)) for column in IDENTITY[row_type])
-        if identity in seen:
-            errors.append(
-                f"row {number}, column {', '.join(IDENTITY[row_type])}: {' '.join(identity)} is in row {seen[identity]}"
-            )
-        seen.setdefault(identity, number)
+        if identity in lines:
+            columns = ", ".join(IDENTITY[row_type])
+            errors.append(f"row {number}, column {columns}: {' '.join(identity)} is in row {lines[identity]}")
+        lines.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
             if is_address(values[column]) and column != "mesh" and row_type is not EMVolume:
@@ -271,11 +298,49 @@ def read_sheet(
             except FileNotFoundError as error:
                 errors.append(f"row {number}, column {column}: {error}")
         rows.append(row.model_copy(update=resolved))
+    if row_type is not Correction:
+        errors += _look_alikes(lines, IDENTITY[row_type])
     if errors:
-        raise ValueError(f"{sheet}: " + f"\n{sheet}: ".join(errors))
+        raise ValueError("\n".join(f"{sheet}: {error}" for error in first_lines(errors)))
     if not rows:
         raise ValueError(f"{sheet}: has no row; leave the sheet out of `samples` if there is nothing of its kind")
     return rows
+
+
+def read_sheets(
+    sheets: Mapping[str, str | None], produced: Sequence[str], search: Sequence[Path] = ()
+) -> dict[str, list[Row]]:
+    """Read the sample sheets of a configuration, the errors of all of them together.
+
+    Parameters
+    ----------
+    sheets : path of each kind of `SHEETS`, None where there is none of it
+    produced : as for `read_sheet`
+    search : folders that a relative path of a sheet is looked up from after the working directory
+
+    Returns
+    -------
+    rows of each kind of `SHEETS`, none where it has no sheet
+    """
+    rows: dict[str, list[Row]] = {kind: [] for kind in SHEETS}
+    errors = []
+    for kind, row_type in SHEETS.items():
+        if not sheets[kind]:
+            continue
+        try:
+            rows[kind] = read_sheet(find_sheet(sheets[kind], search), row_type, produced=produced)
+        except ValueError as error:
+            errors.append(str(error))
+    if errors:
+        raise ValueError("\n".join(errors))
+    return rows
+
+
+def find_sheet(sheet: str, search: Sequence[Path]) -> str:
+    """The path of a sheet: as it stands, or below the first of the folders that has it."""
+    places = [sheet, *(str(folder / sheet) for folder in search)]
+    # `Path.exists` raises an error where a name is too long
+    return next((place for place in places if os.path.exists(place)), sheet)  # noqa: PTH110
 
 
 def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correction]:
@@ -295,7 +360,7 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
         if len(named) == 2 and set(named) <= set(day) and day[named[0]] >= day[named[1]]:
             errors.append(f"next_timepoint {row.next_timepoint} is not later than timepoint {row.timepoint}")
     if errors:
-        raise ValueError(f"{sheet}: " + f"\n{sheet}: ".join(dict.fromkeys(errors)))
+        raise ValueError("\n".join(f"{sheet}: {error}" for error in first_lines(list(dict.fromkeys(errors)))))
     return rows
 
 
@@ -323,57 +388,118 @@ def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header and the rows with their line numbers; blank lines and lines that begin with # are passed over."""
     try:
         # utf-8-sig: spreadsheet programs put a byte order mark in front
-        lines = sheet.read_text(encoding="utf-8-sig").splitlines()
+        text = sheet.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ValueError(
             f"{sheet}: no such sample sheet, looked up from {Path.cwd()}; see `samples` in the configuration"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{sheet}: cannot be read as a tab-separated table ({error})") from error
+    except IsADirectoryError:
+        raise ValueError(f"{sheet}: is a folder, where a sample sheet is needed; name the file in it") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{sheet}: cannot be read as text in UTF-8 ({error.reason} at byte {error.start}); export the sheet as "
+            "text, separated by tabs, in UTF-8"
+        ) from error
+    except OSError as error:
+        raise ValueError(f"{sheet}: cannot be read ({error.strerror or error})") from error
+    # not `splitlines`, which also splits where Unicode has a line or a page end of its own
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if not numbered:
         raise ValueError(f"{sheet}: is empty; leave the sheet out of `samples` if there is nothing of its kind")
-    cells = [(number, next(csv.reader([line], delimiter="\t"))) for number, line in numbered]
+    cells = [(number, _split(sheet, number, line)) for number, line in numbered]
     header = [column.strip() for column in cells[0][1]]
-    if len(header) == 1 and "," in header[0]:
-        raise ValueError(f"{sheet}: has one column only; separate the columns by tabs, not by commas")
+    if len(header) == 1 and (other := next((mark for mark in (",", ";", " ") if mark in header[0]), None)):
+        name = {",": "commas", ";": "semicolons", " ": "spaces"}[other]
+        raise ValueError(f"{sheet}: has one column only; separate the columns by tabs, not by {name}")
     return header, cells[1:]
+
+
+def _split(sheet: Path, number: int, line: str) -> list[str]:
+    """The cells of a line; empty ones at its end, which spreadsheet programs write, are left out."""
+    try:
+        cells = next(csv.reader([line], delimiter="\t", strict=True))
+    except csv.Error as error:
+        raise ValueError(
+            f"{sheet}: row {number}: cannot be split into cells ({error}); is a quotation mark opened and not closed?"
+        ) from None
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
 
 
 def _header_problems(header: list[str], row_type: type[Row]) -> list[str]:
     known = row_type.model_fields
     problems = []
-    for column in header:
-        if header.count(column) > 1:
+    for place, column in enumerate(header, 1):
+        if not column:
+            problems.append(f"column {place}: has no name")
+        elif header.count(column) > 1:
             problems.append(f"column {column}: is there {header.count(column)} times")
         elif column not in known:
             close = difflib.get_close_matches(column, known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
-            problems.append(f"column {column}: no such column; {hint}")
+            problems.append(f"column {shown(column)[1:-1]}: no such column; {hint}")
     missing = [name for name, field in known.items() if field.is_required() and name not in header]
     return [*dict.fromkeys(problems), *(f"column {column}: is missing" for column in missing)]
 
 
-def _explain(item: dict) -> str:
+def _cell_problem(column: str, text: str) -> str | None:
+    """What is wrong with the text of a cell, whatever it means; None where nothing is."""
+    if column in PATH_COLUMNS and not is_address(text):
+        problem = path_problem(text)
+        return problem and f"{shown(text)} {problem}"
+    if not text.isprintable():
+        return f"{shown(text)} has a character that cannot be seen, such as a tab or a line break; take it out"
+    return None
+
+
+def _explain(item: dict, row_type: type[Row]) -> str:
+    """What pydantic found in a row, with the column and what it may hold."""
     message = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:
         return message
-    column = item["loc"][0]
-    if item.get("input") == "?":
+    column, value = item["loc"][0], shown(item["input"])
+    if item["type"] == "missing":
+        return f"column {column}: is empty"
+    if item["input"] == "?":
         return f"column {column}: is an open question; write what is true, or empty the cell where it is optional"
-    return (
-        f"column {column}: is empty"
-        if item["type"] == "missing"
-        else f"column {column}: {message}, not {item['input']!r}"
-    )
+    if item["type"] == "value_error":
+        return (
+            f"column {column}: {value} {message}"
+            if message.startswith("is ")
+            else f"column {column}: {message}, not {value}"
+        )
+    field = row_type.model_fields[column]
+    return f"column {column}: give {allowed(field.annotation, field.metadata).removesuffix(' or nothing')}, not {value}"
+
+
+def _look_alikes(lines: Mapping[tuple[str, ...], int], columns: Sequence[str]) -> list[str]:
+    """Rows whose names differ by case alone, as do the files that are named after them."""
+    problems = {}
+    for count in range(1, len(columns) + 1):
+        joined = {".".join(identity[:count]): number for identity, number in reversed(lines.items())}
+        for one, other in same_files(dict.fromkeys(".".join(identity[:count]) for identity in lines)):
+            place = f"row {joined[other]}, column {', '.join(columns[:count])}"
+            problems.setdefault(
+                joined[other],
+                f"{place}: {other} and {one} of row {joined[one]} differ by case alone, and many disks take them for "
+                "one; use other names",
+            )
+    return list(problems.values())
 
 
 def _resolve(source: str, produced: Sequence[str], search: Sequence[Path]) -> str:
+    if is_produced(source, produced):
+        return source
     path, name = split_source(source)
-    for folder in produced:
-        if path.is_relative_to(folder):
-            return source
     for candidate in [path, *(folder / path for folder in search)]:
-        if candidate.exists():
+        if os.path.exists(candidate):  # noqa: PTH110, see `find_sheet`
             return f"{candidate}::{name}" if name else str(candidate)
     raise FileNotFoundError(f"{path}: no such file, neither from the working directory nor from the sheet's folder")
+
+
+def is_produced(source: str, produced: Sequence[str]) -> bool:
+    """Whether a source lies in a folder whose files a rule makes, so that it need not exist yet."""
+    path = os.path.normpath(source.partition("::")[0])
+    return any(f"{path}/".startswith(f"{os.path.normpath(folder)}/") for folder in produced)

@@ -56,8 +56,8 @@ class Study:
     @property
     def cells(self) -> list[str]:
         """The sheet of cells of known class, as an input; empty where there is none."""
-        sheet = sheet_file(self.config, self.repository, "cells")
-        return [sheet] if sheet else []
+        sheet = self.config["samples"]["cells"]
+        return [samples.find_sheet(sheet, [self.repository])] if sheet else []
 
     @cached_property
     def stamps(self) -> Stamps:
@@ -118,21 +118,11 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
 
     Raises
     ------
-    ValueError: as `spinome.workflow.samples.read_sheet`
+    ValueError: as `spinome.workflow.samples.read_sheets`
     """
-    rows: dict[str, list] = {}
-    for kind, row_type in samples.SHEETS.items():
-        sheet = sheet_file(config, repository, kind)
-        produced = [config["results"], config["resources"]]
-        rows[kind] = samples.read_sheet(sheet, row_type, produced=produced) if sheet else []
+    rows = samples.read_sheets(config["samples"], [config["results"], config["resources"]], [repository])
     addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
     # a mesh at a public address is fetched by a rule, and from there on is a file as any other
     fetched = {name: {"mesh": f"{config['resources']}/meshes/{name}.npz"} for name in addresses}
     neurons = [row.model_copy(update=fetched.get(row.neuron, {})) for row in rows["neurons"]]
     return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses)
-
-
-def sheet_file(config: dict[str, Any], repository: Path, kind: str) -> str | None:
-    """The sample sheet of a kind: looked up from the working directory, then from the workflow's own folder."""
-    sheet = config["samples"][kind]
-    return sheet and next((str(path) for path in (Path(sheet), repository / sheet) if path.exists()), sheet)
