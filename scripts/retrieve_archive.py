@@ -2,6 +2,8 @@
 
 from spinome.logs import log_to
 from spinome.retrieve.archives import retrieve_archive
+from spinome.retrieve.limits import Allowance, Limits
 
 log_to(snakemake.log)
-retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])
+allowance = Allowance(Limits(**snakemake.config["retrieve"]["limits"]))
+retrieve_archive(snakemake.wildcards.archive, snakemake.output[0], allowance)

@@ -1,14 +1,9 @@
-"""Fetch every file of a Zenodo record, each with the checksum that the record states."""
-
-from pathlib import Path
+"""Fetch every file of a Zenodo record, each with the checksum that the record or the configuration states."""
 
 from spinome.logs import log_to
-from spinome.retrieve.download import at_mirror, download, record_files
+from spinome.retrieve.limits import Allowance, Limits
+from spinome.retrieve.records import retrieve_record
 
 log_to(snakemake.log)
-url, base_url = snakemake.params.url, snakemake.params.base_url
-# Snakemake deletes the output of a failed job; what was fetched waits beside it
-waiting = Path(f"{snakemake.output[0]}.part")
-for name, address, checksum in record_files(at_mirror(url, base_url)):
-    download(at_mirror(address, base_url), waiting / name, checksum)
-waiting.rename(snakemake.output[0])
+record, allowance = snakemake.params.record, Allowance(Limits(**snakemake.config["retrieve"]["limits"]))
+retrieve_record(record["url"], snakemake.output[0], snakemake.params.base_url, record["checksums"], allowance)

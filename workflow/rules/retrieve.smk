@@ -2,6 +2,7 @@ import re
 
 
 # Real data that the workflow obtains itself. Downloads run where Snakemake runs, since nodes may have no network.
+# `retrieve.limits` is read by the scripts and is no parameter, since no result depends on it.
 localrules:
     retrieve_archive,
     retrieve_file,
@@ -119,7 +120,7 @@ rule retrieve_record:
     conda:
         "../../envs/retrieve.yaml"
     params:
-        url=lambda wildcards: config["retrieve"]["records"][wildcards.record],
+        record=lambda wildcards: config["retrieve"]["records"][wildcards.record],
         base_url=config["retrieve"]["base_url"],
     script:
         "../../scripts/retrieve_record.py"
