@@ -2,8 +2,6 @@
 
 from spinome.logs import log_to
 from spinome.retrieve.archives import retrieve_archive
-from spinome.retrieve.limits import Allowance, Limits
 
 log_to(snakemake.log)
-allowance = Allowance(Limits(**snakemake.config["retrieve"]["limits"]))
-retrieve_archive(snakemake.wildcards.archive, snakemake.output[0], allowance)
+retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])

@@ -1,10 +1,9 @@
 """Fetch a public file by its address."""
 
+from spinome.io.web.addresses import at_mirror
 from spinome.logs import log_to
-from spinome.retrieve.download import at_mirror, download
-from spinome.retrieve.limits import Allowance, Limits
+from spinome.retrieve.download import download
 
 log_to(snakemake.log)
 source = snakemake.params.source
-allowance = Allowance(Limits(**snakemake.config["retrieve"]["limits"]))
-download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"], allowance)
+download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"])

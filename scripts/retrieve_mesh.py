@@ -2,13 +2,11 @@
 
 from spinome.io.meshes import Mesh, check_mesh, write_mesh
 from spinome.logs import log_to
-from spinome.retrieve.limits import Allowance, Limits
 from spinome.retrieve.mesh import retrieve_mesh
 
 log_to(snakemake.log)
 
 address = snakemake.params.address
-allowance = Allowance(Limits(**snakemake.config["retrieve"]["limits"]), "max_mesh_gb")
-vertices, faces = retrieve_mesh(address, snakemake.params.base_url, allowance)
+vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
 check_mesh(vertices, faces, address)
 write_mesh(snakemake.output[0], Mesh(vertices, faces))

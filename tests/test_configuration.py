@@ -6,7 +6,7 @@ import yaml
 from spinome.configuration import Configuration, complete
 from spinome.configuration.__main__ import GENERATED, REPOSITORY, keys
 from spinome.configuration.retrieve import RetrieveLimits
-from spinome.retrieve.limits import Limits
+from spinome.io.web.limits import Limits
 
 
 @pytest.mark.parametrize("name", GENERATED)

@@ -6,9 +6,9 @@ import tarfile
 
 import pytest
 
+from spinome.io.web.limits import Allowance, DownloadError
 from spinome.retrieve import archives
 from spinome.retrieve.archives import ARCHIVES, SourceArchive, find_address, index_address, read_member
-from spinome.retrieve.limits import Allowance, DownloadError
 
 SPINES = ARCHIVES["morph_spines_visualizer-0.3.0"]
 PIP = """

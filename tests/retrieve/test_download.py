@@ -5,8 +5,9 @@ import hashlib
 
 import pytest
 
-from spinome.retrieve.download import at_mirror, download
-from spinome.retrieve.limits import Allowance, DownloadError
+from spinome.io.web.addresses import at_mirror
+from spinome.io.web.limits import Allowance, DownloadError
+from spinome.retrieve.download import download
 
 CONTENT = bytes(range(256)) * 4000
 CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

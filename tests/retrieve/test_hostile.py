@@ -3,15 +3,13 @@
 import dataclasses
 import gzip
 import hashlib
-import json
 import time
 import tracemalloc
 
 import pytest
 
-from spinome.retrieve.download import download, fetch
-from spinome.retrieve.limits import Allowance, DownloadError, TooLargeError
-from spinome.retrieve.mesh import retrieve_mesh
+from spinome.io.web.limits import Allowance, DownloadError, TooLargeError
+from spinome.retrieve.download import download
 
 CONTENT = bytes(range(256)) * 4000
 CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -233,84 +231,8 @@ def test_waits_grow_and_vary(hostile, quick, tmp_path, monkeypatch, capsys):
     assert "attempt 1 of 5 broke off (answers 503 Busy)" in capsys.readouterr().out
 
 
-def test_an_endless_info_takes_little_memory(hostile, quick):
-    def behave(request):
-        request.answer(length=False)
-        request.for_ever(BLOCK)
-
-    hostile.behave = behave
-    tracemalloc.start()
-    try:
-        with pytest.raises(DownloadError, match=r"/mesh/info: is larger than 0\.002 GB.*retrieve\.limits\.max_mesh_gb"):
-            retrieve_mesh(f"{hostile.url}/mesh::7", allowance=Allowance(quick, "max_mesh_gb"))
-        assert tracemalloc.get_traced_memory()[1] < 10_000_000
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_small_file_has_a_bound_of_its_own(hostile, quick):
-    hostile.behave = lambda request: request.answer(CONTENT)
-    with pytest.raises(DownloadError, match="longer than 1000 bytes"):
-        fetch(f"{hostile.url}/info", allowance=Allowance(quick), most=1000)
-
-
-def test_a_bomb_in_an_answer_is_unpacked_up_to_the_bound(hostile, quick):
-    bomb = gzip.compress(bytes(1 << 26))
-    hostile.behave = lambda request: request.answer(bomb, Content_Encoding="gzip")
-    tracemalloc.start()
-    try:
-        with pytest.raises(DownloadError, match=r"/info: unpacks to more than \d+ bytes"):
-            fetch(f"{hostile.url}/info", allowance=Allowance(quick))
-        assert tracemalloc.get_traced_memory()[1] < 20_000_000
-    finally:
-        tracemalloc.stop()
-
-
-def test_compressed_answers_are_unpacked(hostile, quick):
-    hostile.behave = lambda request: request.answer(gzip.compress(CONTENT), Content_Encoding="gzip")
-    assert fetch(f"{hostile.url}/info", allowance=Allowance(quick)) == CONTENT
-    hostile.behave = lambda request: request.answer(CONTENT, Content_Encoding="br")
-    with pytest.raises(DownloadError, match=r"compressed \('br'\) though that was not asked for"):
-        fetch(f"{hostile.url}/info", allowance=Allowance(quick))
-
-
-def test_a_part_that_is_another_than_was_asked_for(hostile, quick):
-    hostile.behave = lambda request: request.answer(
-        CONTENT[:50], status="206 Partial Content", Content_Range=f"bytes 0-49/{len(CONTENT)}"
-    )
-    with pytest.raises(DownloadError, match=r"sends 'bytes 0-49/1024000', not the bytes from 100 on"):
-        fetch(f"{hostile.url}/shard", 100, 150, allowance=Allowance(quick))
-    hostile.behave = lambda request: request.answer(CONTENT[100:120], status="206 Partial Content")
-    with pytest.raises(DownloadError, match="sent 20 bytes of 50 from 100 on"):
-        fetch(f"{hostile.url}/shard", 100, 150, allowance=Allowance(quick))
-
-
-def test_a_whole_file_in_place_of_a_part_far_inside(hostile, quick):
-    hostile.behave = lambda request: request.answer(length=False) or request.for_ever(BLOCK)
-    with pytest.raises(DownloadError, match="is sent whole where a part from 1000000000000 on is asked for"):
-        fetch(f"{hostile.url}/shard", 10**12, 10**12 + 5, allowance=Allowance(quick))
-
-
-def test_failed_attempts_do_not_count_against_the_bound(hostile, quick):
-    def behave(request):
-        broken = len(hostile.asked) < 4
-        request.answer(CONTENT[:-1] if broken else CONTENT, length=len(CONTENT))
-
-    hostile.behave = behave
-    allowance = Allowance(dataclasses.replace(quick, attempts=4))
-    assert fetch(f"{hostile.url}/info", allowance=allowance) == CONTENT
-    assert allowance.left == allowance.max_bytes - len(CONTENT)
-
-
 def test_a_password_is_in_no_message(hostile, quick, tmp_path):
     hostile.behave = lambda request: request.answer(status="404 Not Found")
     with pytest.raises(DownloadError) as caught:
         download(hostile.url.replace("//", "//user:secret@"), tmp_path / "file.bin", CHECKSUM, Allowance(quick))
     assert "secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
-
-
-def test_an_info_that_leads_to_itself(hostile, quick):
-    hostile.behave = lambda request: request.answer(json.dumps({"scales": [], "mesh": "mesh"}).encode())
-    with pytest.raises(ValueError, match=r"/seg/info: leads to another description more than 3 times"):
-        retrieve_mesh(f"{hostile.url}/seg::7", allowance=Allowance(quick, "max_mesh_gb"))
-    assert len(hostile.asked) == 4

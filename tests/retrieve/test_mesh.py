@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import threading
+import tracemalloc
 
 import DracoPy
 import numpy as np
@@ -16,8 +17,9 @@ import trimesh
 from spinome.io.meshes import Mesh, weld
 from spinome.io.multilod_meshes import draco_counts
 from spinome.io.sharded import find_value
-from spinome.retrieve.limits import Allowance, DownloadError
-from spinome.retrieve.mesh import public_address, retrieve_mesh
+from spinome.io.web.addresses import public_address
+from spinome.io.web.limits import Allowance, DownloadError
+from spinome.retrieve.mesh import retrieve_mesh
 
 BITS, CHUNK = 16, np.array([4000.0, 4000.0, 4000.0])
 ORIGIN, TRANSFORM = np.array([100.0, 200.0, 300.0]), [2.0, 0, 0, 5, 0, 2, 0, 6, 0, 0, 2, 7]
@@ -298,7 +300,7 @@ def test_a_count_of_vertices_is_held_against_the_length(server, tmp_path, quick)
             {"vertex_quantization_bits": 10**9},
             "vertex_quantization_bits is 1000000000, not a whole number from 1 to 30",
         ),
-        ({"vertex_quantization_bits": float("inf")}, "vertex_quantization_bits is inf"),
+        ({"vertex_quantization_bits": float("inf")}, "Infinity is no number in JSON"),
         ({"vertex_quantization_bits": "16"}, "vertex_quantization_bits is '16'"),
         ({"transform": [1, 2]}, "cannot reshape"),
         ({"transform": {"a": 1}}, "/mesh: "),
@@ -401,3 +403,25 @@ def test_counts_that_ask_for_much_memory_are_refused(server, tmp_path, quick, ce
 def test_something_else_than_a_draco_mesh(content):
     with pytest.raises(ValueError, match=r"does not begin as one|has metadata"):
         draco_counts(content)
+
+
+def test_an_endless_info_takes_little_memory(hostile, quick):
+    def behave(request):
+        request.answer(length=False)
+        request.for_ever(b"x" * (1 << 16))
+
+    hostile.behave = behave
+    tracemalloc.start()
+    try:
+        with pytest.raises(DownloadError, match=r"/mesh/info: is larger than 0\.002 GB.*retrieve\.limits\.max_mesh_gb"):
+            retrieve_mesh(f"{hostile.url}/mesh::7", allowance=Allowance(quick, "max_mesh_gb"))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_info_that_leads_to_itself(hostile, quick):
+    hostile.behave = lambda request: request.answer(json.dumps({"scales": [], "mesh": "mesh"}).encode())
+    with pytest.raises(ValueError, match=r"/seg/info: leads to another description more than 3 times"):
+        retrieve_mesh(f"{hostile.url}/seg::7", allowance=Allowance(quick, "max_mesh_gb"))
+    assert len(hostile.asked) == 4

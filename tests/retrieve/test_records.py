@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spinome.retrieve.limits import Allowance, DownloadError
+from spinome.io.web.limits import Allowance, DownloadError
 from spinome.retrieve.records import record_files, retrieve_record
 
 

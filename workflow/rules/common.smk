@@ -1,4 +1,6 @@
 # Configuration and samples, read and validated once, and the few questions that every branch asks of them.
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from spinome import configuration, samples, shards
 from spinome.io.sources import file_of
+from spinome.io.web.limits import VARIABLE
 from spinome.provenance import code_hash, content_hash
 
 
@@ -30,6 +33,9 @@ try:
     }
 except ValueError as error:
     raise WorkflowError(str(error)) from None
+
+# no result depends on them, so that they are no parameter of a rule: a job finds them in its environment
+os.environ[VARIABLE] = json.dumps(config["retrieve"]["limits"])
 
 stacks, volumes = sheets["stacks"], sheets["volumes"]
 # meshes at a public address are fetched by a rule, and from there on are files as any other

@@ -2,7 +2,6 @@ import re
 
 
 # Real data that the workflow obtains itself. Downloads run where Snakemake runs, since nodes may have no network.
-# `retrieve.limits` is read by the scripts and is no parameter, since no result depends on it.
 localrules:
     retrieve_archive,
     retrieve_file,

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from spinome.configuration.base import Section
 from spinome.io.untrusted import checked_name, require_distinct
+from spinome.io.web.limits import Limits
 from spinome.retrieve.checksums import PATTERN, checked_checksum
-from spinome.retrieve.limits import Limits
 
 Checksum = Annotated[str, AfterValidator(checked_checksum), Field(json_schema_extra={"pattern": PATTERN})]
 

@@ -84,7 +84,7 @@ def json_object(content: bytes | str) -> dict[str, Any]:
     if len(content) > DESCRIPTION_BYTES:
         raise ValueError(f"is a description of {len(content)} bytes, at most {DESCRIPTION_BYTES} are read")
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON ({error})") from None
     if not isinstance(value, dict):
@@ -117,6 +117,10 @@ def gunzip(content: bytes, most: int) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"is no whole gzip file ({error})") from error
     return b"".join(blocks)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def _problem(name: str) -> str | None:

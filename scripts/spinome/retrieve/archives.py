@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinome.io.untrusted import checked_name
+from spinome.io.web.limits import Allowance, DownloadError
 from spinome.retrieve.checksums import has_checksum
 from spinome.retrieve.download import download
-from spinome.retrieve.limits import Allowance, DownloadError
 
 # pip gives up on an index by itself, but not on all that an index can do
 PIP_SECONDS = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -15,14 +15,10 @@ from spinome.io.precomputed_meshes import FORMAT as LEGACY
 from spinome.io.precomputed_meshes import decode_fragment, fragment_names, subfolder_of_meshes
 from spinome.io.sharded import Read
 from spinome.io.untrusted import DESCRIPTION_BYTES, gunzip, json_object
-from spinome.retrieve.download import at_mirror, fetch
-from spinome.retrieve.limits import Allowance
-from spinome.retrieve.transfer import CONNECTIONS, without_password
-
-# buckets that anyone may read, by the scheme of their addresses
-BUCKETS = {"gs": "https://storage.googleapis.com/{}", "s3": "https://{}.s3.amazonaws.com"}
-# what a name keeps in an address; '%', '?' and '#' mean something else there
-SAFE = "/:!$&'()*+,;=@~"
+from spinome.io.web.addresses import address_of, at_mirror, public_address, without_password
+from spinome.io.web.fetch import fetch
+from spinome.io.web.limits import Allowance
+from spinome.io.web.transfer import CONNECTIONS
 
 
 def retrieve_mesh(
@@ -74,16 +70,6 @@ def retrieve_mesh(
     return mesh
 
 
-def public_address(address: str) -> str:
-    """The http address of a folder, without a slash at its end; a `file:` address stays one."""
-    address = address.removeprefix("precomputed://").rstrip("/")
-    scheme, _, rest = address.partition("://")
-    if scheme in BUCKETS:
-        bucket, _, path = rest.partition("/")
-        return f"{BUCKETS[scheme].format(bucket)}/{path}"
-    return address
-
-
 def _reader(folder: str, allowance: Allowance, most: int | None = None) -> Read:
     """A function that reads the files of a folder, or part of one, and their gzipped form where that alone is there.
 
@@ -93,7 +79,7 @@ def _reader(folder: str, allowance: Allowance, most: int | None = None) -> Read:
     def read(name: str, start: int | None = None, stop: int | None = None) -> bytes | None:
         if stop is not None and not 0 <= (start or 0) <= stop:
             raise ValueError(f"bytes {start} to {stop} of {name} are asked for; the file that says so is damaged")
-        address = f"{folder}/{quote(name, safe=SAFE)}"
+        address = address_of(folder, name)
         get = _from_file if folder.startswith("file:") else fetch
         content = get(address, start, stop, allowance, most)
         if content is None and start is None:
@@ -140,7 +126,7 @@ def _mesh_folder(folder: str, allowance: Allowance) -> tuple[str, dict[str, Any]
             raise ValueError(f"{without_password(folder)}/info: {error}") from error
         if subfolder is None:
             return folder, info
-        folder = f"{folder}/{quote(subfolder, safe=SAFE)}"
+        folder = address_of(folder, subfolder)
     raise ValueError(
         f"{without_password(first)}/info: leads to another description more than {allowance.limits.max_depth} times "
         "(retrieve.limits.max_depth); give the address of the meshes themselves"

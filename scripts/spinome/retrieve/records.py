@@ -16,10 +16,11 @@ from spinome.io.untrusted import (
     path_inside,
     require_distinct,
 )
+from spinome.io.web.addresses import at_mirror, without_password
+from spinome.io.web.fetch import fetch
+from spinome.io.web.limits import Allowance, DownloadError
 from spinome.retrieve.checksums import checked_checksum
-from spinome.retrieve.download import at_mirror, download, fetch
-from spinome.retrieve.limits import Allowance, DownloadError
-from spinome.retrieve.transfer import without_password
+from spinome.retrieve.download import download
 
 
 @dataclass(frozen=True)

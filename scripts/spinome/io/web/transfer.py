@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 import requests
 import tenacity
 import urllib3
 
-from spinome.retrieve.limits import Allowance, DownloadError
-from spinome.retrieve.watched import BrokenTransferError, Watch, watched, watched_session
+from spinome.io.web.addresses import without_password
+from spinome.io.web.limits import Allowance, DownloadError
+from spinome.io.web.watched import BrokenTransferError, Watch, watched, watched_session
 
 BLOCK_BYTES = 1 << 16
 # requests that may run at once, each on a connection that is kept
@@ -121,15 +122,6 @@ def persist(work: Callable[[], T], url: str, allowance: Allowance) -> T:
             f"{shown}: out of reach after {number} attempt{'s' if number > 1 else ''} ({error}). "
             "Check the network and the proxy, or set retrieve.base_url to a mirror"
         ) from error
-
-
-def without_password(url: str) -> str:
-    """An address as messages show it, without a user's name and password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 @cache

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from spinome.retrieve.limits import Allowance, DownloadError
+from spinome.io.web.limits import Allowance, DownloadError
 
 # most that may arrive between two blocks of content, headers for example, of which servers send some kB
 MOST_WITHOUT_CONTENT = 1 << 20

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from dataclasses import dataclass
 from threading import Lock
 from typing import Literal
 
 BYTES = 1_000_000_000
+# where the workflow leaves the limits of its configuration for every job that reads from an address
+VARIABLE = "SPINOME_RETRIEVE_LIMITS"
 
 
 class DownloadError(RuntimeError):
@@ -30,18 +34,23 @@ class Limits:
     attempts: int = 6
     max_depth: int = 5
 
+    @classmethod
+    def configured(cls) -> Limits:
+        """Those of the configuration in a job of the workflow, the defaults elsewhere."""
+        return cls(**json.loads(os.environ.get(VARIABLE, "{}")))
+
 
 class Allowance:
     """What is left of the limits for one source, over all of its files, attempts and threads.
 
     Parameters
     ----------
-    limits : of the configuration
+    limits : by default those that are configured
     size : which limit holds for the sum of what is kept
     """
 
     def __init__(self, limits: Limits | None = None, size: Literal["max_gb", "max_mesh_gb"] = "max_gb") -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or Limits.configured()
         self.size = size
         self.max_bytes = int(getattr(self.limits, size) * BYTES)
         self._end = time.monotonic() + 3600 * self.limits.max_hours
