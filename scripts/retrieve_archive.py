@@ -1,7 +1,9 @@
 """Fetch a source archive from the package index that pip is configured with."""
 
-from spinome.logs import log_to
+from spinome.io.web.limits import DownloadError
+from spinome.logs import log_to, plain_errors
 from spinome.retrieve.archives import retrieve_archive
 
 log_to(snakemake.log)
-retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])
+with plain_errors(DownloadError, ValueError):
+    retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])

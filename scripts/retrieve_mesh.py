@@ -1,12 +1,14 @@
 """Fetch the mesh of a neuron from a public address."""
 
 from spinome.io.meshes import Mesh, check_mesh, write_mesh
-from spinome.logs import log_to
+from spinome.io.web.limits import DownloadError
+from spinome.logs import log_to, plain_errors
 from spinome.retrieve.mesh import retrieve_mesh
 
 log_to(snakemake.log)
 
 address = snakemake.params.address
-vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
-check_mesh(vertices, faces, address)
+with plain_errors(DownloadError, ValueError):
+    vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
+    check_mesh(vertices, faces, address)
 write_mesh(snakemake.output[0], Mesh(vertices, faces))

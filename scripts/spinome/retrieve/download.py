@@ -40,9 +40,11 @@ def download(url: str, target: str | Path, checksum: str, allowance: Allowance |
         try:
             _complete(url, part, checksum, allowance)
         except DownloadError as error:
-            kept = ""
-            if part.exists():
-                kept = f" {part.stat().st_size} bytes are kept in {part}, the next run goes on from there."
+            size, kept = part.stat().st_size if part.exists() else 0, ""
+            if size:
+                kept = f" {size} bytes are kept in {part}, the next run goes on from there."
+            else:
+                part.unlink(missing_ok=True)
             raise type(error)(f"{error}.{kept} {by_hand}") from error
         part.replace(target)
     allowance.take(target.stat().st_size, without_password(url))
