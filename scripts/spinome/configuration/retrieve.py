@@ -52,7 +52,7 @@ class PublicRecord(Section):
 
 
 class RetrieveLimits(Section):
-    """What is taken from outside at most; changing these reruns nothing."""
+    """What is taken from an address at most; no result depends on these, so changing them reruns nothing."""
 
     max_gb: float = Field(
         Limits.max_gb, gt=0, le=100_000, description="largest file, or record with all of its files, in GB (10^9 bytes)"
@@ -61,8 +61,8 @@ class RetrieveLimits(Section):
         Limits.max_mesh_gb,
         gt=0,
         le=1000,
-        description="largest mesh from an address, in GB as it comes and as it is unpacked; a job takes several times "
-        "as much memory",
+        description="largest mesh from an address, in GB as it comes and as it is unpacked; its job takes about six "
+        "times as much memory",
     )
     max_hours: float = Field(
         Limits.max_hours, gt=0, le=1000, description="longest time for a file, a record or a mesh, with all attempts"

@@ -145,11 +145,11 @@ def _mesh_folder(folder: Path) -> Path:
     info = _info(folder)
     subfolder = info and subfolder_of_meshes(info)
     if subfolder:
-        folder = folder / subfolder
+        first, folder = folder / "info", folder / subfolder
         info = _info(folder)
         if info and info.get("mesh"):
             raise ValueError(
-                f"{folder / 'info'}: names meshes in a further folder; name the folder of the meshes itself"
+                f"{folder / 'info'}: names a folder of meshes, as {first} does that names this one; correct one"
             )
     kind = (info or {}).get("@type") or FORMAT
     if kind != FORMAT:
