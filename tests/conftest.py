@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from spinome.io.web import transfer
 from spinome.io.web.limits import Limits
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
-# of a test that ends in an error after all attempts; real limits would take minutes
-QUICK = Limits(max_gb=0.002, max_mesh_gb=0.002, max_hours=1, patience_s=0.2, min_kb_per_s=50, attempts=2, max_depth=3)
+# of a test that ends in an error: small, but with time enough for a busy machine
+QUICK = Limits(max_gb=0.002, max_mesh_gb=0.002, max_hours=1, patience_s=5, min_kb_per_s=50, attempts=2, max_depth=3)
 
 
 @pytest.fixture(scope="session")
@@ -103,5 +104,8 @@ def hostile():
 
 
 @pytest.fixture
-def quick():
+def quick(monkeypatch):
+    """Limits for tests, with hardly a wait between two attempts."""
+    monkeypatch.setattr(transfer, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(transfer, "JITTER_S", 0.01)
     return QUICK

@@ -61,7 +61,7 @@ def server(tmp_path):
 @pytest.fixture
 def limits(monkeypatch):
     """Limits as the workflow hands them to a job."""
-    monkeypatch.setenv(VARIABLE, json.dumps({"patience_s": 0.2, "attempts": 2, "min_kb_per_s": 50, "max_depth": 3}))
+    monkeypatch.setenv(VARIABLE, json.dumps({"patience_s": 1, "attempts": 2, "min_kb_per_s": 50, "max_depth": 3}))
 
 
 def write(folder, encoding="raw", sharding=None, dtype="uint16"):

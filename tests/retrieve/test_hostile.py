@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from spinome.io.web.limits import Allowance, DownloadError, TooLargeError
+from spinome.io.web.limits import Allowance, DownloadError, Limits, TooLargeError
 from spinome.retrieve.download import download
 
 CONTENT = bytes(range(256)) * 4000
@@ -35,7 +35,7 @@ def refused(hostile, quick, tmp_path):
             assert tracemalloc.get_traced_memory()[1] < 40_000_000
         finally:
             tracemalloc.stop()
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
         assert not [path for path in tmp_path.iterdir() if not path.name.endswith(".part")]
         assert f"{hostile.url}/file" in str(caught.value) and str(tmp_path / "file.bin") in str(caught.value)
         return str(caught.value)
@@ -73,24 +73,24 @@ def test_a_byte_now_and_then_is_too_slow(refused, hostile):
         request.answer(BLOCK, length=10**6)
         request.for_ever(b"x", pause=0.02)
 
-    message = refused(behave, min_kb_per_s=1000)
+    message = refused(behave, min_kb_per_s=1000, patience_s=0.3)
     assert "retrieve.limits.min_kb_per_s (1000)" in message and "after 2 attempts" in message
     assert [request.headers.get("range") is None for request in hostile.asked] == [True, False]
 
 
 def test_the_total_time_is_bounded_at_any_rate(refused, hostile):
     def behave(request):
-        request.answer(length=10**6)
+        request.answer(BLOCK, length=10**6)
         request.for_ever(b"x", pause=0.02)
 
     message = refused(behave, min_kb_per_s=0, max_hours=0.5 / 3600)
     assert "took longer than 0.000138889 h" in message and "raise retrieve.limits.max_hours" in message
-    assert "are kept in" in message
+    assert "65536 bytes are kept in" in message
     assert len(hostile.asked) == 1
 
 
 def test_silence_is_not_waited_for(refused):
-    assert "out of reach after 2 attempts" in refused(lambda request: request.pause(30))
+    assert "out of reach after 2 attempts" in refused(lambda request: request.pause(30), patience_s=0.3)
 
 
 def test_headers_that_trickle_are_too_slow(refused):
@@ -98,7 +98,7 @@ def test_headers_that_trickle_are_too_slow(refused):
         request.send(b"HTTP/1.1 200 OK\r\nX: ")
         request.for_ever(b"x", pause=0.02)
 
-    assert "min_kb_per_s" in refused(behave)
+    assert "min_kb_per_s" in refused(behave, patience_s=0.3)
 
 
 def test_headers_without_an_end(refused):
@@ -205,8 +205,8 @@ def test_a_busy_server_is_asked_again(hostile, quick, tmp_path, status):
     assert (tmp_path / "file.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("1", 0.9, 1.6), ("86400", 0.9, 1.6), ("nonsense", 0, 1.2)])
-def test_the_wait_that_a_server_asks_for_is_kept_up_to_the_bound(hostile, quick, tmp_path, asked, least, most):
+@pytest.mark.parametrize(("asked", "least", "most"), [("1", 0.9, 5), ("86400", 0.9, 5), ("nonsense", 0, 5)])
+def test_the_wait_that_a_server_asks_for_is_kept_up_to_the_bound(hostile, tmp_path, asked, least, most):
     def behave(request):
         if len(hostile.asked) == 1:
             return request.answer(status="503 Busy", Retry_After=asked)
@@ -214,16 +214,16 @@ def test_the_wait_that_a_server_asks_for_is_kept_up_to_the_bound(hostile, quick,
 
     hostile.behave = behave
     started = time.monotonic()
-    limits = dataclasses.replace(quick, patience_s=1.0)
+    limits = Limits(patience_s=1.0)
     download(f"{hostile.url}/file", tmp_path / "file.bin", CHECKSUM, Allowance(limits))
     assert least <= time.monotonic() - started < most
 
 
-def test_waits_grow_and_vary(hostile, quick, tmp_path, monkeypatch, capsys):
+def test_waits_grow_and_vary(hostile, tmp_path, monkeypatch, capsys):
     waits = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     hostile.behave = lambda request: request.answer(status="503 Busy")
-    limits = dataclasses.replace(quick, patience_s=6, attempts=5)
+    limits = Limits(patience_s=6, attempts=5)
     with pytest.raises(DownloadError):
         download(f"{hostile.url}/file", tmp_path / "file.bin", CHECKSUM, Allowance(limits))
     assert 1 <= waits[0] <= 2 <= waits[1] <= 3 < 4 <= waits[2] <= 5 and waits[3] == 6

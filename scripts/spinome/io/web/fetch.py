@@ -33,7 +33,7 @@ def fetch(
     DownloadError: if the address is out of reach, or sends more or less than was asked for; the message says what to
         do.
     """
-    allowance = allowance or Allowance(size="max_mesh_gb")
+    allowance = allowance or Allowance()
     return persist(lambda: _fetch_once(url, start or 0, stop, allowance, most, absent), url, allowance)
 
 

@@ -59,7 +59,9 @@ class Answer:
 
 
 @contextmanager
-def get(url: str, allowance: Allowance, headers: Mapping[str, str] | None = None, also: tuple[int, ...] = ()):
+def get(
+    url: str, allowance: Allowance, headers: Mapping[str, str] | None = None, also: tuple[int, ...] = ()
+) -> Iterator[Answer]:
     """Ask for a file and yield the `Answer`; statuses other than 200, 206 and those of `also` are errors.
 
     Raises
