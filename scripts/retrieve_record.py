@@ -1,14 +1,11 @@
-"""Fetch every file of a Zenodo record, each with the checksum that the record states."""
+"""Fetch every file of a Zenodo record, each with the checksum that the record or the configuration states."""
 
-from pathlib import Path
-
-from spinome.retrieve.download import at_mirror, download, record_files
+from spinome.io.web.limits import DownloadError
+from spinome.logs import plain_errors
+from spinome.retrieve.records import retrieve_record
 from spinome.workflow import step
 
 step.begin(snakemake)
-url, base_url = snakemake.params.url, snakemake.params.base_url
-# Snakemake deletes the output of a failed job; what was fetched waits beside it
-waiting = Path(f"{snakemake.output[0]}.part")
-for name, address, checksum in record_files(at_mirror(url, base_url)):
-    download(at_mirror(address, base_url), waiting / name, checksum)
-waiting.rename(snakemake.output[0])
+record = snakemake.params.record
+with plain_errors(DownloadError):
+    retrieve_record(record["url"], snakemake.output[0], snakemake.params.base_url, record["checksums"])

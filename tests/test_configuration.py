@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 from spinome.configuration import Configuration, complete
 from spinome.configuration.__main__ import GENERATED, REPOSITORY, keys
 from spinome.configuration.phantom import FIELD_VOXEL_UM
+from spinome.configuration.retrieve import RetrieveLimits
+from spinome.io.web.limits import Limits
 from spinome.phantom.specimen import FIELD_VOXEL_NM
 from spinome.ranges import allowed
 
@@ -164,3 +166,61 @@ def test_folders_are_named_in_one_way():
 
 def test_the_field_of_a_specimen_has_one_voxel():
     assert [1000 * size for size in FIELD_VOXEL_UM] == pytest.approx(FIELD_VOXEL_NM)
+
+
+SHA256 = "sha256:" + "0" * 64
+URL = "https://example.org/a"
+
+
+def test_a_record_is_an_address_or_has_checksums():
+    records = {"a": URL, "b": {"url": URL, "checksums": {"x.csv": SHA256.replace("0", "A")}}}
+    assert complete({"retrieve": {"records": records}})["retrieve"]["records"] == {
+        "a": {"url": URL, "checksums": {}},
+        "b": {"url": URL, "checksums": {"x.csv": SHA256.replace("0", "a")}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("retrieve", "problem"),
+    [
+        ({"files": {"x": {"url": URL}}}, r"retrieve\.files\.x: .*has no checksum; add `checksum: sha256:"),
+        (
+            {"files": {"x": {"url": URL, "checksum": "md5:12"}}},
+            r"files\.x\.checksum: .*is no checksum; write sha256: and 64",
+        ),
+        ({"files": {"x": {"url": "ftp://a/b", "checksum": SHA256}}}, r"files\.x\.url: .*no address on the web"),
+        ({"records": {"x": {"url": URL, "checksums": {"a": "x"}}}}, r"records\.x\.checksums\.a: .*is no checksum"),
+        ({"records": {"x": "record"}}, r"records\.x\.url: .*no address on the web"),
+        ({"records": {"x": 5}}, r"records\.x: "),
+        ({"records": 5}, r"retrieve\.records: "),
+        ({"base_url": "mirror"}, r"base_url: .*no address on the web"),
+        (
+            {"files": {"x": {"url": URL, "checksum": SHA256}}, "records": {"x": URL}},
+            "x is a name in `files` and in `rec",
+        ),
+        ({"files": {"x": {"url": URL, "checksum": SHA256}}, "records": {"X": URL}}, "'x' and 'X' are one file"),
+    ],
+)
+def test_sources_are_whole_and_go_to_places_of_their_own(retrieve, problem):
+    with pytest.raises(ValueError, match=problem):
+        complete({"retrieve": retrieve})
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", ".a", "a\\b", "a\0", "C:a", "x" * 300, "a{b}"])
+@pytest.mark.parametrize("kind", ["files", "records"])
+def test_names_of_sources_are_names_of_files(kind, name):
+    source = {"files": {"url": URL, "checksum": SHA256}, "records": URL}[kind]
+    with pytest.raises(ValueError, match=rf"retrieve\.{kind}: "):
+        complete({"retrieve": {kind: {name: source}}})
+
+
+@pytest.mark.parametrize("key", RetrieveLimits.model_fields)
+@pytest.mark.parametrize("value", [-1, 1e300, float("nan"), float("inf"), "x", None])
+def test_limits_have_ranges(key, value):
+    with pytest.raises(ValueError, match=rf"retrieve\.limits\.{key}: "):
+        complete({"retrieve": {"limits": {key: value}}})
+
+
+def test_the_limits_of_the_configuration_are_those_of_the_library():
+    limits = complete({})["retrieve"]["limits"]
+    assert Limits(**limits) == Limits()

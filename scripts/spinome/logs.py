@@ -1,10 +1,11 @@
-"""Where a script's words go: the log file of its rule."""
+"""Where a script's words go, the log file of its rule, and how it ends when it cannot go on."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 def log_to(log: Iterable[str]) -> None:
@@ -18,3 +19,12 @@ def log_to(log: Iterable[str]) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout.reconfigure(line_buffering=True)
+
+
+@contextmanager
+def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Let errors of these kinds, which say what is wrong and what to do, end the script without a traceback."""
+    try:
+        yield
+    except kinds as error:
+        raise SystemExit(str(error)) from None

@@ -16,6 +16,7 @@ import yaml
 
 from spinome.configuration import complete
 from spinome.io.volumes import write_volume
+from spinome.workflow import preflight
 from spinome.workflow.preflight import (
     check_configured,
     check_inputs,

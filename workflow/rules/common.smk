@@ -10,7 +10,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 CACHES = Path("~/.cache/spinome").expanduser()
 sys.pycache_prefix = str(CACHES / "python")
 
-from spinome.workflow.caches import keep_caches_with_the_user
+from spinome.workflow.environment import keep_caches_with_the_user, tell_limits
 
 keep_caches_with_the_user(CACHES)
 
@@ -39,6 +39,7 @@ problems = [problem for file in workflow.configfiles for problem in repeated_key
 problems += contradictions(config, study.stacks, study.volumes, study.neurons)
 if problems:
     raise WorkflowError(*first_lines(problems))
+tell_limits(config["retrieve"]["limits"])
 
 # each branch enters its tables of failed units here; census.smk gathers them
 failure_tables = []

@@ -123,7 +123,7 @@ rule retrieve_record:
     conda:
         "../../envs/retrieve.yaml"
     params:
-        url=lambda wildcards: config["retrieve"]["records"][wildcards.record],
+        record=lambda wildcards: config["retrieve"]["records"][wildcards.record],
         base_url=config["retrieve"]["base_url"],
         code=script_hash("retrieve_record"),
     script:

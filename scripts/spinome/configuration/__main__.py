@@ -62,7 +62,14 @@ def _show(default: Any) -> str:
         return "required"
     if default is None or default == "":
         return ""
-    return f"`{default.model_dump() if isinstance(default, Section) else default}`"
+    if isinstance(default, dict):
+        default = {name: _plain(value) for name, value in default.items()}
+    return f"`{_plain(default)}`"
+
+
+def _plain(value: Any) -> Any:
+    """A section as what differs from its own defaults."""
+    return value.model_dump(exclude_defaults=True) if isinstance(value, Section) else value
 
 
 def _allowed(field: FieldInfo) -> str:

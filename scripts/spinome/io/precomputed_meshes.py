@@ -6,13 +6,18 @@ ends in `.gz`. Positions are in nm (https://github.com/google/neuroglancer, data
 
 from __future__ import annotations
 
-import gzip
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spinome.io.untrusted import DESCRIPTION_BYTES, checked_name, gunzip, json_object
+
 FORMAT = "neuroglancer_legacy_mesh"
+# largest fragment, unpacked: one of a chunk of 1,024 voxels in each direction has a tenth of this
+FRAGMENT_BYTES = 1 << 32
+# a neuron of a whole brain has some ten thousand fragments
+MOST_FRAGMENTS = 1_000_000
 
 
 def fragment_files(folder: Path, name: str) -> list[Path]:
@@ -35,9 +40,9 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
     if manifest is None:
         raise ValueError(f"{folder}: has no mesh {name}, since {meshes / name}:0 is absent; check the id or copy it")
     try:
-        fragments = json.loads(_bytes(manifest))["fragments"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{manifest}: is no list of fragments ({error!r}); copy it again") from error
+        fragments = fragment_names(_bytes(manifest, DESCRIPTION_BYTES))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{manifest}: is no list of fragments ({error}); copy it again") from error
     if not fragments:
         raise ValueError(f"{manifest}: the mesh is empty, it lists no fragment; leave the neuron out of the sheet")
     files = [_file(meshes / fragment) for fragment in fragments]
@@ -48,6 +53,34 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
             "copy them into the folder"
         )
     return [manifest, *files]
+
+
+def fragment_names(manifest: bytes) -> list[str]:
+    """The files that a manifest lists.
+
+    Raises
+    ------
+    ValueError: if it is no manifest, or names a file outside of its folder, or more than `MOST_FRAGMENTS`.
+    """
+    names = json_object(manifest).get("fragments")
+    if not isinstance(names, list) or len(names) > MOST_FRAGMENTS:
+        raise ValueError(f"it needs a list `fragments` of at most {MOST_FRAGMENTS} names")
+    return [checked_name(name) for name in names]
+
+
+def subfolder_of_meshes(info: dict[str, Any]) -> str | None:
+    """The folder that the description of a segmentation names for its meshes; None where it describes meshes.
+
+    Raises
+    ------
+    ValueError: if it is of a segmentation without meshes, or with meshes outside of its folder.
+    """
+    folder = info.get("mesh")
+    if folder:
+        return checked_name(folder.rstrip("/") if isinstance(folder, str) else folder)
+    if "scales" in info:
+        raise ValueError("is a segmentation without meshes")
+    return None
 
 
 def read_fragments(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -77,8 +110,8 @@ def check_fragment(file: Path) -> None:
 
 def _read_fragment(file: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        content = _bytes(file)
-    except (OSError, EOFError) as error:
+        content = _bytes(file, FRAGMENT_BYTES)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{file}: is truncated ({error}); copy it again") from error
     return decode_fragment(content, file)
 
@@ -109,22 +142,34 @@ def _check_length(file: str | Path, length: int, vertices: int) -> None:
 
 def _mesh_folder(folder: Path) -> Path:
     """The folder that the meshes are in, its format checked; one without an `info` is of the first format."""
-    file = _file(folder / "info")
-    if file is None:
-        return folder
-    try:
-        info = json.loads(_bytes(file))
-        kind = info.get("@type", "")
-    except (OSError, EOFError, ValueError, AttributeError) as error:
-        raise ValueError(f"{file}: is no description of precomputed meshes ({error}); copy it again") from error
-    if isinstance(info.get("mesh"), str):
-        return _mesh_folder(folder / info["mesh"])
-    if kind not in {FORMAT, ""} or "scales" in info:
+    info = _info(folder)
+    subfolder = info and subfolder_of_meshes(info)
+    if subfolder:
+        first, folder = folder / "info", folder / subfolder
+        info = _info(folder)
+        if info and info.get("mesh"):
+            raise ValueError(
+                f"{folder / 'info'}: names a folder of meshes, as {first} does that names this one; correct one"
+            )
+    kind = (info or {}).get("@type") or FORMAT
+    if kind != FORMAT:
         raise ValueError(
-            f"{folder}: holds {kind or 'a volume without meshes'}; write the meshes as {FORMAT} (cloud-volume and "
-            f"igneous do) or as .ply, or if they have several resolutions name them file://{folder.absolute()}::ID"
+            f"{folder}: holds {kind}; write the meshes as {FORMAT} (cloud-volume and igneous do) or as .ply, or if "
+            f"they have several resolutions name them file://{folder.absolute()}::ID"
         )
     return folder
+
+
+def _info(folder: Path) -> dict[str, Any] | None:
+    file = _file(folder / "info")
+    if file is None:
+        return None
+    try:
+        info = json_object(_bytes(file, DESCRIPTION_BYTES))
+        subfolder_of_meshes(info)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: is no description of precomputed meshes ({error}); copy it again") from error
+    return info
 
 
 def _file(path: Path) -> Path | None:
@@ -132,5 +177,8 @@ def _file(path: Path) -> Path | None:
     return next((file for file in (path, path.with_name(f"{path.name}.gz")) if file.is_file()), None)
 
 
-def _bytes(file: Path) -> bytes:
-    return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+def _bytes(file: Path, most: int) -> bytes:
+    """The content of a file of at most so many bytes, unpacked."""
+    if file.stat().st_size > most:
+        raise ValueError(f"has {file.stat().st_size} bytes, more than the {most} of any such file")
+    return gunzip(file.read_bytes(), most) if file.suffix == ".gz" else file.read_bytes()

@@ -6,12 +6,13 @@ A shard holds values one after the other, found by a table in two steps
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from spinome.io.untrusted import DESCRIPTION_BYTES, gunzip, integer
 
 # reads bytes `start` to `stop` of a file by its name, all of it where both are None; None where there is no such file
 Read = Callable[[str, int | None, int | None], bytes | None]
@@ -37,12 +38,14 @@ def find_value(key: int, sharding: dict[str, Any], read: Read) -> Place | None:
 
     Raises
     ------
-    ValueError: if the description is of another format.
+    ValueError: if the description is of another format, or an index is damaged or names bytes that cannot be.
     """
+    integer(key, "the id", 0, (1 << 64) - 1)
     if sharding.get("@type") != "neuroglancer_uint64_sharded_v1" or sharding.get("hash") not in HASHES:
         raise ValueError(f"sharded as {sharding.get('@type')} by {sharding.get('hash')}, which cannot be read")
-    shard_bits, minishard_bits = int(sharding["shard_bits"]), int(sharding["minishard_bits"])
-    number = HASHES[sharding["hash"]](key >> int(sharding["preshift_bits"]))
+    shard_bits = integer(sharding["shard_bits"], "shard_bits", 0, 64)
+    minishard_bits = integer(sharding["minishard_bits"], "minishard_bits", 0, 32)
+    number = HASHES[sharding["hash"]](key >> integer(sharding["preshift_bits"], "preshift_bits", 0, 64))
     minishard = number & ((1 << minishard_bits) - 1)
     shard = (number >> minishard_bits) & ((1 << shard_bits) - 1)
     file = f"{shard:0{-(-shard_bits // 4)}x}.shard"
@@ -54,16 +57,20 @@ def find_value(key: int, sharding: dict[str, Any], read: Read) -> Place | None:
     start, stop = (int(value) for value in np.frombuffer(entry, "<u8", 2))
     if start == stop:
         return None
+    integer(stop - start, f"the length of an index in {file}", 1, DESCRIPTION_BYTES)
     index = read(file, base + start, base + stop)
+    if index is None:
+        raise ValueError(f"{file}: is gone while it is read; try again")
     if sharding.get("minishard_index_encoding", "raw") == "gzip":
-        index = gzip.decompress(index)
+        index = gunzip(index, DESCRIPTION_BYTES)
+    if len(index) % 24:
+        raise ValueError(f"{file}: an index has {len(index)} bytes, which is no multiple of 24; copy it again")
     keys, gaps, sizes = np.frombuffer(index, "<u8").reshape(3, -1)
     found = np.flatnonzero(np.cumsum(keys) == np.uint64(key))
     if not len(found):
         return None
-    # a value begins where the one before it ends, and the gap further on
-    stops = np.cumsum(gaps + sizes)
-    stop = base + int(stops[found[0]])
+    # a value begins where the one before it ends, and the gap further on; the sum is exact, as one of numpy is not
+    stop = base + sum(map(int, gaps[: found[0] + 1])) + sum(map(int, sizes[: found[0] + 1]))
     return Place(file, stop - int(sizes[found[0]]), stop)
 
 

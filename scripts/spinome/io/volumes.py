@@ -21,6 +21,7 @@ import tifffile
 import zarr
 
 from spinome.io.ome import read_image, xml_sizes
+from spinome.io.public_volumes import open_public_volume, public_info
 from spinome.io.sources import is_address, split_source
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
@@ -306,8 +307,14 @@ def _open_sections(path: Path) -> tuple[zarr.Array, None]:
 
 def _read_info(address: str) -> str:
     """The metadata of a precomputed volume: a folder, or a public address."""
+    if _is_public(address):
+        return json.dumps(public_info(address))
     store = tensorstore.KvStore.open(_kvstore(address)).result()
     return store.read("info").result().value.decode()
+
+
+def _is_public(address: str) -> bool:
+    return is_address(address) and not address.startswith("file:")
 
 
 def _kvstore(address: str) -> dict[str, str] | str:
@@ -316,20 +323,24 @@ def _kvstore(address: str) -> dict[str, str] | str:
     return {"driver": "file", "path": str(Path(address).resolve()) + "/"}
 
 
+def _open_local_precomputed(address: str, name: str) -> tensorstore.TensorStore:
+    scales = [scale["key"] for scale in json.loads(_read_info(address))["scales"]]
+    if name and name not in scales:
+        raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
+    return tensorstore.open(
+        {
+            "driver": "neuroglancer_precomputed",
+            "kvstore": _kvstore(address),
+            "scale_index": scales.index(name) if name else 0,
+        },
+        open=True,
+        read=True,
+    ).result()
+
+
 def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
     try:
-        scales = [scale["key"] for scale in json.loads(_read_info(address))["scales"]]
-        if name and name not in scales:
-            raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
-        store = tensorstore.open(
-            {
-                "driver": "neuroglancer_precomputed",
-                "kvstore": _kvstore(address),
-                "scale_index": scales.index(name) if name else 0,
-            },
-            open=True,
-            read=True,
-        ).result()
+        store = (open_public_volume if _is_public(address) else _open_local_precomputed)(address, name)
     except Exception as error:
         raise ValueError(f"{address}: is not a readable Neuroglancer precomputed volume ({error})") from error
     if store.domain["channel"].size != 1:

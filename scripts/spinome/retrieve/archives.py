@@ -10,9 +10,13 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
+from spinome.io.untrusted import checked_name
+from spinome.io.web.limits import Allowance, DownloadError
+from spinome.retrieve.checksums import has_checksum
+from spinome.retrieve.download import download
 
-from spinome.retrieve.download import DownloadError, download
+# pip gives up on an index by itself, but not on all that an index can do
+PIP_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,22 @@ ARCHIVES = {
 }
 
 
-def retrieve_archive(name: str, target: str | Path) -> None:
+def retrieve_archive(name: str, target: str | Path, allowance: Allowance | None = None) -> None:
     """Fetch one of `ARCHIVES` by its name.
 
     Raises
     ------
     DownloadError: if the index is out of reach or lacks the archive; the message says how to do it by hand.
+    ValueError: if there is none of this name.
     """
+    if name not in ARCHIVES:
+        raise ValueError(f"{target}: is no source archive that is known here; known are {', '.join(ARCHIVES)}")
     archive = ARCHIVES[name]
     try:
-        download(index_address(archive), target, archive.checksum)
+        download(index_address(archive), target, archive.checksum, allowance)
     except DownloadError as error:
         raise DownloadError(
-            f"{error}. With pip, on a machine that reaches an index: "
+            f"{error}. Or with pip, on a machine that reaches an index: "
             f"pip download --no-deps --no-binary :all: {archive.package}=={archive.version}"
         ) from error
 
@@ -62,7 +69,15 @@ def index_address(archive: SourceArchive) -> str:
     DownloadError: if pip finds no such archive; the message holds pip's last words.
     """
     command = [sys.executable, "-m", "pip", "index", "versions", archive.package, "--no-binary", ":all:", "-vv"]
-    answer = subprocess.run([*command, "--disable-pip-version-check"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(
+            [*command, "--disable-pip-version-check"], capture_output=True, text=True, check=False, timeout=PIP_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise DownloadError(
+            f"{archive.package}=={archive.version}: pip has not answered for {PIP_SECONDS} s. Check the network, the "
+            "proxy and `pip config list`"
+        ) from None
     address = find_address(answer.stdout + answer.stderr, archive)
     if address is None:
         words = (answer.stderr.strip() or answer.stdout.strip()).splitlines()[-3:]
@@ -84,13 +99,21 @@ def find_address(words: str, archive: SourceArchive) -> str | None:
 def read_member(archive: str | Path, member: str) -> io.BytesIO:
     """Read one file of a source archive into memory, after checking the archive's checksum.
 
+    Nothing is unpacked to the disk, so that no name in an archive leads anywhere.
+
     Raises
     ------
-    ValueError: if the archive is not the released one; the message names it and the remedy.
+    ValueError: if the archive is not the released one, or has no such file; the message names it and the remedy.
     """
     archive = Path(archive)
     expected = ARCHIVES[archive.name.removesuffix(".tar.gz")].checksum
-    if pooch.file_hash(archive, expected.partition(":")[0]) != expected.partition(":")[2]:
+    if not has_checksum(archive, expected):
         raise ValueError(f"{archive}: is not the released archive ({expected}); delete it and run again")
     with tarfile.open(archive) as tar:
-        return io.BytesIO(tar.extractfile(member).read())
+        try:
+            found = tar.getmember(checked_name(member))
+        except KeyError:
+            raise ValueError(f"{archive}: has no file {member}; is the version another one?") from None
+        if not found.isfile():
+            raise ValueError(f"{archive}: {member} is a folder or a link, not a file")
+        return io.BytesIO(tar.extractfile(found).read())

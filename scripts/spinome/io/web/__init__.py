@@ -1,0 +1,1 @@
+"""Files behind a public address, one at a time and within limits."""

@@ -1,0 +1,89 @@
+"""Sources that cannot be retrieved, as a user meets them: one clear message each, and nothing left that misleads."""
+
+import hashlib
+import json
+
+import pytest
+import yaml
+
+CONTENT = b"whole"
+MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
+
+
+@pytest.fixture
+def retrieve(hostile, snakemake, tmp_path):
+    """A function that asks the workflow for sources of the configuration and gives what it says."""
+    (tmp_path / "neurons.tsv").write_text(f"neuron\tmesh\nm\t{hostile.url}/mesh::7\n")
+    limits = {"max_gb": 0.002, "max_mesh_gb": 0.002, "patience_s": 0.5, "min_kb_per_s": 20, "attempts": 2}
+
+    def run(*targets, **sources):
+        content = {"samples": {"neurons": "neurons.tsv"}, "retrieve": {**sources, "limits": limits}}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+        options = ("--configfile", tmp_path / "config.yaml", "--cores", "2", "--keep-going", "--show-failed-logs")
+        return snakemake(tmp_path, *options, "--", *targets)
+
+    return run
+
+
+@pytest.mark.slow
+def test_sources_that_cannot_be_retrieved(hostile, retrieve, tmp_path):
+    entry = {"key": "a.csv", "checksum": MD5, "links": {"self": f"{hostile.url}/whole"}}
+    records = {
+        "good": [entry],
+        "outside": [{**entry, "key": "../../../outside.csv"}],
+        "unchecked": [{key: value for key, value in entry.items() if key != "checksum"}],
+        "empty": [],
+    }
+
+    def behave(request):
+        kind = request.path.rpartition("/")[2]
+        if kind in records:
+            return request.answer(json.dumps({"files": records[kind]}).encode())
+        if kind == "whole":
+            return request.answer(CONTENT)
+        request.answer(length=False)
+        request.for_ever(b"x", pause=0.02) if kind == "slow" else request.for_ever(b"x" * 65536)
+
+    hostile.behave = behave
+    files = {name: {"url": f"{hostile.url}/{name}", "checksum": MD5} for name in ("whole", "slow", "endless")}
+    targets = [f"resources/public/{name}" for name in (*files, *records)]
+    run = retrieve(
+        *targets,
+        "resources/meshes/m.npz",
+        files=files,
+        records={name: f"{hostile.url}/{name}" for name in records},
+    )
+    assert run.returncode == 1
+    for words in [
+        "/endless: is larger than 0.002 GB, the most that is retrieved",
+        "/slow: out of reach after 2 attempts (only",
+        "/outside: cannot be taken as the description of a Zenodo record: '../../../outside.csv'",
+        "/unchecked: states no checksum for a.csv that can be used",
+        "/empty: the record has no file",
+        "/mesh/info: is larger than 0.002 GB",
+    ]:
+        assert words in run.stdout, run.stdout
+    assert "Traceback" not in run.stdout
+    resources = tmp_path / "resources"
+    found = {str(path.relative_to(resources)) for path in resources.rglob("*") if path.is_file()}
+    assert found - {"public/good/.snakemake_timestamp"} == {"public/whole", "public/good/a.csv"}
+    assert not list(tmp_path.parent.rglob("outside.csv"))
+
+
+@pytest.mark.slow
+def test_no_limit_is_a_reason_to_run_again(hostile, retrieve, snakemake, tmp_path):
+    hostile.behave = lambda request: request.answer(CONTENT)
+    files = {"whole": {"url": f"{hostile.url}/whole", "checksum": MD5}}
+    assert retrieve("resources/public/whole", files=files).returncode == 0
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["retrieve"]["limits"] = {"attempts": 9}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    options = ("--configfile", tmp_path / "config.yaml", "--dry-run")
+    assert "Nothing to be done" in snakemake(tmp_path, *options, "--", "resources/public/whole").stdout
+
+
+def test_a_file_without_a_checksum_is_refused_when_the_workflow_is_parsed(hostile, retrieve):
+    run = retrieve("resources/public/x", files={"x": {"url": f"{hostile.url}/x"}})
+    assert run.returncode == 1 and "retrieve.files.x" in run.stdout
+    assert "has no checksum; add `checksum: sha256:...`" in run.stdout
+    assert not hostile.asked
