@@ -86,7 +86,7 @@ def linking_synapse_files(volume):
     """The files of these labels: given, or all that the synapses branch writes into its label volume."""
     if volume_of[volume].synapses:
         return file_of(volume_of[volume].synapses)
-    counted = expand("<results>/synapses/density/{volume}/{shard}.parquet", volume=volume, shard=synapses_shards)
+    counted = expand("<results>/synapses/density/{volume}/{shard}.parquet", volume=volume, shard=synapses_plan.shards)
     return [linking_synapse_source(volume), *counted]
 
 
