@@ -204,9 +204,8 @@ class SynapsesPlan(VolumesPlan):
         }
 
     def painted(self, volume: str) -> list[str]:
-        """The label volume of a volume, and what says that all of its cuboids are painted."""
-        counted = [f"<results>/synapses/density/{volume}/{shard}.parquet" for shard in self.shards]
-        return [f"<results>/synapses/labels/{volume}.zarr", *counted]
+        """What says that all cuboids of a volume's label volume are painted."""
+        return [f"<results>/synapses/density/{volume}/{shard}.parquet" for shard in self.shards]
 
     def ids(self) -> dict[str, str]:
         """Named outputs `ids/<shard>`: the objects that the parts in the cuboids of a shard belong to."""
