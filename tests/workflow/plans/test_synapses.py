@@ -94,6 +94,13 @@ def test_keys_of_the_network_plan_nothing_while_a_forest_is_in_use(plan):
     assert len({(str(one.learning), one.start.stamp) for one in networks}) == 3
 
 
+def test_vesicles_are_marked_in_volumes_with_an_image(plan):
+    forest = plan(classify={"kind": "forest", "marked_vesicles": {"found": "f.tsv"}})
+    assert forest.marked == {"found": "f.tsv"} and forest.profile == ["<results>/synapses/vesicle_profile.tsv"]
+    with pytest.raises(ValueError, match=r"marked_vesicles names nobody, shapes, which is no volume with an image"):
+        plan(classify={"kind": "forest", "marked_vesicles": {"shapes": "s.tsv", "nobody": "n.tsv", "found": "f.tsv"}})
+
+
 def test_a_classifier_is_shown_the_columns_that_it_looks_at(plan):
     assert plan().detection_files(of("found")) == ["em.zarr"]
     assert plan().detection_aside(of("found")).row == {

@@ -29,9 +29,10 @@ class SynapsesPlan(VolumesPlan):
     """The volumes of a study whose synapses are found, or given."""
 
     def __post_init__(self):
-        # what is wrong with the volumes for training is told when the plan is made
+        # what is wrong with the volumes that the configuration names is told when the plan is made
         if self.model.trained:
             self._require_truth()
+        _ = self.marked
 
     @property
     def config(self) -> dict[str, Any]:
@@ -95,8 +96,22 @@ class SynapsesPlan(VolumesPlan):
 
     @cached_property
     def marked(self) -> dict[str, str]:
-        """Tables of marked vesicles by volume, for forests alone."""
-        return dict(self.config["classify"]["marked_vesicles"]) if self.kind == "forest" else {}
+        """Tables of marked vesicles by volume, for forests alone.
+
+        Raises
+        ------
+        ValueError: if a volume has no image in the sheet
+        """
+        if self.kind != "forest":
+            return {}
+        tables = self.config["classify"]["marked_vesicles"]
+        unknown = sorted(set(tables) - {row.volume for row in self.study.volumes if row.image})
+        if unknown:
+            raise ValueError(
+                f"synapses.classify.marked_vesicles names {', '.join(unknown)}, which is no volume with an image in "
+                "the sample sheet; add it, or take it out"
+            )
+        return dict(tables)
 
     @property
     def profile(self) -> list[str]:
