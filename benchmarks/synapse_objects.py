@@ -37,6 +37,7 @@ from spinome.synapses.operate import Tried, best_point, try_points
 from spinome.synapses.parts import load_parts, paint_parts, save_parts
 from spinome.synapses.slabs import SLABS, slab_of
 from spinome.synapses.train import left_out
+from spinome.workflow.code import script_hash
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em"
@@ -67,7 +68,9 @@ def learner(kind: str, volumes: dict[str, tuple[Evidence, Volume]]) -> tuple[Lea
     if kind == "network":
         store = REPOSITORY / "benchmarks" / "work" / "synapses"
         start = MODELS / "synapses.safetensors"
-        return network_learner(volumes, steps=settings.steps, seed=0, store=store, start=start), of_network
+        code = script_hash("synapses_train")
+        learn = network_learner(volumes, steps=settings.steps, seed=0, store=store, code=code, start=start)
+        return learn, of_network
     recipe = Recipe(settings.contrast, settings.vesicle_threshold)
     size = {name: getattr(settings, name) for name in ("trees", "depth", "voxels_per_class")}
     learn = forest_learner(volumes, cuboid=CUBOID, recipe=recipe, seed=0, **size)

@@ -9,14 +9,14 @@ from spinome.linking.forest import flatten_forest
 from spinome.linking.region_graph import region_graph
 from spinome.workflow import step
 
-step.begin(snakemake)
-superpixels = open_labels(snakemake.input.superpixels)
+inputs, params, output = step.begin(snakemake)
+superpixels = open_labels(inputs.superpixels)
 voxel_nm = require_voxel_size(superpixels)
-membrane = open_probability(snakemake.params.membrane, voxel_nm)
+membrane = open_probability(step.source(snakemake, "membrane"), voxel_nm)
 graph = region_graph(superpixels[:], membrane[:], voxel_nm)
 print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
-model = snakemake.input.get("model")
+model = step.model_file(snakemake)
 forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None
-tree = agglomerate(graph, snakemake.params.priority, forest)
+tree = agglomerate(graph, params.priority, forest)
 print(f"{len(tree)} merges")
-write_table(tree, snakemake.output[0])
+write_table(tree, output[0])

@@ -10,7 +10,7 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-image = open_volume(params.image, params.voxel_nm)
+image = open_volume(step.source(snakemake, "image"), params.voxel_nm)
 files = Finished.read(*inputs.done)
 with atomic(output[0]) as part:
     array = create_volume(part, image.shape, np.uint8, require_voxel_size(image), tuple(params.cuboid))

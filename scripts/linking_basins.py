@@ -10,8 +10,9 @@ from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
-membrane = open_probability(params.membrane, params.voxel_nm)
-mask = open_labels(params.mask, params.voxel_nm) if params.mask else None
+membranes, given = step.source(snakemake, "membrane"), step.source(snakemake, "mask")
+membrane = open_probability(membranes, params.voxel_nm)
+mask = open_labels(given, params.voxel_nm) if given else None
 require_same_grid([membrane, *([mask] if mask else [])])
 voxel_nm = require_voxel_size(membrane)
 halo = reach(voxel_nm, params.settings["smoothing_nm"], params.settings["spacing_nm"])
@@ -26,5 +27,5 @@ def compute(unit, path):
     np.savez_compressed(path, basin=basin, **vars(left))
 
 
-state = source_stamp(params.membrane, params.mask)
-step.run_units(snakemake, step.own_units(snakemake, blocks, state), compute, suffix=".npz")
+units = step.own_units(snakemake, blocks, source_stamp(membranes, given))
+step.run_units(snakemake, units, compute, suffix=".npz")

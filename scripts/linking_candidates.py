@@ -8,16 +8,17 @@ from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
-segments = open_labels(params.segments, params.voxel_nm)
+segmented, membranes = step.source(snakemake, "segmentation"), step.source(snakemake, "membrane")
+segments = open_labels(segmented, params.voxel_nm)
 voxel_nm = require_voxel_size(segments)
-membrane = open_probability(params.membrane, params.voxel_nm) if params.membrane else None
+membrane = open_probability(membranes, params.voxel_nm) if membranes else None
 require_same_grid([segments, *([membrane] if membrane else [])])
 stride = working_stride(voxel_nm, params.working_nm)
 typing = read_table(inputs.typing)
 shafts = typing.loc[typing["kind"] == "shaft", "segment"].to_numpy()
 orphans = typing[typing["kind"] == "orphan"]
 groups = dict(list(orphans.groupby(group_names(orphans, params.group_nm))))
-synapses = read_table(inputs.synapses) if params.with_synapses else None
+synapses = read_table(inputs.synapses[0]) if inputs.synapses else None
 
 
 def compute(unit, path):
@@ -27,5 +28,5 @@ def compute(unit, path):
     )
 
 
-state = source_stamp(params.segments, params.membrane, inputs.typing, inputs.get("synapses") or None)
+state = source_stamp(segmented, membranes, inputs.typing, *(inputs.synapses or [None]))
 step.run_units(snakemake, step.own_units(snakemake, groups, state), compute, suffix=".parquet")

@@ -9,18 +9,18 @@ from spinome.linking.detach import detach_spines
 from spinome.linking.typing import working_stride
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, name = snakemake.params, f"{snakemake.wildcards.volume}_detached"
-volume = open_labels(params.segments, params.voxel_nm)
+inputs, params, output = step.begin(snakemake)
+name = f"{snakemake.wildcards.volume}_detached"
+volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, params.working_nm)
 working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
-typing = read_table(snakemake.input.typing)
+typing = read_table(inputs.typing)
 shafts = typing.loc[typing["kind"] == "shaft", "segment"].to_numpy()
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 labels, table = detach_spines(thinned, shafts, working_nm, seed=params.seed, **params.settings)
 print(f"{len(table)} spines cut off {table['shaft'].nunique()} dendrites")
-with atomic(snakemake.output[0]) as folder:
+with atomic(output[0]) as folder:
     folder.mkdir()
     write_volume(folder / "segmentation.zarr", labels, working_nm)
     write_table(table, folder / "truth_links.parquet")

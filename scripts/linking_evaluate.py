@@ -10,24 +10,25 @@ from spinome.scores.intervals import evaluation_table
 from spinome.scores.segmentation import overlaps
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, given = snakemake.params, snakemake.input
+inputs, params, output = step.begin(snakemake)
+truths, segments = step.by_name(inputs, "truth"), step.sources(snakemake, "segmentation")
 rows, tables = [], []
-for _, segments, truth in params.dense:
-    pair = open_labels(segments), open_labels(truth)
+for volume, row in params.aside.rows.items():
+    pair = [open_labels(source, row["voxel_nm"]) for source in (segments[volume], row["truth_segmentation"])]
     require_same_grid(pair)
     tables.append(overlaps(pair[0][:], pair[1][:]).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
-links = read_table(given.links)
+links = read_table(inputs.links)
 links = links[links["volume"].isin(params.scored)]
-truth = pd.concat([read_table(file).assign(volume=volume) for file, volume in zip(given.truth, params.scored)])
+truth = pd.concat([read_table(truths[volume]).assign(volume=volume) for volume in params.scored])
 if len(truth):
     rows += link_rows(links, truth, params.seed)
 scores: dict[str, list] = {}
 curves = []
-for volume, files in zip(params.graphs, zip(given.synapses, given.graphs, given.matches, given.fragments)):
-    synapses, true_pairs, match, fragments = map(read_table, files)
+graphs = [step.by_name(inputs, kind) for kind in ("synapses", "pairs", "matches", "fragments")]
+for volume in params.graphs:
+    synapses, true_pairs, match, fragments = (read_table(files[volume]) for files in graphs)
     own, known = links[links["volume"] == volume], truth[truth["volume"] == volume]
     match = dict(match.itertuples(index=False))
     states = graph_states(own, known, fragments)
@@ -37,7 +38,7 @@ for volume, files in zip(params.graphs, zip(given.synapses, given.graphs, given.
     curves.append(detachment_curve(true_sides(synapses, known), FRACTIONS, seed=params.seed).assign(volume=volume))
 for state, parts in scores.items():
     rows += graph_rows(state, parts)
-write_table(pd.concat(curves) if curves else pd.DataFrame(columns=["volume", *CURVE]), snakemake.output.detachment)
-write_table(evaluation_table(rows), snakemake.output.evaluation)
-write_table(top_k_table(links, truth), snakemake.output.topk)
+write_table(pd.concat(curves) if curves else pd.DataFrame(columns=["volume", *CURVE]), output.detachment)
+write_table(evaluation_table(rows), output.evaluation)
+write_table(top_k_table(links, truth), output.topk)
 print(evaluation_table(rows).to_string())

@@ -11,16 +11,15 @@ from spinome.linking.links import grammar_violations, linked_bridges, linked_spi
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, results = snakemake.params, snakemake.output.keys()
-model = load_model(snakemake.input.model, FEATURES)
-synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
-decided = snakemake.input.get("decisions")
+inputs, params, output = step.begin(snakemake)
+model = load_model(step.model_file(snakemake), FEATURES)
+typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "synapses")
+decided = inputs.decisions
 decisions = read_table(decided, DECISION_COLUMNS) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
-tables = {name: [] for name in results}
-for number, (volume, typing_file) in enumerate(zip(params.volumes, snakemake.input.typing)):
-    candidates = read_candidates(snakemake.input.candidates[number * params.shards : (number + 1) * params.shards])
-    segments = read_table(typing_file)
+tables = {name: [] for name, _ in output.items()}
+for volume in params.volumes:
+    candidates = read_candidates(step.by_name(inputs, f"candidates/{volume}").values())
+    segments = read_table(typings[volume])
     none = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
     orphans = segments.loc[segments["kind"] == "orphan", "segment"]
@@ -40,6 +39,4 @@ for number, (volume, typing_file) in enumerate(zip(params.volumes, snakemake.inp
         table.insert(0, "volume", volume)
         tables[name].append(table)
 for name, parts in tables.items():
-    write_table(
-        pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), snakemake.output[name]
-    )
+    write_table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), output[name])

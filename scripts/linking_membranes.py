@@ -11,8 +11,8 @@ from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
-model = step.model_file(snakemake)
-image = open_volume(params.image, params.voxel_nm)
+source, model = step.source(snakemake, "image"), step.model_file(snakemake)
+image = open_volume(source, params.voxel_nm)
 voxel_nm = require_voxel_size(image)
 grey = grey_range(image)
 forests = [flatten_forest(forest) for forest in load_model(model, FEATURES).estimator]
@@ -25,5 +25,5 @@ def compute(unit, path):
     np.savez_compressed(path, membrane=membrane)
 
 
-units = step.own_units(snakemake, blocks, source_stamp(params.image, str(model)))
+units = step.own_units(snakemake, blocks, source_stamp(source, str(model)))
 step.run_units(snakemake, units, compute, suffix=".npz", state=[grey, voxel_nm])

@@ -11,13 +11,12 @@ from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables,
 from spinome.linking.typing import working_stride
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
-volume = open_labels(params.segments, params.voxel_nm)
+inputs, params, output = step.begin(snakemake)
+volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, params.working_nm)
 working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
-typing, bridges = read_table(snakemake.input.typing), read_table(snakemake.input.bridges)
+typing, bridges = read_table(inputs.typing), read_table(inputs.bridges)
 bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
 thick = typing["thickest_nm"] >= params.settings["min_thickest_nm"]
 chosen = (typing["kind"] == "shaft") & (thick | typing["segment"].isin(bridges["shaft"]))
@@ -25,11 +24,11 @@ shafts = typing.loc[chosen, "segment"].sort_values().to_numpy()
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 labels = join_orphans(thinned, bridges, shafts, working_nm, params.settings["bridge_nm"])
 synapses = {}
-if params.with_synapses:
+if inputs.synapses:
     parents = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
-    synapses = synapse_tables(rename_neurites(read_table(snakemake.input.synapses), parents), shafts)
+    synapses = synapse_tables(rename_neurites(read_table(inputs.synapses[0]), parents), shafts)
 rows = []
-with atomic(snakemake.output[0]) as folder:
+with atomic(output[0]) as folder:
     folder.mkdir()
     for number, mesh in segment_meshes(labels, working_nm, params.settings["error_nm"]):
         shaft = int(shafts[number - 1])

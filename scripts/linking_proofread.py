@@ -10,17 +10,17 @@ from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.proofread import proofreading_queue, viewer_address, viewer_source, viewer_state
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
-every = read_table(snakemake.input.links)
-synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
+inputs, params, output = step.begin(snakemake)
+every, segmentations = read_table(inputs.links), step.sources(snakemake, "segmentation")
+typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "synapses")
 queues = []
-for (volume, source, image, voxel_nm), typing in zip(params.rows, snakemake.input.typing):
+for volume, row in params.aside.rows.items():
+    source, image = segmentations[volume], row["image"]
     links = every[every["volume"] == volume].reset_index(drop=True)
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
-    queue = proofreading_queue(links, read_table(typing), synapses)
-    size = require_voxel_size(open_labels(source, voxel_nm))
+    queue = proofreading_queue(links, read_table(typings[volume]), synapses)
+    size = require_voxel_size(open_labels(source, row["voxel_nm"]))
     shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)
     queue["candidates"] = [" ".join(map(str, shown.get(orphan, []))) for orphan in queue["orphan"]]
     labels, grey = (viewer_source(place, params.url, Path.cwd()) if place else None for place in (source, image))
@@ -34,4 +34,4 @@ for (volume, source, image, voxel_nm), typing in zip(params.rows, snakemake.inpu
     queues.append(queue)
 table = pd.concat(queues, ignore_index=True).sort_values("worth", ascending=False, kind="stable", ignore_index=True)
 print(table.head(20).drop(columns="view").to_string())
-write_table(table, snakemake.output[0])
+write_table(table, output[0])

@@ -10,14 +10,14 @@ from spinome.linking.agglomerate import cut
 from spinome.linking.region_graph import compact
 from spinome.workflow import step
 
-step.begin(snakemake)
-volume = open_labels(snakemake.input.superpixels)
+inputs, params, output = step.begin(snakemake)
+volume = open_labels(inputs.superpixels)
 superpixels = volume[:]
 labels = fastremap.unique(superpixels)
 labels = labels[labels != 0]
-segments = cut(read_table(snakemake.input.tree), labels, snakemake.params.threshold)
+segments = cut(read_table(inputs.tree), labels, params.threshold)
 print(f"{len(labels)} superpixels in {segments.max()} segments")
 # the last place stands for what is no superpixel
 lookup = np.append(segments, 0).astype(np.uint32)
-with atomic(snakemake.output[0]) as part:
+with atomic(output[0]) as part:
     write_volume(part, lookup[compact(superpixels, labels)], require_voxel_size(volume))

@@ -9,14 +9,15 @@ from spinome.linking.agglomerate import cut
 from spinome.scores.segmentation import merge_rows, object_terms, overlaps, pool_terms
 from spinome.workflow import step
 
-step.begin(snakemake)
-superpixels, truth = open_labels(snakemake.input.superpixels), open_labels(snakemake.params.truth)
+inputs, params, output = step.begin(snakemake)
+superpixels = open_labels(inputs.superpixels)
+truth = open_labels(step.source(snakemake, "truth_segmentation"), params.voxel_nm)
 require_same_grid([superpixels, truth])
 table, labels = overlaps(superpixels[:], truth[:])
-tree = read_table(snakemake.input.tree)
+tree = read_table(inputs.tree)
 everything = np.unique(np.concatenate([labels, tree["left"], tree["right"]]))
 rows = []
 for threshold in np.linspace(0, 1, 51):
     groups = cut(tree, everything, threshold)[np.searchsorted(everything, labels)]
     rows.append({"threshold": threshold, **pool_terms(object_terms(merge_rows(table, groups)))._asdict()})
-write_table(pd.DataFrame(rows), snakemake.output[0])
+write_table(pd.DataFrame(rows), output[0])

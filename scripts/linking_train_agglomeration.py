@@ -7,18 +7,18 @@ from spinome.linking.edge_features import FEATURES
 from spinome.linking.region_graph import region_graph
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
+inputs, params, output = step.begin(snakemake)
+made, membranes = step.by_name(inputs, "superpixels"), step.sources(snakemake, "membrane")
 graphs = []
-for superpixel_source, membrane_source, truth_source in zip(snakemake.input.superpixels, params.membrane, params.truth):
-    superpixels = open_labels(superpixel_source)
+for volume, row in params.aside.rows.items():
+    superpixels = open_labels(made[volume])
     voxel_nm = require_voxel_size(superpixels)
-    membrane, truth = open_probability(membrane_source, voxel_nm), open_labels(truth_source, voxel_nm)
+    membrane, truth = open_probability(membranes[volume], voxel_nm), open_labels(row["truth_segmentation"], voxel_nm)
     require_same_grid([superpixels, membrane, truth])
     labels = superpixels[:]
     graph = region_graph(labels, membrane[:], voxel_nm)
     graphs.append((graph, assign(labels, truth[:], graph.labels)))
-    print(f"{superpixel_source}: {len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
+    print(f"{volume}: {len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
 forest = train_forest(graphs, params.seed)
 card = {"trained_on": params.volumes, "contacts": sum(len(graph.pairs) for graph, _ in graphs), "seed": params.seed}
-save_model(snakemake.output[0], Model(forest, FEATURES, card))
+save_model(output[0], Model(forest, FEATURES, card))

@@ -8,12 +8,12 @@ from spinome.linking.candidates import FEATURES, read_candidates
 from spinome.linking.links import label_candidates, rank_links, top_k, train_links
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
+inputs, params, output = step.begin(snakemake)
+truths = step.by_name(inputs, "truth")
 features, labels, dendrites, unseen_tables = [], [], [], []
-for number, (volume, truth_file) in enumerate(zip(params.volumes, snakemake.input.truth)):
-    shards = snakemake.input.candidates[number * params.shards : (number + 1) * params.shards]
-    candidates, truth = read_candidates(shards), read_table(truth_file)
+for volume in params.volumes:
+    candidates = read_candidates(step.by_name(inputs, f"candidates/{volume}").values())
+    truth = read_table(truths[volume])
     parent = truth.groupby("orphan")["shaft"].first()
     own = candidates["orphan"].map(parent).fillna(-candidates["orphan"])
     features.append(candidates[FEATURES].to_numpy(np.float32))
@@ -29,4 +29,4 @@ for (candidates, truth), probability, volume in zip(
     scores = top_k(rank_links(candidates, probability, truth["orphan"].unique(), 0.5), truth)
     card[f"cross_validation_{volume}"] = {key: round(float(value), 4) for key, value in scores.items()}
 print(card)
-save_model(snakemake.output[0], Model(model, FEATURES, card))
+save_model(output[0], Model(model, FEATURES, card))

@@ -9,16 +9,15 @@ from spinome.linking.membranes import FEATURES, halo, train_membranes, training_
 from spinome.seeds import seed_of
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
-teachers = []
-for name, image_source, truth_source, voxel_nm in params.rows:
-    image, truth = open_volume(image_source, voxel_nm), open_labels(truth_source, voxel_nm)
+inputs, params, output = step.begin(snakemake)
+rows, teachers = params.aside.rows, []
+for name, row in rows.items():
+    image, truth = open_volume(row["image"], row["voxel_nm"]), open_labels(row["truth_segmentation"], row["voxel_nm"])
     require_same_grid([image, truth])
     voxel_nm, seed = require_voxel_size(image), seed_of(name, params.seed)
     blocks = list(cuboids(image.shape, tuple(params.cuboid), halo(voxel_nm)))
     chosen = np.random.default_rng(seed).permutation(len(blocks))[: params.cuboids]
-    most = params.voxels // len(params.rows)
+    most = params.voxels // len(rows)
     teachers.append((image, truth, voxel_nm, [blocks[number] for number in sorted(chosen)], most, seed))
 
 
@@ -27,6 +26,6 @@ def draw(first):
 
 
 forests = train_membranes(draw, params.seed)
-card = {"trained_on": [row[0] for row in params.rows], "voxels": params.voxels, "seed": params.seed}
-save_model(snakemake.output[0], Model(forests, FEATURES, card))
+card = {"trained_on": list(rows), "voxels": params.voxels, "seed": params.seed}
+save_model(output[0], Model(forests, FEATURES, card))
 print(f"trained on up to {params.voxels} voxels of {', '.join(card['trained_on'])}")

@@ -10,19 +10,21 @@ from spinome.scores.graphs import match_synapses
 from spinome.scores.objects import object_labels
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
-volumes = [open_labels(source, params.voxel_nm) for source in (params.segments, params.truth, params.synapses)]
+inputs, params, output = step.begin(snakemake)
+dense = params.aside.row["truth_segmentation"]
+sources = [dense or step.source(snakemake, "segmentation")]
+sources += [step.source(snakemake, column) for column in ("truth_synapses", "synapses")]
+volumes = [open_labels(source, params.voxel_nm) for source in sources]
 require_same_grid(volumes)
 segments, truth, synapses = volumes
 voxel_nm = require_voxel_size(segments)
 true_labels = object_labels(truth[:])
 neurites = synapse_neurites(segments, synapse_centres(true_labels, voxel_nm), voxel_nm)
-if not params.dense:
-    links = read_table(snakemake.input.links)
+if not dense:
+    links = read_table(inputs.links)
     neurites = rename_neurites(neurites, dict(zip(links["orphan"].tolist(), links["shaft"].tolist())))
 pairs = line_graph(neurites)
 match = match_synapses(*contingency(object_labels(synapses[:]), true_labels))
 print(f"{len(neurites)} true synapses, {len(pairs)} pairs, {len(match)} synapses found")
-write_table(pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]), snakemake.output.pairs)
-write_table(pd.DataFrame(match.items(), columns=["synapse", "true"], dtype="int64"), snakemake.output.matches)
+write_table(pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]), output.pairs)
+write_table(pd.DataFrame(match.items(), columns=["synapse", "true"], dtype="int64"), output.matches)

@@ -8,18 +8,19 @@ from spinome.linking.agglomerate import contingency
 from spinome.linking.links import derive_truth, true_fragments
 from spinome.workflow import step
 
-step.begin(snakemake)
-typing = read_table(snakemake.input.typing)
-if snakemake.input.get("links"):
-    links = read_table(snakemake.input.links, ["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)
+inputs, params, output = step.begin(snakemake)
+typing = read_table(inputs.typing)
+if given := inputs.truth_links:
+    links = read_table(given, ["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)
     fragments = true_fragments(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
 else:
-    segments, truth = open_labels(snakemake.params.segments), open_labels(snakemake.params.truth)
+    columns = ("segmentation", "truth_segmentation")
+    segments, truth = (open_labels(step.source(snakemake, column), params.voxel_nm) for column in columns)
     require_same_grid([segments, truth])
     overlap = contingency(segments[:], truth[:])
     links, fragments = derive_truth(typing, *overlap), true_fragments(*overlap)
 # what touches the volume's edge may belong to a shaft outside, and is no orphan
 links = links[~links["orphan"].isin(typing.loc[typing["on_edge"], "segment"])]
 print(f"{links['orphan'].nunique()} orphans with a true parent")
-write_table(links, snakemake.output.links)
-write_table(fragments, snakemake.output.fragments)
+write_table(links, output.links)
+write_table(fragments, output.fragments)

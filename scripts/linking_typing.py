@@ -7,20 +7,21 @@ from spinome.linking.shape import FEATURES, shape_features
 from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments, working_stride
 from spinome.workflow import step
 
-step.begin(snakemake)
-settings = dict(snakemake.params.settings)
-volume = open_labels(snakemake.params.segments, snakemake.params.voxel_nm)
+inputs, params, output = step.begin(snakemake)
+settings, model = dict(params.settings), step.model_file(snakemake)
+volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, settings.pop("working_nm"))
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 segments = measure_segments(thinned, voxel_nm, stride)
-segments["kind"] = type_segments(segments, **settings)
-model = snakemake.input.get("model")
 if model:
     forest = load_model(model, FEATURES)
     large = segments[segments["volume_um3"] >= settings["orphan_min_um3"]]
     shapes = shape_features(thinned, large, tuple(size * step for size, step in zip(voxel_nm, stride)))
-    segments = segments.merge(type_probabilities(forest, shapes), on="segment", how="left")
-    segments["kind"] = kinds_of_types(segments)
+    typed = segments.merge(type_probabilities(forest, shapes), on="segment", how="left")
+    typed.insert(len(segments.columns), "kind", kinds_of_types(typed))
+    segments = typed
+else:
+    segments["kind"] = type_segments(segments, **settings)
 print(segments["kind"].value_counts().to_string())
-write_table(segments, snakemake.output[0])
+write_table(segments, output[0])

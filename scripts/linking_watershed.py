@@ -13,7 +13,7 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-membrane = open_probability(params.membrane, params.voxel_nm)
+membrane = open_probability(step.source(snakemake, "membrane"), params.voxel_nm)
 files = Finished.read(*inputs.done)
 parts = {}
 for name, file in files.items():

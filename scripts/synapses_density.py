@@ -13,18 +13,18 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit
 from spinome.workflow.stamps import source_stamp
 
-given, params, output = step.begin(snakemake)
-row = params.row
-labels, chunks = open_labels(given.labels), chunks_to_write(given.labels)
-voxel_nm = require_voxel_size(labels)
-mask = open_mask(given.mask[0], labels) if given.mask else None
-if row["mask"]:
-    mask = open_labels(row["mask"], row["voxel_nm"])
+inputs, params, output = step.begin(snakemake)
+labels, chunks = open_labels(inputs.labels), chunks_to_write(inputs.labels)
+voxel_nm, given, mask = require_voxel_size(labels), params.aside.row["mask"], None
+if given:
+    mask = open_labels(given, params.voxel_nm)
     require_same_grid([labels, mask])
+elif inputs.mask:
+    mask = open_mask(inputs.mask, labels)
 axes, grid = block_axes(labels.shape, voxel_nm, tuple(params.block_um))
 blocks = {block.name: block for block in cuboids(labels.shape, tuple(params.cuboid))}
-files = Finished.read(given.parts)
-ids = np.load(given.ids)
+files = Finished.read(inputs.parts)
+ids = np.load(inputs.ids)
 
 
 def compute(unit, path):
@@ -36,8 +36,8 @@ def compute(unit, path):
     write_table(count_voxels(parts.runs, found[parts.runs[:, -1]], valid, within, grid), path)
 
 
-# the label volume is made anew by every merge
-state = content_hash(fingerprint(given.labels), source_stamp(row["mask"], *given.mask), file_hash(given.ids))
+# the label volume is made anew by every merge, and what was painted into an earlier one is not in it
+state = content_hash(fingerprint(inputs.labels), source_stamp(given or inputs.mask or None), file_hash(inputs.ids))
 step.run_units(
     snakemake,
     [Unit(name, f"{state}|{files.key(name)}") for name in ids.files],

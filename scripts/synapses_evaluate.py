@@ -5,11 +5,14 @@ from spinome.io.volumes import open_labels
 from spinome.synapses.evaluate import compare, evaluate
 from spinome.workflow import step
 
-step.begin(snakemake)
-params = snakemake.params
-objects = read_table(snakemake.input.objects)
+inputs, params, output = step.begin(snakemake)
+objects, labels = read_table(inputs.objects), step.by_name(inputs, "labels")
 compared = [
-    compare(open_labels(truth), open_labels(labels), objects[objects["volume"] == volume])
-    for (volume, truth), labels in zip(params.truth.items(), snakemake.input.labels)
+    compare(
+        open_labels(row["truth_synapses"], row["voxel_nm"]),
+        open_labels(labels[volume]),
+        objects[objects["volume"] == volume],
+    )
+    for volume, row in params.aside.rows.items()
 ]
-write_table(evaluate(compared, params.seed), snakemake.output[0])
+write_table(evaluate(compared, params.seed), output[0])

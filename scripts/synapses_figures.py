@@ -2,50 +2,33 @@
 
 from pathlib import Path
 
-import cc3d
-
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
-from spinome.report import synapses as draw
-from spinome.report.density import draw_density, draw_mask, tables_by_volume
-from spinome.report.synapse_detection import draw_sweep
-from spinome.scores.objects import pool
-from spinome.synapses.density import count_unplaced
-from spinome.synapses.evaluate import compare
+from spinome.report.density import tables_by_volume
+from spinome.report.synapses import Found, draw_all
 from spinome.synapses.uniformity import BLOCK_COLUMNS
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, given = snakemake.params, snakemake.input
-uniformity = read_table(given.uniformity)
-imported = {name: read_table(file, BLOCK_COLUMNS) for name, file in zip(params.names, given.tables)}
-own = read_table(given.blocks[0]) if given.blocks else None
-every = read_table(given.objects[0]) if given.objects else None
-with atomic(snakemake.output[0]) as part:
-    part = Path(part)
-    part.mkdir()
-    outcomes = []
-    for (volume, row), labels in zip(params.rows.items(), given.labels):
-        labels = open_labels(labels)
-        objects = every.query("volume == @volume")
-        image = open_volume(row["image"], row["voxel_nm"] or labels.voxel_nm) if row["image"] else None
-        truth = open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None
-        if volume in params.detected and len(objects):
-            draw.draw_sections(part, volume, image, labels, objects, truth)
-        if truth:
-            outcomes.append(compare(truth, labels, objects).result)
-            centres = draw.centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
-            found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
-            draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
-        if made := next((store for store in given.masks if Path(store).stem == volume), None):
-            draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))
-        if image:
-            draw.draw_merge(part, volume, image, labels, objects, tuple(params.cuboid))
-    if given.sweep:
-        draw_sweep(part, read_table(given.sweep[0]))
-    if outcomes:
-        draw.draw_precision_recall(part, pool(outcomes))
-    for volume, blocks in tables_by_volume(own, imported).items():
-        unplaced = count_unplaced(every.query("volume == @volume")) if volume in params.rows else {}
-        draw_density(part, volume, blocks, uniformity[uniformity["volume"] == volume], unplaced)
+inputs, params, output = step.begin(snakemake)
+labels, masks, tables = (step.by_name(inputs, kind) for kind in ("labels", "masks", "tables"))
+objects = read_table(inputs.objects) if inputs.objects else None
+found = {}
+for volume, row in params.aside.rows.items():
+    own, made = open_labels(labels[volume]), masks.get(volume)
+    voxel_nm = row["voxel_nm"] or own.voxel_nm
+    found[volume] = Found(
+        own,
+        objects[objects["volume"] == volume],
+        volume in params.detected,
+        image=open_volume(row["image"], voxel_nm) if row["image"] else None,
+        truth=open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None,
+        mask=(open_volume(f"{made}::image"), open_labels(f"{made}::hidden")) if made else None,
+    )
+imported = {name: read_table(tables[name], BLOCK_COLUMNS) for name in params.tables}
+blocks = tables_by_volume(read_table(inputs.blocks) if inputs.blocks else None, imported)
+sweep = read_table(inputs.sweep) if inputs.sweep else None
+with atomic(output[0]) as part:
+    folder = Path(part)
+    folder.mkdir()
+    draw_all(folder, found, blocks, read_table(inputs.uniformity), sweep, tuple(params.cuboid))

@@ -14,11 +14,11 @@ from spinome.synapses.merge import Rules, merge_parts
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
-step.begin(snakemake)
-row, cuboid, settings = snakemake.params.row, tuple(snakemake.params.cuboid), dict(snakemake.params.rules)
-volume = open_volume(row["synapses"] or row["image"], row["voxel_nm"])
+inputs, params, output = step.begin(snakemake)
+row, cuboid, settings = params.aside.row, tuple(params.cuboid), dict(params.rules)
+volume = open_volume(row["synapses"] or row["image"], params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
-files = Finished.read(*snakemake.input.parts)
+files = Finished.read(*inputs.parts)
 names = [block.name for block in cuboids(volume.shape, cuboid) if block.name in files]
 connectivity = settings.pop("connectivity")
 if row["synapses"]:
@@ -30,12 +30,13 @@ else:
         settings[name] = tuned[name] if settings[name] is None else settings[name]
     rules = Rules(**settings)
 objects, ids = merge_parts([files[name] for name in names], volume.shape, voxel_nm, connectivity, rules)
-with atomic(snakemake.output.labels) as part:
+with atomic(output.labels) as part:
     # the shards of synapses_density write its chunks, one cuboid each
     create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
-shards = [number_of(name, len(snakemake.output.ids)) for name in names]
-for shard, file in enumerate(snakemake.output.ids):
+found, shards = dict(zip(names, ids)), step.by_name(output, "ids")
+for shard, file in shards.items():
+    own = [name for name in names if number_of(name, len(shards)) == int(shard)]
     with atomic(Path(file)) as part:
-        np.savez(part, **{name: found for name, own, found in zip(names, shards, ids) if own == shard})
-write_table(objects, snakemake.output.objects)
+        np.savez(part, **{name: found[name] for name in own})
+write_table(objects, output.objects)
 print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids")

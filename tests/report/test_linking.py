@@ -1,10 +1,24 @@
 """Figures of the linking branch show what they are given, the same each time."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.report.linking import draw_dendrites, draw_scores, draw_segments, label_colours, outlines
+from spinome.io.volumes import Volume
+from spinome.report.linking import (
+    Linked,
+    disputed,
+    draw_dendrites,
+    draw_results,
+    draw_scores,
+    draw_segments,
+    draw_volumes,
+    label_colours,
+    outlines,
+)
 
 
 @pytest.fixture
@@ -64,3 +78,61 @@ def test_segments_are_drawn_beside_the_image(labels):
     image = np.random.default_rng(0).integers(0, 255, (40, 40))
     figure = draw_segments(image, {"superpixels": labels[2], "segments": labels[3]}, labels[2], (30.0, 20.0, 20.0))
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["grey values", "superpixels", "segments"]
+
+
+def opened(array, name):
+    return Volume(array, (30.0, 20.0, 20.0), name)
+
+
+@pytest.fixture
+def linked(labels, links):
+    kinds = {1: "shaft", 2: "shaft", 10: "orphan", 11: "orphan"}
+    centres = {label: np.argwhere(labels == label).mean(axis=0) * (30, 20, 20) for label in kinds}
+    rows = [[label, kind, *centres[label]] for label, kind in kinds.items()]
+    typing = pd.DataFrame(rows, columns=["segment", "kind", "z_nm", "y_nm", "x_nm"])
+    ends = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
+    bridges = pd.DataFrame([[10, 1, 45.0, 290.0, 410.0, 75.0, 230.0, 410.0]], columns=["orphan", "shaft", *ends])
+    image = np.random.default_rng(0).integers(0, 255, labels.shape)
+    truth = pd.DataFrame({"orphan": [10], "shaft": [2]})
+    return Linked(
+        opened(labels, "s"), typing, links, bridges, opened(image, "i"), opened(labels, "p"), opened(labels, "t"), truth
+    )
+
+
+def entries(folder):
+    """Captions by name of the figures in a folder."""
+    index = folder / "figures.json"
+    return {entry["name"]: entry["caption"] for entry in json.loads(index.read_text())} if index.exists() else {}
+
+
+def test_a_volume_is_drawn_with_what_it_has(linked, tmp_path):
+    draw_volumes(tmp_path / "whole", [("v", linked)], 25.0)
+    whole = entries(tmp_path / "whole")
+    assert list(whole) == ["segments_v", "dendrites_v", "candidates_v"]
+    assert "true neurites" in whole["segments_v"] and "true shaft is outlined" in whole["candidates_v"]
+    draw_volumes(tmp_path / "shapes", [("v", replace(linked, image=None))], 25.0)
+    assert list(entries(tmp_path / "shapes")) == ["dendrites_v"]
+    unlinked = replace(linked, links=linked.links.assign(linked=False), truth=None, true_segments=None)
+    draw_volumes(tmp_path / "unlinked", [("v", unlinked)], 25.0)
+    captions = entries(tmp_path / "unlinked")
+    assert list(captions) == ["segments_v", "candidates_v"]
+    assert "true" not in " ".join(captions.values())
+
+
+def test_the_most_disputed_orphans_have_the_likeliest_second_candidate(linked):
+    second = pd.DataFrame({"orphan": [11, 11], "shaft": [2, 1], "rank": [1, 2], "probability": [0.6, 0.5]})
+    both = replace(linked, links=pd.concat([linked.links[linked.links["rank"] > 0], second]))
+    assert [rows["orphan"].iloc[0] for _, _, rows, _ in disputed(both)] == [11, 10]
+    assert [known for *_, known in disputed(both)] == [None, 2]
+    (image, labels, rows, known), *others = disputed(replace(linked, links=linked.links[linked.links["rank"] != 2]))
+    assert not others and (known, rows["orphan"].tolist()) == (2, [10])
+    # the slice of its centre, as far as the window reaches
+    assert image.shape == labels.shape == (40, 40) and 10 in labels
+
+
+def test_results_are_drawn_as_far_as_the_truth_is_known(links, tmp_path):
+    truth = {"v": pd.DataFrame({"orphan": [10], "shaft": [1]})}
+    draw_results(tmp_path / "known", links, truth, {}, (0.5, 0.3), None)
+    assert list(entries(tmp_path / "known")) == ["scores"]
+    draw_results(tmp_path / "unknown", links, {}, {}, (0.5, 0.3), None)
+    assert entries(tmp_path / "unknown") == {}

@@ -12,7 +12,7 @@ from spinome.synapses import features, gate, vesicles
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, halo, open_evidence, training_classes
 from spinome.synapses.detect import forest_probability
 from spinome.synapses.forest import flatten
-from spinome.synapses.grey import Grey, measure_grey
+from spinome.synapses.grey import Grey, measure_grey, read_grey, write_grey
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 RECIPE = Recipe(contrast=0.5, vesicle_threshold=0.6)
@@ -200,3 +200,8 @@ def test_maps_must_lie_on_the_grid_of_the_image(tmp_path):
         open_evidence({**row, "vesicles": str(tmp_path / "vesicles.tif")}, Grey(128.0, 20.0))
     with pytest.raises(ValueError, match=r"image\.tif: has no voxel size"):
         open_evidence({**row, "voxel_nm": None}, Grey(128.0, 20.0))
+
+
+def test_what_grey_values_mean_is_read_as_it_was_written(tmp_path):
+    write_grey(tmp_path / "v.json", Grey(117.5, 21.25))
+    assert read_grey(tmp_path / "v.json") == Grey(117.5, 21.25)

@@ -119,18 +119,19 @@ def test_training_goes_on_with_the_networks_that_are_there(tmp_path, monkeypatch
     for x in range(30, 800, 90):
         truth[2:4, 10:30, x : x + 20], image[2:4, 10:30, x : x + 20] = 1, 20
     volumes = {"v": (Evidence(Volume(image, VOXEL_NM, "i"), GREY), Volume(truth, VOXEL_NM, "t"))}
-    learn = network_learner(volumes, steps=3, seed=0, store=tmp_path)
+    learn = network_learner(volumes, steps=3, seed=0, store=tmp_path, code="code")
     first = learn((1,))
     monkeypatch.setattr("spinome.synapses.fit_network.fit_network", None)
-    again = network_learner(volumes, steps=3, seed=0, store=tmp_path)((1,))
+    again = network_learner(volumes, steps=3, seed=0, store=tmp_path, code="code")((1,))
     assert again.card == first.card == {"kind": "network", "pixel_nm": 10.0, "steps": 3}
     for name, value in first.net.state_dict().items():
         torch.testing.assert_close(again.net.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(TypeError):
-        network_learner(volumes, steps=4, seed=0, store=tmp_path)((1,))
+        network_learner(volumes, steps=4, seed=0, store=tmp_path, code="code")((1,))
     coarse = Volume(image, (45.0, 16.0, 16.0), "i"), Volume(truth, (45.0, 16.0, 16.0), "t")
     with pytest.raises(ValueError, match="pixels of 10 to 16 nm"):
-        network_learner(volumes | {"w": (Evidence(coarse[0], GREY), coarse[1])}, steps=1, seed=0, store=tmp_path)
+        mixed = volumes | {"w": (Evidence(coarse[0], GREY), coarse[1])}
+        network_learner(mixed, steps=1, seed=0, store=tmp_path, code="code")
 
 
 def test_training_begins_with_a_given_network(monkeypatch):

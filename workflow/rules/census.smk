@@ -53,14 +53,16 @@ rule census_agreement:
     input:
         links="<results>/linking/links.parquet",
         candidates=expand(
-            "<results>/linking/candidates/{volume}/{shard}.parquet", volume=linking_volumes, shard=linking_shards
+            "<results>/linking/candidates/{volume}/{shard}.parquet",
+            volume=linking_plan.volumes,
+            shard=linking_plan.shards,
         ),
-        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
-        segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_plan.volumes),
+        segments=[linking_plan.segmentation_file(volume) for volume in linking_plan.volumes],
         meshes=linked_meshes,
         labelled=linked_labels,
         spines="<results>/neurons/spines.parquet",
-        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
+        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_plan.scored),
     output:
         "<results>/census/agreement.parquet",
     log:
@@ -71,9 +73,12 @@ rule census_agreement:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=[(volume, linking_segmentation(volume), volume_of[volume].voxel_nm) for volume in linking_volumes],
-        with_synapses=linking_with_synapses,
-        scored=linking_scored,
+        rows=[
+            (row.volume, row.segmentation or f"{config['results']}/linking/segments/{row.volume}.zarr", row.voxel_nm)
+            for row in study.volumes
+        ],
+        with_synapses=linking_plan.with_synapses,
+        scored=linking_plan.scored,
         shards=config["linking"]["shards"],
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["links"]["threshold"],
@@ -97,7 +102,7 @@ rule census_agreement_figures:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        volumes=linking_volumes,
+        volumes=linking_plan.volumes,
         code=script_hash("census_agreement_figures"),
     script:
         "../../scripts/census_agreement_figures.py"

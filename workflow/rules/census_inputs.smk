@@ -52,12 +52,12 @@ census_tables = {
 if "neurons" in branches:
     census_tables["counts"] = "<results>/census/cells.parquet"
     census_tables["classes"] = "<results>/census/classes.parquet"
-if linking_volumes:
+if linking_plan.volumes:
     census_tables["agreement"] = "<results>/census/agreement.parquet"
 if truth_specimens:
     census_tables["seen"] = "<results>/census/seen.parquet"
 census_scores = ["<results>/census/evaluation.tsv"] if truth_specimens else []
 # the meshes of linked segments and their labels, by volume
-linked_meshes = expand("<results>/linking/meshes/{volume}", volume=linking_volumes)
-linked_labels = expand("<results>/neurons/spines/volume-{volume}.parquet", volume=linking_volumes)
-agreement_figures = ["<results>/census/agreement_figures"] if linking_volumes else []
+linked_meshes = expand("<results>/linking/meshes/{volume}", volume=linking_plan.volumes)
+linked_labels = expand("<results>/neurons/spines/volume-{volume}.parquet", volume=linking_plan.volumes)
+agreement_figures = ["<results>/census/agreement_figures"] if linking_plan.volumes else []

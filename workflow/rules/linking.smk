@@ -1,7 +1,11 @@
 # The linking branch: membranes, superpixels, segments, and orphan spines returned to their shafts.
+from spinome.workflow.plans.linking import LinkingPlan
+from spinome.workflow.plans.volumes import per_volume
 
-
-include: "linking_inputs.smk"
+linking_plan = planned(LinkingPlan, study, synapses_plan)
+if linking_plan.volumes:
+    branches.append("linking")
+failure_tables += linking_plan.failures
 
 
 localrules:
@@ -9,9 +13,10 @@ localrules:
 
 
 rule linking:
+    """Run the linking branch."""
     input:
         branch(
-            bool(linking_volumes),
+            bool(linking_plan.volumes),
             then=[
                 "<results>/linking/links.parquet",
                 "<results>/linking/spines.parquet",
@@ -22,21 +27,21 @@ rule linking:
             ],
             otherwise=[],
         ),
-        expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_computed),
-        expand("<results>/linking/segments/{volume}.zarr", volume=linking_computed),
-        expand("<results>/linking/meshes/{volume}", volume=linking_volumes),
-        expand("<results>/linking/detached/{volume}", volume=config["linking"]["detach"]["volumes"]),
+        expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_plan.computed),
+        expand("<results>/linking/segments/{volume}.zarr", volume=linking_plan.computed),
+        expand("<results>/linking/meshes/{volume}", volume=linking_plan.volumes),
+        expand("<results>/linking/detached/{volume}", volume=linking_plan.detached),
         branch(
-            bool(linking_scored),
+            bool(linking_plan.scored),
             then=["<results>/linking/evaluation.tsv", "<results>/linking/topk.parquet"],
             otherwise=[],
         ),
 
 
 rule linking_train_membranes:
+    """Train the forests of membranes on volumes with a dense truth."""
     input:
-        lambda wildcards: linking_sources(linking_training("image"), "image"),
-        lambda wildcards: linking_sources(linking_training("image"), "truth_segmentation"),
+        unpack(linking_plan.membrane_teaching),
     output:
         "<results>/models/membranes.skops",
     log:
@@ -50,25 +55,25 @@ rule linking_train_membranes:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=60,
     params:
-        rows=lambda wildcards: [
-            (row.volume, row.image, row.truth_segmentation, row.voxel_nm)
-            for row in (volume_of[v] for v in linking_training("image"))
-        ],
+        each=linking_plan.voxels_of(linking_plan.membrane_teachers),
         cuboid=config["linking"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
         voxels=config["linking"]["membranes"]["training_voxels"],
         seed=config["seed"],
+        inputs=linking_plan.stamps_of(linking_plan.membrane_teachers, "image", "truth_segmentation"),
+        aside=study.aside(rows=linking_plan.rows_of(linking_plan.membrane_teachers, "image", "truth_segmentation")),
         code=script_hash("linking_train_membranes"),
     script:
         "../../scripts/linking_train_membranes.py"
 
 
 rule linking_membranes:
+    """Predict the membranes in the cuboids of a shard."""
     input:
-        image=linking_file("image"),
-        model=model_file("membranes", linking_dense_teachers),
+        image=linking_plan.file("image"),
+        model=linking_plan.membrane_model.trained,
     output:
-        done="<results>/linking/membrane_cuboids/{volume}/{shard}.parquet",
+        done="<results>/linking/membranes/{volume}/{shard}.parquet",
         failures="<results>/failures/linking_membranes/{volume}/{shard}.parquet",
     log:
         "<logs>/linking_membranes/{volume}/{shard}.log",
@@ -81,21 +86,23 @@ rule linking_membranes:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        image=linking_column("image"),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
-        aside=study.aside(shards=config["linking"]["shards"]),
+        model=linking_plan.membrane_model.stamp,
+        inputs=linking_plan.stamps("image"),
+        aside=linking_plan.aside("image", model=linking_plan.membrane_model.given, shards=config["linking"]["shards"]),
         code=script_hash("linking_membranes"),
     script:
         "../../scripts/linking_membranes.py"
 
 
 rule linking_assemble:
+    """Put the cuboids of predicted membranes together."""
     input:
-        done=expand("<results>/linking/membrane_cuboids/{{volume}}/{shard}.parquet", shard=linking_shards),
-        image=linking_file("image"),
+        done=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        image=linking_plan.file("image"),
     output:
-        directory("<results>/linking/membranes/{volume}.zarr"),
+        directory("<results>/linking/assemble/{volume}.zarr"),
     log:
         "<logs>/linking_assemble/{volume}.log",
     conda:
@@ -105,18 +112,20 @@ rule linking_assemble:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        image=linking_column("image"),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("image"),
+        aside=linking_plan.aside("image"),
         code=script_hash("linking_assemble"),
     script:
         "../../scripts/linking_assemble.py"
 
 
 rule linking_basins:
+    """Find the basins in the cuboids of a shard."""
     input:
-        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
-        mask=linking_file("mask"),
+        membrane=linking_plan.membrane,
+        mask=linking_plan.file("mask"),
     output:
         done="<results>/linking/basins/{volume}/{shard}.parquet",
         failures="<results>/failures/linking_basins/{volume}/{shard}.parquet",
@@ -131,23 +140,23 @@ rule linking_basins:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
-        membrane=lambda wildcards: linking_membrane(wildcards.volume),
-        mask=linking_column("mask"),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         settings=config["linking"]["watershed"],
         cuboid=config["linking"]["cuboid"],
-        aside=study.aside(shards=config["linking"]["shards"]),
+        inputs=linking_plan.stamps("membrane", "mask"),
+        aside=linking_plan.aside("membrane", "mask", shards=config["linking"]["shards"]),
         code=script_hash("linking_basins"),
     script:
         "../../scripts/linking_basins.py"
 
 
 rule linking_watershed:
+    """Join the basins of all cuboids of a volume to superpixels."""
     input:
-        done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_shards),
-        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
+        done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        membrane=linking_plan.membrane,
     output:
-        directory("<results>/linking/superpixels/{volume}.zarr"),
+        directory("<results>/linking/watershed/{volume}.zarr"),
     log:
         "<logs>/linking_watershed/{volume}.log",
     benchmark:
@@ -159,24 +168,19 @@ rule linking_watershed:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
-        membrane=lambda wildcards: linking_membrane(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("membrane"),
+        aside=linking_plan.aside("membrane"),
         code=script_hash("linking_watershed"),
     script:
         "../../scripts/linking_watershed.py"
 
 
 rule linking_train_agglomeration:
+    """Train the forest of agglomeration on volumes with a dense truth."""
     input:
-        superpixels=lambda wildcards: [
-            f"{config['results']}/linking/superpixels/{volume}.zarr"
-            for volume in linking_training("image", "membrane")
-        ],
-        membrane=lambda wildcards: [
-            file_of(linking_membrane(volume)) for volume in linking_training("image", "membrane")
-        ],
-        truth=lambda wildcards: linking_sources(linking_training("image", "membrane"), "truth_segmentation"),
+        unpack(linking_plan.agglomeration_teaching),
     output:
         "<results>/models/agglomeration.skops",
     log:
@@ -190,26 +194,23 @@ rule linking_train_agglomeration:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=60,
     params:
-        volumes=lambda wildcards: linking_training("image", "membrane"),
-        membrane=lambda wildcards: [linking_membrane(volume) for volume in linking_training("image", "membrane")],
-        truth=lambda wildcards: [
-            volume_of[volume].truth_segmentation for volume in linking_training("image", "membrane")
-        ],
+        volumes=linking_plan.agglomeration_teachers,
         seed=config["seed"],
+        inputs=linking_plan.stamps_of(linking_plan.agglomeration_teachers, "membrane", "truth_segmentation"),
+        aside=study.aside(
+            rows=linking_plan.rows_of(linking_plan.agglomeration_teachers, "membrane", "truth_segmentation")
+        ),
         code=script_hash("linking_train_agglomeration"),
     script:
         "../../scripts/linking_train_agglomeration.py"
 
 
 rule linking_agglomerate:
+    """Agglomerate the superpixels of a volume, and keep the whole merge tree."""
     input:
-        superpixels="<results>/linking/superpixels/{volume}.zarr",
-        membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
-        model=branch(
-            config["linking"]["agglomerate"]["priority"] == "forest",
-            then=model_file("agglomeration", linking_dense_teachers),
-            otherwise=[],
-        ),
+        superpixels="<results>/linking/watershed/{volume}.zarr",
+        membrane=linking_plan.membrane,
+        model=linking_plan.agglomeration_model.trained,
     output:
         "<results>/linking/merge_tree/{volume}.parquet",
     log:
@@ -223,16 +224,19 @@ rule linking_agglomerate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        membrane=lambda wildcards: linking_membrane(wildcards.volume),
         priority=config["linking"]["agglomerate"]["priority"],
+        model=linking_plan.agglomeration_model.stamp,
+        inputs=linking_plan.stamps("membrane"),
+        aside=linking_plan.aside("membrane", model=linking_plan.agglomeration_model.given),
         code=script_hash("linking_agglomerate"),
     script:
         "../../scripts/linking_agglomerate.py"
 
 
 rule linking_segments:
+    """Cut the merge tree of a volume into segments."""
     input:
-        superpixels="<results>/linking/superpixels/{volume}.zarr",
+        superpixels="<results>/linking/watershed/{volume}.zarr",
         tree="<results>/linking/merge_tree/{volume}.parquet",
     output:
         directory("<results>/linking/segments/{volume}.zarr"),
@@ -252,9 +256,10 @@ rule linking_segments:
 
 
 rule linking_typing:
+    """Measure the segments of a volume, and tell orphans, shafts and others apart."""
     input:
-        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
-        model=config["models"]["typing"] or [],
+        segmentation=linking_plan.segmentation,
+        model=linking_plan.typing_model.trained,
     output:
         "<results>/linking/typing/{volume}.parquet",
     log:
@@ -268,23 +273,22 @@ rule linking_typing:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
-        settings=config["linking"]["typing"],
+        voxel_nm=linking_plan.voxel_nm,
+        settings=linking_plan.typing,
+        model=linking_plan.typing_model.stamp,
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation", model=linking_plan.typing_model.given),
         code=script_hash("linking_typing"),
     script:
         "../../scripts/linking_typing.py"
 
 
 rule linking_synapses:
+    """Find the two neurites of each synapse of a volume."""
     input:
-        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
-        synapses=lambda wildcards: file_of(volume_of[wildcards.volume].synapses),
-        objects=branch(
-            lambda wildcards: bool(volume_of[wildcards.volume].synapses),
-            then=[],
-            otherwise="<results>/synapses/merged/{volume}.parquet",
-        ),
+        segmentation=linking_plan.segmentation,
+        synapses=linking_plan.file("synapses"),
+        objects=branch(linking_plan.has_synapses, then=[], otherwise="<results>/synapses/merged/{volume}.parquet"),
     output:
         "<results>/linking/synapses/{volume}.parquet",
     log:
@@ -296,24 +300,21 @@ rule linking_synapses:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        synapses=linking_column("synapses"),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
+        inputs=linking_plan.stamps("segmentation", "synapses"),
+        aside=linking_plan.aside("segmentation", "synapses"),
         code=script_hash("linking_synapses"),
     script:
         "../../scripts/linking_synapses.py"
 
 
 rule linking_candidates:
+    """Find the candidate shafts of the orphans of a shard."""
     input:
-        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
-        membrane=lambda wildcards: file_of(linking_path_membrane(wildcards.volume)),
+        segmentation=linking_plan.segmentation,
+        membrane=linking_plan.way_membrane,
         typing="<results>/linking/typing/{volume}.parquet",
-        synapses=lambda wildcards: (
-            f"{config['results']}/linking/synapses/{wildcards.volume}.parquet"
-            if wildcards.volume in linking_with_synapses
-            else []
-        ),
+        synapses=linking_plan.neurites_of_synapses,
     output:
         done="<results>/linking/candidates/{volume}/{shard}.parquet",
         failures="<results>/failures/linking_candidates/{volume}/{shard}.parquet",
@@ -328,22 +329,21 @@ rule linking_candidates:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        membrane=lambda wildcards: linking_path_membrane(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
         radius_nm=config["linking"]["candidates"]["radius_nm"],
         group_nm=config["linking"]["candidates"]["group_nm"],
-        with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
-        aside=study.aside(shards=config["linking"]["shards"]),
+        inputs=linking_plan.stamps("segmentation", "membrane"),
+        aside=linking_plan.aside("segmentation", "membrane", shards=config["linking"]["shards"]),
         code=script_hash("linking_candidates"),
     script:
         "../../scripts/linking_candidates.py"
 
 
 rule linking_detach:
+    """Cut spines of a volume off at the neck, as a sample sheet of its own."""
     input:
-        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        segmentation=linking_plan.segmentation,
         typing="<results>/linking/typing/{volume}.parquet",
     output:
         directory("<results>/linking/detached/{volume}"),
@@ -358,24 +358,24 @@ rule linking_detach:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
-        settings={key: config["linking"]["detach"][key] for key in ("gap_nm", "noise_nm", "share")},
+        settings=linking_plan.detaching,
         seed=config["seed"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
         code=script_hash("linking_detach"),
     script:
         "../../scripts/linking_detach.py"
 
 
 rule linking_truth:
+    """Take the true links of a volume as given, or from where its segments lie in a dense truth."""
     input:
         typing="<results>/linking/typing/{volume}.parquet",
-        links=linking_file("truth_links"),
-        segments=lambda wildcards: (
-            [] if volume_of[wildcards.volume].truth_links else file_of(linking_segmentation(wildcards.volume))
-        ),
-        truth=linking_file("truth_segmentation"),
+        truth_links=linking_plan.file("truth_links"),
+        segmentation=branch(linking_plan.is_linked, then=[], otherwise=linking_plan.segmentation),
+        truth_segmentation=branch(linking_plan.is_linked, then=[], otherwise=linking_plan.file("truth_segmentation")),
     output:
         links="<results>/linking/truth/{volume}/links.parquet",
         fragments="<results>/linking/truth/{volume}/fragments.parquet",
@@ -388,24 +388,19 @@ rule linking_truth:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        truth=linking_column("truth_segmentation"),
+        voxel_nm=linking_plan.voxel_nm,
+        inputs=linking_plan.truth_stamps,
+        aside=linking_plan.aside("segmentation", "truth_segmentation", "truth_links"),
         code=script_hash("linking_truth"),
     script:
         "../../scripts/linking_truth.py"
 
 
 rule linking_train_links:
+    """Train the forest that tells true from false links."""
     input:
-        candidates=expand(
-            "<results>/linking/candidates/{volume}/{shard}.parquet",
-            volume=linking_link_teachers,
-            shard=linking_shards,
-        ),
-        truth=expand(
-            "<results>/linking/truth/{volume}/links.parquet",
-            volume=linking_link_teachers,
-        ),
+        **linking_plan.candidates(linking_plan.link_teachers),
+        **per_volume("truth", linking_plan.link_teachers, "<results>/linking/truth/{volume}/links.parquet"),
     output:
         "<results>/models/links.skops",
     log:
@@ -419,8 +414,7 @@ rule linking_train_links:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        volumes=linking_link_teachers,
-        shards=config["linking"]["shards"],
+        volumes=linking_plan.link_teachers,
         seed=config["seed"],
         code=script_hash("linking_train_links"),
     script:
@@ -428,16 +422,12 @@ rule linking_train_links:
 
 
 rule linking_links:
+    """Link every orphan to its most probable shaft."""
     input:
-        candidates=expand(
-            "<results>/linking/candidates/{volume}/{shard}.parquet", volume=linking_volumes, shard=linking_shards
-        ),
-        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
-        synapses=expand(
-            "<results>/linking/synapses/{volume}.parquet",
-            volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
-        ),
-        model=model_file("links", linking_link_teachers),
+        **linking_plan.candidates(linking_plan.volumes),
+        **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
+        **per_volume("synapses", linking_plan.with_synapses, "<results>/linking/synapses/{volume}.parquet"),
+        model=linking_plan.links_model.trained,
         decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
         links="<results>/linking/links.parquet",
@@ -456,23 +446,23 @@ rule linking_links:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        volumes=linking_volumes,
-        with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
-        shards=config["linking"]["shards"],
+        volumes=linking_plan.volumes,
         threshold=config["linking"]["links"]["threshold"],
+        model=linking_plan.links_model.stamp,
+        inputs=study.given([config["linking"]["proofread"]["decisions"]]),
+        aside=study.aside(model=linking_plan.links_model.given),
         code=script_hash("linking_links"),
     script:
         "../../scripts/linking_links.py"
 
 
 rule linking_proofread:
+    """Order the orphans by what a decision is worth, each with its view in Neuroglancer."""
     input:
+        **linking_plan.segmentations(linking_plan.volumes),
+        **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
+        **per_volume("synapses", linking_plan.with_synapses, "<results>/linking/synapses/{volume}.parquet"),
         links="<results>/linking/links.parquet",
-        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
-        synapses=expand(
-            "<results>/linking/synapses/{volume}.parquet",
-            volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
-        ),
     output:
         "<results>/linking/queue.tsv",
     log:
@@ -484,28 +474,23 @@ rule linking_proofread:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=[
-            (volume, linking_segmentation(volume), volume_of[volume].image, volume_of[volume].voxel_nm)
-            for volume in linking_volumes
-        ],
-        with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        # the views hold where the volumes lie, so that here their paths count
+        places=linking_plan.rows_of(linking_plan.volumes, "segmentation", "image"),
         url=config["linking"]["proofread"]["url"],
         candidates=config["linking"]["proofread"]["candidates"],
+        aside=study.aside(rows=linking_plan.rows_of(linking_plan.volumes, "segmentation", "image")),
         code=script_hash("linking_proofread"),
     script:
         "../../scripts/linking_proofread.py"
 
 
 rule linking_meshes:
+    """Mesh the linked dendrites of a volume, each with its input synapses."""
     input:
-        segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        segmentation=linking_plan.segmentation,
         typing="<results>/linking/typing/{volume}.parquet",
         bridges="<results>/linking/bridges.parquet",
-        synapses=lambda wildcards: (
-            f"{config['results']}/linking/synapses/{wildcards.volume}.parquet"
-            if wildcards.volume in linking_with_synapses
-            else []
-        ),
+        synapses=linking_plan.neurites_of_synapses,
     output:
         directory("<results>/linking/meshes/{volume}"),
     log:
@@ -519,21 +504,22 @@ rule linking_meshes:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        segments=lambda wildcards: linking_segmentation(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
         settings=config["linking"]["meshes"],
-        with_synapses=lambda wildcards: wildcards.volume in linking_with_synapses,
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
         code=script_hash("linking_meshes"),
     script:
         "../../scripts/linking_meshes.py"
 
 
 rule linking_thresholds:
+    """Score the segments of a volume for every threshold of its merge tree."""
     input:
-        superpixels="<results>/linking/superpixels/{volume}.zarr",
+        superpixels="<results>/linking/watershed/{volume}.zarr",
         tree="<results>/linking/merge_tree/{volume}.parquet",
-        truth=linking_file("truth_segmentation"),
+        truth_segmentation=linking_plan.file("truth_segmentation"),
     output:
         "<results>/linking/thresholds/{volume}.parquet",
     log:
@@ -545,20 +531,30 @@ rule linking_thresholds:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        truth=linking_column("truth_segmentation"),
+        voxel_nm=linking_plan.voxel_nm,
+        inputs=linking_plan.stamps("truth_segmentation"),
+        aside=linking_plan.aside("truth_segmentation"),
         code=script_hash("linking_thresholds"),
     script:
         "../../scripts/linking_thresholds.py"
 
 
 rule linking_true_graph:
+    """Make the true line graph of a volume's synapses, and match the synapses found with it."""
     input:
-        segments=lambda wildcards: file_of(
-            volume_of[wildcards.volume].truth_segmentation or linking_segmentation(wildcards.volume)
+        segmentation=branch(
+            linking_plan.is_dense,
+            then=linking_plan.file("truth_segmentation"),
+            otherwise=linking_plan.segmentation,
         ),
         links="<results>/linking/truth/{volume}/links.parquet",
-        truth=linking_file("truth_synapses"),
-        synapses=lambda wildcards: linking_synapse_files(wildcards.volume),
+        truth_synapses=linking_plan.file("truth_synapses"),
+        synapses=branch(
+            linking_plan.has_synapses,
+            then=linking_plan.file("synapses"),
+            otherwise="<results>/synapses/labels/{volume}.zarr",
+        ),
+        painted=branch(linking_plan.has_synapses, then=[], otherwise=linking_plan.painted),
     output:
         pairs="<results>/linking/true_graph/{volume}/pairs.parquet",
         matches="<results>/linking/true_graph/{volume}/matches.parquet",
@@ -571,28 +567,25 @@ rule linking_true_graph:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        segments=lambda wildcards: (
-            volume_of[wildcards.volume].truth_segmentation or linking_segmentation(wildcards.volume)
-        ),
-        dense=lambda wildcards: bool(volume_of[wildcards.volume].truth_segmentation),
-        truth=linking_column("truth_synapses"),
-        synapses=lambda wildcards: linking_synapse_source(wildcards.volume),
-        voxel_nm=linking_column("voxel_nm"),
+        voxel_nm=linking_plan.voxel_nm,
+        inputs=linking_plan.stamps("truth_segmentation", "segmentation", "truth_synapses", "synapses"),
+        aside=linking_plan.aside("truth_segmentation", "segmentation", "truth_synapses", "synapses"),
         code=script_hash("linking_true_graph"),
     script:
         "../../scripts/linking_true_graph.py"
 
 
 rule linking_evaluate:
+    """Score segments, links and the line graph of volumes that no model was trained on."""
     input:
+        **linking_plan.segmentations(linking_plan.dense),
+        **linking_plan.files_of(linking_plan.dense, "truth_segmentation"),
+        **per_volume("truth", linking_plan.scored, "<results>/linking/truth/{volume}/links.parquet"),
+        **per_volume("synapses", linking_plan.true_graphs, "<results>/linking/synapses/{volume}.parquet"),
+        **per_volume("pairs", linking_plan.true_graphs, "<results>/linking/true_graph/{volume}/pairs.parquet"),
+        **per_volume("matches", linking_plan.true_graphs, "<results>/linking/true_graph/{volume}/matches.parquet"),
+        **per_volume("fragments", linking_plan.true_graphs, "<results>/linking/truth/{volume}/fragments.parquet"),
         links="<results>/linking/links.parquet",
-        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
-        segments=[file_of(linking_segmentation(volume)) for volume in linking_dense],
-        dense=linking_sources(linking_dense, "truth_segmentation"),
-        synapses=expand("<results>/linking/synapses/{volume}.parquet", volume=linking_true_graphs),
-        graphs=expand("<results>/linking/true_graph/{volume}/pairs.parquet", volume=linking_true_graphs),
-        matches=expand("<results>/linking/true_graph/{volume}/matches.parquet", volume=linking_true_graphs),
-        fragments=expand("<results>/linking/truth/{volume}/fragments.parquet", volume=linking_true_graphs),
     output:
         evaluation="<results>/linking/evaluation.tsv",
         detachment="<results>/linking/detachment.parquet",
@@ -606,33 +599,30 @@ rule linking_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        scored=linking_scored,
-        dense=[(volume, linking_segmentation(volume), volume_of[volume].truth_segmentation) for volume in linking_dense],
-        graphs=linking_true_graphs,
+        each=linking_plan.voxels_of(linking_plan.dense),
+        scored=linking_plan.scored,
+        graphs=linking_plan.true_graphs,
         seed=config["seed"],
+        inputs=linking_plan.stamps_of(linking_plan.dense, "segmentation", "truth_segmentation"),
+        aside=study.aside(rows=linking_plan.rows_of(linking_plan.dense, "segmentation", "truth_segmentation")),
         code=script_hash("linking_evaluate"),
     script:
         "../../scripts/linking_evaluate.py"
 
 
 rule linking_figures:
+    """Draw the figures of the branch."""
     input:
+        **linking_plan.segmentations(linking_plan.shown),
+        **linking_plan.files_of(linking_plan.shown, "image", "truth_segmentation"),
+        **per_volume("typing", linking_plan.shown, "<results>/linking/typing/{volume}.parquet"),
+        **per_volume("superpixels", linking_plan.computed, "<results>/linking/watershed/{volume}.zarr"),
+        **per_volume("truth", linking_plan.scored, "<results>/linking/truth/{volume}/links.parquet"),
+        **per_volume("thresholds", linking_plan.dense, "<results>/linking/thresholds/{volume}.parquet"),
         links="<results>/linking/links.parquet",
         bridges="<results>/linking/bridges.parquet",
-        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
-        segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
-        superpixels=expand("<results>/linking/superpixels/{volume}.zarr", volume=linking_computed),
-        membranes=[file_of(linking_membrane(volume)) for volume in linking_computed],
-        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_scored),
-        thresholds=expand(
-            "<results>/linking/thresholds/{volume}.parquet",
-            volume=linking_dense,
-        ),
-        graph=branch(
-            bool(linking_true_graphs),
-            then=["<results>/linking/evaluation.tsv", "<results>/linking/detachment.parquet"],
-            otherwise=[],
-        ),
+        evaluation=branch(bool(linking_plan.true_graphs), then="<results>/linking/evaluation.tsv", otherwise=[]),
+        detachment=branch(bool(linking_plan.true_graphs), then="<results>/linking/detachment.parquet", otherwise=[]),
     output:
         directory("<results>/linking/figures"),
     log:
@@ -644,26 +634,12 @@ rule linking_figures:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        rows=[
-            {
-                "volume": volume,
-                "image": volume_of[volume].image,
-                "truth": volume_of[volume].truth_segmentation,
-                "segments": linking_segmentation(volume),
-                "superpixels": (
-                    f"{config['results']}/linking/superpixels/{volume}.zarr" if volume in linking_computed else None
-                ),
-                "typing": f"{config['results']}/linking/typing/{volume}.parquet",
-                "voxel_nm": volume_of[volume].voxel_nm,
-            }
-            for volume in linking_volumes
-            if volume not in linking_trained
-        ],
-        scored=linking_scored,
-        dense=linking_dense,
+        each=linking_plan.voxels_of(linking_plan.shown),
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["agglomerate"]["threshold"],
         link_threshold=config["linking"]["links"]["threshold"],
+        inputs=linking_plan.stamps_of(linking_plan.shown, "segmentation", "image", "truth_segmentation"),
+        aside=study.aside(rows=linking_plan.rows_of(linking_plan.shown, "segmentation", "image", "truth_segmentation")),
         code=script_hash("linking_figures"),
     script:
         "../../scripts/linking_figures.py"

@@ -1,7 +1,7 @@
 # The neurons branch: meshes to heat kernel signatures, labelled synapses and spines.
 from spinome.workflow.plans.neurons import NeuronsPlan, files_of, rows_of
 
-neurons_plan = planned(NeuronsPlan, study, tuple(linking_volumes))
+neurons_plan = planned(NeuronsPlan, study, tuple(linking_plan.volumes))
 if neurons_plan.shards:
     branches.append("neurons")
 failure_tables += neurons_plan.all_failures

@@ -1,7 +1,11 @@
 # The synapses branch: voxels classified per cuboid, parts merged to objects, objects counted per block.
+from spinome.workflow.plans.synapses import SynapsesPlan
+from spinome.workflow.plans.volumes import per_volume
 
-
-include: "synapses_inputs.smk"
+synapses_plan = planned(SynapsesPlan, study)
+if synapses_plan.volumes:
+    branches.append("synapses")
+failure_tables += synapses_plan.failures
 
 
 localrules:
@@ -9,28 +13,26 @@ localrules:
 
 
 rule synapses:
+    """Run the synapses branch."""
     input:
         branch(
-            bool(synapses_volumes),
+            bool(synapses_plan.volumes),
             then=["<results>/synapses/objects.parquet", "<results>/synapses/blocks.parquet"],
             otherwise=[],
         ),
         branch(
-            bool(synapses_volumes) or bool(config["synapses"]["uniformity"]["block_tables"]),
+            bool(synapses_plan.volumes or synapses_plan.block_tables),
             then=["<results>/synapses/uniformity.parquet", "<results>/synapses/figures"],
             otherwise=[],
         ),
-        branch(bool(synapses_scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
-        branch(
-            bool(synapses_scored) and config["synapses"]["sweep"]["run"],
-            then="<results>/synapses/sweep.tsv",
-            otherwise=[],
-        ),
+        branch(bool(synapses_plan.scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
+        branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
 
 
 rule synapses_grey:
+    """Measure what the grey values of a volume mean."""
     input:
-        lambda wildcards: synapses_files(wildcards.volume, "image"),
+        image=synapses_plan.file("image"),
     output:
         "<results>/synapses/grey/{volume}.json",
     log:
@@ -42,17 +44,20 @@ rule synapses_grey:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=15,
     params:
-        row=synapses_row("image"),
+        voxel_nm=synapses_plan.voxel_nm,
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image"),
         code=script_hash("synapses_grey"),
     script:
         "../../scripts/synapses_grey.py"
 
 
 rule synapses_template:
+    """Measure the mean profile of the vesicles that a person has marked."""
     input:
-        lambda wildcards: [file for volume in synapses_marked for file in synapses_files(volume, "image")],
-        marked=list(synapses_marked.values()),
-        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_marked),
+        **synapses_plan.files_of(synapses_plan.marked, "image"),
+        **per_volume("grey", synapses_plan.marked, "<results>/synapses/grey/{volume}.json"),
+        **{f"marked/{volume}": table for volume, table in synapses_plan.marked.items()},
     output:
         "<results>/synapses/vesicle_profile.tsv",
     log:
@@ -64,24 +69,25 @@ rule synapses_template:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=15,
     params:
-        rows=lambda wildcards: {volume: synapses_columns(volume, "image") for volume in synapses_marked},
+        each=synapses_plan.voxels_of(synapses_plan.marked),
+        inputs=[
+            *synapses_plan.stamps_of(synapses_plan.marked, "image"),
+            *study.given(synapses_plan.marked.values()),
+        ],
+        aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.marked, "image")),
         code=script_hash("synapses_template"),
     script:
         "../../scripts/synapses_template.py"
 
 
 rule synapses_train:
+    """Train the voxel classifier on the volumes that the configuration names."""
     input:
-        lambda wildcards: [
-            file
-            for row in synapses_training()
-            for file in synapses_files(row.volume, "image", "membrane", "vesicles", "truth_synapses")
-        ],
-        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_trained),
-        profile=synapses_profile,
-        start=synapses_start,
+        **synapses_plan.files_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
+        **per_volume("grey", synapses_plan.trained, "<results>/synapses/grey/{volume}.json"),
+        profile=synapses_plan.profile,
     output:
-        model=f"<results>/models/synapses{synapses_suffix}",
+        model=f"<results>/models/synapses{synapses_plan.suffix}",
     log:
         "<logs>/synapses_train.log",
     benchmark:
@@ -93,37 +99,34 @@ rule synapses_train:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=120,
     params:
-        rows=lambda wildcards: {
-            row.volume: synapses_columns(row.volume, "image", "membrane", "vesicles", "truth_synapses")
-            for row in synapses_training()
-        },
+        each=synapses_plan.voxels_of(synapses_plan.trained),
         cuboid=config["synapses"]["cuboid"],
-        classify=config["synapses"]["classify"],
+        learning=synapses_plan.learning,
+        recipe=synapses_plan.recipe,
+        start=synapses_plan.start.stamp,
         seed=config["seed"],
-        aside=study.aside(store=f"{config['results']}/units/synapses_train"),
+        inputs=synapses_plan.stamps_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
+        aside=study.aside(
+            rows=synapses_plan.rows_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
+            start=synapses_plan.start.given,
+            store=f"{config['results']}/units/synapses_train",
+        ),
         code=script_hash("synapses_train"),
     script:
         "../../scripts/synapses_train.py"
 
 
 rule synapses_detect:
+    """Find the parts of synapses in the cuboids of a shard, or take those that are given."""
     input:
-        lambda wildcards: synapses_files(wildcards.volume, "image", "membrane", "vesicles", "synapses"),
-        model=branch(
-            lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", config["synapses"]["train"], synapses_suffix)],
-            otherwise=[],
-        ),
+        volumes=synapses_plan.detection_files,
+        model=synapses_plan.trained_model,
         grey=branch(
-            lambda wildcards: wildcards.volume in synapses_detected,
-            then=["<results>/synapses/grey/{volume}.json"],
+            synapses_plan.is_detected,
+            then="<results>/synapses/grey/{volume}.json",
             otherwise=[],
         ),
-        profile=branch(
-            lambda wildcards: wildcards.volume in synapses_detected,
-            then=synapses_profile,
-            otherwise=[],
-        ),
+        profile=branch(synapses_plan.is_detected, then=synapses_plan.profile, otherwise=[]),
     output:
         done="<results>/synapses/detect/{volume}/{shard}.parquet",
         failures="<results>/failures/synapses_detect/{volume}/{shard}.parquet",
@@ -135,31 +138,29 @@ rule synapses_detect:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=synapses_memory(90),
+        mem_mb=synapses_plan.memory(90),
         runtime=60,
     params:
-        row=synapses_row("image", "membrane", "vesicles", "synapses"),
+        voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
-        threshold=config["synapses"]["merge"]["threshold"],
-        classify=config["synapses"]["classify"],
-        aside=study.aside(shards=config["synapses"]["shards"]),
+        options=synapses_plan.detection,
+        model=synapses_plan.model_stamp,
+        inputs=synapses_plan.detection_stamps,
+        aside=synapses_plan.detection_aside,
         code=script_hash("synapses_detect"),
     script:
         "../../scripts/synapses_detect.py"
 
 
 rule synapses_merge:
+    """Merge the parts of all cuboids of a volume to objects."""
     input:
-        lambda wildcards: synapses_files(wildcards.volume, "image", "synapses"),
-        parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_shards),
-        model=branch(
-            lambda wildcards: wildcards.volume in synapses_detected,
-            then=[model_file("synapses", config["synapses"]["train"], synapses_suffix)],
-            otherwise=[],
-        ),
+        volume=synapses_plan.grid_file,
+        parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_plan.shards),
+        model=synapses_plan.trained_model,
     output:
+        **synapses_plan.ids(),
         objects="<results>/synapses/merged/{volume}.parquet",
-        ids=expand("<results>/synapses/ids/{{volume}}/{shard}.npz", shard=synapses_shards),
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
     log:
         "<logs>/synapses_merge/{volume}.log",
@@ -172,17 +173,21 @@ rule synapses_merge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        row=synapses_row("image", "synapses"),
+        voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
-        rules={key: value for key, value in config["synapses"]["merge"].items() if key != "threshold"},
+        rules=synapses_plan.merging,
+        model=synapses_plan.model_stamp,
+        inputs=synapses_plan.grid_stamps,
+        aside=synapses_plan.aside("synapses", "image", model=synapses_plan.model.given),
         code=script_hash("synapses_merge"),
     script:
         "../../scripts/synapses_merge.py"
 
 
 rule synapses_mask:
+    """Make a mask of a volume by simple rules."""
     input:
-        lambda wildcards: synapses_files(wildcards.volume, "image"),
+        image=synapses_plan.file("image"),
     output:
         directory("<results>/synapses/masks/{volume}.zarr"),
     log:
@@ -196,21 +201,23 @@ rule synapses_mask:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=240,
     params:
-        row=synapses_row("image"),
+        voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
-        mask=config["synapses"]["mask"],
+        mask={key: value for key, value in config["synapses"]["mask"].items() if key != "make"},
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image"),
         code=script_hash("synapses_mask"),
     script:
         "../../scripts/synapses_mask.py"
 
 
 rule synapses_density:
+    """Write the labels of the cuboids of a shard, and count their voxels in blocks."""
     input:
-        lambda wildcards: synapses_files(wildcards.volume, "mask"),
         mask=branch(
-            lambda wildcards: wildcards.volume in synapses_masked,
-            then=["<results>/synapses/masks/{volume}.zarr"],
-            otherwise=[],
+            synapses_plan.is_masked,
+            then="<results>/synapses/masks/{volume}.zarr",
+            otherwise=synapses_plan.file("mask"),
         ),
         parts="<results>/synapses/detect/{volume}/{shard}.parquet",
         ids="<results>/synapses/ids/{volume}/{shard}.npz",
@@ -226,25 +233,25 @@ rule synapses_density:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=synapses_memory(24),
+        mem_mb=synapses_plan.memory(24),
         runtime=60,
     params:
-        row=synapses_row("mask"),
+        voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
-        aside=study.aside(shards=config["synapses"]["shards"]),
+        inputs=synapses_plan.stamps("mask"),
+        aside=synapses_plan.aside("mask"),
         code=script_hash("synapses_density"),
     script:
         "../../scripts/synapses_density.py"
 
 
 rule synapses_blocks:
+    """Gather the objects and the blocks of all volumes."""
     input:
-        counts=expand(
-            "<results>/synapses/density/{volume}/{shard}.parquet", volume=synapses_volumes, shard=synapses_shards
-        ),
-        objects=expand("<results>/synapses/merged/{volume}.parquet", volume=synapses_volumes),
-        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
+        **synapses_plan.counts(),
+        **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merged/{volume}.parquet"),
+        **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
     output:
         blocks="<results>/synapses/blocks.parquet",
         objects="<results>/synapses/objects.parquet",
@@ -257,7 +264,6 @@ rule synapses_blocks:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        volumes=synapses_volumes,
         block_um=config["synapses"]["density"]["block_um"],
         code=script_hash("synapses_blocks"),
     script:
@@ -265,10 +271,11 @@ rule synapses_blocks:
 
 
 rule synapses_uniformity:
+    """Describe how evenly synapses are spread, with what the detector's scores leave of it."""
     input:
-        blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
-        tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
-        evaluation=branch(bool(synapses_scored), then=["<results>/synapses/evaluation.tsv"], otherwise=[]),
+        **{f"tables/{name}": table for name, table in synapses_plan.block_tables.items()},
+        blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
+        evaluation=branch(bool(synapses_plan.scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
     output:
         "<results>/synapses/uniformity.parquet",
     log:
@@ -280,20 +287,22 @@ rule synapses_uniformity:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        settings=config["synapses"]["uniformity"],
-        # the detector is better than it is scored to be on what it was trained on
-        scored_alike=[volume for volume in synapses_detected if volume not in synapses_trained],
+        settings={key: value for key, value in config["synapses"]["uniformity"].items() if key != "block_tables"},
+        tables=list(synapses_plan.block_tables),
+        scored_alike=synapses_plan.scored_alike,
         seed=config["seed"],
+        inputs=study.given(synapses_plan.block_tables.values()),
         code=script_hash("synapses_uniformity"),
     script:
         "../../scripts/synapses_uniformity.py"
 
 
 rule synapses_evaluate:
+    """Hold the synapses found against the truth of volumes that the classifier was not trained on."""
     input:
-        lambda wildcards: [file for volume in synapses_scored for file in synapses_files(volume, "truth_synapses")],
+        **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
+        **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
         objects="<results>/synapses/objects.parquet",
-        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_scored),
     output:
         "<results>/synapses/evaluation.tsv",
     log:
@@ -305,23 +314,22 @@ rule synapses_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        truth={volume: volume_of[volume].truth_synapses for volume in synapses_scored},
+        each=synapses_plan.voxels_of(synapses_plan.scored),
         seed=config["seed"],
+        inputs=synapses_plan.stamps_of(synapses_plan.scored, "truth_synapses"),
+        aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.scored, "truth_synapses")),
         code=script_hash("synapses_evaluate"),
     script:
         "../../scripts/synapses_evaluate.py"
 
 
 rule synapses_sweep:
+    """Try the published combinations of threshold and size rules on volumes with truth."""
     input:
-        lambda wildcards: [
-            file
-            for volume in synapses_scored
-            for file in synapses_files(volume, "image", "membrane", "vesicles", "truth_synapses")
-        ],
-        model=model_file("synapses", config["synapses"]["train"], synapses_suffix),
-        grey=expand("<results>/synapses/grey/{volume}.json", volume=synapses_scored),
-        profile=synapses_profile,
+        **synapses_plan.files_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),
+        **per_volume("grey", synapses_plan.swept, "<results>/synapses/grey/{volume}.json"),
+        model=synapses_plan.model.trained,
+        profile=synapses_plan.profile,
     output:
         "<results>/synapses/sweep.tsv",
     log:
@@ -333,33 +341,32 @@ rule synapses_sweep:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=120,
     params:
-        rows={
-            volume: synapses_columns(volume, "image", "membrane", "vesicles", "truth_synapses")
-            for volume in synapses_scored
-        },
+        each=synapses_plan.voxels_of(synapses_plan.swept),
         cuboid=config["synapses"]["cuboid"],
-        classify=config["synapses"]["classify"],
+        recipe=synapses_plan.recipe,
+        model=synapses_plan.model.stamp,
+        inputs=synapses_plan.stamps_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),
+        aside=study.aside(
+            rows=synapses_plan.rows_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),
+            model=synapses_plan.model.given,
+        ),
         code=script_hash("synapses_sweep"),
     script:
         "../../scripts/synapses_sweep.py"
 
 
 rule synapses_figures:
+    """Draw the figures of the branch."""
     input:
-        lambda wildcards: [
-            file for volume in synapses_volumes for file in synapses_files(volume, "image", "truth_synapses", "mask")
-        ],
-        objects=branch(bool(synapses_volumes), then=["<results>/synapses/objects.parquet"], otherwise=[]),
-        blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
-        labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
-        masks=expand("<results>/synapses/masks/{volume}.zarr", volume=synapses_masked),
-        tables=list(config["synapses"]["uniformity"]["block_tables"].values()),
+        **synapses_plan.files_of(synapses_plan.volumes, "image"),
+        **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
+        **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
+        **per_volume("masks", synapses_plan.masked, "<results>/synapses/masks/{volume}.zarr"),
+        **{f"tables/{name}": table for name, table in synapses_plan.block_tables.items()},
+        objects=branch(bool(synapses_plan.volumes), then="<results>/synapses/objects.parquet", otherwise=[]),
+        blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
         uniformity="<results>/synapses/uniformity.parquet",
-        sweep=branch(
-            bool(synapses_scored) and config["synapses"]["sweep"]["run"],
-            then=["<results>/synapses/sweep.tsv"],
-            otherwise=[],
-        ),
+        sweep=branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
     output:
         directory("<results>/synapses/figures"),
     log:
@@ -371,11 +378,17 @@ rule synapses_figures:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        rows={volume: synapses_columns(volume, "image", "truth_synapses", "mask") for volume in synapses_volumes},
-        detected=synapses_detected,
-        scored=synapses_scored,
+        each=synapses_plan.voxels_of(synapses_plan.volumes),
+        detected=synapses_plan.detected,
+        scored=synapses_plan.scored,
+        tables=list(synapses_plan.block_tables),
         cuboid=config["synapses"]["cuboid"],
-        names=list(config["synapses"]["uniformity"]["block_tables"]),
+        inputs=[
+            *synapses_plan.stamps_of(synapses_plan.volumes, "image"),
+            *synapses_plan.stamps_of(synapses_plan.scored, "truth_synapses"),
+            *study.given(synapses_plan.block_tables.values()),
+        ],
+        aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.volumes, "image", "truth_synapses")),
         code=script_hash("synapses_figures"),
     script:
         "../../scripts/synapses_figures.py"

@@ -13,8 +13,7 @@ from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, plt, save_figure
-from spinome.report.synapses import show
+from spinome.report.style import COLOURS, plt, save_figure, show_section
 from spinome.synapses.mask import HIDDEN
 
 MASK_COLOURS = ("#30638e", "#f28f3b", "#d1495b")
@@ -94,7 +93,7 @@ def draw_mask(folder: Path, volume: str, image: Volume, hidden: Volume) -> None:
     )
     cells = hidden[:]
     for panel, z in zip(panels[0], picked):
-        show(panel, image[z], image.voxel_nm)
+        show_section(panel, image[z], image.voxel_nm)
         for number, colour in zip(HIDDEN.values(), MASK_COLOURS):
             painted = np.zeros((*cells[z].shape, 4))
             painted[cells[z] == number] = (*to_rgb(colour), 0.55)

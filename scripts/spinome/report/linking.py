@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,9 +13,143 @@ from matplotlib.colors import LinearSegmentedColormap
 from scipy import ndimage
 
 from spinome.io.units import VoxelSize
+from spinome.io.volumes import Volume
 from spinome.linking.evaluate import KS, precision_recall, top_k_table
+from spinome.linking.typing import working_stride
+from spinome.report.line_graph import draw_graph
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS
+from spinome.report.style import COLOURS, save_figure
+
+# of a window around a disputed orphan, to each side, and how many orphans are shown
+WINDOW_NM, DISPUTED = 1600, 3
+# an orphan as it is drawn: image (Y, X), labels (Y, X), its rows of `links.parquet`, and its true shaft where known
+Window = tuple[np.ndarray, np.ndarray, pd.DataFrame, int | None]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A volume with its links as it is drawn.
+
+    Attributes
+    ----------
+    segments : its segments, with a voxel size
+    typing : table of its segments
+    links, bridges : its rows of `links.parquet` and of `bridges.parquet`
+    image, superpixels, true_segments : None where it has none
+    truth : its true links `orphan shaft`, None where they are not known
+    """
+
+    segments: Volume
+    typing: pd.DataFrame
+    links: pd.DataFrame
+    bridges: pd.DataFrame
+    image: Volume | None = None
+    superpixels: Volume | None = None
+    true_segments: Volume | None = None
+    truth: pd.DataFrame | None = None
+
+
+def draw_volumes(folder: Path, volumes: Iterable[tuple[str, Linked]], working_nm: float) -> None:
+    """Draw each volume into a folder: its segments, its dendrites and its most disputed orphans.
+
+    Parameters
+    ----------
+    volumes : by name, opened one after the other
+    working_nm : voxel to which segments are thinned
+    """
+    for name, linked in volumes:
+        if linked.image and linked.superpixels:
+            middle, true = linked.segments.shape[0] // 2, linked.true_segments
+            panels = {"superpixels": linked.superpixels[middle], "segments": linked.segments[middle]}
+            save_figure(
+                draw_segments(linked.image[middle], panels, true[middle] if true else None, linked.segments.voxel_nm),
+                folder,
+                f"segments_{name}",
+                f"From grey values to segments: {name}",
+                "The middle slice; superpixels of the watershed and segments of the learned agglomeration"
+                + (", with the outlines of the true neurites in white." if true else "."),
+            )
+        if linked.links["linked"].any():
+            stride = working_stride(linked.segments.voxel_nm, working_nm)
+            shafts = linked.typing.loc[linked.typing["kind"] == "shaft", "segment"].to_numpy()
+            thinned = linked.segments[tuple(slice(None, None, every) for every in stride)]
+            size_nm = tuple(size * every for size, every in zip(linked.segments.voxel_nm, stride))
+            save_figure(
+                draw_dendrites(thinned, shafts, linked.links, linked.bridges, size_nm),
+                folder,
+                f"dendrites_{name}",
+                f"Orphan spines on their shafts: {name}",
+                "Seen along z. Shafts that carry linked orphans are pale, an orphan has the colour of its link's "
+                "probability, a line is the way to its shaft; orphans without a link are dark, other shafts light "
+                "grey.",
+            )
+        if linked.image and (linked.links["rank"] > 0).any():
+            save_figure(
+                draw_candidates(disputed(linked), linked.segments.voxel_nm),
+                folder,
+                f"candidates_{name}",
+                f"The most disputed orphans: {name}",
+                "An orphan (red) in the slice of its centre, with its candidate shafts by probability, from violet "
+                "to yellow" + ("; the true shaft is outlined." if linked.truth is not None else "."),
+            )
+
+
+def draw_results(
+    folder: Path,
+    links: pd.DataFrame,
+    truth: Mapping[str, pd.DataFrame],
+    thresholds: Mapping[str, pd.DataFrame],
+    at: tuple[float, float],
+    graph: tuple[pd.DataFrame, pd.DataFrame] | None,
+) -> None:
+    """Draw into a folder how segments, links and the line graph compare with the truth, as far as it is known.
+
+    Parameters
+    ----------
+    links : `links.parquet`
+    truth, thresholds : true links and VI tables, by volume
+    at : the thresholds in use, of the merge tree and of links
+    graph : `linking/evaluation.tsv` and `linking/detachment.parquet`
+    """
+    known = pd.concat([table.assign(volume=volume) for volume, table in truth.items()]) if truth else pd.DataFrame()
+    if len(known) or thresholds:
+        save_figure(
+            draw_scores(links[links["volume"].isin(truth)], known, dict(thresholds), *at),
+            folder,
+            "scores",
+            "Segments and links against the truth",
+            "Variation of information over all thresholds of the merge tree (the one in use is marked); how often the "
+            "true shaft is among the K most probable candidates; precision and recall of links over all probabilities.",
+        )
+    if graph:
+        save_figure(
+            draw_graph(*graph),
+            folder,
+            "graph",
+            "What links are worth to the graph of synapses",
+            "Left: graph f1 before any orphan is linked, as linked, with a perfect proofreader who sees the K "
+            "likeliest candidates, and with the truth; of the whole graph, and of the synapses on orphans whose parent "
+            "is known. Right: graph f1 when a fraction of these orphans is detached at random (mean and 95 % of 1,000 "
+            "draws).",
+        )
+
+
+def disputed(linked: Linked, most: int = DISPUTED) -> list[Window]:
+    """The orphans whose second candidate is the likeliest, each in a window of the slice of its centre."""
+    links, segments, places = linked.links, linked.segments, linked.typing.set_index("segment")
+    second = links[links["rank"] == 2].sort_values("probability", ascending=False)
+    chosen = links[links["rank"] == 1] if second.empty else second
+    truth = linked.truth if linked.truth is not None else pd.DataFrame({"orphan": [], "shaft": []})
+    parent = truth.groupby("orphan")["shaft"].first()
+    windows = []
+    for orphan in chosen["orphan"].head(most):
+        z, *centre = (int(places.loc[orphan, f"{axis}_nm"] / size) for axis, size in zip("zyx", segments.voxel_nm))
+        half = [int(WINDOW_NM / size) for size in segments.voxel_nm[1:]]
+        plane = tuple(slice(max(at - reach, 0), at + reach) for at, reach in zip(centre, half))
+        box = (min(z, segments.shape[0] - 1), *plane)
+        known = int(parent[orphan]) if orphan in parent.index else None
+        windows.append((linked.image[box], segments[box], links[links["orphan"] == orphan], known))
+    return windows
 
 
 def label_colours(labels: np.ndarray, seed: int = 3) -> np.ndarray:
@@ -100,14 +238,12 @@ def draw_dendrites(
     return figure
 
 
-def draw_candidates(
-    windows: list[tuple[np.ndarray, np.ndarray, pd.DataFrame, int | None]], voxel_nm: VoxelSize
-) -> plt.Figure:
+def draw_candidates(windows: list[Window], voxel_nm: VoxelSize) -> plt.Figure:
     """Orphans in their slices, their candidate shafts coloured by probability.
 
     Parameters
     ----------
-    windows : image (Y, X), labels (Y, X), the orphan's rows of `links.parquet`, and its true shaft where known
+    windows : one an orphan
     voxel_nm : size of a voxel (z, y, x)
     """
     figure, axes = plt.subplots(1, len(windows), figsize=(4.6 * len(windows), 4.9), layout="constrained", squeeze=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -46,3 +48,10 @@ def save_figure(figure: plt.Figure, folder: str | Path, name: str, title: str, c
     entries = json.loads(index.read_text()) if index.exists() else []
     entries = [entry for entry in entries if entry["name"] != name]
     index.write_text(json.dumps([*entries, {"name": name, "title": title, "caption": caption}], indent=1))
+
+
+def show_section(axes: plt.Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:
+    """Show a section (Y, X) of a volume in grey, from its 0.5th to its 99.5th percentile, in true proportions."""
+    low, high = np.percentile(image, [0.5, 99.5])
+    axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), aspect=voxel_nm[1] / voxel_nm[2])
+    axes.set_axis_off()

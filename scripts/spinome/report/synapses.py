@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cc3d
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,11 +14,79 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
+from spinome.report.density import draw_density, draw_mask
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, plt, save_figure
-from spinome.scores.objects import Matched, average_precision, precision_recall_curve, precision_recall_f1
+from spinome.report.style import COLOURS, plt, save_figure, show_section
+from spinome.report.synapse_detection import draw_sweep
+from spinome.scores.objects import Matched, average_precision, pool, precision_recall_curve, precision_recall_f1
+from spinome.synapses.density import count_unplaced
+from spinome.synapses.evaluate import compare
 
 CROP_NM = 1000.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """The synapses of a volume as they are drawn.
+
+    Attributes
+    ----------
+    labels, objects : its label volume, and its rows of `synapses/objects.parquet`
+    detected : whether they were found in the image, or given
+    image, truth : its grey values and true synapses, None where it has none
+    mask : the overview that its mask was made from, and what is hidden in it
+    """
+
+    labels: Volume
+    objects: pd.DataFrame
+    detected: bool
+    image: Volume | None = None
+    truth: Volume | None = None
+    mask: tuple[Volume, Volume] | None = None
+
+
+def draw_all(
+    folder: Path,
+    found: Mapping[str, Found],
+    blocks: Mapping[str, pd.DataFrame],
+    uniformity: pd.DataFrame,
+    sweep: pd.DataFrame | None,
+    cuboid: tuple[int, int, int],
+) -> None:
+    """Draw the figures of the branch into a folder.
+
+    Parameters
+    ----------
+    found : by volume
+    blocks : by volume or by name of a table that was counted elsewhere
+    uniformity, sweep : `synapses/uniformity.parquet`, and `synapses/sweep.tsv` where the sweep ran
+    cuboid : voxels (z, y, x), whose borders are drawn
+    """
+    outcomes = [outcome for volume, own in found.items() if (outcome := _draw_volume(folder, volume, own, cuboid))]
+    if sweep is not None:
+        draw_sweep(folder, sweep)
+    if outcomes:
+        draw_precision_recall(folder, pool(outcomes))
+    for name, table in blocks.items():
+        unplaced = count_unplaced(found[name].objects) if name in found else {}
+        draw_density(folder, name, table, uniformity[uniformity["volume"] == name], unplaced)
+
+
+def _draw_volume(folder: Path, volume: str, found: Found, cuboid: tuple[int, int, int]) -> Matched | None:
+    """Draw one volume; what became of its synapses comes back where there is a truth."""
+    image, labels, truth, objects, outcome = found.image, found.labels, found.truth, found.objects, None
+    if found.detected and len(objects):
+        draw_sections(folder, volume, image, labels, objects, truth)
+    if truth:
+        outcome = compare(truth, labels, objects).result
+        centres = centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
+        places = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
+        draw_gallery(folder, volume, image, labels, truth, outcome, places, centres)
+    if found.mask:
+        draw_mask(folder, volume, *found.mask)
+    if image:
+        draw_merge(folder, volume, image, labels, objects, cuboid)
+    return outcome
 
 
 def draw_sections(
@@ -37,7 +107,7 @@ def draw_sections(
         1, len(picked), figsize=(11, 11 * height / width / len(picked) + 0.5), squeeze=False, layout="constrained"
     )
     for panel, z in zip(panels[0], picked):
-        show(panel, image[z], image.voxel_nm)
+        show_section(panel, image[z], image.voxel_nm)
         if truth is not None:
             _outline(panel, truth[z] > 0, COLOURS["truth"], 2.4)
         _outline(panel, labels[z] > 0, COLOURS["found"])
@@ -79,7 +149,7 @@ def draw_gallery(
             panel.set_axis_off()
         for panel, centre in zip(row, chosen):
             box = _crop(centre, image)
-            show(panel, image[box], image.voxel_nm)
+            show_section(panel, image[box], image.voxel_nm)
             _outline(panel, truth[box] > 0, COLOURS["truth"], 2.4)
             _outline(panel, labels[box] > 0, COLOURS["found"])
         scale_bar(row[0], image.voxel_nm[2])
@@ -149,7 +219,7 @@ def draw_merge(
     centre = np.array([(z + 0.5), (best["y0"] + best["y1"]) / 2, (best["x0"] + best["x1"]) / 2]) * labels.voxel_nm
     window = _crop(centre, labels)
     for panel, part in ((whole, (slice(None), slice(None))), (close, window[1:])):
-        show(panel, image[(z, *part)], labels.voxel_nm)
+        show_section(panel, image[(z, *part)], labels.voxel_nm)
         _paint(panel, section[part])
         low_y, low_x = part[0].start or 0, part[1].start or 0
         for y in range(cuboid[1], height, cuboid[1]):
@@ -189,12 +259,6 @@ def _crop(centre_nm: np.ndarray, volume: Volume) -> tuple[int, slice, slice]:
         low = int(np.clip(position - side // 2, 0, length - side))
         box.append(slice(low, low + side))
     return tuple(box)
-
-
-def show(panel: Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:
-    low, high = np.percentile(image, [0.5, 99.5])
-    panel.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), aspect=voxel_nm[1] / voxel_nm[2])
-    panel.set_axis_off()
 
 
 def _outline(panel: Axes, mask: np.ndarray, colour: str, width: float = 1.0) -> None:

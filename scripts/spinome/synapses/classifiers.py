@@ -48,9 +48,12 @@ def read_recipe(settings: Mapping[str, Any], profile: Sequence[str | Path]) -> R
 
     Parameters
     ----------
-    settings : `synapses.classify` of the configuration
+    settings : `contrast vesicle_threshold original_features` of the configuration; nothing where a network is in use,
+        which follows no recipe
     profile : no file, or that of the measured profile of a vesicle: `distance_nm level`
     """
+    if not settings:
+        return Recipe()
     measured = read_table(profile[0], ["distance_nm", "level"]).to_numpy(float) if profile else None
     return Recipe(settings["contrast"], settings["vesicle_threshold"], settings["original_features"], measured)
 

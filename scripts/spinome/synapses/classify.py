@@ -44,7 +44,7 @@ class Evidence:
 
 
 def open_evidence(row: Mapping[str, Any], grey: Grey) -> Evidence:
-    """Open what a row of the sample sheet says of a volume: `image voxel_nm membrane vesicles`.
+    """Open what a row of the sample sheet says of a volume: `image voxel_nm`, and `membrane vesicles` for forests.
 
     Raises
     ------
@@ -52,8 +52,8 @@ def open_evidence(row: Mapping[str, Any], grey: Grey) -> Evidence:
     """
     image = open_volume(row["image"], row["voxel_nm"])
     require_voxel_size(image)
-    membrane = open_probability(row["membrane"], row["voxel_nm"]) if row["membrane"] else None
-    spots = open_labels(row["vesicles"], row["voxel_nm"]) if row["vesicles"] else None
+    membrane = open_probability(row["membrane"], row["voxel_nm"]) if row.get("membrane") else None
+    spots = open_labels(row["vesicles"], row["voxel_nm"]) if row.get("vesicles") else None
     require_same_grid([image, *(given for given in (membrane, spots) if given)])
     return Evidence(image, grey, membrane, spots)
 

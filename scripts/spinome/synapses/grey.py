@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from spinome.blocks import cuboids
+from spinome.io.atomic import atomic
 from spinome.io.volumes import Volume
 
 # a level of 128 is the volume's median, 32 levels are one robust standard deviation
@@ -46,3 +49,14 @@ def measure_grey(image: Volume, cuboid: tuple[int, int, int] = (8, 256, 256), mo
     if high <= low:
         raise ValueError(f"{image.source}: is blank, its grey values do not vary; is it the image?")
     return Grey(float(centre), float(high - low) / 2)
+
+
+def write_grey(path: str | Path, grey: Grey) -> None:
+    """Write what the grey values of a volume mean, as JSON."""
+    with atomic(path) as part:
+        part.write_text(json.dumps(asdict(grey)))
+
+
+def read_grey(path: str | Path) -> Grey:
+    """Read what `write_grey` wrote."""
+    return Grey(**json.loads(Path(path).read_text()))

@@ -91,6 +91,8 @@ class Stamps:
 
     def __init__(self, cache: str | Path, inputs: int = 0):
         self.cache, self.quick = Path(cache), inputs > self.MOST_OPENED
+        # the record of a folder does not change with the files in it, so it is read once in every plan
+        self.folders: dict[str, str] = {}
         try:
             self.known: dict[str, list] = json.loads(self.cache.read_text())
         except (OSError, ValueError):
@@ -113,8 +115,9 @@ class Stamps:
             if self.quick:
                 return quick_stamp(path)
             if not Path(path).is_file():
-                # the record of a folder does not change with the files in it
-                return stamp(path)
+                if path not in self.folders:
+                    self.folders[path] = stamp(path)
+                return self.folders[path]
             record = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
             if self.known.get(path, [None])[0] != record:
                 self.known[path] = [record, stamp(path)]

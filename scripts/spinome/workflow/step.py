@@ -53,6 +53,23 @@ def by_name(files: Any, kind: str) -> dict[str, Any]:
     }
 
 
+def source(snakemake: Any, column: str) -> str | None:
+    """Where a volume of the rule is: as its row says in the parameter `aside`, else in the input of this name.
+
+    Parameters
+    ----------
+    column : of the sample sheet; None comes back where the volume is neither given nor made
+    """
+    return snakemake.params.aside.row[column] or snakemake.input.get(column) or None
+
+
+def sources(snakemake: Any, column: str) -> dict[str, str]:
+    """Where the volumes of the rule are by name, as `source`, those left out that are neither given nor made."""
+    made = by_name(snakemake.input, column)
+    named = {name: row[column] or made.get(name) for name, row in snakemake.params.aside.rows.items()}
+    return {name: place for name, place in named.items() if place}
+
+
 def model_file(snakemake: Any) -> Path | None:
     """The file of the rule's model: trained in this run, or given from outside; None where the step has none."""
     trained = snakemake.input.get("model") or []

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from spinome.io.sources import file_of
+from spinome.io.sources import is_address
 from spinome.shipped import shipped_file
 from spinome.workflow import samples
 from spinome.workflow.params import uncounted
@@ -80,11 +80,20 @@ class Study:
         """The row of a neuron by its name."""
         return {row.neuron: row for row in self.neurons}
 
-    def given(self, files: Iterable[str | None]) -> list[str]:
-        """Stamps of those of these sources that come from outside, for a rule's parameter `inputs`."""
-        made = (self.results, self.config["resources"])
-        named = sorted({file for source in files if (file := file_of(source))})
-        return self.stamps.of(file for file in named if not any(Path(file).is_relative_to(folder) for folder in made))
+    def given(self, sources: Iterable[str | None]) -> list[str]:
+        """What counts of these sources, in their order and wherever they lie, for a rule's parameter `inputs`.
+
+        Of a source from outside its stamp, of one that this run makes none, of both the name of the data set in it.
+        """
+        counted = [self._counted(source) if source else "" for source in sources]
+        return counted if any(counted) else []
+
+    def _counted(self, source: str) -> str:
+        place, mark, name = source.partition("::")
+        made = not is_address(place) and any(
+            Path(place).is_relative_to(folder) for folder in (self.results, self.config["resources"])
+        )
+        return ("" if made else self.stamps.of([place])[0]) + mark + name
 
     def aside(self, **values: Any) -> SimpleNamespace:
         """What a rule's parameter `aside` holds: these values, and how many of its units may fail."""

@@ -1,0 +1,269 @@
+"""What the rules of the linking branch ask.
+
+Units are cuboids of a volume (membranes, basins) and cubes that hold its orphans (candidates); shards 0 to n-1 of each
+volume hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from spinome.io.sources import file_of
+from spinome.workflow.plans.synapses import SynapsesPlan
+from spinome.workflow.plans.volumes import VolumesPlan
+from spinome.workflow.samples import EMVolume
+from spinome.workflow.study import Model
+
+# where this branch makes what a row does not give
+SEGMENTS = "<results>/linking/segments/{volume}.zarr"
+MEMBRANES = "<results>/linking/assemble/{volume}.zarr"
+
+
+@dataclass(frozen=True)
+class LinkingPlan(VolumesPlan):
+    """The volumes of a study whose orphans are linked: all of them, each has segments or an image to compute them from.
+
+    Attributes
+    ----------
+    synapses : plan of the branch that finds the synapses of volumes without given ones
+    """
+
+    synapses: SynapsesPlan
+
+    def __post_init__(self):
+        # what is wrong with the volumes to detach is told when the plan is made
+        _ = self.detached
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The section of the branch."""
+        return self.study.config["linking"]
+
+    @cached_property
+    def volumes(self) -> list[str]:
+        """Volumes of the branch."""
+        return [row.volume for row in self.study.volumes]
+
+    @cached_property
+    def computed(self) -> list[str]:
+        """Volumes whose segments are computed here."""
+        return [row.volume for row in self.study.volumes if not row.segmentation]
+
+    @cached_property
+    def predicted(self) -> list[str]:
+        """Volumes whose segments are computed from membranes that are predicted here."""
+        return [volume for volume in self.computed if not self.row(volume).membrane]
+
+    @cached_property
+    def detached(self) -> list[str]:
+        """Volumes whose spines are cut off.
+
+        Raises
+        ------
+        ValueError: if one has no segmentation in the sheet
+        """
+        wanted = self.config["detach"]["volumes"]
+        unknown = sorted(set(wanted) - (set(self.volumes) - set(self.computed)))
+        if unknown:
+            raise ValueError(
+                f"linking.detach.volumes names {', '.join(unknown)}, which is no volume with a segmentation in the "
+                "sample sheet; add it, or take it out"
+            )
+        return wanted
+
+    @cached_property
+    def with_synapses(self) -> list[str]:
+        """Volumes that have synapses: given, or found in the image by the synapses branch."""
+        found = self.config["find_synapses"]
+        return [row.volume for row in self.study.volumes if row.synapses or (row.image and found)]
+
+    @property
+    def trained(self) -> list[EMVolume]:
+        """The rows that the configuration names for training."""
+        return [row for row in self.study.volumes if row.volume in self.config["train"]]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """Volumes that figures show: those that no model was trained on."""
+        return [volume for volume in self.volumes if volume not in self.config["train"]]
+
+    @cached_property
+    def scored(self) -> list[str]:
+        """Volumes with true links, given or to be had from a dense truth, that no model is trained on."""
+        return [name for name in self.shown if self.row(name).truth_segmentation or self.row(name).truth_links]
+
+    @cached_property
+    def dense(self) -> list[str]:
+        """Of these the volumes whose segments are computed here and have a dense truth."""
+        return [name for name in self.scored if name in self.computed and self.row(name).truth_segmentation]
+
+    @cached_property
+    def true_graphs(self) -> list[str]:
+        """Of these the volumes whose synapses have a truth, so that their line graph is scored."""
+        return [name for name in self.scored if name in self.with_synapses and self.row(name).truth_synapses]
+
+    @cached_property
+    def membrane_teachers(self) -> list[str]:
+        """Volumes that the membrane forests learn from."""
+        return [row.volume for row in self.trained if row.truth_segmentation and row.image]
+
+    @cached_property
+    def agglomeration_teachers(self) -> list[str]:
+        """Volumes that the agglomeration forest learns from."""
+        return [row.volume for row in self.trained if row.truth_segmentation and (row.image or row.membrane)]
+
+    @cached_property
+    def link_teachers(self) -> list[str]:
+        """Volumes that the forest of links learns from."""
+        return [row.volume for row in self.trained if row.truth_links]
+
+    @cached_property
+    def dense_teachers(self) -> list[str]:
+        """Volumes for whose sake membranes and agglomeration are trained: computed here, with a dense truth."""
+        return [row.volume for row in self.trained if row.truth_segmentation and not row.segmentation]
+
+    @cached_property
+    def membrane_model(self) -> Model:
+        """The forests of membranes."""
+        return self.study.model("membranes", self.dense_teachers)
+
+    @cached_property
+    def agglomeration_model(self) -> Model:
+        """The forest of agglomeration; none where superpixels are merged by the membrane between them."""
+        if self.config["agglomerate"]["priority"] != "forest":
+            return self.study.given_model(None)
+        return self.study.model("agglomeration", self.dense_teachers)
+
+    @cached_property
+    def links_model(self) -> Model:
+        """The forest of links."""
+        return self.study.model("links", self.link_teachers)
+
+    @cached_property
+    def typing_model(self) -> Model:
+        """The forest that types segments by their shape, where one is given."""
+        return self.study.given_model(self.study.config["models"]["typing"])
+
+    @property
+    def typing(self) -> dict[str, Any]:
+        """How segments are typed: by rules on their size, or by a forest, which reads fewer keys."""
+        settings = self.config["typing"]
+        used = ("working_nm", "orphan_min_um3") if self.typing_model.given else tuple(settings)
+        return {key: settings[key] for key in used}
+
+    @property
+    def detaching(self) -> dict[str, Any]:
+        """How spines are cut off."""
+        return {key: value for key, value in self.config["detach"].items() if key != "volumes"}
+
+    @property
+    def shards(self) -> list[str]:
+        """Shards of each volume."""
+        return [str(number) for number in range(self.config["shards"])]
+
+    @property
+    def failures(self) -> list[str]:
+        """Tables of failed units of the branch."""
+        steps = {"candidates": self.volumes, "basins": self.computed, "membranes": self.predicted}
+        return [
+            f"<results>/failures/linking_{step}/{volume}/{shard}.parquet"
+            for step, volumes in steps.items()
+            for volume in volumes
+            for shard in self.shards
+        ]
+
+    def segmentation(self, wildcards: Any) -> str | list[str]:
+        """The file of the segments of the rule's volume: given, or computed here."""
+        return self.segmentation_file(wildcards.volume)
+
+    def segmentation_file(self, volume: str) -> str | list[str]:
+        """The file of the segments of a volume: given, or computed here."""
+        given = self.row(volume).segmentation
+        return file_of(given) if given else SEGMENTS.format(volume=volume)
+
+    def segmentations(self, volumes: Iterable[str]) -> dict[str, str]:
+        """Named inputs `segmentation/<volume>`."""
+        files = {f"segmentation/{volume}": self.segmentation_file(volume) for volume in volumes}
+        return {name: file for name, file in files.items() if file}
+
+    def membrane(self, wildcards: Any) -> str | list[str]:
+        """The file of the membranes of the rule's volume: given, predicted in its image, or none."""
+        return self.membrane_file(wildcards.volume)
+
+    def membrane_file(self, volume: str) -> str | list[str]:
+        """The file of the membranes of a volume: given, predicted in its image, or none."""
+        row = self.row(volume)
+        if row.membrane or not row.image:
+            return file_of(row.membrane)
+        return MEMBRANES.format(volume=volume)
+
+    def way_membrane(self, wildcards: Any) -> str | list[str]:
+        """The file of the membranes that ways to shafts go through: with given segments only if they are given too."""
+        row = self.row(wildcards.volume)
+        return self.membrane(wildcards) if row.membrane or not row.segmentation else []
+
+    def neurites_of_synapses(self, wildcards: Any) -> list[str]:
+        """The table of synapses with their neurites of the rule's volume, if it has synapses."""
+        volume = wildcards.volume
+        return [f"<results>/linking/synapses/{volume}.parquet"] if volume in self.with_synapses else []
+
+    def candidates(self, volumes: Iterable[str]) -> dict[str, str]:
+        """Named inputs `candidates/<volume>/<shard>`."""
+        return {
+            f"candidates/{volume}/{shard}": f"<results>/linking/candidates/{volume}/{shard}.parquet"
+            for volume in volumes
+            for shard in self.shards
+        }
+
+    def membrane_teaching(self, wildcards: Any) -> dict[str, str]:
+        """Named inputs of the training of membranes.
+
+        Raises
+        ------
+        ValueError: if there is no volume to learn from
+        """
+        _require(self.membrane_teachers, "image")
+        return self.files_of(self.membrane_teachers, "image", "truth_segmentation")
+
+    def agglomeration_teaching(self, wildcards: Any) -> dict[str, str]:
+        """Named inputs of the training of agglomeration; raises as `membrane_teaching`."""
+        volumes = self.agglomeration_teachers
+        _require(volumes, "image or membrane")
+        membranes = {f"membrane/{volume}": self.membrane_file(volume) for volume in volumes}
+        return {
+            **{f"superpixels/{volume}": f"<results>/linking/watershed/{volume}.zarr" for volume in volumes},
+            **{name: file for name, file in membranes.items() if file},
+            **self.files_of(volumes, "truth_segmentation"),
+        }
+
+    def is_linked(self, wildcards: Any) -> bool:
+        """Whether the true links of the rule's volume are given, and not to be had from a dense truth."""
+        return bool(self.row(wildcards.volume).truth_links)
+
+    def is_dense(self, wildcards: Any) -> bool:
+        """Whether the rule's volume has a dense truth."""
+        return bool(self.row(wildcards.volume).truth_segmentation)
+
+    def has_synapses(self, wildcards: Any) -> bool:
+        """Whether the synapses of the rule's volume are given."""
+        return bool(self.row(wildcards.volume).synapses)
+
+    def truth_stamps(self, wildcards: Any) -> list[str]:
+        """What counts of the sources that the true links of the rule's volume come from."""
+        columns = ("truth_links",) if self.is_linked(wildcards) else ("segmentation", "truth_segmentation")
+        return self.stamps_of([wildcards.volume], *columns)
+
+    def painted(self, wildcards: Any) -> list[str]:
+        """What says that the labels of the synapses found in the rule's volume are whole."""
+        return self.synapses.painted(wildcards.volume)
+
+
+def _require(teachers: list[str], columns: str) -> None:
+    if not teachers:
+        raise ValueError(
+            f"linking.train names no volume with truth_segmentation and {columns}; fill these columns of the sample "
+            "sheet for a training volume, or name a trained model under `models`"
+        )

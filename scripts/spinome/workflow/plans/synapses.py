@@ -1,0 +1,242 @@
+"""What the rules of the synapses branch ask.
+
+A unit is a cuboid of a volume; shards 0 to n-1 of each volume hold its cuboids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from spinome.workflow.plans.volumes import VolumesPlan
+from spinome.workflow.study import Model
+
+# the file of a model says of which kind it is
+SUFFIXES = {"network": ".safetensors", "forest": ".skops"}
+# what forests describe voxels by, in training and in detection
+RECIPE = ("contrast", "vesicle_threshold", "original_features")
+LEARNING = {"network": ("steps",), "forest": ("trees", "depth", "voxels_per_class")}
+# what a classifier of a kind looks at
+EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
+
+
+@dataclass(frozen=True)
+class SynapsesPlan(VolumesPlan):
+    """The volumes of a study whose synapses are found, or given."""
+
+    def __post_init__(self):
+        # what is wrong with the volumes that the configuration names is told when the plan is made
+        if self.model.trained:
+            self._require_truth()
+        _ = self.marked
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The section of the branch."""
+        return self.study.config["synapses"]
+
+    @cached_property
+    def volumes(self) -> list[str]:
+        """Volumes of the branch."""
+        return [row.volume for row in self.study.volumes if row.synapses or row.image]
+
+    @cached_property
+    def detected(self) -> list[str]:
+        """Volumes whose synapses are found in the image; those of the others are given."""
+        return [row.volume for row in self.study.volumes if row.image and not row.synapses]
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """Volumes to train on."""
+        return [row.volume for row in self.study.volumes if row.volume in self.config["train"]]
+
+    @cached_property
+    def scored(self) -> list[str]:
+        """Volumes with a truth in which synapses are found by a classifier that has not seen it."""
+        return [name for name in self.scored_alike if self.row(name).truth_synapses]
+
+    @cached_property
+    def scored_alike(self) -> list[str]:
+        """Volumes that the scores hold for: the classifier is better than that on what it was trained on."""
+        return [name for name in self.detected if name not in self.config["train"]]
+
+    @cached_property
+    def masked(self) -> list[str]:
+        """Volumes whose mask is made by rules."""
+        rows = self.study.volumes if self.config["mask"]["make"] else ()
+        return [row.volume for row in rows if row.image and not row.mask]
+
+    @cached_property
+    def kind(self) -> str:
+        """The kind of classifier in use: that of the given model, else the configured one."""
+        given = self.study.config["models"]["synapses"]
+        if not given:
+            return self.config["classify"]["kind"]
+        return "network" if Path(given).suffix == SUFFIXES["network"] else "forest"
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the classifier's file."""
+        return SUFFIXES[self.kind]
+
+    @cached_property
+    def model(self) -> Model:
+        """The voxel classifier."""
+        return self.study.model("synapses", self.config["train"], self.suffix)
+
+    @cached_property
+    def start(self) -> Model:
+        """The network that training begins with, if any."""
+        begins = self.kind == "network" and self.config["classify"]["from_shipped"]
+        return self.study.given_model(self.study.shipped("synapses", SUFFIXES["network"]) if begins else None)
+
+    @cached_property
+    def marked(self) -> dict[str, str]:
+        """Tables of marked vesicles by volume, for forests alone.
+
+        Raises
+        ------
+        ValueError: if a volume has no image in the sheet
+        """
+        if self.kind != "forest":
+            return {}
+        tables = self.config["classify"]["marked_vesicles"]
+        unknown = sorted(set(tables) - {row.volume for row in self.study.volumes if row.image})
+        if unknown:
+            raise ValueError(
+                f"synapses.classify.marked_vesicles names {', '.join(unknown)}, which is no volume with an image in "
+                "the sample sheet; add it, or take it out"
+            )
+        return dict(tables)
+
+    @property
+    def profile(self) -> list[str]:
+        """The profile of a vesicle, where it is measured."""
+        return ["<results>/synapses/vesicle_profile.tsv"] if self.marked else []
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What forests describe voxels by; nothing for a network."""
+        return {key: self.config["classify"][key] for key in RECIPE if self.kind == "forest"}
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """How the kind of classifier in use is trained."""
+        return {"kind": self.kind} | {key: self.config["classify"][key] for key in LEARNING[self.kind]}
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Columns of the sheet that the kind of classifier in use looks at."""
+        return EVIDENCE[self.kind]
+
+    @property
+    def block_tables(self) -> dict[str, str]:
+        """Tables of blocks that were counted elsewhere, by name."""
+        return self.config["uniformity"]["block_tables"]
+
+    @property
+    def swept(self) -> list[str]:
+        """Volumes that the published sweep runs on."""
+        return self.scored if self.config["sweep"]["run"] else []
+
+    @property
+    def shards(self) -> list[str]:
+        """Shards of each volume."""
+        return [str(number) for number in range(self.config["shards"])]
+
+    @property
+    def failures(self) -> list[str]:
+        """Tables of failed units of the branch."""
+        return [
+            f"<results>/failures/synapses_{step}/{volume}/{shard}.parquet"
+            for step in ("detect", "density")
+            for volume in self.volumes
+            for shard in self.shards
+        ]
+
+    def is_detected(self, wildcards: Any) -> bool:
+        """Whether synapses are found in the image of the rule's volume."""
+        return wildcards.volume in self.detected
+
+    def is_masked(self, wildcards: Any) -> bool:
+        """Whether the mask of the rule's volume is made by rules."""
+        return wildcards.volume in self.masked
+
+    def detection(self, wildcards: Any) -> dict[str, Any]:
+        """What the detection in the rule's volume follows; nothing where its synapses are given."""
+        if not self.is_detected(wildcards):
+            return {}
+        return {"threshold": self.config["merge"]["threshold"], "recipe": self.recipe}
+
+    def columns(self, wildcards: Any) -> tuple[str, ...]:
+        """Columns of the sheet that synapses of the rule's volume come from."""
+        return self.evidence if self.is_detected(wildcards) else ("synapses",)
+
+    def detection_files(self, wildcards: Any) -> list[str]:
+        """The files that synapses of the rule's volume come from."""
+        return list(self.files_of([wildcards.volume], *self.columns(wildcards)).values())
+
+    def detection_stamps(self, wildcards: Any) -> list[str]:
+        """What counts of them."""
+        return self.stamps_of([wildcards.volume], *self.columns(wildcards))
+
+    def detection_aside(self, wildcards: Any) -> SimpleNamespace:
+        """The parameter `aside` of the detection in the rule's volume."""
+        row = self.sources(wildcards.volume, *dict.fromkeys([*self.columns(wildcards), "synapses"]))
+        return self.study.aside(row=row, model=self.model.given, shards=self.config["shards"])
+
+    def grid_file(self, wildcards: Any) -> str | list[str]:
+        """The file of the volume that objects of the rule's volume lie on the grid of."""
+        return self.file(self.columns(wildcards)[0])(wildcards)
+
+    def grid_stamps(self, wildcards: Any) -> list[str]:
+        """What counts of it."""
+        return self.stamps_of([wildcards.volume], self.columns(wildcards)[0])
+
+    def merging(self, wildcards: Any) -> dict[str, Any]:
+        """How parts in the rule's volume are merged: given objects are taken as they are."""
+        settings = {key: value for key, value in self.config["merge"].items() if key != "threshold"}
+        return settings if self.is_detected(wildcards) else {"connectivity": settings["connectivity"]}
+
+    def trained_model(self, wildcards: Any) -> list[str]:
+        """The model, where it is trained here and the rule's volume needs one."""
+        return self.model.trained if self.is_detected(wildcards) else []
+
+    def model_stamp(self, wildcards: Any) -> str:
+        """What counts of the model, where it is given and the rule's volume needs one."""
+        return self.model.stamp if self.is_detected(wildcards) else ""
+
+    def counts(self) -> dict[str, str]:
+        """Named inputs `counts/<volume>/<shard>`: what was counted in the cuboids of all volumes."""
+        return {
+            f"counts/{volume}/{shard}": f"<results>/synapses/density/{volume}/{shard}.parquet"
+            for volume in self.volumes
+            for shard in self.shards
+        }
+
+    def painted(self, volume: str) -> list[str]:
+        """What says that all cuboids of a volume's label volume are painted."""
+        return [f"<results>/synapses/density/{volume}/{shard}.parquet" for shard in self.shards]
+
+    def ids(self) -> dict[str, str]:
+        """Named outputs `ids/<shard>`: the objects that the parts in the cuboids of a shard belong to."""
+        return {f"ids/{shard}": f"<results>/synapses/ids/{{volume}}/{shard}.npz" for shard in self.shards}
+
+    def memory(self, bytes_per_voxel: float) -> Callable[[Any, int], int]:
+        """Memory in MB for one cuboid with a halo of 10 sections and 70 pixels, and for the program itself."""
+        depth, height, width = self.config["cuboid"]
+        padded = (depth + 20) * (height + 140) * (width + 140)
+        return lambda wildcards, attempt: int(800 + padded * bytes_per_voxel / 1e6) * attempt
+
+    def _require_truth(self) -> None:
+        usable = {row.volume for row in self.study.volumes if row.image and row.truth_synapses}
+        unknown = sorted(set(self.config["train"]) - usable)
+        if unknown:
+            raise ValueError(
+                f"synapses.train names {', '.join(unknown)}: a training volume is a row of the sample sheet `volumes` "
+                "with image and truth_synapses"
+            )

@@ -1,0 +1,174 @@
+"""What the rules of the linking branch are told."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spinome import configuration
+from spinome.workflow.plans.linking import LinkingPlan
+from spinome.workflow.plans.synapses import SynapsesPlan
+from spinome.workflow.samples import EMVolume
+from spinome.workflow.study import Study
+
+REPOSITORY = Path(__file__).parents[3]
+VOLUMES = [
+    # grey values alone, with every truth
+    {"volume": "grey", "image": "e.zarr::image", "mask": "e.zarr::mask", "truth_segmentation": "e.zarr::truth",
+     "truth_synapses": "e.zarr::synapses"},
+    # grey values with given membranes
+    {"volume": "bounded", "image": "b.zarr::image", "membrane": "b.zarr::membrane", "truth_segmentation": "b.zarr::t"},
+    # segments alone, with true links and synapses
+    {"volume": "shapes", "segmentation": "s.zarr::labels", "synapses": "s.zarr::synapses", "truth_links": "s.parquet",
+     "truth_synapses": "s.zarr::true"},
+    # segments of an image, at a public address
+    {"volume": "remote", "image": "r.zarr", "segmentation": "precomputed://gs://bucket/labels"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A function that plans these volumes with keys of the branch."""
+
+    def make(models=None, synapses=None, **keys):
+        config = configuration.complete(
+            {
+                "results": str(tmp_path / "results"),
+                "linking": {"shards": 2} | keys,
+                "synapses": {"shards": 3} | (synapses or {}),
+                "models": models or {},
+            }
+        )
+        study = Study(config, REPOSITORY, (), tuple(EMVolume(**row) for row in VOLUMES), (), {})
+        return LinkingPlan(study, SynapsesPlan(study))
+
+    return make
+
+
+def of(volume):
+    return SimpleNamespace(volume=volume)
+
+
+def test_segments_are_computed_where_none_are_given(plan):
+    one = plan()
+    assert one.volumes == ["grey", "bounded", "shapes", "remote"]
+    assert one.computed == ["grey", "bounded"] and one.predicted == ["grey"]
+    assert one.segmentation(of("grey")) == "<results>/linking/segments/grey.zarr"
+    assert one.segmentation(of("shapes")) == "s.zarr"
+    # what is at an address is no file that a rule could wait for
+    assert one.segmentation(of("remote")) == []
+    assert set(one.segmentations(one.volumes)) == {f"segmentation/{name}" for name in ("grey", "bounded", "shapes")}
+
+
+def test_membranes_are_given_or_predicted_in_the_image(plan):
+    one = plan()
+    assert one.membrane(of("grey")) == "<results>/linking/assemble/grey.zarr"
+    assert one.membrane(of("bounded")) == "b.zarr"
+    assert one.membrane(of("shapes")) == []
+
+
+def test_ways_go_through_membranes_of_given_segments_only_where_they_are_given_too(plan):
+    one = plan()
+    assert one.way_membrane(of("grey")) == one.membrane(of("grey"))
+    assert one.way_membrane(of("bounded")) == "b.zarr"
+    assert one.way_membrane(of("remote")) == []
+
+
+def test_synapses_are_given_or_found_where_that_is_asked_for(plan):
+    assert plan().with_synapses == ["grey", "bounded", "shapes", "remote"]
+    assert plan(find_synapses=False).with_synapses == ["shapes"]
+    assert plan().neurites_of_synapses(of("grey")) == ["<results>/linking/synapses/grey.parquet"]
+    assert plan(find_synapses=False).neurites_of_synapses(of("grey")) == []
+    assert plan().has_synapses(of("shapes")) and not plan().has_synapses(of("grey"))
+    assert plan().painted(of("grey")) == [f"<results>/synapses/density/grey/{shard}.parquet" for shard in range(3)]
+
+
+def test_volumes_that_are_trained_on_are_neither_scored_nor_shown(plan):
+    one = plan()
+    assert one.scored == ["grey", "bounded", "shapes"]
+    assert one.dense == ["grey", "bounded"]
+    assert one.true_graphs == ["grey", "shapes"]
+    taught = plan(train=["grey", "shapes"])
+    assert taught.scored == taught.dense == ["bounded"] and taught.true_graphs == []
+    assert taught.shown == ["bounded", "remote"]
+    assert plan(find_synapses=False).true_graphs == ["shapes"]
+
+
+def test_each_model_learns_from_the_truth_that_it_needs(plan):
+    one = plan(train=["bounded", "shapes"])
+    assert one.membrane_teachers == one.agglomeration_teachers == one.dense_teachers == ["bounded"]
+    assert one.link_teachers == ["shapes"]
+    assert one.membrane_model.trained == ["<results>/models/membranes.skops"]
+    assert one.agglomeration_model.trained == ["<results>/models/agglomeration.skops"]
+    assert one.links_model.trained == ["<results>/models/links.skops"]
+    assert one.membrane_teaching(of("any")) == {"image/bounded": "b.zarr", "truth_segmentation/bounded": "b.zarr"}
+    assert one.agglomeration_teaching(of("any")) == {
+        "superpixels/bounded": "<results>/linking/watershed/bounded.zarr",
+        "membrane/bounded": "b.zarr",
+        "truth_segmentation/bounded": "b.zarr",
+    }
+
+
+def test_links_alone_train_no_membranes(plan):
+    one = plan(train=["shapes"])
+    assert not one.membrane_model.trained and not one.agglomeration_model.trained and one.links_model.trained
+    for teaching, columns in ((one.membrane_teaching, "image"), (one.agglomeration_teaching, "image or membrane")):
+        with pytest.raises(ValueError, match=f"names no volume with truth_segmentation and {columns}; fill these"):
+            teaching(of("any"))
+
+
+def test_models_count_by_their_content(plan, tmp_path):
+    shipped = plan().links_model
+    (tmp_path / "copy.skops").write_bytes(Path(shipped.given).read_bytes())
+    given = plan(models={"links": str(tmp_path / "copy.skops")}, train=["shapes"]).links_model
+    assert not given.trained and given.given != shipped.given and given.stamp == shipped.stamp != ""
+
+
+def test_a_forest_of_agglomeration_is_for_its_priority_alone(plan):
+    one = plan(agglomerate={"priority": "median"}, train=["grey"])
+    assert one.agglomeration_model.trained == [] and one.agglomeration_model.given is None
+    assert one.agglomeration_model.stamp == ""
+
+
+def test_segments_are_typed_by_rules_or_by_a_forest_that_reads_fewer_keys(plan):
+    assert plan().typing_model.given is None
+    assert len(plan().typing) == 8
+    forest = str(REPOSITORY / "workflow" / "models" / "typing.skops")
+    typed = [plan(models={"typing": forest}, typing=keys) for keys in ({}, {"shaft_min_um3": 3.0})]
+    assert typed[0].typing == typed[1].typing == {"working_nm": 25.0, "orphan_min_um3": 0.004}
+    assert typed[0].typing_model.given == forest and typed[0].typing_model.stamp
+
+
+def test_detached_volumes_need_a_segmentation(plan):
+    assert plan(detach={"volumes": ["shapes"]}).detached == ["shapes"]
+    assert set(plan().detaching) == {"gap_nm", "noise_nm", "share"}
+    with pytest.raises(ValueError, match=r"linking\.detach\.volumes names grey, nobody, which is no volume with a seg"):
+        plan(detach={"volumes": ["nobody", "shapes", "grey"]})
+
+
+def test_true_links_are_given_or_come_from_a_dense_truth(plan):
+    one = plan()
+    assert one.is_linked(of("shapes")) and not one.is_linked(of("grey"))
+    assert one.is_dense(of("grey")) and not one.is_dense(of("shapes"))
+    assert one.truth_stamps(of("shapes")) == one.stamps_of(["shapes"], "truth_links")
+    assert one.truth_stamps(of("grey")) == one.stamps_of(["grey"], "segmentation", "truth_segmentation")
+
+
+def test_every_shard_of_every_volume_has_its_tables(plan):
+    one = plan()
+    assert len(one.failures) == len(set(one.failures)) == (4 + 2 + 1) * 2
+    assert "<results>/failures/linking_membranes/grey/1.parquet" in one.failures
+    assert "<results>/failures/linking_membranes/bounded/1.parquet" not in one.failures
+    assert one.candidates(["remote"]) == {
+        f"candidates/remote/{shard}": f"<results>/linking/candidates/remote/{shard}.parquet" for shard in "01"
+    }
+
+
+def test_sources_go_aside_with_the_size_of_a_voxel(plan):
+    one = plan()
+    aside = one.aside("membrane", "mask", shards=2)(of("grey"))
+    assert aside.row == {"membrane": None, "mask": "e.zarr::mask", "voxel_nm": None}
+    assert (aside.shards, aside.max_failed_fraction) == (2, 0.1)
+    rows = one.rows_of(["bounded"], "membrane")
+    assert rows == {"bounded": {"membrane": "b.zarr::membrane", "voxel_nm": None}}
+    assert one.files_of(["grey", "bounded"], "membrane") == {"membrane/bounded": "b.zarr"}
