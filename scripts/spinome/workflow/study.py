@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome import samples
-from spinome.io.sources import file_of
+from spinome.io.atomic import nearest_existing
+from spinome.io.sources import is_address, split_source
 from spinome.workflow.params import uncounted
 from spinome.workflow.stamps import Stamps
 
@@ -79,11 +80,23 @@ class Study:
         """The row of a neuron by its name."""
         return {row.neuron: row for row in self.neurons}
 
-    def given(self, files: Iterable[str | None]) -> list[str]:
-        """Stamps of those of these sources that come from outside, for a rule's parameter `inputs`."""
-        made = (self.results, self.config["resources"])
-        named = sorted({file for source in files if (file := file_of(source))})
-        return self.stamps.of(file for file in named if not any(Path(file).is_relative_to(folder) for folder in made))
+    def given(self, sources: Iterable[str | None]) -> list[str]:
+        """What tells one state of these sources from another, for a rule's parameter `inputs`; one entry for each.
+
+        A file from outside counts by its stamp and a public address by itself, each with the name of the data set in
+        it; what the workflow makes counts by its name alone, since Snakemake sees when it changes. The order counts:
+        two samples that change their files with each other are not what they were.
+        """
+        return [self._state(source) if source else "" for source in sources]
+
+    def _state(self, source: str) -> str:
+        if is_address(source):
+            return self.stamps.of([source])[0]
+        file, name = split_source(source)
+        for folder in (self.results, self.config["resources"]):
+            if file.is_relative_to(folder):
+                return f"{file.relative_to(folder)}::{name}"
+        return f"{self.stamps.of([file])[0]}::{name}"
 
     def aside(self, **values: Any) -> SimpleNamespace:
         """What a rule's parameter `aside` holds: these values, and how many of its units may fail."""
@@ -117,8 +130,13 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
 
     Raises
     ------
-    ValueError: as `spinome.samples.read_sheet`
+    ValueError: as `spinome.samples.read_sheet`, and where a file stands in the place of a folder to be written
     """
+    for key in ("results", "resources"):
+        if not (existing := nearest_existing(config[key])).is_dir():
+            raise ValueError(
+                f"{existing}: is a file where a folder is needed; remove it, or choose another folder by the key `{key}`"
+            )
     rows: dict[str, list] = {}
     for kind, row_type in samples.SHEETS.items():
         sheet = sheet_file(config, repository, kind)
