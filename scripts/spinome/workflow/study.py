@@ -135,7 +135,8 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
     for key in ("results", "resources"):
         if not (existing := nearest_existing(config[key])).is_dir():
             raise ValueError(
-                f"{existing}: is a file where a folder is needed; remove it, or choose another folder by the key `{key}`"
+                f"{existing}: is a file where a folder is needed; remove it, or choose another folder by the key "
+                f"`{key}`"
             )
     rows: dict[str, list] = {}
     for kind, row_type in samples.SHEETS.items():
