@@ -3,5 +3,5 @@
 from spinome.retrieve.archives import retrieve_archive
 from spinome.workflow import step
 
-step.begin(snakemake)
-retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])
+_, _, output = step.begin(snakemake)
+retrieve_archive(snakemake.wildcards.archive, output[0])

@@ -3,6 +3,5 @@
 from spinome.retrieve.download import at_mirror, download
 from spinome.workflow import step
 
-step.begin(snakemake)
-source = snakemake.params.source
-download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"])
+_, params, output = step.begin(snakemake)
+download(at_mirror(params.aside.url, params.aside.base_url), output[0], params.checksum)

@@ -4,9 +4,7 @@ from spinome.io.meshes import Mesh, check_mesh, write_mesh
 from spinome.retrieve.mesh import retrieve_mesh
 from spinome.workflow import step
 
-step.begin(snakemake)
-
-address = snakemake.params.address
-vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
-check_mesh(vertices, faces, address)
-write_mesh(snakemake.output[0], Mesh(vertices, faces))
+_, params, output = step.begin(snakemake)
+vertices, faces = retrieve_mesh(params.address, params.aside.base_url)
+check_mesh(vertices, faces, params.address)
+write_mesh(output[0], Mesh(vertices, faces))
