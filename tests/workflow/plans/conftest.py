@@ -14,13 +14,15 @@ REPOSITORY = Path(__file__).parents[3]
 def study(tmp_path, monkeypatch):
     """Return a function that reads a study: sheets as lists of rows `{column: value}`, and keys of the configuration.
 
+    `meshes` are rows of the sheet of neurons.
+
     Files that rows name are made, empty, in a working directory of their own, but for those below `resources`.
     """
     monkeypatch.chdir(tmp_path)
 
-    def make(stacks=(), volumes=(), neurons=(), cells=(), **keys):
+    def make(stacks=(), volumes=(), meshes=(), cells=(), **keys):
         samples = {}
-        for kind, rows in {"stacks": stacks, "volumes": volumes, "neurons": neurons, "cells": cells}.items():
+        for kind, rows in {"stacks": stacks, "volumes": volumes, "neurons": meshes, "cells": cells}.items():
             if not rows:
                 continue
             columns = list(dict.fromkeys(column for row in rows for column in row))

@@ -11,7 +11,7 @@ SPECIMENS = {"phantom": {"specimens": {"p": {"seed": 4, "mesh_grid_nm": 80}}}}
 
 
 def test_a_step_is_told_the_keys_that_it_reads(study):
-    plan = PhantomPlan(study(neurons=[NEURON], **SPECIMENS))
+    plan = PhantomPlan(study(meshes=[NEURON], **SPECIMENS))
     assert plan.keys("mesh_grid_nm", "seed")(SimpleNamespace(specimen="p")) == {"mesh_grid_nm": 80, "seed": 4}
 
 
@@ -39,7 +39,7 @@ def test_truth_is_below_the_resources(study):
 def test_a_specimen_that_nobody_described_is_named(study):
     with pytest.raises(ValueError, match=r"phantom\.specimens: has no 'q', .*; known: p"):
         PhantomPlan(
-            study(neurons=[NEURON, NEURON | {"neuron": "m", "mesh": "resources/phantom/q/mesh.npz"}], **SPECIMENS)
+            study(meshes=[NEURON, NEURON | {"neuron": "m", "mesh": "resources/phantom/q/mesh.npz"}], **SPECIMENS)
         )
     with pytest.raises(ValueError, match="has no 'x'"):
         PhantomPlan(study(**SPECIMENS)).keys("seed")(SimpleNamespace(specimen="x"))
