@@ -22,25 +22,25 @@ from spinome.neurons.units import volume_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
-step.begin(snakemake)
-params, given = snakemake.params, snakemake.input
-every_link, every_spine = read_table(given.links), read_table(given.spines)
-truth = {volume: read_table(file) for volume, file in zip(params.scored, given.truth)}
+inputs, params, output = step.begin(snakemake)
+candidates, typing, meshes, labelled, truth = (
+    step.by_name(inputs, kind) for kind in ("candidates", "typing", "meshes", "labelled", "truth")
+)
+every_link, every_spine = read_table(inputs.links), read_table(inputs.spines)
 tables = []
-for number, (volume, source, stored_nm) in enumerate(params.rows):
+for volume, said in params.each.items():
     links = every_link[every_link["volume"] == volume]
-    candidates = read_candidates(given.candidates[number * params.shards : (number + 1) * params.shards])
-    best = best_candidates(links, candidates, read_table(given.typing[number]))
-    segments = open_labels(source, stored_nm)
+    best = best_candidates(links, read_candidates(candidates[volume]), read_table(typing[volume]))
+    segments = open_labels(params.aside.segmentation[volume], said["voxel_nm"])
     voxel_nm = require_voxel_size(segments)
     upper = np.multiply(segments.shape, voxel_nm)[::-1]
     border = np.multiply(working_stride(voxel_nm, params.working_nm), voxel_nm)[::-1]
     spines = every_spine[every_spine["source"] == volume]
-    if volume not in params.with_synapses:
+    if not said["with_synapses"]:
         spines = spines.drop(columns="synapses")
-    file_of = Finished.read(given.labelled[number])
+    file_of = Finished.read(labelled[volume])
     compared = []
-    for neuron in volume_neurons(volume, given.meshes[number]).values():
+    for neuron in volume_neurons(volume, meshes[volume]).values():
         if neuron.unit not in file_of:
             continue
         mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
@@ -48,9 +48,10 @@ for number, (volume, source, stored_nm) in enumerate(params.rows):
         surface = LabelledSurface(mesh.vertices, area, segment, labels.spine, labels.probability[:, SPINE])
         own = spines[spines["neuron"] == neuron.neuron]
         compared.append(compare_mesh(int(neuron.neuron), surface, own, best, params.threshold, (upper, border)))
-    table = decided_right(agreement_table(compared, best), links, truth.get(volume))
+    true_links = read_table(truth[volume]) if volume in truth else None
+    table = decided_right(agreement_table(compared, best), links, true_links)
     table.insert(0, "volume", volume)
     tables.append(table)
 result = proofread_first(pd.concat(tables, ignore_index=True))
 print(result.groupby(["volume", "verdict"]).size().to_string())
-write_table(result, snakemake.output[0])
+write_table(result, output[0])

@@ -10,30 +10,31 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_volume, require_voxel_size
 from spinome.workflow import step
 
-step.begin(snakemake)
+inputs, params, output = step.begin(snakemake)
+truths = step.by_name(inputs, "truth")
 
 
-def visible(name, row):
+def visible(name, said):
     """The true spines that a view of a sample can show."""
-    truth = read_table(row["truth"])
-    if name == "twophoton":
-        return in_session(truth, row["timepoint"], row["voxel_um"] or open_stack(row["path"]).voxel_um)
-    if name == "neurons":
-        return on_mesh(truth, read_mesh(row["path"]).vertex_data["spine_id"])
-    volume = open_volume(row["path"], row["voxel_nm"])
+    truth, source = read_table(truths[name]), params.aside.sources[name]
+    if said["view"] == "twophoton":
+        return in_session(truth, said["timepoint"], said["voxel_um"] or open_stack(source).voxel_um)
+    if said["view"] == "neurons":
+        return on_mesh(truth, read_mesh(source).vertex_data["spine_id"])
+    volume = open_volume(source, said["voxel_nm"])
     return in_volume(truth, volume.shape, require_voxel_size(volume))
 
 
-spines = read_table(snakemake.input.spines)
+spines = read_table(inputs.spines)
 spines["view"] = view(spines)
 tables, reported = [], {}
-for row in snakemake.params.views:
-    ours = spines[(spines["view"] == row["view"]) & (spines["specimen"] == row["sample"])]
-    if row["view"] == "twophoton":
-        ours = ours[ours["timepoint"] == row["timepoint"]]
-    found = seen(ours, visible(row["view"], row), TOLERANCES_UM[row["view"]])
-    tables.append(found.assign(view=row["view"], specimen=row["specimen"]))
-    reported[row["view"]] = reported.get(row["view"], 0) + len(ours)
+for name, said in params.each.items():
+    ours = spines[(spines["view"] == said["view"]) & (spines["specimen"] == said["sample"])]
+    if said["view"] == "twophoton":
+        ours = ours[ours["timepoint"] == said["timepoint"]]
+    found = seen(ours, visible(name, said), TOLERANCES_UM[said["view"]])
+    tables.append(found.assign(view=said["view"], specimen=said["specimen"]))
+    reported[said["view"]] = reported.get(said["view"], 0) + len(ours)
 table = pd.concat(tables, ignore_index=True)[SEEN_COLUMNS]
-write_table(table, snakemake.output.seen)
-write_table(evaluate(table, reported), snakemake.output.evaluation)
+write_table(table, output.seen)
+write_table(evaluate(table, reported), output.evaluation)

@@ -4,7 +4,6 @@ from spinome.failures import COLUMNS
 from spinome.io.tables import concatenate, write_table
 from spinome.workflow import step
 
-step.begin(snakemake)
-
-failures = concatenate(snakemake.input, COLUMNS)[COLUMNS].astype(str)
-write_table(failures.sort_values(COLUMNS, ignore_index=True), snakemake.output[0])
+inputs, _, output = step.begin(snakemake)
+failures = concatenate(inputs, COLUMNS)[COLUMNS].astype(str)
+write_table(failures.sort_values(COLUMNS, ignore_index=True), output[0])

@@ -4,6 +4,5 @@ from spinome.census.matches import match_views
 from spinome.io.tables import read_table, write_table
 from spinome.workflow import step
 
-step.begin(snakemake)
-
-write_table(match_views(read_table(snakemake.input[0])), snakemake.output[0])
+inputs, _, output = step.begin(snakemake)
+write_table(match_views(read_table(inputs.spines)), output[0])

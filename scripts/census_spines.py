@@ -4,9 +4,8 @@ from spinome.census.spines import from_linking, from_neurons, from_twophoton, jo
 from spinome.io.tables import read_table
 from spinome.workflow import step
 
-step.begin(snakemake)
-
-tables = {name: read_table(path) for name, path in snakemake.input.items() if name != "schema"}
+inputs, params, output = step.begin(snakemake)
+tables = {name: read_table(path) for name, path in inputs.items()}
 parts = []
 if "twophoton" in tables:
     parts.append(from_twophoton(tables["twophoton"]))
@@ -14,4 +13,4 @@ if "linking" in tables:
     parts.append(from_linking(tables["linking"]))
 if "neurons" in tables:
     parts.append(from_neurons(tables["neurons"], tables["neuron_synapses"]))
-write_spines(join(parts, read_schema(snakemake.input.schema)), snakemake.output[0])
+write_spines(join(parts, read_schema(params.aside.schema)), output[0])

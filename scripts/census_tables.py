@@ -6,14 +6,9 @@ from spinome.io.tables import read_table, write_table
 from spinome.workflow import step
 from spinome.workflow.samples import Cell, read_sheet
 
-step.begin(snakemake)
-
-inputs = snakemake.input
+inputs, params, output = step.begin(snakemake)
 spines = read_table(inputs.spines)
-cells = inputs.get("cells")
-known = {row.root_id: row.classes for row in read_sheet(cells, Cell)} if cells else {}
-counts = count_by_cell(
-    read_table(inputs.synapses), spines[spines["source"] == "neurons"], snakemake.params.classes, known
-)
-write_table(counts, snakemake.output.counts)
-write_table(census_by_class(counts), snakemake.output.classes)
+known = {row.root_id: row.classes for sheet in inputs.cells for row in read_sheet(sheet, Cell)}
+counts = count_by_cell(read_table(inputs.synapses), spines[spines["source"] == "neurons"], params.classes, known)
+write_table(counts, output.counts)
+write_table(census_by_class(counts), output.classes)

@@ -7,12 +7,12 @@ from spinome.phantom.em import render_cutout
 from spinome.phantom.specimen import load_specimen
 from spinome.workflow import step
 
-step.begin(snakemake)
-specimen = load_specimen(snakemake.input.specimen)
+inputs, _, output = step.begin(snakemake)
+specimen = load_specimen(inputs.specimen)
 volumes, links, synapses = render_cutout(specimen)
-with atomic(snakemake.output.volume) as store:
+with atomic(output.volume) as store:
     for name, volume in volumes.items():
         write_volume(store, volume, tuple(specimen.em_voxel_nm), name=name)
-write_table(links, snakemake.output.links)
-write_table(synapses, snakemake.output.synapses)
+write_table(links, output.links)
+write_table(synapses, output.synapses)
 print(f"{len(links)} spines detached, {len(synapses)} synapses")

@@ -5,8 +5,8 @@ from spinome.phantom.specimen import load_specimen
 from spinome.phantom.twophoton import render_session, write_session
 from spinome.workflow import step
 
-step.begin(snakemake)
+inputs, _, output = step.begin(snakemake)
 timepoint = int(snakemake.wildcards.timepoint)
-stack = render_session(load_specimen(snakemake.input.specimen), timepoint)
-with atomic(snakemake.output.stack) as part:
+stack = render_session(load_specimen(inputs.specimen), timepoint)
+with atomic(output.stack) as part:
     write_session(part, stack)

@@ -5,6 +5,6 @@ from spinome.logs import plain_errors
 from spinome.retrieve.archives import retrieve_archive
 from spinome.workflow import step
 
-step.begin(snakemake)
+_, _, output = step.begin(snakemake)
 with plain_errors(DownloadError, ValueError):
-    retrieve_archive(snakemake.wildcards.archive, snakemake.output[0])
+    retrieve_archive(snakemake.wildcards.archive, output[0])

@@ -6,7 +6,6 @@ from spinome.logs import plain_errors
 from spinome.retrieve.download import download
 from spinome.workflow import step
 
-step.begin(snakemake)
-source = snakemake.params.source
+_, params, output = step.begin(snakemake)
 with plain_errors(DownloadError):
-    download(at_mirror(source["url"], snakemake.params.base_url), snakemake.output[0], source["checksum"])
+    download(at_mirror(params.aside.url, params.aside.base_url), output[0], params.checksum)

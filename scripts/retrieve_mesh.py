@@ -6,10 +6,8 @@ from spinome.logs import plain_errors
 from spinome.retrieve.mesh import retrieve_mesh
 from spinome.workflow import step
 
-step.begin(snakemake)
-
-address = snakemake.params.address
+_, params, output = step.begin(snakemake)
 with plain_errors(DownloadError, ValueError):
-    vertices, faces = retrieve_mesh(address, snakemake.params.base_url)
-    check_mesh(vertices, faces, address)
-write_mesh(snakemake.output[0], Mesh(vertices, faces))
+    vertices, faces = retrieve_mesh(params.address, params.aside.base_url)
+    check_mesh(vertices, faces, params.address)
+write_mesh(output[0], Mesh(vertices, faces))

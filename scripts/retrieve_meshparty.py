@@ -6,8 +6,8 @@ from spinome.retrieve.archives import read_member
 from spinome.retrieve.meshparty import read_mesh, read_meshwork_synapses, read_synapse_positions
 from spinome.workflow import step
 
-step.begin(snakemake)
-archive, output = snakemake.input[0], snakemake.output
+inputs, _, output = step.begin(snakemake)
+archive = inputs[0]
 files = "meshparty-2.0.3/test/test_files"
 
 meshwork = read_member(archive, f"{files}/648518346349539862_meshwork.h5")

@@ -4,5 +4,5 @@ from spinome.io.meshes import write_mesh
 from spinome.retrieve.neuron_hks import label_dendrite
 from spinome.workflow import step
 
-step.begin(snakemake)
-write_mesh(snakemake.output[0], label_dendrite(snakemake.input[0]))
+inputs, _, output = step.begin(snakemake)
+write_mesh(output[0], label_dendrite(inputs[0]))

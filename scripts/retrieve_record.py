@@ -5,7 +5,6 @@ from spinome.logs import plain_errors
 from spinome.retrieve.records import retrieve_record
 from spinome.workflow import step
 
-step.begin(snakemake)
-record = snakemake.params.record
+_, params, output = step.begin(snakemake)
 with plain_errors(DownloadError):
-    retrieve_record(record["url"], snakemake.output[0], snakemake.params.base_url, record["checksums"])
+    retrieve_record(params.url, output[0], params.aside.base_url, params.checksums)

@@ -7,15 +7,17 @@ from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.registered import registered_grid, standing
 from spinome.workflow import step
 
-step.begin(snakemake)
-inputs, params = snakemake.input, snakemake.params
-stacks, tables, images = standing(inputs.stacks, inputs.spines, inputs.projections)
-places = [read_table(path)[POSITION].to_numpy(float) for path in tables]
-projections = [tifffile.imread(path) for path in images]
-voxels = [registered_grid(path)[1] for path in stacks]
+inputs, params, output = step.begin(snakemake)
+stacks, spines, projections = (step.by_name(inputs, kind) for kind in ("stacks", "spines", "projections"))
+names = standing(params.timepoints, stacks)
 expected, shifts = correspond_series(
-    places, projections, voxels, params.max_shift_um, params.gate_um, params.gap_sessions
+    [read_table(spines[name])[POSITION].to_numpy(float) for name in names],
+    [tifffile.imread(projections[name]) for name in names],
+    [registered_grid(stacks[name])[1] for name in names],
+    params.max_shift_um,
+    params.gate_um,
+    params.gap_sessions,
 )
 print(shifts.to_string())
-write_table(expected, snakemake.output.expected)
-write_table(shifts, snakemake.output.shifts)
+write_table(expected, output.expected)
+write_table(shifts, output.shifts)

@@ -5,10 +5,10 @@ from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.registered import read_registered
 from spinome.workflow import step
 
-step.begin(snakemake)
-boxes = read_table(snakemake.input.boxes)
-stack = read_registered(snakemake.input.stack)
-spines, boxes["candidate"] = find_spines(boxes, stack.voxels, stack.voxel_um, snakemake.params.gap_slices)
+inputs, params, output = step.begin(snakemake)
+boxes = read_table(inputs.boxes)
+stack = read_registered(inputs.stack)
+spines, boxes["candidate"] = find_spines(boxes, stack.voxels, stack.voxel_um, params.gap_slices)
 print(f"{len(boxes)} boxes of {len(spines)} candidates")
-write_table(boxes, snakemake.output.boxes)
-write_table(spines, snakemake.output.spines)
+write_table(boxes, output.boxes)
+write_table(spines, output.spines)

@@ -9,15 +9,13 @@ from spinome.twophoton.detector import load_detector
 from spinome.twophoton.registered import read_registered
 from spinome.workflow import step
 
-step.begin(snakemake)
+inputs, _, output = step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
-wildcards = snakemake.wildcards
-name = f"{wildcards.specimen}.{wildcards.field}.{wildcards.timepoint}"
-stack = read_registered(snakemake.input.stack)
-if snakemake.input.boxes:
-    boxes = read_boxes(snakemake.input.boxes, name, stack.voxel_um)[BOXES]
+stack = read_registered(inputs.stack)
+if inputs.boxes:
+    boxes = read_boxes(inputs.boxes, ".".join(snakemake.wildcards), stack.voxel_um)[BOXES]
 else:
-    model, _ = load_detector(snakemake.input.detector)
+    model, _ = load_detector(step.model_file(snakemake))
     boxes = detect(stack.voxels, stack.voxel_um, model)
 print(f"{len(boxes)} boxes in {len(stack.voxels)} slices")
-write_table(boxes, snakemake.output.boxes)
+write_table(boxes, output.boxes)

@@ -7,15 +7,13 @@ from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.review import review_form
 from spinome.workflow import step
 
-step.begin(snakemake)
-inputs, output, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
-spines = read_table(inputs.spines)
-stacks, paths, sessions = standing(inputs.stacks, inputs.boxes, snakemake.params.sessions)
-timepoints = [timepoint for timepoint, _ in sessions]
+inputs, params, output = step.begin(snakemake)
+stacks, tables = step.by_name(inputs, "stacks"), step.by_name(inputs, "boxes")
+spines, timepoints = read_table(inputs.spines), standing(params.timepoints, stacks)
 detected, tracked = [], []
-for timepoint, path, stack in zip(timepoints, paths, stacks):
-    own, boxes = spines[spines["timepoint"] == timepoint], read_table(path)
-    place = (f"{wildcards.specimen}.{wildcards.field}.{timepoint}", *registered_grid(stack))
+for timepoint in timepoints:
+    own, boxes = spines[spines["timepoint"] == timepoint], read_table(tables[timepoint])
+    place = (".".join([*snakemake.wildcards, timepoint]), *registered_grid(stacks[timepoint]))
     detected.append(stack_boxes(boxes, *place))
     tracked.append(tracked_boxes(boxes, own, *place))
 write_boxes(output.detections, detected)

@@ -7,15 +7,15 @@ from spinome.twophoton.registered import registered_grid, standing
 from spinome.twophoton.truth import read_truth_spines
 from spinome.workflow import step
 
-step.begin(snakemake)
-inputs = snakemake.input
+inputs, params, output = step.begin(snakemake)
+stacks, projections = step.by_name(inputs, "stacks"), step.by_name(inputs, "projections")
 sessions = []
-for stack, row, projection in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.projections)):
-    _, voxel_um = registered_grid(stack)
-    truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um) if row["truth_spines"] else None
-    key = (row["specimen"], row["field"], row["timepoint"], row["day"])
-    sessions.append(Session(*key, stack, projection, voxel_um, truth))
-with atomic(snakemake.output[0]) as folder:
+for name in standing(params.each, stacks):
+    row, file = params.each[name], params.aside.truth[name]["truth_spines"]
+    _, voxel_um = registered_grid(stacks[name])
+    truth = read_truth_spines(file, row["timepoint"], voxel_um) if file else None
+    sessions.append(Session(**row, stack=stacks[name], projection=projections[name], voxel_um=voxel_um, truth=truth))
+with atomic(output[0]) as folder:
     draw(
         folder,
         sessions,
@@ -23,6 +23,6 @@ with atomic(snakemake.output[0]) as folder:
         read_table(inputs.links),
         read_table(inputs.turnover),
         read_table(inputs.survival),
-        read_table(inputs.compared) if inputs.get("compared") else None,
-        read_table(inputs.history) if inputs.get("history") else None,
+        read_table(inputs.compared) if inputs.compared else None,
+        read_table(inputs.history) if inputs.history else None,
     )

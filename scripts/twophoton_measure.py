@@ -11,10 +11,9 @@ from spinome.twophoton.shaft import shafts
 from spinome.twophoton.truth import read_truth_dendrites
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, output = snakemake.params, snakemake.output
-stack = read_registered(snakemake.input.stack)
-candidates = read_table(snakemake.input.spines)
+inputs, params, output = step.begin(snakemake)
+stack = read_registered(inputs.stack)
+candidates = read_table(inputs.spines)
 candidates = candidates[candidates["timepoint"] == snakemake.wildcards.timepoint].reset_index(drop=True)
 candidates = candidates.drop(columns=["specimen", "field", "timepoint"])
 spines, outcomes = correct_spines(candidates, table_of(params.corrections), stack.voxel_um[0])
@@ -23,8 +22,8 @@ ceiling = saturation(stack.voxels)
 voxels = stack.voxels.astype(np.float32)
 found = shafts(voxels, stack.voxel_um[1:])
 spines = measure(voxels, stack.voxel_um, spines, params.psf_xy_um, params.psf_z_um, ceiling, found)
-if snakemake.input.dendrites:
-    given = read_truth_dendrites(snakemake.input.dendrites, snakemake.wildcards.timepoint, stack.voxel_um)
+if inputs.dendrites:
+    given = read_truth_dendrites(inputs.dendrites, snakemake.wildcards.timepoint, stack.voxel_um)
     backbones = given_backbones(given)
     spines["dendrite"] = nearest_backbone(spines, backbones)
 else:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from spinome.failures import COLUMNS
+from spinome.failures import COLUMNS, is_machine_fault
 from spinome.io.atomic import atomic
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
@@ -14,12 +14,11 @@ from spinome.twophoton.register import as_stored, register
 from spinome.twophoton.registered import write_failed
 from spinome.workflow import step
 
-step.begin(snakemake)
-params, output = snakemake.params, snakemake.output
+_, params, output = step.begin(snakemake)
 table = pd.DataFrame({"slice": [], "quality": [], "angle_deg": [], "y_um": [], "x_um": []})
 failures = []
 try:
-    opened = open_stack(snakemake.input.stack, params.channel, params.voxel_um)
+    opened = open_stack(params.aside.source, params.channel, params.voxel_um)
     voxel_um = require_voxel_um(opened)
     reach = tuple(params.max_shift_um / size for size in voxel_um[1:])
     result = register(opened.read(), reach, max_angle_deg=params.max_rotation_deg, pixel=voxel_um[1:])
@@ -29,6 +28,8 @@ try:
     table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality, "angle_deg": result.angles_deg})
     table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
 except (ValueError, FileNotFoundError) as error:
+    if is_machine_fault(error):
+        raise
     print(error)
     failures.append(["twophoton_register", ".".join(snakemake.wildcards), str(error)])
     with atomic(output.stack) as part:

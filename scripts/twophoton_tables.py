@@ -6,10 +6,9 @@ from spinome.twophoton.sessions import require_enough
 from spinome.twophoton.size_changes import size_changes
 from spinome.workflow import step
 
-step.begin(snakemake)
-inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+inputs, params, output = step.begin(snakemake)
 tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
-require_enough(tables["sessions"], params.max_failed_fraction)
+require_enough(tables["sessions"], params.aside.max_failed_fraction)
 usable = tables["sessions"][tables["sessions"]["usable"]]
 for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
     tables[name] = measure(tables["spines"], usable, params.seed)

@@ -1,12 +1,16 @@
 """Figures of links held against labels show every verdict and the orphan of a conflict."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import trimesh
 
 from spinome.census.agreement import VERDICTS
-from spinome.io.meshes import Mesh
-from spinome.report.agreement import Conflict, draw_agreement, draw_conflicts
+from spinome.io.meshes import Mesh, write_mesh
+from spinome.neurons.labelled import Labelled, write_labelled
+from spinome.neurons.units import NeuronUnit
+from spinome.report.agreement import SHOWN, Conflict, draw_agreement, draw_all, draw_conflicts
 
 
 def table():
@@ -43,3 +47,25 @@ def test_the_orphan_is_in_full_colour():
     # spine is red: full on the orphan, pale elsewhere, whatever the light
     saturation = 1 - drawn.min(axis=1) / drawn.max(axis=1)
     assert (saturation > 0.5).mean() > 0.2 and (saturation < 0.4).mean() > 0.2
+
+
+def test_the_first_conflicts_are_shown_on_their_own_meshes(tmp_path):
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=800)
+    vertices, faces = np.asarray(ball.vertices), np.asarray(ball.faces)
+    segment = np.where(vertices[:, 0] > 0, 5, 1)
+    write_mesh(tmp_path / "1.npz", Mesh(vertices, faces, {"segment": segment}))
+    labels = Labelled(np.tile([0.1, 0.8, 0.1], (len(vertices), 1)), np.full(len(vertices), -1))
+    write_labelled(tmp_path / "labels", labels, pd.DataFrame({"spine": []}))
+    neurons = {("v", 1): NeuronUnit("volume-v/1", "v", "1", str(tmp_path / "1.npz"))}
+    rows = table().assign(spine_probability=0.5)
+    disputed = rows[(rows["evidence"] == "conflict") & rows["verdict"].str.startswith("linked")]
+    many = pd.concat([rows, *[disputed] * SHOWN], ignore_index=True)
+    draw_all(tmp_path / "figures", many, neurons, {"volume-v/1": tmp_path / "labels"})
+    index = tmp_path / "figures" / "figures.json"
+    assert [entry["name"] for entry in json.loads(index.read_text())] == ["agreement", "conflicts"]
+    # without a conflict no mesh is opened, and without a row nothing is drawn
+    agreed = rows[rows["evidence"] == "agree"]
+    draw_all(tmp_path / "agreed", agreed, {}, {})
+    assert [path.name for path in (tmp_path / "agreed").glob("*.png")] == ["agreement.png"]
+    draw_all(tmp_path / "none", rows.iloc[:0], {}, {})
+    assert list((tmp_path / "none").iterdir()) == []

@@ -1,9 +1,11 @@
 """Figures of the census draw what the tables say, and empty tables too."""
 
+import json
+
 import pandas as pd
 import pytest
 
-from spinome.report.census import draw_classes, draw_partners, draw_sizes, draw_specimen, draw_volumes
+from spinome.report.census import draw_all, draw_classes, draw_partners, draw_sizes, draw_specimen, draw_volumes
 
 
 @pytest.fixture
@@ -85,3 +87,23 @@ def test_sizes_count_a_track_once_and_draw_nothing_of_nothing():
     labels = [text.get_text() for text in draw_sizes(spines).legends[0].get_texts()]
     assert labels == ["two-photon (n = 1)"]
     assert not draw_sizes(spines.iloc[:0]).legends
+
+
+def listed(folder):
+    index = folder / "figures.json"
+    return [entry["name"] for entry in json.loads(index.read_text())] if index.exists() else []
+
+
+def test_every_figure_that_there_is_something_to_see_of_is_drawn_in_order(tmp_path, seen):
+    spines = pd.DataFrame(
+        {"spine": ["a"], "source": "neurons", "sheet": "neurons", "track": None, "volume_um3": 0.1,
+         "head_diameter_um": 0.5, "neck_length_um": 0.4}
+    )  # fmt: skip
+    pair = {**ROW, "measure": "input_on_spine", "value": 0.6, "ci_low": 0.5, "ci_high": 0.7}
+    counts = pd.DataFrame(columns=["cell_class", "broad_class", "measure", "part", "whole"])
+    draw_all(tmp_path / "all", spines, seen, pd.DataFrame([pair, {**pair, "partner_class": "excitatory"}]), counts)
+    assert listed(tmp_path / "all") == ["specimen_p", "volumes", "classes", "partners", "sizes"]
+    draw_all(tmp_path / "alone", spines, None, pd.DataFrame([pair]), counts)
+    assert listed(tmp_path / "alone") == ["classes", "sizes"]
+    draw_all(tmp_path / "none", spines.iloc[:0])
+    assert (tmp_path / "none").is_dir() and listed(tmp_path / "none") == []

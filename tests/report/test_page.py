@@ -2,7 +2,6 @@
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,7 +20,6 @@ from spinome.report.page import (
 )
 from spinome.report.style import save_figure
 
-TEMPLATE = Path(__file__).parents[2] / "scripts" / "spinome" / "report" / "page.html.j2"
 PROVENANCE = {
     "spinome": "0.1.0",
     "snakemake": "9",
@@ -58,7 +56,6 @@ class Document(HTMLParser):
 def page():
     def make(sections=(), tiles=(), failures=(), samples=None):
         return render(
-            TEMPLATE,
             tiles=tiles,
             sections=sections,
             samples=samples or {},

@@ -1,13 +1,18 @@
 """Pictures of simulated specimens."""
 
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from matplotlib.colors import to_rgb
 
-from spinome.io.meshes import Mesh
-from spinome.report.phantom import draw_em, draw_mesh, draw_session
+from spinome.io.meshes import Mesh, write_mesh
+from spinome.io.tables import write_table
+from spinome.io.volumes import write_volume
+from spinome.report.phantom import Shown, draw_all, draw_em, draw_mesh, draw_session
 from spinome.report.style import COLOURS
 
 
@@ -42,3 +47,39 @@ def test_a_session_marks_its_spines_in_micrometres():
     axes = draw_session(np.random.default_rng(0).random((3, 40, 40)), truth, (1.0, 0.12, 0.12)).axes[1]
     (points,) = [line for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(points.get_xydata(), [[1.2, 2.4]])
+
+
+def test_each_sample_is_drawn_from_its_own_files(tmp_path):
+    vertices = np.array([[0, 0, 0], [4000, 0, 0], [0, 4000, 0], [0, 0, 4000.0]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    write_mesh(tmp_path / "mesh.npz", Mesh(vertices, faces, {"label": np.array([0, 1, 2, 0])}))
+    labels = np.zeros((3, 16, 16), np.uint32)
+    for name, volume in {"image": labels.astype(np.uint8) + 9, "segmentation": labels + 5}.items():
+        write_volume(tmp_path / "em.zarr", volume, (40, 8, 8), name=name)
+    synapses = labels.copy()
+    synapses[1, 3:5] = 1
+    write_volume(tmp_path / "em.zarr", synapses, (40, 8, 8), name="synapses")
+    write_table(pd.DataFrame({"post": [5]}), tmp_path / "truth_synapses.parquet")
+    session = np.arange(3 * 16 * 16, dtype=np.uint16).reshape(3, 16, 16)
+    tifffile.imwrite(tmp_path / "session.tif", session, metadata={"axes": "ZYX"})
+    tips = pd.DataFrame({"timepoint": [0, 4], "tip_x_px": [1.0, 2.0], "tip_y_px": [1.0, 2.0]})
+    write_table(tips, tmp_path / "truth_spines.csv")
+    draw_all(
+        tmp_path / "figures",
+        [
+            Shown(
+                "p",
+                "twophoton",
+                str(tmp_path / "session.tif"),
+                str(tmp_path / "truth_spines.csv"),
+                "4",
+                (1.0, 0.1, 0.1),
+            ),
+            Shown("p", "linking", f"{tmp_path}/em.zarr::image", str(tmp_path / "truth_synapses.parquet")),
+            Shown("q", "neurons", str(tmp_path / "mesh.npz")),
+        ],
+    )
+    entries = json.loads((tmp_path / "figures" / "figures.json").read_text())
+    assert [entry["name"] for entry in entries] == ["p_twophoton", "p_linking", "q_neurons"]
+    assert entries[0]["title"] == "The specimen p in two-photon microscopy"
+    assert entries[0]["caption"].startswith("Session 4,") and entries[1]["caption"].startswith("Slice 1,")

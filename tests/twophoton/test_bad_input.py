@@ -231,23 +231,23 @@ def test_a_failed_stack_is_marked_and_left_out_of_its_series(tmp_path):
     shutil.copytree(tmp_path / "a.zarr", tmp_path / "b.zarr")
     attributes = tmp_path / "b.zarr" / ".zattrs"
     attributes.write_text(attributes.read_text().replace("failed", "other"))
-    stacks = [str(tmp_path / f"{name}.zarr") for name in "abc"]
-    assert standing(stacks, [1, 2, 3]) == [stacks[1:2], [2]]
-    assert standing([stacks[0], stacks[2]], [1, 3]) == [[stacks[0], stacks[2]], [1, 3]]
+    stacks = {name: str(tmp_path / f"{name}.zarr") for name in "abc"}
+    assert standing("cba", stacks) == ["b"]
+    assert standing("ca", stacks) == ["c", "a"]
 
 
 def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
     for name in "abc":
         write_volume(tmp_path / f"{name}.zarr", np.ones((3, 8, 8), np.uint8), (1000.0, 120.0, 120.0))
     write_failed(tmp_path / "d.zarr", "d.tif: is truncated")
-    stacks = [str(tmp_path / f"{name}.zarr") for name in "abcd"]
-    assert to_train_on(0.01, stacks, [1, 2, 3, 4]) == [stacks[:3], [1, 2, 3]]
+    stacks = {name: str(tmp_path / f"{name}.zarr") for name in "dcba"}
+    assert to_train_on("abcd", stacks, 0.01) == ["a", "b", "c"]
     assert "d is left out of the training: d.tif: is truncated" in capsys.readouterr().out
-    assert to_train_on(0.0, stacks[:3], [1, 2, 3]) == [stacks[:3], [1, 2, 3]]
+    assert to_train_on("abc", stacks, 0.0) == ["a", "b", "c"]
     with pytest.raises(RuntimeError, match=r"1 of 4 stacks to train on failed, .*fraction 0.0; the first, d: d.tif"):
-        to_train_on(0.0, stacks)
+        to_train_on("abcd", stacks, 0.0)
     with pytest.raises(RuntimeError, match="1 of 1 stacks"):
-        to_train_on(0.9, stacks[3:])
+        to_train_on("d", stacks, 0.9)
 
 
 def test_failed_sessions_are_told_of_and_too_many_stop_the_run(image):

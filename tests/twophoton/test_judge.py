@@ -2,7 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.judge import FEATURES, blocks, candidate_features, judged, label_candidates, train_judge
+from spinome.io.models import Model
+from spinome.twophoton.judge import (
+    FEATURES,
+    blocks,
+    candidate_features,
+    examples,
+    judge_stack,
+    judged,
+    label_candidates,
+    train_judge,
+)
 
 VOXEL = (1.0, 0.12, 0.12)
 
@@ -61,6 +71,35 @@ def test_doubles_go_and_heads_move_toward_their_shaft(phantom_stack):
     out = judged(frame, features, np.array([0.6, 0.2, 0.5]), VOXEL)
     assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.6, 0.2]
     assert ((out["z_um"] > 8) & (out["z_um"] < 10)).all()
+
+
+def test_candidates_far_from_what_was_traced_and_dim_ones_teach_nothing(phantom_stack):
+    heads = phantom_stack.heads[:3]
+    frame = candidates(heads, score=[0.5, 0.2, 0.5])
+    truth = pd.DataFrame(heads[:1], columns=["z_um", "y_um", "x_um"])
+    features, labels, groups = examples(phantom_stack.stack, VOXEL, frame, truth, None, "s.f")
+    assert (len(features), labels.tolist(), len(groups)) == (2, [True, False], 2)
+    node = heads[2] + [0, 2, 0]
+    traced = pd.DataFrame([node], columns=["z_um", "y_um", "x_um"])
+    features, labels, _ = examples(phantom_stack.stack, VOXEL, frame, truth, traced, "s.f")
+    assert (np.linalg.norm(heads[[0, 2]] - node, axis=1) <= 3).tolist() == [False, True]
+    assert len(features) == 1 and labels.tolist() == [False]
+
+
+class Halves:
+    """Calls every candidate a spine with the probability one half."""
+
+    def predict_proba(self, features):
+        return np.full((len(features), 2), 0.5)
+
+
+def test_a_stack_is_judged_whether_or_not_it_has_candidates(phantom_stack):
+    model = Model(Halves(), FEATURES)
+    frame = candidates(phantom_stack.heads[:3], score=[0.9, 0.9, 0.1])
+    out = judge_stack(phantom_stack.stack, VOXEL, frame, model)
+    assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.5, 0.5]
+    none = judge_stack(phantom_stack.stack, VOXEL, frame.assign(score=0.1), model)
+    assert none.empty and "score" in none
 
 
 def test_no_candidates_and_no_shaft():

@@ -265,7 +265,7 @@ VALUES = [
     ("samples:", "samples: give keys below it (stacks, volumes, neurons, cells)"),
     ("samples: stacks.tsv", "samples: give keys below it (stacks, volumes, neurons, cells)"),
     ("samples: {stack: stacks.tsv}", "samples.stack: no such key; did you mean 'stacks'?"),
-    ("retrieve: {files: {a: {url: 'http://x'}}}", "retrieve.files.a.checksum: is missing"),
+    ("retrieve: {files: {a: {url: 'http://x'}}}", "retrieve.files.a: has no checksum"),
     ("a: &a [*a]", "a: no such key"),
     ("seed: &a [*a]", "seed: give a whole number"),
 ]

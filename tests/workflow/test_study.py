@@ -1,47 +1,51 @@
-"""What a study counts of sources and of models: what is in them, and not where they lie."""
+"""A study: what makes a given source another one than it was."""
 
 from pathlib import Path
 
 import pytest
 
-from spinome import configuration
-from spinome.workflow.study import Study
-
-REPOSITORY = Path(__file__).parents[2]
+from spinome.configuration import complete
+from spinome.workflow.study import read_study
 
 
 @pytest.fixture
-def study(tmp_path):
-    folders = {"results": str(tmp_path / "results"), "resources": str(tmp_path / "resources")}
-    return Study(configuration.complete(folders), REPOSITORY, (), (), (), {})
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.h5", "b.h5"):
+        Path(name).write_text(name)
+    return read_study(complete({}), tmp_path)
 
 
-def test_a_source_counts_by_what_is_in_it_wherever_it_lies(study, tmp_path):
-    for folder in ("here", "there"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "v.h5").write_text("grey values")
-    here, there = (f"{tmp_path}/{folder}/v.h5::grey" for folder in ("here", "there"))
-    assert study.given([here]) == study.given([there])
-    (tmp_path / "there" / "v.h5").write_text("other values")
-    assert study.given([here]) != study.given([there])
+def test_a_moved_file_is_the_same_input(study):
+    before = study.given(["a.h5::grey", None])
+    Path("elsewhere").mkdir()
+    Path("a.h5").rename("elsewhere/renamed.h5")
+    assert study.given(["elsewhere/renamed.h5::grey", None]) == before
 
 
-def test_the_data_set_in_a_source_counts_even_of_what_this_run_makes(study, tmp_path):
-    (tmp_path / "v.h5").write_text("grey values")
-    assert study.given([f"{tmp_path}/v.h5::a"]) != study.given([f"{tmp_path}/v.h5::b"])
-    made = f"{study.config['resources']}/em.zarr"
-    assert study.given([f"{made}::image"]) == ["::image"]
-    assert study.given([made, None]) == []
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["a.h5"], ["b.h5"]),
+        (["a.h5::grey"], ["a.h5::labels"]),
+        (["a.h5", "b.h5"], ["b.h5", "a.h5"]),
+        (["a.h5", None], [None, "a.h5"]),
+        (["precomputed://gs://b/one"], ["precomputed://gs://b/two"]),
+        (["resources/p/em.zarr::image"], ["resources/p/em.zarr::detached"]),
+        (["resources/p/mesh.npz"], ["resources/q/mesh.npz"]),
+    ],
+)
+def test_another_source_is_another_input(study, one, other):
+    assert study.given(one) != study.given(other)
 
 
-def test_sources_that_change_places_count(study, tmp_path):
-    for name in "ab":
-        (tmp_path / name).write_text(name)
-    a, b = str(tmp_path / "a"), str(tmp_path / "b")
-    assert study.given([a, b]) != study.given([b, a])
-    assert study.given([a, None]) != study.given([None, a])
+def test_what_a_rule_makes_is_not_opened(study, monkeypatch):
+    monkeypatch.setattr(study.stamps, "of", lambda paths: pytest.fail(f"{paths} were read"))
+    assert study.given(["resources/p/mesh.npz", "results/x.parquet", None])
 
 
-def test_an_address_counts(study):
-    first, second = (study.given([f"precomputed://gs://bucket/{name}"]) for name in "ab")
-    assert first != second
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "occupied").touch()
+    for key in ("results", "resources"):
+        with pytest.raises(ValueError, match=rf"occupied: is a file where a folder is needed; .* the key `{key}`"):
+            read_study(complete({key: str(tmp_path / "occupied" / "x")}), tmp_path)

@@ -1,6 +1,34 @@
 # The census: one table of spines, what it says by cell class, how it compares with the truth, and what made it.
 from snakemake import __version__ as snakemake_version
 from spinome import __version__ as spinome_version
+from spinome.workflow.plans.census import CensusPlan, Linked
+
+census_plan = planned(
+    CensusPlan,
+    study,
+    phantom_plan,
+    tuple(branches),
+    {
+        "twophoton": twophoton_plan.scored,
+        "synapses": synapses_plan.scored,
+        "linking": linking_plan.scored,
+        "neurons": neurons_plan.scored,
+    },
+    Linked(
+        segmentation={
+            row.volume: row.segmentation or f"{study.results}/linking/segments/{row.volume}.zarr"
+            for row in study.volumes
+        },
+        candidates={
+            volume: expand(
+                "<results>/linking/candidates/{volume}/{shard}.parquet", volume=volume, shard=linking_plan.shards
+            )
+            for volume in linking_plan.volumes
+        },
+        true_links={volume: f"<results>/linking/truth/{volume}/links.parquet" for volume in linking_plan.scored},
+        with_synapses=linking_plan.with_synapses,
+    ),
+)
 
 
 localrules:
@@ -9,13 +37,10 @@ localrules:
     provenance,
 
 
-include: "census_inputs.smk"
-
-
 rule census_spines:
+    """Join the spines of all branches in one table."""
     input:
-        **spine_tables,
-        schema=str(REPOSITORY / "workflow/schemas/spines.schema.yaml"),
+        **census_plan.spines,
     output:
         "<results>/spines.parquet",
     log:
@@ -26,14 +51,17 @@ rule census_spines:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
+        schema=census_plan.schema_hash,
+        aside=study.aside(schema=census_plan.schema),
         code=script_hash("census_spines"),
     script:
         "../../scripts/census_spines.py"
 
 
 rule census_matches:
+    """Match the spines of specimens that several branches saw in one frame."""
     input:
-        "<results>/spines.parquet",
+        spines="<results>/spines.parquet",
     output:
         "<results>/census/matches.parquet",
     log:
@@ -50,19 +78,11 @@ rule census_matches:
 
 
 rule census_agreement:
+    """Hold the links of all volumes against the labels of the linked meshes."""
     input:
+        **census_plan.agreement,
         links="<results>/linking/links.parquet",
-        candidates=expand(
-            "<results>/linking/candidates/{volume}/{shard}.parquet",
-            volume=linking_plan.volumes,
-            shard=linking_plan.shards,
-        ),
-        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_plan.volumes),
-        segments=[linking_plan.segmentation_file(volume) for volume in linking_plan.volumes],
-        meshes=linked_meshes,
-        labelled=linked_labels,
         spines="<results>/neurons/spines.parquet",
-        truth=expand("<results>/linking/truth/{volume}/links.parquet", volume=linking_plan.scored),
     output:
         "<results>/census/agreement.parquet",
     log:
@@ -73,25 +93,21 @@ rule census_agreement:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        rows=[
-            (row.volume, row.segmentation or f"{config['results']}/linking/segments/{row.volume}.zarr", row.voxel_nm)
-            for row in study.volumes
-        ],
-        with_synapses=linking_plan.with_synapses,
-        scored=linking_plan.scored,
-        shards=config["linking"]["shards"],
+        each=census_plan.compared,
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["links"]["threshold"],
+        inputs=study.given(census_plan.linked.segmentation.values()),
+        aside=study.aside(segmentation=census_plan.linked.segmentation),
         code=script_hash("census_agreement"),
     script:
         "../../scripts/census_agreement.py"
 
 
 rule census_agreement_figures:
+    """Draw how links and labels of the linked meshes agree, and the conflicts to look at first."""
     input:
+        **census_plan.linked_meshes,
         agreement="<results>/census/agreement.parquet",
-        meshes=linked_meshes,
-        labelled=linked_labels,
     output:
         directory("<results>/census/agreement_figures"),
     log:
@@ -102,13 +118,13 @@ rule census_agreement_figures:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        volumes=linking_plan.volumes,
         code=script_hash("census_agreement_figures"),
     script:
         "../../scripts/census_agreement_figures.py"
 
 
 rule census_tables:
+    """Count inputs, outputs and spines by cell and by class of cell."""
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
@@ -124,22 +140,18 @@ rule census_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        # simulated cells are kept apart from real ones, whatever the sheet calls them
-        classes={
-            **{row.neuron: row.classes for row in study.neurons if row.classes},
-            **{row.neuron: ["simulated"] for row in study.neurons if simulated(row.mesh)},
-            **{row.volume: ["simulated"] for row in volumes if simulated(row.image or row.segmentation)},
-        },
+        classes=census_plan.classes,
+        inputs=study.given(study.cells),
         code=script_hash("census_tables"),
     script:
         "../../scripts/census_tables.py"
 
 
 rule census_evaluate:
+    """Hold the joint table against the spines of simulated specimens."""
     input:
+        **census_plan.of_views(census_plan.views),
         spines="<results>/spines.parquet",
-        truth=sorted({row["truth"] for row in simulated_views}),
-        samples=sorted({row["path"].partition("::")[0] for row in simulated_views}),
     output:
         evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
         seen="<results>/census/seen.parquet",
@@ -151,15 +163,18 @@ rule census_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        views=simulated_views,
+        each=census_plan.said(census_plan.views),
+        inputs=census_plan.stamps(census_plan.views),
+        aside=study.aside(sources=census_plan.sources),
         code=script_hash("census_evaluate"),
     script:
         "../../scripts/census_evaluate.py"
 
 
 rule census_figures:
+    """Draw the figures of the census."""
     input:
-        **{name: path for name, path in census_tables.items() if name in ("spines", "counts", "classes", "seen")},
+        **census_plan.drawn,
     output:
         report(
             directory("<results>/census/figures"),
@@ -181,6 +196,7 @@ rule census_figures:
 
 
 rule census_failures:
+    """Gather the failed units of every step."""
     input:
         failure_tables,
     output:
@@ -197,10 +213,9 @@ rule census_failures:
 
 # No rule takes these files as an input but the report, so that they make nothing else run again.
 rule provenance:
+    """Write what made the results: configuration, versions, code and inputs."""
     input:
-        sorted({file for row in [*study.stacks, *study.volumes, *study.neurons] for file in row.files()}),
-        study.cells,
-        config["twophoton"]["track"]["corrections"] or [],
+        census_plan.given_files,
     output:
         provenance="<results>/provenance.json",
         config="<results>/config.yaml",
@@ -218,8 +233,6 @@ rule provenance:
 
 
 rule census:
+    """Run the census: the joint table of spines, and what it says by class of cell and against the truth."""
     input:
-        list(census_tables.values()),
-        census_scores,
-        "<results>/census/figures",
-        agreement_figures,
+        census_plan.results,

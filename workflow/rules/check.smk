@@ -1,13 +1,5 @@
 # Every input is opened before the first job starts, and all problems are told at once.
 # No rule takes part in this: an input that is `ancient` hides from Snakemake that jobs behind it have to run.
-from spinome.io.atomic import nearest_existing
-
-for key in ("results", "resources"):
-    if not nearest_existing(config[key]).is_dir():
-        raise WorkflowError(
-            f"{nearest_existing(config[key])}: is a file where a folder is needed; remove it, or choose another folder "
-            f"by the key `{key}`"
-        )
 
 
 onstart:
@@ -16,7 +8,11 @@ onstart:
     from spinome.workflow.preflight import check_configured, check_forest, check_inputs
 
     problems = check_inputs(
-        stacks, volumes, study.neurons, [config["results"], config["resources"]], config["max_failed_fraction"]
+        study.stacks,
+        study.volumes,
+        study.neurons,
+        [study.results, config["resources"]],
+        config["max_failed_fraction"],
     )
     problems += check_configured(config, study.stacks, study.volumes)
     if study.neurons and neurons_plan.model.given:
@@ -31,4 +27,4 @@ onstart:
 onsuccess:
     from spinome.workflow.preflight import failed_units
 
-    print(*failed_units(Path(config["results"]) / "failures.parquet"), sep="\n", file=sys.stderr)
+    print(*failed_units(Path(study.results) / "failures.parquet"), sep="\n", file=sys.stderr)

@@ -17,9 +17,7 @@ keep_caches_with_the_user(CACHES)
 from spinome import configuration
 from spinome.configuration.files import repeated_keys
 from spinome.hashing import content_hash
-from spinome.io.sources import file_of
 from spinome.ranges import first_lines
-from spinome.workflow import samples
 from spinome.workflow.consistency import contradictions
 from spinome.workflow.code import code_by_package, script_hash
 from spinome.workflow.study import read_study
@@ -45,16 +43,6 @@ tell_limits(config["retrieve"]["limits"])
 failure_tables = []
 # each branch that has samples enters its name here; report.smk and census.smk take what there is
 branches = []
-
-# LEGACY names of branches that do not plan from the study yet
-stacks, volumes, neurons_rows = list(study.stacks), list(study.volumes), list(study.neurons)
-stack_of, volume_of, neuron_of = study.stack_of, study.volume_of, study.neuron_of
-mesh_addresses = study.mesh_addresses
-
-
-def model_file(name, teachers, suffix=".skops"):
-    model = study.model(name, teachers, suffix)
-    return model.trained[0].replace("<results>", config["results"]) if model.trained else model.given
 
 
 wildcard_constraints:

@@ -1,11 +1,12 @@
 # Simulated specimens with known truth: one geometry, rendered as mesh, EM cutout and two-photon sessions.
 # All are made below <resources>/phantom/{specimen}; sample sheets name the files they want.
-include: "phantom_inputs.smk"
+from spinome.workflow.plans.phantom import PhantomPlan
+
+phantom_plan = planned(PhantomPlan, study)
 
 
 rule phantom_specimen:
-    input:
-        [],
+    """Draw a specimen with its dendrites, spines and synapses."""
     output:
         specimen="<resources>/phantom/{specimen}/specimen.npz",
         spines="<resources>/phantom/{specimen}/truth_spines.parquet",
@@ -22,7 +23,7 @@ rule phantom_specimen:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        settings=specimen_keys(
+        settings=phantom_plan.keys(
             "seed",
             "days",
             "slices",
@@ -40,6 +41,7 @@ rule phantom_specimen:
 
 
 rule phantom_mesh:
+    """Render the neuron of a specimen as a labelled mesh with its synapses."""
     input:
         specimen="<resources>/phantom/{specimen}/specimen.npz",
     output:
@@ -56,13 +58,14 @@ rule phantom_mesh:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        settings=specimen_keys("mesh_grid_nm"),
+        settings=phantom_plan.keys("mesh_grid_nm"),
         code=script_hash("phantom_mesh"),
     script:
         "../../scripts/phantom_mesh.py"
 
 
 rule phantom_em:
+    """Render the EM cutout of a specimen with all that is known about it."""
     input:
         specimen="<resources>/phantom/{specimen}/specimen.npz",
     output:
@@ -86,6 +89,7 @@ rule phantom_em:
 
 
 rule phantom_twophoton:
+    """Render a two-photon session of a specimen."""
     input:
         specimen="<resources>/phantom/{specimen}/specimen.npz",
     output:

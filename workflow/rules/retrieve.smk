@@ -1,7 +1,8 @@
-import re
-
-
 # Real data that the workflow obtains itself. Downloads run where Snakemake runs, since nodes may have no network.
+# The mirror that they come through counts for nothing, nor does the address of a file whose checksum is known.
+from spinome.workflow.params import one_of
+
+
 localrules:
     retrieve_archive,
     retrieve_file,
@@ -10,6 +11,7 @@ localrules:
 
 
 rule retrieve_archive:
+    """Fetch a source archive from the package index that pip is configured with."""
     output:
         "<resources>/archives/{archive}.tar.gz",
     log:
@@ -23,6 +25,7 @@ rule retrieve_archive:
 
 
 rule retrieve_meshparty:
+    """Bring the two neurons of MeshParty's test data into meshes and tables of synapses."""
     input:
         "<resources>/archives/meshparty-2.0.3.tar.gz",
     output:
@@ -44,6 +47,7 @@ rule retrieve_meshparty:
 
 
 rule retrieve_morph_spines:
+    """Label the neuron of morph-spines-visualizer by the spines and the soma that come with it."""
     input:
         "<resources>/archives/morph_spines_visualizer-0.3.0.tar.gz",
     output:
@@ -62,6 +66,7 @@ rule retrieve_morph_spines:
 
 
 rule retrieve_neuron_hks:
+    """Turn the colours of the published dendrite into labels."""
     input:
         "<resources>/public/neuron_hks_dendrite.gltf",
     output:
@@ -80,51 +85,57 @@ rule retrieve_neuron_hks:
 
 
 rule retrieve_file:
+    """Fetch a public file by its address."""
     output:
         "<resources>/public/{file}",
     log:
         "<logs>/retrieve_file/{file}.log",
     wildcard_constraints:
-        file="|".join(map(re.escape, config["retrieve"]["files"])) or "(?!)",
+        file=one_of(config["retrieve"]["files"]),
     conda:
         "../../envs/retrieve.yaml"
     params:
-        source=lambda wildcards: config["retrieve"]["files"][wildcards.file],
-        base_url=config["retrieve"]["base_url"],
+        checksum=lambda wildcards: config["retrieve"]["files"][wildcards.file]["checksum"],
+        aside=lambda wildcards: study.aside(
+            url=config["retrieve"]["files"][wildcards.file]["url"], base_url=config["retrieve"]["base_url"]
+        ),
         code=script_hash("retrieve_file"),
     script:
         "../../scripts/retrieve_file.py"
 
 
 rule retrieve_mesh:
+    """Fetch the mesh of a neuron from a public address."""
     output:
         "<resources>/meshes/{neuron}.npz",
     log:
         "<logs>/retrieve_mesh/{neuron}.log",
     wildcard_constraints:
-        neuron="|".join(map(re.escape, mesh_addresses)) or "(?!)",
+        neuron=one_of(study.mesh_addresses),
     conda:
         "../../envs/retrieve.yaml"
     params:
-        address=lambda wildcards: mesh_addresses[wildcards.neuron],
-        base_url=config["retrieve"]["base_url"],
+        address=lambda wildcards: study.mesh_addresses[wildcards.neuron],
+        aside=study.aside(base_url=config["retrieve"]["base_url"]),
         code=script_hash("retrieve_mesh"),
     script:
         "../../scripts/retrieve_mesh.py"
 
 
 rule retrieve_record:
+    """Fetch every file of a Zenodo record, each with its checksum."""
     output:
         directory("<resources>/public/{record}"),
     log:
         "<logs>/retrieve_record/{record}.log",
     wildcard_constraints:
-        record="|".join(map(re.escape, config["retrieve"]["records"])) or "(?!)",
+        record=one_of(config["retrieve"]["records"]),
     conda:
         "../../envs/retrieve.yaml"
     params:
-        record=lambda wildcards: config["retrieve"]["records"][wildcards.record],
-        base_url=config["retrieve"]["base_url"],
+        url=lambda wildcards: config["retrieve"]["records"][wildcards.record]["url"],
+        checksums=lambda wildcards: config["retrieve"]["records"][wildcards.record]["checksums"],
+        aside=study.aside(base_url=config["retrieve"]["base_url"]),
         code=script_hash("retrieve_record"),
     script:
         "../../scripts/retrieve_record.py"

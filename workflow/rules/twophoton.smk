@@ -1,7 +1,10 @@
 # The twophoton branch: from stacks to spines with sizes and ids through time.
+from spinome.workflow.plans.twophoton import TRUTH, TwophotonPlan, stack_files, stack_rows
 
-
-include: "twophoton_inputs.smk"
+twophoton_plan = planned(TwophotonPlan, study)
+if study.stacks:
+    branches.append("twophoton")
+failure_tables += twophoton_plan.failures
 
 
 localrules:
@@ -9,9 +12,10 @@ localrules:
 
 
 rule twophoton:
+    """Run the twophoton branch."""
     input:
         branch(
-            bool(stacks),
+            bool(study.stacks),
             then=[
                 "<results>/twophoton/spines.parquet",
                 "<results>/twophoton/links.parquet",
@@ -20,16 +24,17 @@ rule twophoton:
                     for name in ("dendrites", "sessions", "turnover", "survival", "size_changes", "corrections")
                 ],
                 "<results>/twophoton/figures",
-                *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_series],
+                *[f"<results>/twophoton/synapflow/{series}.csv" for series in twophoton_plan.series],
             ],
             otherwise=[],
         ),
-        branch(bool(twophoton_scored), then=["<results>/twophoton/evaluation.tsv"], otherwise=[]),
+        branch(bool(twophoton_plan.scored), then=["<results>/twophoton/evaluation.tsv"], otherwise=[]),
 
 
 rule twophoton_register:
+    """Register the slices of a stack, and project it; a bad stack is marked as failed."""
     input:
-        stack=lambda wildcards: stack_row(wildcards).path,
+        stack=twophoton_plan.file("path"),
     output:
         stack=directory("<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr"),
         projection="<results>/twophoton/register/{specimen}.{field}.{timepoint}.tif",
@@ -47,20 +52,21 @@ rule twophoton_register:
         runtime=30,
     params:
         **config["twophoton"]["registration"],
-        channel=lambda wildcards: stack_row(wildcards).channel,
-        voxel_um=lambda wildcards: stack_row(wildcards).voxel_um,
+        channel=twophoton_plan.column("channel"),
+        voxel_um=twophoton_plan.column("voxel_um"),
+        inputs=twophoton_plan.stamps("path"),
+        aside=twophoton_plan.aside("path"),
         code=script_hash("twophoton_register"),
     script:
         "../../scripts/twophoton_register.py"
 
 
 rule twophoton_train:
+    """Train the detector on the series and field views that the configuration names."""
     input:
-        stacks=stack_files(twophoton_trained, "register", ".zarr"),
-        truths=training_stacks("train", "truth_spines"),
-        dendrites=[row.truth_dendrites for row in twophoton_trained if row.truth_dendrites],
+        **twophoton_plan.per_stack("stacks", twophoton_plan.trained),
+        truth=stack_files(twophoton_plan.trained, *TRUTH),
         fields=config["twophoton"]["training"]["fields"] or [],
-        start=config["twophoton"]["training"]["start"] or [],
     output:
         model="<results>/models/detector.safetensors",
         history="<results>/twophoton/training.tsv",
@@ -75,21 +81,29 @@ rule twophoton_train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        rows=[row.model_dump() for row in twophoton_trained],
-        max_failed_fraction=config["max_failed_fraction"],
-        checkpoint=f"{config['results']}/units/twophoton_train/checkpoint.pt",
-        settings=config["twophoton"]["training"],
+        settings=twophoton_plan.training,
+        start=twophoton_plan.start.stamp,
         seed=config["seed"],
+        inputs=[
+            *twophoton_plan.stamps_of(twophoton_plan.trained, *TRUTH),
+            *study.given([config["twophoton"]["training"]["fields"]]),
+        ],
+        aside=study.aside(
+            rows=stack_rows(twophoton_plan.trained, "timepoint", *TRUTH),
+            start=twophoton_plan.start.given,
+            checkpoint=f"{study.results}/units/twophoton_train/checkpoint.pt",
+        ),
         code=script_hash("twophoton_train"),
     script:
         "../../scripts/twophoton_train.py"
 
 
 rule twophoton_detect:
+    """Detect spines in every slice of a stack, or take the boxes of another detector."""
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
-        detector=model_file("detector", config["twophoton"]["train"], ".safetensors"),
-        boxes=config["twophoton"]["detect"]["boxes"] or [],
+        model=twophoton_plan.detector.trained,
+        boxes=twophoton_plan.given_boxes or [],
     output:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
     log:
@@ -103,12 +117,16 @@ rule twophoton_detect:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
+        model=twophoton_plan.detector.stamp,
+        inputs=study.given([twophoton_plan.given_boxes]),
+        aside=study.aside(model=twophoton_plan.detector.given),
         code=script_hash("twophoton_detect"),
     script:
         "../../scripts/twophoton_detect.py"
 
 
 rule twophoton_depth_track:
+    """Join the boxes of a spine through the slices of a stack."""
     input:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
@@ -131,11 +149,11 @@ rule twophoton_depth_track:
 
 
 rule twophoton_train_judge:
+    """Train the judge of candidates on the series that the configuration names."""
     input:
-        candidates=stack_files(judge_trained, "depth_track", ".parquet"),
-        stacks=stack_files(judge_trained, "register", ".zarr"),
-        truths=training_stacks("train_judge", "truth_spines"),
-        dendrites=[row.truth_dendrites for row in judge_trained if row.truth_dendrites],
+        **twophoton_plan.per_stack("stacks", twophoton_plan.judge_trained),
+        **twophoton_plan.per_stack("candidates", twophoton_plan.judge_trained),
+        truth=stack_files(twophoton_plan.judge_trained, *TRUTH),
     output:
         model="<results>/models/judge.skops",
     log:
@@ -149,25 +167,19 @@ rule twophoton_train_judge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        rows=[row.model_dump() for row in judge_trained],
-        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
+        inputs=twophoton_plan.stamps_of(twophoton_plan.judge_trained, *TRUTH),
+        aside=study.aside(rows=stack_rows(twophoton_plan.judge_trained, "series", "timepoint", *TRUTH)),
         code=script_hash("twophoton_train_judge"),
     script:
         "../../scripts/twophoton_train_judge.py"
 
 
 rule twophoton_judge:
+    """Judge which candidates of a series are spines."""
     input:
-        spines=series_files("depth_track", ".parquet"),
-        projections=series_files("register", ".tif"),
-        stacks=series_files("register", ".zarr"),
-        # boxes of another detector come with its own scores
-        judge=branch(
-            bool(config["twophoton"]["detect"]["boxes"]),
-            then=[],
-            otherwise=model_file("judge", config["twophoton"]["train_judge"]),
-        ),
+        unpack(twophoton_plan.of_series("stacks", "projections", "candidates")),
+        model=twophoton_plan.judge.trained,
     output:
         spines="<results>/twophoton/judge/{specimen}.{field}.parquet",
     log:
@@ -179,21 +191,22 @@ rule twophoton_judge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=20,
     params:
-        timepoints=lambda wildcards: [row.timepoint for row in series_rows(wildcards)],
+        timepoints=twophoton_plan.timepoints,
         score=config["twophoton"]["detect"]["score"],
-        across_sessions=config["twophoton"]["detect"]["across_sessions"],
-        max_shift_um=config["twophoton"]["track"]["max_shift_um"],
-        gate_um=config["twophoton"]["track"]["gate_um"],
+        across_sessions=twophoton_plan.across_sessions,
+        model=twophoton_plan.judge.stamp,
+        aside=study.aside(model=twophoton_plan.judge.given),
         code=script_hash("twophoton_judge"),
     script:
         "../../scripts/twophoton_judge.py"
 
 
 rule twophoton_measure:
+    """Measure the spines and dendrites of a stack."""
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
         spines="<results>/twophoton/judge/{specimen}.{field}.parquet",
-        dendrites=lambda wildcards: stack_row(wildcards).dendrites or [],
+        dendrites=twophoton_plan.file("dendrites"),
     output:
         spines="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.parquet",
         dendrites="<results>/twophoton/measure/{specimen}.{field}.{timepoint}.dendrites.parquet",
@@ -210,17 +223,17 @@ rule twophoton_measure:
         runtime=20,
     params:
         **config["twophoton"]["measure"],
-        corrections=corrections_of("no spine", "missed spine"),
+        corrections=twophoton_plan.corrections_of("no spine", "missed spine"),
+        inputs=twophoton_plan.stamps("dendrites"),
         code=script_hash("twophoton_measure"),
     script:
         "../../scripts/twophoton_measure.py"
 
 
 rule twophoton_correspond:
+    """Find where the spines of each session of a series should lie in the sessions beside it."""
     input:
-        spines=series_files("measure", ".parquet"),
-        projections=series_files("register", ".tif"),
-        stacks=series_files("register", ".zarr"),
+        unpack(twophoton_plan.of_series("stacks", "projections", "spines")),
     output:
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
         shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
@@ -233,6 +246,7 @@ rule twophoton_correspond:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
+        timepoints=twophoton_plan.timepoints,
         max_shift_um=config["twophoton"]["track"]["max_shift_um"],
         gate_um=config["twophoton"]["track"]["gate_um"],
         gap_sessions=config["twophoton"]["track"]["gap_sessions"],
@@ -242,10 +256,9 @@ rule twophoton_correspond:
 
 
 rule twophoton_time_track:
+    """Give the spines of a series one id through all sessions."""
     input:
-        spines=series_files("measure", ".parquet"),
-        dendrites=series_files("measure", ".dendrites.parquet"),
-        stacks=series_files("register", ".zarr"),
+        unpack(twophoton_plan.of_series("stacks", "spines", "dendrites")),
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
         shifts="<results>/twophoton/correspond/{specimen}.{field}.tsv",
     output:
@@ -263,21 +276,21 @@ rule twophoton_time_track:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        sessions=series_sessions,
+        days=twophoton_plan.days,
         gate_um=config["twophoton"]["track"]["gate_um"],
-        corrections=corrections_of("same", "different"),
+        corrections=twophoton_plan.corrections_of("same", "different"),
         code=script_hash("twophoton_time_track"),
     script:
         "../../scripts/twophoton_time_track.py"
 
 
 rule twophoton_exchange:
+    """Write a series for other programs, and what a person should look at."""
     input:
+        unpack(twophoton_plan.of_series("stacks", "boxes")),
         spines="<results>/twophoton/time_track/{specimen}.{field}.spines.parquet",
         links="<results>/twophoton/time_track/{specimen}.{field}.links.parquet",
         expected="<results>/twophoton/correspond/{specimen}.{field}.parquet",
-        boxes=series_files("depth_track", ".boxes.parquet"),
-        stacks=series_files("register", ".zarr"),
     output:
         detections="<results>/twophoton/synapflow/{specimen}.{field}.detections.csv",
         tracks="<results>/twophoton/synapflow/{specimen}.{field}.csv",
@@ -292,21 +305,22 @@ rule twophoton_exchange:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=10,
     params:
-        sessions=series_sessions,
+        timepoints=twophoton_plan.timepoints,
         code=script_hash("twophoton_exchange"),
     script:
         "../../scripts/twophoton_exchange.py"
 
 
 rule twophoton_tables:
+    """Gather all series into the tables of the branch."""
     input:
-        spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_series),
-        links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_series),
-        dendrites=expand("<results>/twophoton/time_track/{series}.dendrites.parquet", series=twophoton_series),
-        sessions=expand("<results>/twophoton/time_track/{series}.sessions.parquet", series=twophoton_series),
+        spines=expand("<results>/twophoton/time_track/{series}.spines.parquet", series=twophoton_plan.series),
+        links=expand("<results>/twophoton/time_track/{series}.links.parquet", series=twophoton_plan.series),
+        dendrites=expand("<results>/twophoton/time_track/{series}.dendrites.parquet", series=twophoton_plan.series),
+        sessions=expand("<results>/twophoton/time_track/{series}.sessions.parquet", series=twophoton_plan.series),
         corrections=[
-            *stack_files(stacks, "measure", ".corrections.parquet"),
-            *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_series),
+            *twophoton_plan.per_stack("corrections", study.stacks).values(),
+            *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_plan.series),
         ],
     output:
         spines="<results>/twophoton/spines.parquet",
@@ -326,22 +340,22 @@ rule twophoton_tables:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        max_failed_fraction=config["max_failed_fraction"],
         seed=config["seed"],
+        aside=study.aside(),
         code=script_hash("twophoton_tables"),
     script:
         "../../scripts/twophoton_tables.py"
 
 
 rule twophoton_evaluate:
+    """Hold detections, tracks and sizes against the truth of stacks that no model was trained on."""
     input:
+        **twophoton_plan.per_stack("stacks", twophoton_plan.scored),
         candidates=expand(
-            "<results>/twophoton/judge/{series}.parquet", series=sorted({row.series for row in twophoton_scored})
+            "<results>/twophoton/judge/{series}.parquet", series=sorted({row.series for row in twophoton_plan.scored})
         ),
         spines="<results>/twophoton/spines.parquet",
-        stacks=stack_files(twophoton_scored, "register", ".zarr"),
-        truths=[row.truth_spines for row in twophoton_scored],
-        dendrites=[row.truth_dendrites for row in twophoton_scored if row.truth_dendrites],
+        truth=stack_files(twophoton_plan.scored, *TRUTH),
     output:
         evaluation="<results>/twophoton/evaluation.tsv",
         compared="<results>/twophoton/compared.parquet",
@@ -354,23 +368,26 @@ rule twophoton_evaluate:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
-        rows=[row.model_dump() for row in twophoton_scored],
+        each=stack_rows(twophoton_plan.scored, "specimen", "field", "timepoint", "day"),
+        inputs=twophoton_plan.stamps_of(twophoton_plan.scored, *TRUTH),
+        aside=study.aside(truth=stack_rows(twophoton_plan.scored, *TRUTH)),
         code=script_hash("twophoton_evaluate"),
     script:
         "../../scripts/twophoton_evaluate.py"
 
 
 rule twophoton_figures:
+    """Draw the figures of the branch."""
     input:
+        **twophoton_plan.per_stack("stacks", study.stacks),
+        **twophoton_plan.per_stack("projections", study.stacks),
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
         turnover="<results>/twophoton/turnover.parquet",
         survival="<results>/twophoton/survival.parquet",
-        stacks=stack_files(stacks, "register", ".zarr"),
-        projections=stack_files(stacks, "register", ".tif"),
-        truths=[row.truth_spines for row in stacks if row.truth_spines],
-        compared=branch(bool(twophoton_scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
-        history=branch(bool(config["twophoton"]["train"]), then="<results>/twophoton/training.tsv", otherwise=[]),
+        truth=stack_files(study.stacks, "truth_spines"),
+        compared=branch(bool(twophoton_plan.scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
+        history=branch(bool(twophoton_plan.detector.trained), then="<results>/twophoton/training.tsv", otherwise=[]),
     output:
         directory("<results>/twophoton/figures"),
     log:
@@ -382,7 +399,9 @@ rule twophoton_figures:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        rows=[row.model_dump() for row in stacks],
+        each=stack_rows(study.stacks, "specimen", "field", "timepoint", "day"),
+        inputs=twophoton_plan.stamps_of(study.stacks, "truth_spines"),
+        aside=study.aside(truth=stack_rows(study.stacks, "truth_spines")),
         code=script_hash("twophoton_figures"),
     script:
         "../../scripts/twophoton_figures.py"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -10,10 +12,12 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from spinome.census.agreement import VERDICTS
-from spinome.io.meshes import Mesh
+from spinome.io.meshes import Mesh, read_mesh
+from spinome.neurons.labelled import read_labelled
+from spinome.neurons.units import NeuronUnit
 from spinome.report.neurons import PALETTE, crop
 from spinome.report.render import Camera, fit_camera, render_mesh
-from spinome.report.style import COLOURS
+from spinome.report.style import COLOURS, save_figure
 
 EVIDENCE = {
     "agree": COLOURS["truth"],
@@ -24,6 +28,8 @@ EVIDENCE = {
 WINDOW_NM, PIXELS = 4_000.0, (520, 520)
 # what is no orphan is this much paler than its label
 PALE = 0.6
+# conflicts that are shown
+SHOWN = 4
 
 
 class Conflict(NamedTuple):
@@ -33,6 +39,46 @@ class Conflict(NamedTuple):
     label: np.ndarray
     segment: np.ndarray
     row: pd.Series
+
+
+def draw_all(
+    folder: Path, table: pd.DataFrame, neurons: Mapping[tuple[str, int], NeuronUnit], labelled: Mapping[str, Path]
+) -> None:
+    """Draw how links and labels agree, and the conflicts to look at first, into a folder.
+
+    Parameters
+    ----------
+    table : `agreement.parquet` of one or several volumes
+    neurons : the meshes of linked segments by volume and shaft
+    labelled : the labels of each by its unit
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if len(table):
+        save_figure(
+            draw_agreement(table),
+            folder,
+            "agreement",
+            "Two kinds of evidence: links and labels",
+            "Left: what the links of orphans and the labels of the linked meshes say together. Right: orphans by the "
+            "probability of their link and by how much their surface, or the spine at their way, looks like a spine.",
+        )
+    on_mesh = table["spine_probability"].notna() & table["verdict"].str.startswith("linked")
+    disputed = table[on_mesh & (table["evidence"] == "conflict")].head(SHOWN)
+    if disputed.empty:
+        return
+    conflicts = []
+    for _, row in disputed.iterrows():
+        neuron = neurons[row["volume"], row["shaft"]]
+        mesh, labels = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
+        conflicts.append(Conflict(mesh, labels.label, mesh.vertex_data["segment"], row))
+    save_figure(
+        draw_conflicts(conflicts),
+        folder,
+        "conflicts",
+        "Links that the mesh speaks against",
+        "The orphan in the full colour of its label (red spine, yellow shaft, green soma), its dendrite pale, 4 µm "
+        "across, the most doubtful first; `census/agreement.parquet` has their places.",
+    )
 
 
 def draw_agreement(table: pd.DataFrame) -> plt.Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from spinome.census.matches import view
-from spinome.census.tables import SPINES_OF_A_FRACTION
-from spinome.report.style import COLOURS
+from spinome.census.tables import HANDFUL, SPINES_OF_A_FRACTION
+from spinome.report.style import COLOURS, save_figure
 
 VIEWS = {
     "twophoton": ("two-photon", "#7d5ba6"),
@@ -26,6 +28,71 @@ SIZES = {
     "head_diameter_um": ("head diameter (µm)", 0.1, 2.0),
     "neck_length_um": ("neck length (µm)", 0.03, 5.0),
 }
+
+
+def draw_all(
+    folder: Path,
+    spines: pd.DataFrame,
+    seen: pd.DataFrame | None = None,
+    classes: pd.DataFrame | None = None,
+    counts: pd.DataFrame | None = None,
+) -> None:
+    """Draw every figure of the census into a folder.
+
+    Parameters
+    ----------
+    spines : the joint table
+    seen : of `census_evaluate`, where a simulated specimen is shown
+    classes, counts : as `draw_classes` takes them, where there are neurons
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if seen is not None:
+        for specimen in sorted(set(seen["specimen"])):
+            save_figure(
+                draw_specimen(seen, specimen),
+                folder,
+                f"specimen_{specimen}",
+                f"One simulated specimen, seen by every branch: {specimen}",
+                "Each true spine is a line from its base to its head and a ball of its volume: filled where the branch "
+                "reported it, open where it missed it. Each view shows what it can see: the whole neuron as a "
+                "mesh, the cutout in EM, the field in the two-photon stack.",
+            )
+        save_figure(
+            draw_volumes(seen),
+            folder,
+            "volumes",
+            "Measured and true volume",
+            "Spines that were found, one point each; on the grey line the volume is right. In two-photon stacks the "
+            "volume is that of the head.",
+        )
+    if classes is not None and counts is not None:
+        save_figure(
+            draw_classes(classes, counts),
+            folder,
+            "classes",
+            "Inputs and outputs by cell class",
+            "Points with 95 % intervals (bootstrap over cells), where there are at least "
+            f"{HANDFUL} cells on both sides. Open diamonds are published values of mouse visual cortex (Pedigo et al. "
+            "2026): other cells, for orientation.",
+        )
+        if (classes["partner_class"] != "").any():
+            save_figure(
+                draw_partners(classes),
+                folder,
+                "partners",
+                "Synapses on spines by the class of both cells",
+                "Fraction of the synapses of each pair of classes that are on spines, and their number. Partners of no "
+                "known class are left out.",
+            )
+    if len(spines):
+        save_figure(
+            draw_sizes(spines),
+            folder,
+            "sizes",
+            "Size of spines by the way they were seen",
+            "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts "
+            "once, by its median; sizes beyond an axis, as the neck of a stubby spine, are in its outermost bin.",
+        )
 
 
 def draw_classes(classes: pd.DataFrame, counts: pd.DataFrame) -> plt.Figure:

@@ -2,18 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from spinome.io.meshes import Mesh
+from spinome.io.meshes import Mesh, read_mesh
+from spinome.io.sources import split_source
+from spinome.io.stack import require_voxel_um
+from spinome.io.stacks import open_stack
+from spinome.io.tables import read_table
+from spinome.io.volumes import open_volume
 from spinome.report.render import fit_camera, render_mesh
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS
+from spinome.report.style import COLOURS, save_figure
 
 LABELS = ("shaft", "spine", "soma")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sample that shows a simulated specimen.
+
+    Attributes
+    ----------
+    specimen : its name
+    view : `neurons` for its mesh, `linking` for its EM cutout, `twophoton` for one of its sessions
+    source : of the mesh, the image or the stack
+    truth : table of the true spines of its sessions, or of the true synapses of its cutout
+    timepoint, voxel_um : of the session
+    """
+
+    specimen: str
+    view: str
+    source: str
+    truth: str | None = None
+    timepoint: str | None = None
+    voxel_um: tuple[float, float, float] | None = None
+
+
+def draw_all(folder: Path, samples: Iterable[Shown]) -> None:
+    """Draw what was simulated into a folder, a figure for each of these samples."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = {"neurons": _mesh, "linking": _em, "twophoton": _session}
+    for shown in samples:
+        figure, title, caption = draw[shown.view](shown)
+        name = f"{shown.specimen}_{shown.view}"
+        save_figure(figure, folder, name, f"The specimen {shown.specimen} {title}", caption)
+
+
+def _mesh(shown: Shown) -> tuple[plt.Figure, str, str]:
+    return draw_mesh(read_mesh(shown.source)), "as a mesh", "Seen along z, in the colours of its true labels."
+
+
+def _em(shown: Shown) -> tuple[plt.Figure, str, str]:
+    store, _ = split_source(shown.source)
+    image, segments, synapses = (open_volume(f"{store}::{part}") for part in ("image", "segmentation", "synapses"))
+    z = int(np.argmax([np.count_nonzero(synapses[z]) for z in range(synapses.shape[0])]))
+    targets = read_table(shown.truth)["post"].unique()
+    dendrites = np.where(np.isin(segments[z], targets), segments[z], 0)
+    figure = draw_em(image[z], dendrites, synapses[z], image.voxel_nm[2] / 1000)
+    return figure, "as an EM cutout", f"Slice {z}, the one with the most synapse voxels."
+
+
+def _session(shown: Shown) -> tuple[plt.Figure, str, str]:
+    stack, spines = open_stack(shown.source, voxel_um=shown.voxel_um), read_table(shown.truth)
+    there = spines[spines["timepoint"].astype(str) == shown.timepoint]
+    figure = draw_session(stack.read(), there, require_voxel_um(stack))
+    return figure, "in two-photon microscopy", f"Session {shown.timepoint}, the last of the series."
 
 
 def draw_mesh(mesh: Mesh) -> plt.Figure:

@@ -19,8 +19,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from spinome.io.models import Model
 from spinome.twophoton.depth_track import without_doubles
 from spinome.twophoton.shaft import shafts
+from spinome.twophoton.truth import distance_to_dendrites
 
 # candidates that the detector scores lower are not judged: of 437 real spines 424 score as much
 LEAST_SCORE = 0.25
@@ -129,6 +131,35 @@ def candidate_features(stack: np.ndarray, voxel_um: tuple[float, float, float], 
     return pd.DataFrame(np.column_stack(columns), columns=FEATURES)
 
 
+def examples(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    truth: pd.DataFrame,
+    dendrites: pd.DataFrame | None,
+    name: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a stack with truth teaches a judge.
+
+    Parameters
+    ----------
+    stack, voxel_um, spines : as `candidate_features` takes them
+    truth, dendrites : of `spinome.twophoton.truth.read_truth`; where dendrites are traced, candidates within
+        `TRAINED_UM` of them alone are learned from
+    name : of the series
+
+    Returns
+    -------
+    features (N, F), labels (N,) and groups (N,), as `train_judge` takes them
+    """
+    spines = spines[spines["score"] >= LEAST_SCORE]
+    used = np.ones(len(spines), bool)
+    if dendrites is not None:
+        used = distance_to_dendrites(spines[["z_um", "y_um", "x_um"]].to_numpy(float), dendrites) <= TRAINED_UM
+    features = candidate_features(stack, voxel_um, spines).to_numpy()
+    return features[used], label_candidates(spines, truth, voxel_um[0])[used], blocks(spines, name)[used]
+
+
 def label_candidates(spines: pd.DataFrame, truth: pd.DataFrame, slice_um: float) -> np.ndarray:
     """Which candidates (N,) are true spines: the best one within `LABEL_REACH` of each head."""
     place, heads = (frame[["z_um", "y_um", "x_um"]].to_numpy(float) for frame in (spines, truth))
@@ -184,6 +215,22 @@ def train_judge(
     f1 = 2 * np.cumsum(labels[order]) / (np.arange(1, len(order) + 1) + truths)
     best = int(np.argmax(f1))
     return model, float(calibrated[order][best]), float(f1[best])
+
+
+def judge_stack(
+    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, model: Model
+) -> pd.DataFrame:
+    """Candidates of a stack with the probability that a forest gives them as their `score` (`judged`).
+
+    Parameters
+    ----------
+    stack, voxel_um, spines : as `candidate_features` takes them; candidates below `LEAST_SCORE` are left out
+    model : forest on `FEATURES`
+    """
+    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
+    features = candidate_features(stack, voxel_um, spines)
+    probability = model.probabilities(features.to_numpy())[:, 1] if len(spines) else features["score"].to_numpy()
+    return judged(spines, features, probability, voxel_um)
 
 
 def judged(

@@ -6,9 +6,8 @@ follows a series leaves it out, so that one bad session stops no other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +61,21 @@ def failure_of(path: str | Path) -> str | None:
     return zarr.open_group(str(path), mode="r").attrs.get("failed")
 
 
-def standing(stacks: Sequence[str], *others: Sequence) -> list[list]:
-    """Leave out the stacks that could not be registered, and their entries in the lists beside them.
+def standing(names: Iterable[str], stacks: Mapping[str, str]) -> list[str]:
+    """Those of these stacks that could be registered, in their order.
 
-    Where every stack of a series failed, all are kept.
+    Where all of a series failed they are all kept, empty as they are.
+
+    Parameters
+    ----------
+    names : of the stacks of a series, or of several
+    stacks : where each is registered, by name
     """
-    kept = [failure_of(path) is None for path in stacks]
-    kept = kept if any(kept) else [True] * len(kept)
-    return [list(compress(one, kept)) for one in (stacks, *others)]
+    names = list(names)
+    return [name for name in names if failure_of(stacks[name]) is None] or names
 
 
-def to_train_on(max_failed_fraction: float, stacks: Sequence[str], *others: Sequence) -> list[list]:
+def to_train_on(names: Iterable[str], stacks: Mapping[str, str], max_failed_fraction: float) -> list[str]:
     """As `standing`, for stacks with truth that something is trained on; what is left out is printed.
 
     Raises
@@ -80,13 +83,14 @@ def to_train_on(max_failed_fraction: float, stacks: Sequence[str], *others: Sequ
     RuntimeError: if all failed, or more than `max_failed_fraction` of them (one may); the message counts them and gives
         the reason of the first.
     """
-    failed = {Path(path).stem: reason for path in stacks if (reason := failure_of(path)) is not None}
-    if too_many(len(failed), len(stacks), max_failed_fraction):
+    names = list(names)
+    failed = {name: reason for name in names if (reason := failure_of(stacks[name])) is not None}
+    if too_many(len(failed), len(names), max_failed_fraction):
         name, reason = next(iter(failed.items()))
         raise RuntimeError(
-            f"{len(failed)} of {len(stacks)} stacks to train on failed, more than the configured fraction "
+            f"{len(failed)} of {len(names)} stacks to train on failed, more than the configured fraction "
             f"{max_failed_fraction}; the first, {name}: {reason}"
         )
     for name, reason in failed.items():
         print(f"{name} is left out of the training: {reason}")
-    return standing(stacks, *others)
+    return [name for name in names if name not in failed]

@@ -61,6 +61,14 @@ def read_truth_dendrites(path: str | Path, timepoint: str, voxel_um: tuple[float
     return out
 
 
+def read_truth(
+    spines: str | Path, dendrites: str | Path | None, timepoint: str, voxel_um: tuple[float, float, float]
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Read the spines of one timepoint (`read_truth_spines`) and its backbones (`read_truth_dendrites`), if given."""
+    traced = read_truth_dendrites(dendrites, timepoint, voxel_um) if dendrites else None
+    return read_truth_spines(spines, timepoint, voxel_um), traced
+
+
 def distance_to_dendrites(points_um: np.ndarray, dendrites: pd.DataFrame) -> np.ndarray:
     """Distance in um from points (N, 3) to the nearest node of the backbones; infinite where there is none."""
     if dendrites.empty or not len(points_um):

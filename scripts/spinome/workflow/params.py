@@ -1,7 +1,9 @@
-"""Parameters of rules that Snakemake hands over and does not compare."""
+"""Parameters of rules that Snakemake hands over and does not compare, and constraints of wildcards."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,3 +15,8 @@ def uncounted(**values: Any) -> SimpleNamespace:
     unseen. For paths (content counts, by `inputs`), for how many units may fail, and for the number of shards.
     """
     return SimpleNamespace(**values)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A constraint of a wildcard: one of these names, or nothing at all where there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"

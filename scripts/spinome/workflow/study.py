@@ -9,7 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from spinome.io.sources import is_address
+from spinome.io.atomic import nearest_existing
+from spinome.io.sources import is_address, split_source
 from spinome.shipped import shipped_file
 from spinome.workflow import samples
 from spinome.workflow.params import uncounted
@@ -81,19 +82,22 @@ class Study:
         return {row.neuron: row for row in self.neurons}
 
     def given(self, sources: Iterable[str | None]) -> list[str]:
-        """What counts of these sources, in their order and wherever they lie, for a rule's parameter `inputs`.
+        """What tells one state of these sources from another, for a rule's parameter `inputs`; one entry for each.
 
-        Of a source from outside its stamp, of one that this run makes none, of both the name of the data set in it.
+        A file from outside counts by its stamp and a public address by itself, each with the name of the data set in
+        it; what the workflow makes counts by its name alone, since Snakemake sees when it changes. The order counts:
+        two samples that change their files with each other are not what they were.
         """
-        counted = [self._counted(source) if source else "" for source in sources]
-        return counted if any(counted) else []
+        return [self._state(source) if source else "" for source in sources]
 
-    def _counted(self, source: str) -> str:
-        place, mark, name = source.partition("::")
-        made = not is_address(place) and any(
-            Path(place).is_relative_to(folder) for folder in (self.results, self.config["resources"])
-        )
-        return ("" if made else self.stamps.of([place])[0]) + mark + name
+    def _state(self, source: str) -> str:
+        if is_address(source):
+            return self.stamps.of([source])[0]
+        file, name = split_source(source)
+        for folder in (self.results, self.config["resources"]):
+            if file.is_relative_to(folder):
+                return f"{file.relative_to(folder)}::{name}"
+        return f"{self.stamps.of([file])[0]}::{name}"
 
     def aside(self, **values: Any) -> SimpleNamespace:
         """What a rule's parameter `aside` holds: these values, and how many of its units may fail."""
@@ -127,8 +131,14 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
 
     Raises
     ------
-    ValueError: as `spinome.workflow.samples.read_sheets`
+    ValueError: as `spinome.workflow.samples.read_sheets`, and where a file stands in the place of a folder to write
     """
+    for key in ("results", "resources"):
+        if not (existing := nearest_existing(config[key])).is_dir():
+            raise ValueError(
+                f"{existing}: is a file where a folder is needed; remove it, or choose another folder by the key "
+                f"`{key}`"
+            )
     rows = samples.read_sheets(config["samples"], [config["results"], config["resources"]], [repository])
     addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
     # a mesh at a public address is fetched by a rule, and from there on is a file as any other

@@ -1,0 +1,65 @@
+"""The sections of the report, from the figures, scores and tables of every branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from spinome.report import summaries
+from spinome.report.page import (
+    BRANCHES,
+    CENSUS_LEAD,
+    PHANTOM_LEAD,
+    Section,
+    format_scores,
+    format_table,
+    read_figures,
+)
+
+
+def sections(
+    branches: Sequence[str],
+    tables: Mapping[str, pd.DataFrame],
+    scores: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, Sequence[str | Path]],
+    truth: Mapping[str, pd.DataFrame],
+) -> list[Section]:
+    """What was simulated, if anything was, each branch in order, and the census.
+
+    Parameters
+    ----------
+    branches : names of those that have samples
+    tables : of the branches and of the census, by the names that `spinome.report.summaries` gives them
+    scores : evaluations by section
+    figures : folders of figures by section
+    truth : true spines of simulated specimens
+    """
+    titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
+    summary = {branch: _summary(branch, tables) for branch in branches}
+    summary["census"] = summaries.summarise_census(tables)
+    if truth:
+        titled = {"phantom": ("What was simulated", PHANTOM_LEAD)} | titled
+        summary["phantom"] = summaries.summarise_phantom(truth)
+    return [
+        Section(
+            key,
+            title,
+            lead,
+            [figure for folder in figures.get(key, ()) for figure in read_figures(folder)],
+            format_scores(scores[key]) if key in scores else [],
+            [format_table(frame, name) for name, frame in summary[key].items()],
+        )
+        for key, (title, lead) in titled.items()
+    ]
+
+
+def _summary(branch: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    if branch == "twophoton":
+        return summaries.summarise_twophoton(tables)
+    if branch == "synapses":
+        return summaries.summarise_synapses(tables["objects"], tables["blocks"])
+    if branch == "linking":
+        return summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"])
+    return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"])

@@ -1,0 +1,53 @@
+"""Every branch has its section, with its own figures, scores and tables."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from spinome.census.matches import MATCH_COLUMNS
+from spinome.report.sections import sections
+from spinome.report.style import save_figure
+
+SPINES = pd.DataFrame(
+    {"spine": ["a"], "source": "neurons", "sheet": "neurons", "specimen": "n", "track": None, "synapses": [1.0],
+     "volume_um3": [0.1]}
+)  # fmt: skip
+SCORES = pd.DataFrame({"metric": ["f1"], "value": [0.9], "ci_low": [0.8], "ci_high": [1.0], "n": [9], "unit": ["x"]})
+
+
+@pytest.fixture
+def tables():
+    return {
+        "spines": SPINES,
+        "matches": pd.DataFrame(columns=MATCH_COLUMNS),
+        "objects": pd.DataFrame({"volume": ["v"], "voxels": [10], "score": [0.7]}),
+        "blocks": pd.DataFrame({"volume": ["v"], "block": ["b"], "synapses": [1], "unmasked_um3": [2.0]}),
+    }
+
+
+def folder(path, *names):
+    for name in names:
+        save_figure(plt.figure(figsize=(1, 1)), path, name, name, "")
+    return path
+
+
+def test_each_section_has_its_own_figures_and_scores(tmp_path, tables):
+    figures = {
+        "synapses": [folder(tmp_path / "one", "density")],
+        "census": [folder(tmp_path / "two", "sizes"), folder(tmp_path / "three", "agreement")],
+    }
+    synapses, census = sections(["synapses"], tables, {"census": SCORES}, figures, {})
+    assert (synapses.key, [figure.name for figure in synapses.figures], synapses.scores) == (
+        "synapses",
+        ["density"],
+        [],
+    )
+    assert [figure.name for figure in census.figures] == ["sizes", "agreement"]
+    assert [score.metric for score in census.scores] == ["f1"]
+
+
+def test_what_was_simulated_comes_first_where_anything_was(tables):
+    sizes = {"volume_um3": 0.1, "head_diameter_nm": 500.0, "neck_length_nm": 300.0}
+    truth = pd.DataFrame({"dendrite": [0, 0], "first_timepoint": 0, "last_timepoint": [0, 1]}).assign(**sizes)
+    assert [section.key for section in sections([], tables, {}, {}, {"p": truth})] == ["phantom", "census"]
+    assert [section.key for section in sections([], tables, {}, {}, {})] == ["census"]
