@@ -118,6 +118,27 @@ def test_edge_and_corner_contacts_across_cuboids(tmp_path):
             assert len(objects) == count
 
 
+def test_a_layer_of_cuboids_ends_where_the_next_one_starts_and_not_where_objects_begin(tmp_path):
+    # one object lies in two columns, and what lies between them in the order of cuboids begins below it
+    volume = np.zeros((6, 2, 2), np.uint8)
+    volume[:3, 0, 0] = volume[0, 1, 0] = volume[5, 0, 1] = 1
+    objects, merged = cut_and_merge(tmp_path, volume, None, (6, 1, 1))
+    assert objects["voxels"].tolist() == [4, 1]
+    assert merged[0, 0, 0] == merged[0, 1, 0] == 1 and merged[5, 0, 1] == 2
+
+
+def test_cuboids_out_of_order(tmp_path):
+    volume = np.ones((4, 2, 2), np.uint8)
+    cut_and_merge(tmp_path, volume, None, (2, 2, 2))
+    with pytest.raises(ValueError, match=r"0-0-0\.npz: starts in section 0, after one that starts in 2"):
+        merge_parts([tmp_path / "2-0-0.npz", tmp_path / "0-0-0.npz"], volume.shape, VOXEL_NM)
+
+
+def test_no_cuboids():
+    objects, ids = merge_parts([], (4, 2, 2), VOXEL_NM)
+    assert objects.empty and ids == []
+
+
 def test_volume_without_objects(tmp_path):
     objects, merged = cut_and_merge(tmp_path, np.zeros((3, 4, 5), np.uint8), None, (2, 2, 2))
     assert objects.empty and "synapse" in objects
