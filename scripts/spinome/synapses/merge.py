@@ -71,8 +71,8 @@ def merge_parts(
     Returns
     -------
     objects : one row an object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
-        positions are centres of mass in nm from the corner of the volume, `score` is the mean probability, boxes are
-        inclusive, in voxels
+        `value` is that of its voxels, positions are centres of mass in nm from the corner of the volume, `score` is the
+        mean probability, boxes are inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop
 
     Raises
@@ -154,7 +154,8 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "first": low["first"],
-            "value": low["value"],
+            # labels have 64 bits without a sign
+            "value": low["value"].to_numpy().view(np.uint64),
             **centre,
             "voxels": sums["voxels"],
             "volume_um3": sums["voxels"] * (np.prod(voxel_nm) / 1e9),
