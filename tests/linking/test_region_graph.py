@@ -37,6 +37,13 @@ def test_areas_and_moments_by_hand():
     np.testing.assert_allclose(graph.region_moments[:, 1], [0.8, 1.4, 0.8], rtol=1e-6)
 
 
+def test_a_region_of_more_voxels_than_float32_counts():
+    labels = np.ones((1, 4097, 4100), np.uint8)
+    labels[0, -1] = 2
+    graph = region_graph(labels, np.zeros(labels.shape, np.float32), VOXEL)
+    assert graph.region_histogram[:, 0].tolist() == graph.region_moments[:, 0].tolist() == [4096 * 4100, 4100]
+
+
 def test_statistics_do_not_depend_on_the_numbers_of_labels(volume):
     labels, membrane = volume
     first = region_graph(labels, membrane, VOXEL)

@@ -24,7 +24,6 @@ from spinome.synapses.density import (
 from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import find_parts, load_parts, save_parts
-from spinome.synapses.runs import find_runs
 from spinome.synapses.uniformity import describe_uniformity
 from spinome.workflow.shards import Unit, run_shard
 
@@ -92,10 +91,6 @@ ERRORS = {
     "negative labels": (
         lambda folder: take_given(volume(np.full((1, 2, 2), -1)), next(cuboids((1, 2, 2), (1, 2, 2)))),
         "v.h5::labels: has negative labels",
-    ),
-    "labels of 64 bits that overflow": (
-        lambda folder: find_runs(np.full((1, 1, 2), 2**63, np.uint64)),
-        r"below 2\*\*63",
     ),
     "blocks smaller than voxels": (
         lambda folder: block_axes((3, 3, 3), VOXEL_NM, (0.01, 1, 1)),

@@ -124,6 +124,24 @@ def test_vesicles_are_found_in_clusters_only():
     assert not mask[[0, 2]].any()
 
 
+def test_vesicles_at_the_end_of_the_neighbourhood_count_wherever_the_array_begins():
+    voxel_nm = (45.0, 4.8, 4.8)
+    template = vesicles.mean_template(voxel_nm)
+    side, apart = len(template), round(vesicles.NEIGHBOURHOOD_NM / 4.8)
+    picture = np.full((1, 60, 1200), 128.0)
+    for x in range(100, 1150, apart):
+        # each has two neighbours that are just close enough, beside the one below
+        for y in (20, 40):
+            rows, columns = (slice(place - side // 2, place + side // 2 + 1) for place in (y, x))
+            picture[0, rows, columns] += 60 * template / np.abs(template).max()
+    levels = np.clip(picture, 0, 255).astype(np.uint8)
+    whole = vesicles.detect_vesicles(levels, voxel_nm, 0.6)
+    assert whole[0, 20, 125:1125:apart].all()
+    for start in range(1, 80, 7):
+        rest = vesicles.detect_vesicles(levels[:, :, start:], voxel_nm, 0.6)
+        np.testing.assert_array_equal(rest, whole[:, :, start:])
+
+
 def test_gate_keeps_true_synapses_of_real_tissue(shared_data):
     path = shared_data("em/drosophila_vnc") / "stack1_y0000-0640.h5"
     image = open_volume(f"{path}::raw")

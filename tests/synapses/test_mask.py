@@ -48,6 +48,12 @@ def test_any_cuboids_give_the_same_mask(tissue):
     np.testing.assert_array_equal(hidden_in(image, (7, 33, 51)), hidden_in(image))
 
 
+def test_a_cell_of_floats_is_added_up_in_one_order():
+    image = Volume(np.array([[[1e17, 1], [-1e17, 1]]], np.float32), VOXEL_NM, "floats")
+    for cuboid in ((1, 2, 2), (1, 1, 2), (1, 2, 1), (1, 1, 1)):
+        assert survey(image, (0.1, 0.1, 0.1), cuboid).mean.tolist() == [[[0.25]]]
+
+
 def test_a_mask_of_cells_is_sliced_as_voxels(tissue, tmp_path):
     image = tissue[0]
     overview = survey(image, cell_size(image, 0.25), (64, 256, 256))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from skimage.measure import regionprops_table
 
 from spinome.blocks import cuboids
+from spinome.io.volumes import Volume
+from spinome.synapses.detect import take_given
 from spinome.synapses.merge import Rules, merge_parts
 from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
 
@@ -116,6 +118,38 @@ def test_edge_and_corner_contacts_across_cuboids(tmp_path):
         for connectivity, count in counts.items():
             objects, _ = cut_and_merge(tmp_path, volume, None, (1, 2, 2), connectivity)
             assert len(objects) == count
+
+
+def test_a_layer_of_cuboids_ends_where_the_next_one_starts_and_not_where_objects_begin(tmp_path):
+    # one object lies in two columns, and what lies between them in the order of cuboids begins below it
+    volume = np.zeros((6, 2, 2), np.uint8)
+    volume[:3, 0, 0] = volume[0, 1, 0] = volume[5, 0, 1] = 1
+    objects, merged = cut_and_merge(tmp_path, volume, None, (6, 1, 1))
+    assert objects["voxels"].tolist() == [4, 1]
+    assert merged[0, 0, 0] == merged[0, 1, 0] == 1 and merged[5, 0, 1] == 2
+
+
+def test_labels_of_64_bits_keep_their_values(tmp_path):
+    last = 2**64 - 1
+    labels = Volume(np.array([[[last, last, 0, last - 1, 0, 2**63, 5]]], np.uint64), VOXEL_NM, "labels.h5")
+    files = [tmp_path / f"{piece.name}.npz" for piece in cuboids(labels.shape, (1, 1, 4))]
+    for piece, file in zip(cuboids(labels.shape, (1, 1, 4)), files):
+        save_parts(file, take_given(labels, piece))
+    objects, _ = merge_parts(files, labels.shape, VOXEL_NM)
+    assert objects["value"].tolist() == [last, last - 1, 2**63, 5]
+    assert objects["voxels"].tolist() == [2, 1, 1, 1]
+
+
+def test_cuboids_out_of_order(tmp_path):
+    volume = np.ones((4, 2, 2), np.uint8)
+    cut_and_merge(tmp_path, volume, None, (2, 2, 2))
+    with pytest.raises(ValueError, match=r"0-0-0\.npz: starts in section 0, after one that starts in 2"):
+        merge_parts([tmp_path / "2-0-0.npz", tmp_path / "0-0-0.npz"], volume.shape, VOXEL_NM)
+
+
+def test_no_cuboids():
+    objects, ids = merge_parts([], (4, 2, 2), VOXEL_NM)
+    assert objects.empty and ids == []
 
 
 def test_volume_without_objects(tmp_path):

@@ -64,7 +64,8 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     count = len(pairs)
     z, y, x = (size / 1000 for size in voxel_nm)
     region_moments = np.zeros((len(ids), 5))
-    region_histogram = np.zeros((len(ids), BINS), dtype=np.float32)
+    # voxels are counted one by one, and float32 ends at 2**24
+    region_histogram = np.zeros((len(ids), BINS))
     edge_moments = np.zeros((count, 5))
     edge_histogram = np.zeros((count, BINS), dtype=np.float32)
     face_um2 = np.array([y * x, z * x, z * y])
@@ -81,7 +82,13 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
         len(ids),
     )
     return RegionGraph(
-        ids, pairs, region_moments, region_histogram, edge_moments, edge_histogram, voxel_um3=float(z * y * x)
+        ids,
+        pairs,
+        region_moments,
+        region_histogram.astype(np.float32),
+        edge_moments,
+        edge_histogram,
+        voxel_um3=float(z * y * x),
     )
 
 

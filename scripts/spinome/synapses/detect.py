@@ -12,7 +12,7 @@ from spinome.io.volumes import Volume
 from spinome.synapses.boxes import box_count, box_sum
 from spinome.synapses.classify import SMOOTH_NM, Evidence, Recipe, describe, probability_map
 from spinome.synapses.forest import FlatForest
-from spinome.synapses.parts import find_parts
+from spinome.synapses.parts import Parts, find_parts
 from spinome.synapses.plane import odd_box
 
 SMOOTH_UNIT = 10_000
@@ -53,7 +53,7 @@ def detect(
     cuboid: Cuboid,
     probability_of: Callable[[Evidence, Cuboid], np.ndarray],
     threshold: float,
-) -> dict[str, np.ndarray]:
+) -> Parts:
     """Parts of the synapses in a cuboid, where the probability reaches the threshold; see `parts.find_parts`.
 
     `probability_of` is that of a `spinome.synapses.classifiers.Classifier`.
@@ -63,9 +63,14 @@ def detect(
     return find_parts(found, probability, cuboid.start, evidence.image.shape)
 
 
-def take_given(labels: Volume, cuboid: Cuboid) -> dict[str, np.ndarray]:
-    """Parts of the given synapses in a cuboid; see `parts.find_parts`."""
+def take_given(labels: Volume, cuboid: Cuboid) -> Parts:
+    """Parts of the given synapses in a cuboid; see `parts.find_parts`.
+
+    Raises
+    ------
+    ValueError: if a label is negative; the message names the file.
+    """
     values = labels[cuboid.core]
     if values.dtype.kind == "i" and (values < 0).any():
         raise ValueError(f"{labels.source}: has negative labels; 0 is background and objects are above it")
-    return find_parts(values.astype(np.int64), None, cuboid.start, labels.shape)
+    return find_parts(values.astype(np.uint64), None, cuboid.start, labels.shape)

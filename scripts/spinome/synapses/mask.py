@@ -7,13 +7,13 @@ half a micrometre, and whole cells are hidden.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import edt
 import numba
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from spinome.blocks import cuboids
 from spinome.io.volumes import Volume, open_labels, require_voxel_size
 from spinome.synapses.density import block_axes
 
@@ -38,12 +38,13 @@ def cell_size(image: Volume, cell_um: float) -> tuple[float, float, float]:
 
 
 def survey(image: Volume, cell_um: tuple[float, float, float], cuboid: tuple[int, int, int]) -> Overview:
-    """Average a volume over cells, one cuboid in memory at a time."""
+    """Average a volume over cells, whole cells of about one cuboid in memory at a time."""
     axes, grid = block_axes(image.shape, require_voxel_size(image), cell_um)
     count, total, square = np.zeros(grid), np.zeros(grid), np.zeros(grid)
-    for piece in cuboids(image.shape, cuboid):
-        within = [axis[part] for axis, part in zip(axes, piece.core)]
-        _add_up(image[piece.core], *within, count, total, square)
+    # a sum of floats depends on its order, so the voxels of a cell are added up in one go
+    for piece in product(*(_whole_cells(axis, length) for axis, length in zip(axes, cuboid))):
+        within = [axis[part] for axis, part in zip(axes, piece)]
+        _add_up(image[piece], *within, count, total, square)
     with np.errstate(invalid="ignore"):
         mean = total / count
         spread = np.sqrt(np.maximum(square / count - mean**2, 0))
@@ -96,6 +97,13 @@ def open_mask(store: str, labels: Volume) -> CellMask:
     hidden = open_labels(f"{store}::hidden")
     cell_um = tuple(size / 1000 for size in require_voxel_size(hidden))
     return CellMask(hidden[:] == 0, block_axes(labels.shape, require_voxel_size(labels), cell_um)[0])
+
+
+def _whole_cells(cell: np.ndarray, length: int) -> list[slice]:
+    """Cut an axis into stretches of about `length` voxels that hold whole cells; `cell` is the cell of each voxel."""
+    begins = np.flatnonzero(np.diff(cell, prepend=-1))
+    starts = begins[np.diff(begins // length, prepend=-1) > 0]
+    return [slice(int(start), int(stop)) for start, stop in zip(starts, [*starts[1:], len(cell)])]
 
 
 def _open(body: np.ndarray, radius_um: float, cell_um: tuple[float, float, float]) -> np.ndarray:

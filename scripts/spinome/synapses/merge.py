@@ -71,13 +71,13 @@ def merge_parts(
     Returns
     -------
     objects : one row per object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
-        positions are centres of mass in nm from the corner of the volume, `score` is the mean probability, boxes are
-        inclusive, in voxels
+        `value` is that of its voxels, positions are centres of mass in nm from the corner of the volume, `score` is the
+        mean probability, boxes are inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop
 
     Raises
     ------
-    ValueError: if the connectivity is none of 6, 18 and 26.
+    ValueError: if the connectivity is none of 6, 18 and 26, or a cuboid comes after one that starts in a later section.
     """
     if connectivity not in REACH:
         raise ValueError(f"objects are connected over 6, 18 or 26 neighbours, not {connectivity}")
@@ -98,23 +98,27 @@ def merge_parts(
     objects = objects.sort_values("first")
     objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
-    return objects[OBJECT_COLUMNS].reset_index(drop=True), np.split(id_of, np.cumsum(sizes)[:-1])
+    return objects[OBJECT_COLUMNS].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
 
 
 def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
     """Number the parts of all files on, and find which touch, within cuboids and across; (N, 3: two parts, step).
 
-    Only the surfaces of one layer of cuboids, and of the last section before it, are held at a time.
+    Only the surfaces of one layer of cuboids, and of the last section before it, are held at a time. A layer ends where
+    a cuboid starts in a later section, whatever the cuboids hold: their objects may begin in any section or be none.
     """
     tables, contacts, sizes = [np.empty((0, len(PART_COLUMNS)), np.int64)], [np.empty((0, 3), np.int64)], []
-    layer, before, offset = [], np.empty((0, 6), np.int64), 0
+    layer, before, section, offset = [], np.empty((0, 6), np.int64), 0, 0
     for file in files:
         parts = load_parts(file)
-        if len(parts.shell) and layer and parts.shell[0, Z] > max(shell[-1, Z] for shell in layer):
+        if parts.start[Z] < section:
+            raise ValueError(
+                f"{file}: starts in section {parts.start[Z]}, after one that starts in {section}; sort the cuboids"
+            )
+        if parts.start[Z] > section:
             before = _close_layer(contacts, before, layer)
-            layer = []
-        if len(parts.shell):
-            layer.append(parts.shell + np.array([0, 0, 0, 0, 0, offset]))
+            layer, section = [], parts.start[Z]
+        layer.append(parts.shell + np.array([0, 0, 0, 0, 0, offset]))
         contacts.append(parts.contacts + np.array([offset, offset, 0]))
         tables.append(parts.table)
         sizes.append(len(parts.table))
@@ -150,7 +154,8 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "first": low["first"],
-            "value": low["value"],
+            # labels have 64 bits without a sign
+            "value": low["value"].to_numpy().view(np.uint64),
             **centre,
             "voxels": sums["voxels"],
             "volume_um3": sums["voxels"] * (np.prod(voxel_nm) / 1e9),

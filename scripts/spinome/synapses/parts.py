@@ -43,13 +43,14 @@ class Parts:
         touch (1 over a face, 2 an edge, 3 a corner)
     shell : (M, 6) int64, the runs on the surface of the cuboid: z, y, first and last x in the volume, value, part
     runs : (R, 5) int32, all runs: z, y, first and last x in the cuboid, part
-    shape : voxels of the cuboid (z, y, x)
+    start, shape : (3,) first voxel of the cuboid in the volume, and its voxels (z, y, x)
     """
 
     table: np.ndarray
     contacts: np.ndarray
     shell: np.ndarray
     runs: np.ndarray
+    start: np.ndarray
     shape: np.ndarray
 
 
@@ -85,7 +86,7 @@ def find_parts(
     offset = np.array([start[0], start[1], start[2], start[2], 0])
     shell = np.column_stack([runs[surface] + offset, patch[surface]])
     stored = np.column_stack([runs[:, :VALUE], patch]).astype(np.int32)
-    return Parts(table, contacts, shell, stored, np.array(values.shape))
+    return Parts(table, contacts, shell, stored, np.array(start), np.array(values.shape))
 
 
 def nearest_contacts(first: np.ndarray, second: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -26,20 +26,13 @@ def find_runs(values: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (R, 5) int64: z, y, first and last x, value
-
-    Raises
-    ------
-    ValueError: if a value does not fit into 63 bits.
+    (R, 5) int64: z, y, first and last x, value; of uint64 the same 64 bits, so that those from 2**63 on are negative
     """
     values = values.view(np.uint8) if values.dtype == bool else values
     values = np.ascontiguousarray(values)
     # eight bytes at a time where a row is whole words
     whole = values.shape[2] * values.itemsize % 8 == 0
-    runs = _find_runs(values, values.view(np.uint64) if whole else np.ones((1, 1, 1), np.uint64), whole)
-    if values.dtype == np.uint64 and (runs[:, VALUE] < 0).any():
-        raise ValueError("labels must be below 2**63; renumber them")
-    return runs
+    return _find_runs(values, values.view(np.uint64) if whole else np.ones((1, 1, 1), np.uint64), whole)
 
 
 def label_patches(runs: np.ndarray) -> tuple[np.ndarray, int]:

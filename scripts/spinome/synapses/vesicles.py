@@ -72,8 +72,8 @@ def detect_vesicles(
     peaks = _peaks(scores, np.float32(threshold))
     positions = peaks * np.asarray(voxel_nm)
     if len(peaks):
-        # a peak finds itself too
-        near = cKDTree(positions).query_ball_point(positions, NEIGHBOURHOOD_NM, return_length=True)
+        # a hair more, since the last digit of a distance depends on where the array begins; a peak finds itself too
+        near = cKDTree(positions).query_ball_point(positions, NEIGHBOURHOOD_NM * (1 + 1e-9), return_length=True)
         peaks = peaks[near > NEIGHBOURS]
     mask = np.zeros(levels.shape, bool)
     mask[tuple(peaks.T)] = True
