@@ -5,7 +5,7 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.tables import concatenate
-from spinome.io.volumes import create_volume, open_volume, require_voxel_size
+from spinome.io.volumes import create_volume, fill_pyramid, open_volume, require_voxel_size
 from spinome.linking.membranes import LEVELS
 from spinome.logs import log_to
 
@@ -14,6 +14,8 @@ params = snakemake.params
 image = open_volume(params.image, params.voxel_nm)
 files = dict(concatenate(snakemake.input.done)[["unit", "file"]].itertuples(index=False))
 with atomic(snakemake.output[0]) as part:
-    array = create_volume(part, image.shape, np.uint8, require_voxel_size(image), tuple(params.cuboid))
+    voxel_nm = require_voxel_size(image)
+    array = create_volume(part, image.shape, np.uint8, voxel_nm, tuple(params.cuboid), kind="image")
     for block in cuboids(image.shape, tuple(params.cuboid)):
         array[block.core] = np.load(files[block.name])["membrane"] if block.name in files else LEVELS
+    fill_pyramid(part)

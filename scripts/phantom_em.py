@@ -12,7 +12,8 @@ specimen = load_specimen(snakemake.input.specimen)
 volumes, links, synapses = render_cutout(specimen)
 with atomic(snakemake.output.volume) as store:
     for name, volume in volumes.items():
-        write_volume(store, volume, tuple(specimen.em_voxel_nm), name=name)
+        kind = "image" if name in ("image", "membrane") else "labels"
+        write_volume(store, volume, tuple(specimen.em_voxel_nm), name=name, kind=kind)
 write_table(links, snakemake.output.links)
 write_table(synapses, snakemake.output.synapses)
 print(f"{len(links)} spines detached, {len(synapses)} synapses")

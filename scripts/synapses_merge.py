@@ -7,7 +7,7 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.tables import concatenate, write_table
-from spinome.io.volumes import create_volume, open_volume, require_voxel_size
+from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, require_voxel_size
 from spinome.logs import log_to
 from spinome.shards import shard_of
 from spinome.synapses.classifiers import load_card
@@ -30,8 +30,9 @@ else:
     rules = Rules(**settings)
 objects, ids = merge_parts(list(files[names]), volume.shape, voxel_nm, connectivity, rules)
 with atomic(snakemake.output.labels) as part:
-    # the shards of synapses_density write its chunks, one cuboid each
+    # the shards of synapses_density write the chunks that hold objects, one cuboid each
     create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
+    fill_with_zeros(part)
 shards = [shard_of(name, len(snakemake.output.ids)) for name in names]
 for shard, file in enumerate(snakemake.output.ids):
     with atomic(Path(file)) as part:

@@ -25,7 +25,7 @@ try:
     result = register(opened.read(), reach, max_angle_deg=params.max_rotation_deg, pixel=voxel_um[1:])
     stack = as_stored(result.stack, opened.dtype)
     with atomic(output.stack) as part:
-        write_volume(part, stack, tuple(1000 * size for size in voxel_um))
+        write_volume(part, stack, tuple(1000 * size for size in voxel_um), kind="image")
     table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality, "angle_deg": result.angles_deg})
     table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
 except (ValueError, FileNotFoundError) as error:

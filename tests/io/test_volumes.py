@@ -32,13 +32,14 @@ def write_zarr(folder):
 
 
 def write_zarr_with_channel(folder):
-    write_volume(folder / "v.zarr", DATA, VOXEL_NM)
-    group = zarr.open_group(str(folder / "v.zarr"), mode="a")
-    group.create_array("0", data=DATA[None, None], overwrite=True)
-    multiscales = group.attrs["multiscales"]
-    multiscales[0]["axes"] = [{"name": "t", "type": "time", "unit": "second"}, {"name": "c"}, *multiscales[0]["axes"]]
-    multiscales[0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [1.0, 1.0, *VOXEL_NM]
-    group.attrs["multiscales"] = multiscales
+    """OME-Zarr 0.4: Zarr 2, the metadata in an attribute of its own, here with a time and a channel."""
+    group = zarr.open_group(str(folder / "v.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=DATA[None, None])
+    space = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
+    axes = [{"name": "t", "type": "time", "unit": "second"}, {"name": "c"}, *space]
+    scale = [{"type": "scale", "scale": [1.0, 1.0, *VOXEL_NM]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     return str(folder / "v.zarr")
 
 

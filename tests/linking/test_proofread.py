@@ -83,7 +83,7 @@ def test_what_the_viewer_is_sent_to_is_there(tmp_path):
     (tmp_path / "cells").mkdir()
     (tmp_path / "cells" / "info").write_text("{}")
     for source, kind, metadata in (
-        (tmp_path / "results" / "a.zarr::raw", "zarr", ".zattrs"),
+        (tmp_path / "results" / "a.zarr::raw", "zarr", "zarr.json"),
         (tmp_path / "cells::8_8_40", "precomputed", "info"),
     ):
         found = viewer_source(str(source), "http://h:1/", tmp_path)

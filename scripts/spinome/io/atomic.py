@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
             part.replace(path)
     finally:
         _remove(part)
+
+
+def final_path(part: str | Path) -> Path:
+    """Where a path that `atomic` yielded will be; any other path as it is."""
+    part = Path(part)
+    return part.with_name(re.sub(r"^\.(.+)\.\d+\.part(\.[^.]*)?$", r"\1\2", part.name))
 
 
 def _remove(path: Path) -> None:

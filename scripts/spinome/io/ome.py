@@ -14,9 +14,10 @@ Size = tuple[str | float | None, str]
 
 @dataclass(frozen=True)
 class Image:
-    """The finest scale of an OME-Zarr image: its array, and the name and the size of a voxel of each axis."""
+    """The finest scale of an OME-Zarr image: its array, where that is, and name and voxel size of each axis."""
 
     array: zarr.Array
+    path: str
     axes: tuple[str, ...]
     sizes: tuple[Size, ...]
 
@@ -48,7 +49,7 @@ def read_image(group: zarr.Group, path: Path) -> Image:
     transformations = dataset.get("coordinateTransformations", [])
     scale = next((step["scale"] for step in transformations if step["type"] == "scale"), [None] * len(axes))
     units = [axis.get("unit") or "" for axis in axes]
-    return Image(array, tuple(axis["name"] for axis in axes), tuple(zip(scale, units)))
+    return Image(array, dataset["path"], tuple(axis["name"] for axis in axes), tuple(zip(scale, units)))
 
 
 def xml_sizes(metadata: str | None) -> tuple[Size, ...]:

@@ -49,6 +49,9 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
             "or choose another channel"
         )
     names = [(path.parent / file.get("filename"), int(file.get("page", 1)) - 1) for file in files]
+    if len({name for name, _ in names}) == len(names):
+        # a file a plane: its one page, whatever the XML counts
+        names = [(name, 0) for name, _ in names]
     for name, _ in names:
         if not name.exists():
             raise ValueError(f"{path}: lists {name.name}, which is not beside it; copy the whole folder")
@@ -59,11 +62,14 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
         for item in value.findall("IndexedValue")
     }
     voxel = complete(microns.get(f"{axis}Axis") for axis in "ZYX")
-    first = _read_page(*names[0])
+    try:
+        first = _read_page(*names[0])
+    except Exception as error:
+        raise ValueError(f"{names[0][0]}: is truncated or damaged ({error}); copy it again") from None
     return Stack((len(names), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*names[z]))
 
 
 def _read_page(path: Path, page: int) -> np.ndarray:
     # the OME header of such a file points at all the others; only the page itself is wanted
     with tifffile.TiffFile(path, is_ome=False) as file:
-        return file.pages[min(page, len(file.pages) - 1)].asarray()
+        return file.pages[page].asarray()

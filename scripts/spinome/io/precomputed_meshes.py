@@ -7,10 +7,11 @@ ends in `.gz`. Positions are in nm (https://github.com/google/neuroglancer, data
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 
 import numpy as np
+
+from spinome.io.json_text import parse_json
 
 FORMAT = "neuroglancer_legacy_mesh"
 
@@ -35,7 +36,7 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
     if manifest is None:
         raise ValueError(f"{folder}: has no mesh {name}, since {meshes / name}:0 is absent; check the id or copy it")
     try:
-        fragments = json.loads(_bytes(manifest))["fragments"]
+        fragments = parse_json(_bytes(manifest))["fragments"]
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{manifest}: is no list of fragments ({error!r}); copy it again") from error
     if not fragments:
@@ -107,18 +108,23 @@ def _check_length(file: str | Path, length: int, vertices: int) -> None:
         )
 
 
-def _mesh_folder(folder: Path) -> Path:
-    """The folder that the meshes are in, its format checked; one without an `info` is of the first format."""
+def _mesh_folder(folder: Path, named_by: Path | None = None) -> Path:
+    """The folder that the meshes are in, its format checked; one without an `info` is of the first format.
+
+    The `info` of a segmentation names the folder, that of the folder itself, which was `named_by` it, names none.
+    """
     file = _file(folder / "info")
     if file is None:
         return folder
     try:
-        info = json.loads(_bytes(file))
+        info = parse_json(_bytes(file))
         kind = info.get("@type", "")
     except (OSError, EOFError, ValueError, AttributeError) as error:
         raise ValueError(f"{file}: is no description of precomputed meshes ({error}); copy it again") from error
     if isinstance(info.get("mesh"), str):
-        return _mesh_folder(folder / info["mesh"])
+        if named_by is not None:
+            raise ValueError(f"{file}: names a folder of meshes, as {named_by} does that names this one; correct one")
+        return _mesh_folder(folder / info["mesh"], file)
     if kind not in {FORMAT, ""} or "scales" in info:
         raise ValueError(
             f"{folder}: holds {kind or 'a volume without meshes'}; write the meshes as {FORMAT} (cloud-volume and "

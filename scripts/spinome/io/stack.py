@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.units import VoxelSize
 
 
 @dataclass(frozen=True)
 class Stack:
-    """An opened stack: one channel, slices read when asked for.
+    """An opened stack: one channel, sliced as a numpy array (Z, Y, X) is; it reads only the slices asked for.
 
     `shape` (Z, Y, X), `dtype` as stored, `voxel_um` (z, y, x) or None where neither sheet nor file says it.
     """
@@ -24,32 +26,49 @@ class Stack:
     source: str
     read_slice: Callable[[int], np.ndarray]
 
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return read_as_numpy(self._read, self.shape, self.dtype, key)
+
     def slices(self) -> Iterator[np.ndarray]:
         """Read the slices in turn; raises a ValueError naming the file where one cannot be read or is not finite."""
-        for z in range(self.shape[0]):
-            try:
-                image = np.asarray(self.read_slice(z))
-            except Exception as error:
-                raise ValueError(
-                    f"{self.source}: slice {z} cannot be read, the file is truncated or damaged ({error})"
-                ) from None
-            if image.shape != self.shape[1:]:
-                raise ValueError(
-                    f"{self.source}: slice {z} is {image.shape[0]} x {image.shape[1]} pixels and the first slice "
-                    f"{self.shape[1]} x {self.shape[2]}; all slices of a stack must have one size"
-                )
-            if image.dtype.kind == "f" and not np.isfinite(image).all():
-                raise ValueError(
-                    f"{self.source}: slice {z} has values that are not finite; mend or leave out the stack"
-                )
-            yield image
+        return map(self._checked, range(self.shape[0]))
 
     def read(self) -> np.ndarray:
         """Read the whole stack (Z, Y, X), as stored."""
-        out = np.empty(self.shape, self.dtype)
-        for z, image in enumerate(self.slices()):
-            out[z] = image
+        return self[:]
+
+    def _read(self, box: Box) -> np.ndarray:
+        numbers = range(box[0].start, box[0].stop, box[0].step)
+        first = self._checked(numbers[0])[box[1:]]
+        out = np.empty((len(numbers), *first.shape), self.dtype)
+        out[0] = first
+        for place, z in enumerate(numbers[1:], start=1):
+            out[place] = self._checked(z)[box[1:]]
         return out
+
+    def _checked(self, z: int) -> np.ndarray:
+        try:
+            image = np.asarray(self.read_slice(z))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{self.source}: slice {z} cannot be read, the file is truncated or damaged ({error}); copy or export "
+                "it again"
+            ) from error
+        if image.shape != self.shape[1:]:
+            raise ValueError(
+                f"{self.source}: slice {z} is {image.shape[0]} x {image.shape[1]} pixels and the first slice "
+                f"{self.shape[1]} x {self.shape[2]}; all slices of a stack must have one size"
+            )
+        if not np.can_cast(image.dtype, self.dtype):
+            raise ValueError(
+                f"{self.source}: slice {z} holds {image.dtype} and the first slice {self.dtype}; all slices of a stack "
+                "must have one type"
+            )
+        if image.dtype.kind == "f" and not np.isfinite(image).all():
+            raise ValueError(f"{self.source}: slice {z} has values that are not finite; mend or leave out the stack")
+        return image
 
 
 def require_voxel_um(stack: Stack) -> VoxelSize:

@@ -52,7 +52,7 @@ def _um(volume) -> tuple[float, float, float]:
 def write_failed(path: str | Path, reason: str) -> np.ndarray:
     """Write the empty field that stands for a stack which could not be registered, and return it."""
     voxels = np.zeros(FAILED_SHAPE, np.uint8)
-    write_volume(path, voxels, FAILED_NM)
+    write_volume(path, voxels, FAILED_NM, kind="image")
     zarr.open_group(str(path), mode="r+").attrs["failed"] = reason
     return voxels
 
