@@ -15,6 +15,7 @@ rule synapses:
             then=["<results>/synapses/objects.parquet", "<results>/synapses/blocks.parquet"],
             otherwise=[],
         ),
+        expand("<results>/synapses/pyramid/{volume}.tsv", volume=synapses_volumes),
         branch(
             bool(synapses_volumes) or bool(config["synapses"]["uniformity"]["block_tables"]),
             then=["<results>/synapses/uniformity.parquet", "<results>/synapses/figures"],
@@ -239,6 +240,29 @@ rule synapses_density:
         code=code_hash("spinome.synapses.density", "spinome.synapses.mask", "spinome.synapses.parts"),
     script:
         "../../scripts/synapses_density.py"
+
+
+rule synapses_pyramid:
+    input:
+        # the labels are whole when all shards have written theirs
+        counts=expand("<results>/synapses/density/{{volume}}/{shard}.parquet", shard=synapses_shards),
+        labels="<results>/synapses/labels/{volume}.zarr",
+    output:
+        "<results>/synapses/pyramid/{volume}.tsv",
+    log:
+        "<logs>/synapses_pyramid/{volume}.log",
+    benchmark:
+        "<benchmarks>/synapses_pyramid/{volume}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=240,
+    params:
+        code=code_hash("spinome.io.pyramid"),
+    script:
+        "../../scripts/synapses_pyramid.py"
 
 
 rule synapses_blocks:

@@ -276,13 +276,19 @@ def create_volume(
     return array_to_write(Path(path) / name / "0")
 
 
-def fill_pyramid(path: str | Path, name: str = "") -> None:
-    """Make the coarser levels of a volume of `create_volume` whose finest level is whole."""
+def fill_pyramid(path: str | Path, name: str = "") -> list[VoxelSize]:
+    """Make the coarser levels of a volume of `create_volume` whose finest level is whole.
+
+    Returns
+    -------
+    the voxel size (z, y, x) in nm of each level, the finest first
+    """
     folder = Path(path) / name
     (image,) = multiscales(zarr.open_group(str(folder), mode="r"))
-    sizes = [dataset["coordinateTransformations"][0]["scale"] for dataset in image["datasets"]]
+    sizes = [tuple(dataset["coordinateTransformations"][0]["scale"]) for dataset in image["datasets"]]
     factors = [tuple(round(size / first) for size, first in zip(own, sizes[0])) for own in sizes]
     fill_levels([folder / dataset["path"] for dataset in image["datasets"]], factors, image["type"])
+    return sizes
 
 
 def fill_with_zeros(path: str | Path) -> None:
