@@ -19,7 +19,18 @@ def _plain(name: str) -> str:
     return name
 
 
+def _channel(cell: int | str) -> int | str:
+    """A channel as the sheet names it: a number counts from 0, anything else is what the microscope calls it."""
+    number = str(cell).removesuffix(".0")
+    if not number.removeprefix("-").isdecimal():
+        return str(cell)
+    if number.startswith("-"):
+        raise ValueError("numbers of channels count from 0")
+    return int(number)
+
+
 Name = Annotated[str, AfterValidator(_plain)]
+Channel = Annotated[int | str, BeforeValidator(_channel)]
 # a program that takes a column of names for numbers writes 5.0, which is no name
 Number = Annotated[Name, BeforeValidator(lambda value: str(value).removesuffix(".0"))]
 PATH_COLUMNS = {
@@ -60,7 +71,7 @@ class Stack(Row):
     timepoint: Name
     day: float
     path: str
-    channel: int | None = Field(None, ge=0)
+    channel: Channel | None = None
     voxel_z_um: float | None = Field(None, gt=0)
     voxel_y_um: float | None = Field(None, gt=0)
     voxel_x_um: float | None = Field(None, gt=0)

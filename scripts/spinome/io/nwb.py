@@ -8,13 +8,13 @@ import h5py
 import numpy as np
 
 from spinome.io.hdf5 import data_set, member
-from spinome.io.stack import Stack, pick_plane
+from spinome.io.stack import Channel, Stack, pick_plane
 from spinome.io.units import complete, in_um
 
 KINDS = {"TwoPhotonSeries", "ImageSeries", "OnePhotonSeries"}
 
 
-def open_nwb(path: Path, series: str, channel: int | None) -> Stack:
+def open_nwb(path: Path, series: str, channel: Channel | None) -> Stack:
     """Open an image series as one stack.
 
     The schema orders data (frame, x, y) or (frame, x, y, z). A series of planes is a stack with a frame a slice, a

@@ -14,12 +14,13 @@ Size = tuple[str | float | None, str]
 
 @dataclass(frozen=True)
 class Image:
-    """The finest scale of an OME-Zarr image: its array, where that is, and name and voxel size of each axis."""
+    """The finest scale of an OME-Zarr image: its array, where that is, name and voxel size of each axis, channels."""
 
     array: zarr.Array
     path: str
     axes: tuple[str, ...]
     sizes: tuple[Size, ...]
+    channels: tuple[str, ...]
 
 
 def multiscales(node: zarr.Group | zarr.Array) -> list[dict]:
@@ -49,13 +50,30 @@ def read_image(group: zarr.Group, path: Path) -> Image:
     transformations = dataset.get("coordinateTransformations", [])
     scale = next((step["scale"] for step in transformations if step["type"] == "scale"), [None] * len(axes))
     units = [axis.get("unit") or "" for axis in axes]
-    return Image(array, dataset["path"], tuple(axis["name"] for axis in axes), tuple(zip(scale, units)))
+    about = group.attrs.get("omero") or dict(group.attrs.get("ome", {})).get("omero") or {}
+    channels = tuple(str(channel.get("label", "")) for channel in about.get("channels", []))
+    return Image(array, dataset["path"], tuple(axis["name"] for axis in axes), tuple(zip(scale, units)), channels)
 
 
 def xml_sizes(metadata: str | None) -> tuple[Size, ...]:
     """Size of a voxel (z, y, x) of the first image in OME-XML, whose unit is µm where none is given; else empty."""
-    nodes = ElementTree.fromstring(metadata).iter() if metadata else []
-    pixels = next((node for node in nodes if node.tag.endswith("Pixels")), None)
+    pixels = _pixels(metadata)
     if pixels is None:
         return ()
     return tuple((pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX")
+
+
+def xml_channels(metadata: str | None) -> tuple[str, ...]:
+    """Names of the channels of the first image in OME-XML, empty where one has none."""
+    pixels = _pixels(metadata)
+    nodes = [] if pixels is None else [node for node in pixels if node.tag.endswith("Channel")]
+    return tuple(node.get("Name", "") for node in nodes)
+
+
+def _pixels(metadata: str | None) -> ElementTree.Element | None:
+    """The first image in OME-XML; None where there is none, or the text is damaged and says nothing for certain."""
+    try:
+        nodes = ElementTree.fromstring(metadata).iter() if metadata else []
+    except ElementTree.ParseError:
+        return None
+    return next((node for node in nodes if node.tag.endswith("Pixels")), None)

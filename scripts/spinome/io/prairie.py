@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Stack, chosen_channel
+from spinome.io.stack import Channel, Stack, chosen_channel
 from spinome.io.units import complete
 
 
@@ -27,8 +27,8 @@ def prairie_xml(path: Path) -> Path | None:
     return None
 
 
-def open_prairie(path: Path, channel: int | None) -> Stack:
-    """Prairie/Bruker: one TIFF a plane, listed in the XML."""
+def open_prairie(path: Path, channel: Channel | None) -> Stack:
+    """Prairie/Bruker: one TIFF a plane, listed in the XML; channels are called `Ch1` and so on, as in file names."""
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
@@ -40,7 +40,7 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
     if not frames or not frames[0]:
         raise ValueError(f"{path}: lists no image; give the XML of a Z series")
     channels = sorted({int(file.get("channel")) for file in frames[0]})
-    taken = chosen_channel(path, len(channels), channel)
+    taken = chosen_channel(path, [f"Ch{number}" for number in channels], channel)
     wanted = str(channels[taken])
     files = [file for frame in frames for file in frame if file.get("channel") == wanted]
     if len(files) != len(frames):

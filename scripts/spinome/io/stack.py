@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ import numpy as np
 
 from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.units import VoxelSize
+
+# a number from 0, or the name that the microscope gives
+Channel = int | str
 
 
 @dataclass(frozen=True)
@@ -80,21 +83,45 @@ def require_voxel_um(stack: Stack) -> VoxelSize:
     return stack.voxel_um
 
 
-def chosen_channel(path: str | Path, count: int, channel: int | None) -> int:
-    """The channel to read, from 0; a ValueError where none of several, or one that is not there, is chosen."""
-    if count > 1 and channel is None:
+def chosen_channel(path: str | Path, names: Sequence[str], channel: Channel | None) -> int:
+    """The channel to read, as a number from 0 in the order of the file.
+
+    Parameters
+    ----------
+    names : what the microscope calls each channel, empty where it does not say
+    channel : a number counts from 0, whatever the microscope counts from; anything else is a name. Names are compared
+        without regard to case and spaces, and `Ch` stands for `Channel`.
+
+    Raises
+    ------
+    ValueError: where none of several, or one that is not there, is chosen; the message lists what there is.
+    """
+    listed = ", ".join(f"{number} ({name})" if name else f"{number}" for number, name in enumerate(names))
+    if channel is None and len(names) > 1:
         raise ValueError(
-            f"{path}: has {count} channels; choose one in the column `channel` of the sample sheet, from 0"
+            f"{path}: has {len(names)} channels; choose one in the column `channel` of the sample sheet, by number or "
+            f"name: {listed}"
         )
-    if channel is not None and channel >= count:
-        raise ValueError(f"{path}: has no channel {channel}, it has {count}, counted from 0")
+    if isinstance(channel, str):
+        called = [number for number, name in enumerate(names) if name and _plain(name) == _plain(channel)]
+        if len(called) != 1:
+            raise ValueError(f"{path}: has {len(called) or 'no'} channels called '{channel}'; it has {listed}")
+        return called[0]
+    if channel is not None and channel >= len(names):
+        raise ValueError(f"{path}: has no channel {channel}, it has {len(names)}, counted from 0: {listed}")
     return channel or 0
 
 
+def _plain(name: str) -> str:
+    return "".join(name.lower().split()).replace("channel", "ch")
+
+
 def pick_plane(
-    path: str | Path, axes: str, shape: tuple[int, ...], channel: int | None
+    path: str | Path, axes: str, shape: tuple[int, ...], channel: Channel | None, names: Sequence[str] = ()
 ) -> tuple[Callable[[int], tuple], int]:
     """Return a function from a slice to the index into an array of these axes, and the number of slices.
+
+    `names` are those of the channels, where the file has them for each.
 
     Raises
     ------
@@ -104,7 +131,8 @@ def pick_plane(
     several = [axis for axis in axes if axis in "CS" and length[axis] > 1]
     if len(several) > 1:
         raise ValueError(f"{path}: has several channels and colour samples; export one channel in grey values")
-    taken = chosen_channel(path, length[several[0]] if several else 1, channel)
+    count = length[several[0]] if several else 1
+    taken = chosen_channel(path, names if len(names) == count else [""] * count, channel)
     others = [axis for axis in axes if axis not in "ZCSYX" and length[axis] > 1]
     if others:
         raise ValueError(

@@ -14,12 +14,12 @@ import tifffile
 import zarr
 
 from spinome.io.nwb import open_nwb
-from spinome.io.ome import read_image, xml_sizes
+from spinome.io.ome import read_image, xml_channels, xml_sizes
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
 from spinome.io.sections import in_order
 from spinome.io.sources import split_source
-from spinome.io.stack import Stack, pick_plane
+from spinome.io.stack import Channel, Stack, pick_plane
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
 from spinome.io.zarr_arrays import open_array
@@ -28,14 +28,15 @@ TIFF = {".tif", ".tiff"}
 IMAGES = TIFF | {".png"}
 
 
-def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize | None = None) -> Stack:
+def open_stack(path: str | Path, channel: Channel | None = None, voxel_um: VoxelSize | None = None) -> Stack:
     """Open a stack by its kind, without reading its pixels.
 
     Parameters
     ----------
     path : file, folder of slices, Prairie folder or its XML, OME-Zarr folder (`store.zarr` or `store.zarr::group`), or
         NWB file (`file.nwb` or `file.nwb::series`)
-    channel : counted from 0; needed where the file has several
+    channel : a number from 0 in the order of the file, or what the microscope calls it (`Ch2` of Prairie, `Channel 2`
+        of ScanImage, the name in OME metadata); needed where the file has several
     voxel_um : voxel size (z, y, x) from the sample sheet; it overrides the file's own
 
     Raises
@@ -67,7 +68,7 @@ def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize
     return Stack(opened.shape, opened.dtype, voxel_um or opened.voxel_um, str(path), opened.read_slice)
 
 
-def _open_tiff(path: Path, channel: int | None) -> Stack:
+def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     require_whole_tiff(path)
     try:
         file = tifffile.TiffFile(path)
@@ -85,11 +86,12 @@ def _open_tiff(path: Path, channel: int | None) -> Stack:
     axes = re.sub("[QI]", "Z", axes) if "Z" not in axes else axes
     axes = axes.replace("T", "Z") if "Z" not in axes else axes
     voxel = complete(in_um(*size) for size in xml_sizes(file.ome_metadata)) or _imagej_voxel(file)
+    names = xml_channels(file.ome_metadata)
     if "S" in axes or len(series.pages) != int(np.prod([n for axis, n in zip(axes, shape) if axis not in "YX"])):
         pixels = series.asarray()
-        pick, depth = pick_plane(path, axes, shape, channel)
+        pick, depth = pick_plane(path, axes, shape, channel, names)
         return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), lambda z: pixels[pick(z)])
-    pick, depth = pick_plane(path, axes, shape, channel)
+    pick, depth = pick_plane(path, axes, shape, channel, names)
     outer = [length for axis, length in zip(axes, shape) if axis not in "YX"]
 
     def read(z: int) -> np.ndarray:
@@ -132,7 +134,7 @@ def _imagej_voxel(file: tifffile.TiffFile) -> VoxelSize | None:
     return None if unit in {None, "pixel"} else complete(in_um(size, unit) for size in (facts.get("spacing"), *plane))
 
 
-def _open_folder(path: Path, channel: int | None) -> Stack:
+def _open_folder(path: Path, channel: Channel | None) -> Stack:
     """A folder with one image a slice, in the order of the numbers in their names, which have no gap."""
     files = [file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")]
     if not files:
@@ -156,7 +158,7 @@ def _open_folder(path: Path, channel: int | None) -> Stack:
     return Stack((len(files), *shapes[0][:2]), dtype, None, str(path), lambda z: imageio.imread(files[z])[pick(0)])
 
 
-def _open_zarr(path: Path, group: str, channel: int | None) -> Stack:
+def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:
     try:
         node = zarr.open_group(str(path / group), mode="r")
     except Exception as error:
@@ -166,6 +168,6 @@ def _open_zarr(path: Path, group: str, channel: int | None) -> Stack:
     axes = "".join(axis[0].upper() for axis in image.axes)
     sizes = dict(zip(image.axes, image.sizes))
     voxel = complete(in_um(*sizes.get(axis, (None, ""))) for axis in "zyx")
-    pick, depth = pick_plane(path, axes, array.shape, channel)
+    pick, depth = pick_plane(path, axes, array.shape, channel, image.channels)
     dtype = np.dtype(image.array.dtype)
     return Stack((depth, *_plane(axes, array.shape)), dtype, voxel, str(path), lambda z: np.asarray(array[pick(z)]))
