@@ -10,7 +10,10 @@ import tensorstore
 import tifffile
 import zarr
 
+from spinome.io.atomic import atomic
 from spinome.io.volumes import (
+    EM,
+    STACK,
     Volume,
     create_volume,
     fingerprint,
@@ -283,3 +286,62 @@ def test_fingerprint_changes_when_a_volume_is_written_anew(tmp_path):
     assert fingerprint(source) == before
     write_zarr(tmp_path)
     assert fingerprint(source) != before
+
+
+def multiscales_of(path):
+    (image,) = zarr.open_group(str(path), mode="r").attrs["ome"]["multiscales"]
+    return image
+
+
+def test_a_volume_is_named_by_its_folder_and_not_by_a_temporary_one(tmp_path):
+    with atomic(tmp_path / "cells.zarr") as part:
+        write_volume(part, DATA, VOXEL_NM)
+        write_volume(part, DATA, VOXEL_NM, name="image")
+    assert multiscales_of(tmp_path / "cells.zarr")["name"] == "cells"
+    assert multiscales_of(tmp_path / "cells.zarr" / "image")["name"] == "image"
+
+
+@pytest.mark.parametrize(
+    ("space", "unit", "finest", "first", "second"),
+    [
+        (EM, "nanometer", [40, 8, 6], [20, 4, 3], [20, 8, 6]),
+        (STACK, "micrometer", [0.04, 0.008, 0.006], [0, 0, 0], [0, 0.004, 0.003]),
+    ],
+)
+def test_levels_lie_on_each_other_and_on_the_tables(tmp_path, space, unit, finest, first, second):
+    write_volume(tmp_path / "v.zarr", np.ones((4, 100, 100), np.uint8), VOXEL_NM, kind="image", space=space)
+    image = multiscales_of(tmp_path / "v.zarr")
+    assert {axis["unit"] for axis in image["axes"]} == {unit} and image["type"] == "mean"
+    scales, translations = zip(
+        *(
+            (scale["scale"], translation["translation"])
+            for scale, translation in (level["coordinateTransformations"] for level in image["datasets"])
+        )
+    )
+    assert scales[0] == pytest.approx(finest) and translations[0] == pytest.approx(first, abs=1e-12)
+    assert scales[1] == pytest.approx(np.array(finest) * [1, 2, 2])
+    assert translations[1] == pytest.approx(second, abs=1e-12)
+    assert open_volume(str(tmp_path / "v.zarr")).voxel_nm == pytest.approx(VOXEL_NM)
+
+
+def test_the_coarser_levels_of_a_volume(tmp_path):
+    labels = np.zeros((4, 100, 130), np.uint32)
+    labels[:, :50] = 7
+    write_volume(tmp_path / "labels.zarr", labels, VOXEL_NM, chunks=(2, 32, 32))
+    write_volume(tmp_path / "image.zarr", labels.astype(np.uint8) * 30, VOXEL_NM, chunks=(3, 20, 30), kind="image")
+    for name, factor in (("labels", 1), ("image", 30)):
+        levels = [open_volume(str(tmp_path / f"{name}.zarr" / f"{level}"))[:] for level in range(3)]
+        assert [level.shape for level in levels] == [(4, 100, 130), (4, 50, 65), (4, 25, 33)]
+        for level in levels[:2]:
+            np.testing.assert_array_equal(level, factor * labels[:, :: 100 // level.shape[1], : level.shape[2]])
+    assert set(np.unique(open_volume(str(tmp_path / "labels.zarr" / "2"))[:])) == {0, 7}
+
+
+def test_metadata_are_valid_by_the_models_of_the_field(tmp_path):
+    models = pytest.importorskip("ome_zarr_models", reason="ome-zarr-models is not installed")
+    write_volume(tmp_path / "v.zarr", np.ones((4, 100, 100), np.uint64), VOXEL_NM)
+    write_volume(tmp_path / "stack.zarr", np.ones((4, 100, 100), np.uint16), VOXEL_NM, kind="image", space=STACK)
+    for name in ("v", "stack"):
+        image = models.open_ome_zarr(zarr.open_group(str(tmp_path / f"{name}.zarr"), mode="r"))
+        assert image.attributes.ome.version == "0.5"
+        assert [one.path for one in image.attributes.ome.multiscales[0].datasets] == ["0", "1"]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -33,6 +33,18 @@ from spinome.io.zarr_arrays import array_to_write, create_array, open_array, wri
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 LARGEST_LABEL = np.iinfo(np.int64).max
+
+
+class Space(NamedTuple):
+    """The unit of a volume, its length in nm, and where tables have the centre of the first voxel, in voxels."""
+
+    unit: str
+    nm: float
+    first: float
+
+
+# tables of EM count from the corner of the volume, those of stacks from the centre of the first voxel
+EM, STACK = Space("nanometer", 1.0, 0.5), Space("micrometer", 1000.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -242,6 +254,7 @@ def create_volume(
     chunks: tuple[int, int, int],
     name: str = "",
     kind: Kind = "labels",
+    space: Space = EM,
 ) -> zarr.Array:
     """Create an OME-Zarr volume and return its array for writing; `fill_pyramid` follows when all of it is written.
 
@@ -255,22 +268,27 @@ def create_volume(
     voxel_nm : size of a voxel (z, y, x) in nm
     name : group within the store; several volumes may share one store
     kind : how coarser levels are made: the mean of grey values, the most frequent of labels
+    space : of the tables that go with the volume, so that viewers show both in one place
     """
     root = zarr.open_group(str(path), mode="a", zarr_format=3)
     group = root.require_group(name) if name else root
     factors = level_factors(shape, voxel_nm)
+    # one shape of chunks for all levels, however small: cloud-volume goes by that of the first
+    chunks = tuple(min(chunk, length) for chunk, length in zip(chunks, shape))
+    finest = [float(edge) / space.nm for edge in voxel_nm]
     datasets = []
     for level, factor in enumerate(factors):
-        size = [float(edge * step) for edge, step in zip(voxel_nm, factor)]
-        # the place of a voxel is its centre; the volume begins at 0, as it does in all tables
+        size = [edge * step for edge, step in zip(finest, factor)]
+        # the place of a voxel is its centre; all levels begin at one corner
+        corner = [(space.first - 0.5) * edge for edge in finest]
         transformations = [
             {"type": "scale", "scale": size},
-            {"type": "translation", "translation": [edge / 2 for edge in size]},
+            {"type": "translation", "translation": [start + edge / 2 for start, edge in zip(corner, size)]},
         ]
         datasets.append({"path": f"{level}", "coordinateTransformations": transformations})
         coarse = tuple(-(-length // step) for length, step in zip(shape, factor))
         create_array(group, f"{level}", coarse, dtype, chunks, "zyx")
-    axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
+    axes = [{"name": axis, "type": "space", "unit": space.unit} for axis in "zyx"]
     image = {"name": name or final_path(path).stem, "axes": axes, "datasets": datasets, "type": METHODS[kind]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
     return array_to_write(Path(path) / name / "0")
@@ -281,7 +299,7 @@ def fill_pyramid(path: str | Path, name: str = "") -> list[VoxelSize]:
 
     Returns
     -------
-    the voxel size (z, y, x) in nm of each level, the finest first
+    the voxel size (z, y, x) of each level in the unit of the volume, the finest first
     """
     folder = Path(path) / name
     (image,) = multiscales(zarr.open_group(str(folder), mode="r"))
@@ -308,9 +326,10 @@ def write_volume(
     chunks: tuple[int, int, int] = (32, 256, 256),
     name: str = "",
     kind: Kind = "labels",
+    space: Space = EM,
 ) -> None:
     """Write a whole array (Z, Y, X) as an OME-Zarr volume with its pyramid; see `create_volume`."""
-    create_volume(path, data.shape, data.dtype, voxel_nm, chunks, name, kind)[:] = data
+    create_volume(path, data.shape, data.dtype, voxel_nm, chunks, name, kind, space)[:] = data
     fill_pyramid(path, name)
 
 

@@ -55,7 +55,7 @@ def create_array(
         name,
         shape=shape,
         dtype=dtype,
-        chunks=tuple(min(chunk, length) for chunk, length in zip(chunks, shape)),
+        chunks=chunks,
         compressors=[ZstdCodec(), Crc32cCodec()],
         fill_value=0,
         dimension_names=tuple(axes),
