@@ -128,6 +128,8 @@ def test_formats_agree(write, tmp_path):
     assert volume.shape == DATA.shape
     assert volume.dtype == DATA.dtype
     assert volume.voxel_nm == pytest.approx(VOXEL_NM)
+    first = {write_precomputed: (33, 22, 11), write_zarr_with_channel: (-0.5,) * 3, write_newer_zarr: (-0.5,) * 3}
+    assert volume.corner == first.get(write, (0, 0, 0))
     np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
     np.testing.assert_array_equal(volume[:], DATA)
     np.testing.assert_array_equal(volume[2], DATA[2])
@@ -166,6 +168,20 @@ def test_sections_in_a_folder(tmp_path):
 
 def test_sample_sheet_overrides_the_voxel_size_of_the_file(tmp_path):
     assert open_volume(write_hdf5(tmp_path), (30.0, 6.0, 6.0)).voxel_nm == (30.0, 6.0, 6.0)
+
+
+def test_the_size_of_a_voxel_by_level_and_for_all_levels(tmp_path):
+    group = zarr.open_group(str(tmp_path / "v.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=DATA)
+    level = [{"type": "scale", "scale": [2.0, 1.0, 1.0]}, {"type": "translation", "translation": [4.0, 0.0, 1.0]}]
+    image = {
+        "axes": [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"],
+        "datasets": [{"path": "0", "coordinateTransformations": level}],
+        "coordinateTransformations": [{"type": "scale", "scale": [20.0, 8.0, 6.0]}],
+    }
+    group.attrs["multiscales"] = [image]
+    volume = open_volume(str(tmp_path / "v.zarr"))
+    assert volume.voxel_nm == VOXEL_NM and volume.corner == (1.5, -0.5, 0.5)
 
 
 def test_volumes_share_a_store(tmp_path):
@@ -249,6 +265,12 @@ def group_without_name(folder):
     return write_zarr(folder).partition("::")[0], "without multiscales.*image"
 
 
+def damaged_metadata(folder):
+    write_zarr_with_channel(folder)
+    zarr.open_group(str(folder / "v.zarr"), mode="a").attrs["multiscales"] = [{"version": "0.4"}]
+    return str(folder / "v.zarr"), r"v.zarr: its multiscales metadata are damaged \(KeyError\('datasets'\)\); write"
+
+
 def axes_that_do_not_fit(folder):
     write_zarr_with_channel(folder)
     group = zarr.open_group(str(folder / "v.zarr"), mode="a")
@@ -258,7 +280,17 @@ def axes_that_do_not_fit(folder):
 
 @pytest.mark.parametrize(
     "make",
-    [axes_that_do_not_fit, cut_short, wrong_data_set, not_hdf5, flat, unknown_kind, wrong_scale, group_without_name],
+    [
+        damaged_metadata,
+        axes_that_do_not_fit,
+        cut_short,
+        wrong_data_set,
+        not_hdf5,
+        flat,
+        unknown_kind,
+        wrong_scale,
+        group_without_name,
+    ],
 )
 def test_defects_name_the_file(make, tmp_path):
     source, message = make(tmp_path)

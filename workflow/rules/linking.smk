@@ -495,6 +495,7 @@ rule linking_proofread:
         ],
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
         url=config["linking"]["proofread"]["url"],
+        viewer=config["linking"]["proofread"]["viewer"],
         candidates=config["linking"]["proofread"]["candidates"],
         code=code_hash("spinome.linking.proofread"),
     script:

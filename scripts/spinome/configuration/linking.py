@@ -87,6 +87,9 @@ class Proofread(Section):
         None, description="TSV of decisions `volume orphan shaft` that are applied to the links, shaft 0 for no parent"
     )
     candidates: int = Field(5, ge=1, description="candidates of an orphan that its view in Neuroglancer shows")
+    viewer: str = Field(
+        "https://neuroglancer-demo.appspot.com", description="address of the Neuroglancer that views are opened in"
+    )
     url: str = Field(
         "http://localhost:8000", description="where the working directory is served for Neuroglancer to read segments"
     )

@@ -52,12 +52,13 @@ class Volume:
     """An opened volume: sliced as a numpy array (Z, Y, X) is, it reads only what is asked for.
 
     `array` is anything that reads boxes (`spinome.io.slicing`). Voxels that cannot be read are a ValueError that names
-    the volume.
+    the volume. `corner` is where the first voxel begins in the file's own coordinates, which viewers go by, in voxels.
     """
 
     array: Any
     voxel_nm: VoxelSize | None
     source: str
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -99,7 +100,7 @@ class _Labels(Volume):
 class _Probability(Volume):
     """A stored map of probabilities; the value `full_scale` stands for 1."""
 
-    full_scale: int
+    full_scale: int = 1
 
     @property
     def dtype(self) -> np.dtype:
@@ -132,8 +133,9 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
     path, name = split_source(source)
+    corner = (0.0, 0.0, 0.0)
     if is_address(source):
-        array, stored = _open_precomputed(source.partition("::")[0], name)
+        array, stored, corner = _open_precomputed(source.partition("::")[0], name)
     elif not path.exists():
         raise FileNotFoundError(f"{path}: no such volume")
     elif path.suffix in {".h5", ".hdf5", ".hdf"}:
@@ -141,11 +143,11 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     elif path.suffix.lower() in TIFF_SUFFIXES:
         array, stored = _open_tiff(path)
     elif (path / "info").is_file():
-        array, stored = _open_precomputed(str(path), name)
+        array, stored, corner = _open_precomputed(str(path), name)
     elif path.is_dir() and any(map(_is_section, path.iterdir())):
         array, stored = _open_sections(path)
     elif path.is_dir():
-        array, stored = _open_zarr(path, name)
+        array, stored, corner = _open_zarr(path, name)
     else:
         raise ValueError(
             f"{path}: unknown kind of volume; use .zarr, .h5::name, .tif or a Neuroglancer precomputed folder"
@@ -155,7 +157,7 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
         raise ValueError(f"{source}: a volume has three filled axes (z, y, x), this has shape {tuple(array.shape)}")
     if np.dtype(getattr(array.dtype, "numpy_dtype", array.dtype)).kind not in "iufb":
         raise ValueError(f"{source}: voxels must be plain numbers, these are {array.dtype}")
-    return Volume(array, voxel_nm or stored, str(source))
+    return Volume(array, voxel_nm or stored, str(source), corner)
 
 
 def open_labels(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
@@ -169,7 +171,7 @@ def open_labels(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     volume = open_volume(source, voxel_nm)
     if volume.dtype.kind not in "iub":
         raise ValueError(f"{source}: labels must be integers, these are {volume.dtype}; convert them with astype")
-    return _Labels(volume.array, volume.voxel_nm, volume.source)
+    return _Labels(**vars(volume))
 
 
 def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
@@ -183,7 +185,7 @@ def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     ValueError: as `open_volume`, for signed integers other than masks, and when a slice has floats outside of [0, 1].
     """
     volume = open_volume(source, voxel_nm)
-    return _Probability(volume.array, volume.voxel_nm, volume.source, _full_scale(volume))
+    return _Probability(**vars(volume), full_scale=_full_scale(volume))
 
 
 def _full_scale(volume: Volume) -> int:
@@ -362,15 +364,16 @@ def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
     return array, None if size is None else tuple(float(value) for value in size)
 
 
-def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None]:
+def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[float, float, float]]:
     try:
         node = zarr.open(str(path / name), mode="r")
     except Exception as error:
         raise ValueError(f"{path}: has no Zarr volume '{name}' ({error})") from error
     if isinstance(node, zarr.Array):
-        return open_array(path / name, node), None
+        return open_array(path / name, node), None, (0.0, 0.0, 0.0)
     image = read_image(node, path)
-    return open_array(path / name / image.path, image.array), complete(in_nm(*size) for size in image.sizes[-3:])
+    voxel_nm = complete(in_nm(*size) for size in image.sizes[-3:])
+    return open_array(path / name / image.path, image.array), voxel_nm, tuple(image.corner[-3:])
 
 
 def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
@@ -422,7 +425,7 @@ def _kvstore(address: str) -> dict[str, str] | str:
     return {"driver": "file", "path": str(Path(address).resolve()) + "/"}
 
 
-def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
+def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize, tuple[float, float, float]]:
     try:
         scales = [scale["key"] for scale in parse_json(_read_info(address))["scales"]]
         if name and name not in scales:
@@ -443,5 +446,7 @@ def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore,
     if store.domain["channel"].size != 1:
         raise ValueError(f"{address}: has {store.domain['channel'].size} channels; a volume has one")
     first = store[tensorstore.d["channel"][store.domain["channel"].inclusive_min]]
-    spatial = first[tensorstore.d["z", "y", "x"].transpose[:]][tensorstore.d[:].translate_to[0]]
-    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units)
+    spatial = first[tensorstore.d["z", "y", "x"].transpose[:]]
+    corner = tuple(float(start) for start in spatial.domain.inclusive_min)
+    spatial = spatial[tensorstore.d[:].translate_to[0]]
+    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units), corner
