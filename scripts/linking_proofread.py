@@ -20,16 +20,18 @@ for volume, row in params.aside.rows.items():
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
     queue = proofreading_queue(links, read_table(typings[volume]), synapses)
-    size = require_voxel_size(open_labels(source, row["voxel_nm"]))
+    opened = open_labels(source, row["voxel_nm"])
+    size = require_voxel_size(opened)
     shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)
     queue["candidates"] = [" ".join(map(str, shown.get(orphan, []))) for orphan in queue["orphan"]]
     labels, grey = (viewer_source(place, params.url, Path.cwd()) if place else None for place in (source, image))
     if labels is None:
         print(f"{source}: no view in Neuroglancer, which reads OME-Zarr and precomputed volumes below this folder")
-    queue["view"] = [
-        viewer_address(viewer_state(labels, place, orphan, shown.get(orphan, []), size, grey)) if labels else ""
+    states = [
+        viewer_state(labels, place, orphan, shown.get(orphan, []), size, opened.corner, grey) if labels else None
         for orphan, *place in queue[["orphan", "z_nm", "y_nm", "x_nm"]].itertuples(index=False)
     ]
+    queue["view"] = [viewer_address(state, params.viewer) if state else "" for state in states]
     queue.insert(0, "volume", volume)
     queues.append(queue)
 table = pd.concat(queues, ignore_index=True).sort_values("worth", ascending=False, kind="stable", ignore_index=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.volumes import create_volume, open_probability, require_voxel_size
+from spinome.io.volumes import create_volume, fill_pyramid, open_probability, require_voxel_size
 from spinome.linking.basins import Basins, paint
 from spinome.linking.watershed import flood
 from spinome.workflow import step
@@ -24,6 +24,9 @@ print(f"{max(map(np.max, labels.values()), default=0)} superpixels in {np.prod(m
 with atomic(output[0]) as part:
     array = create_volume(part, membrane.shape, np.uint32, require_voxel_size(membrane), tuple(params.cuboid))
     for block in cuboids(membrane.shape, tuple(params.cuboid)):
-        if block.name in files:
-            with np.load(files[block.name]) as left:
-                array[block.core] = paint(left["basin"], labels[block.name])
+        if block.name not in files:
+            array[block.core] = 0
+            continue
+        with np.load(files[block.name]) as left:
+            array[block.core] = paint(left["basin"], labels[block.name])
+    fill_pyramid(part)

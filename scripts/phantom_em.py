@@ -12,7 +12,8 @@ specimen = load_specimen(inputs.specimen)
 volumes, links, synapses = render_cutout(specimen)
 with atomic(output.volume) as store:
     for name, volume in volumes.items():
-        write_volume(store, volume, tuple(specimen.em_voxel_nm), name=name)
+        kind = "image" if name in ("image", "membrane") else "labels"
+        write_volume(store, volume, tuple(specimen.em_voxel_nm), name=name, kind=kind)
 write_table(links, output.links)
 write_table(synapses, output.synapses)
 print(f"{len(links)} spines detached, {len(synapses)} synapses")

@@ -13,7 +13,7 @@ overview = survey(image, cell_size(image, params.mask["cell_um"]), tuple(params.
 hidden = hide(overview, params.mask["body_um"], params.mask["contrast"])
 cell_nm = tuple(1000 * size for size in overview.cell_um)
 with atomic(output[0]) as part:
-    write_volume(part, np.nan_to_num(overview.mean), cell_nm, name="image")
+    write_volume(part, np.nan_to_num(overview.mean), cell_nm, name="image", kind="image")
     write_volume(part, hidden, cell_nm, name="hidden")
 for name, number in HIDDEN.items():
     print(f"{name}: {(hidden == number).mean():.1%} of the cells")

@@ -7,7 +7,7 @@ import numpy as np
 from spinome.blocks import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
-from spinome.io.volumes import create_volume, open_volume, require_voxel_size
+from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, require_voxel_size
 from spinome.seeds import number_of
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.merge import Rules, merge_parts
@@ -31,8 +31,9 @@ else:
     rules = Rules(**settings)
 objects, ids = merge_parts([files[name] for name in names], volume.shape, voxel_nm, connectivity, rules)
 with atomic(output.labels) as part:
-    # the shards of synapses_density write its chunks, one cuboid each
+    # the shards of synapses_density write the chunks that hold objects, one cuboid each
     create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
+    fill_with_zeros(part)
 found, shards = dict(zip(names, ids)), step.by_name(output, "ids")
 for shard, file in shards.items():
     own = [name for name in names if number_of(name, len(shards)) == int(shard)]

@@ -9,7 +9,7 @@ from spinome.io.atomic import atomic
 from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import write_table
-from spinome.io.volumes import write_volume
+from spinome.io.volumes import STACK, write_volume
 from spinome.twophoton.register import as_stored, register
 from spinome.twophoton.registered import write_failed
 from spinome.workflow import step
@@ -24,7 +24,7 @@ try:
     result = register(opened.read(), reach, max_angle_deg=params.max_rotation_deg, pixel=voxel_um[1:])
     stack = as_stored(result.stack, opened.dtype)
     with atomic(output.stack) as part:
-        write_volume(part, stack, tuple(1000 * size for size in voxel_um))
+        write_volume(part, stack, tuple(1000 * size for size in voxel_um), kind="image", space=STACK)
     table = pd.DataFrame({"slice": np.arange(len(stack)), "quality": result.quality, "angle_deg": result.angles_deg})
     table[["y_um", "x_um"]] = result.shifts_px * voxel_um[1:]
 except (ValueError, FileNotFoundError) as error:

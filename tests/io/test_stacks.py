@@ -120,6 +120,17 @@ def test_channel_is_chosen(tmp_path, stack, axes, order):
         open_stack(path, channel=5)
 
 
+def test_channels_by_their_names(tmp_path, stack):
+    names = {"Channel": {"Name": ["GCaMP", "tdTomato"]}}
+    metadata = {"axes": "CZYX", **names}
+    tifffile.imwrite(tmp_path / "two.ome.tif", np.stack([stack, stack + 1]), metadata=metadata, ome=True)
+    np.testing.assert_array_equal(open_stack(tmp_path / "two.ome.tif", channel="tdtomato").read(), stack + 1)
+    with pytest.raises(ValueError, match=r"two.ome.tif: .* by number or name: 0 \(GCaMP\), 1 \(tdTomato\)"):
+        open_stack(tmp_path / "two.ome.tif")
+    with pytest.raises(ValueError, match=r"two.ome.tif: has no channels called 'Ch2'; it has 0 \(GCaMP\)"):
+        open_stack(tmp_path / "two.ome.tif", channel="Ch2")
+
+
 def write_scanimage(path, frames, facts, static=True):
     """A BigTIFF as ScanImage writes it: static settings behind the header (or in the pages alone), a page per frame."""
     text = "\n".join(f"{key} = {value}" for key, value in facts.items()).encode() + b"\0"
@@ -184,9 +195,12 @@ def test_scanimage_channels_take_turns(tmp_path, stack):
     facts = SLICES | {"SI.hStackManager.framesPerSlice": 1, "SI.hChannels.channelSave": "[1;3]"}
     frames = np.stack([stack, stack + 7], axis=1).reshape(-1, *stack.shape[1:])
     path = write_scanimage(tmp_path / "si.tif", frames, facts)
-    np.testing.assert_array_equal(open_stack(path, channel=1).read(), stack + 7)
-    with pytest.raises(ValueError, match=r"si.tif: has 2 channels; choose one in the column `channel`"):
+    for channel in (1, "Channel 3", "ch3"):
+        np.testing.assert_array_equal(open_stack(path, channel=channel).read(), stack + 7)
+    with pytest.raises(ValueError, match=r"si.tif: has 2 channels; choose one .*: 0 \(Channel 1\), 1 \(Channel 3\)"):
         open_stack(path)
+    with pytest.raises(ValueError, match=r"si.tif: has no channel 3, it has 2, counted from 0: 0 \(Channel 1\)"):
+        open_stack(path, channel=3)
 
 
 def test_scanimage_files_that_say_too_little_or_are_cut(tmp_path, stack):
@@ -210,9 +224,15 @@ def test_prairie_folder(tmp_path, stack):
     text = f'<?xml version="1.0"?><PVScan version="5.7">{state}{sequence}</PVScan>'
     (tmp_path / "z.xml").write_text(text)
     for path in (tmp_path, tmp_path / "z.xml", tmp_path / "z_Cycle00001_Ch2_000001.ome.tif"):
-        opened = open_stack(path, channel=1)
-        np.testing.assert_array_equal(opened.read(), stack + 2)
-        assert opened.voxel_um == pytest.approx(VOXEL)
+        # Bruker counts from 1
+        for channel in (1, "Ch2"):
+            opened = open_stack(path, channel)
+            np.testing.assert_array_equal(opened.read(), stack + 2)
+            assert opened.voxel_um == pytest.approx(VOXEL)
+    with pytest.raises(
+        ValueError, match=r"z.xml: has 2 channels; choose one .* by number or name: 0 \(Ch1\), 1 \(Ch2\)"
+    ):
+        open_stack(tmp_path)
     (tmp_path / "lacks").mkdir()
     (tmp_path / "lacks" / "z.xml").write_text(
         text.replace('channel="2" filename="z_Cycle00001_Ch2_000003', 'channel="3" filename="x')
@@ -232,9 +252,11 @@ def test_ome_zarr_in_micrometres_with_a_channel(tmp_path, stack):
         {"version": "0.4", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": transform}]}
     ]
     group.create_array("0", data=np.stack([stack, stack + 7]))
-    opened = open_stack(tmp_path / "s.zarr", channel=1)
-    np.testing.assert_array_equal(opened.read(), stack + 7)
-    assert opened.voxel_um == pytest.approx(VOXEL)
+    group.attrs["omero"] = {"channels": [{"label": "green"}, {"label": "red"}]}
+    for channel in (1, "Red"):
+        opened = open_stack(tmp_path / "s.zarr", channel)
+        np.testing.assert_array_equal(opened.read(), stack + 7)
+        assert opened.voxel_um == pytest.approx(VOXEL)
 
 
 def write_nwb(path, series, spacing=None, unit="meters"):

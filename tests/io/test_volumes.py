@@ -10,7 +10,10 @@ import tensorstore
 import tifffile
 import zarr
 
+from spinome.io.atomic import atomic
 from spinome.io.volumes import (
+    EM,
+    STACK,
     Volume,
     create_volume,
     fingerprint,
@@ -32,13 +35,14 @@ def write_zarr(folder):
 
 
 def write_zarr_with_channel(folder):
-    write_volume(folder / "v.zarr", DATA, VOXEL_NM)
-    group = zarr.open_group(str(folder / "v.zarr"), mode="a")
-    group.create_array("0", data=DATA[None, None], overwrite=True)
-    multiscales = group.attrs["multiscales"]
-    multiscales[0]["axes"] = [{"name": "t", "type": "time", "unit": "second"}, {"name": "c"}, *multiscales[0]["axes"]]
-    multiscales[0]["datasets"][0]["coordinateTransformations"][0]["scale"] = [1.0, 1.0, *VOXEL_NM]
-    group.attrs["multiscales"] = multiscales
+    """OME-Zarr 0.4: Zarr 2, the metadata in an attribute of its own, here with a time and a channel."""
+    group = zarr.open_group(str(folder / "v.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=DATA[None, None])
+    space = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
+    axes = [{"name": "t", "type": "time", "unit": "second"}, {"name": "c"}, *space]
+    scale = [{"type": "scale", "scale": [1.0, 1.0, *VOXEL_NM]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
     return str(folder / "v.zarr")
 
 
@@ -124,6 +128,8 @@ def test_formats_agree(write, tmp_path):
     assert volume.shape == DATA.shape
     assert volume.dtype == DATA.dtype
     assert volume.voxel_nm == pytest.approx(VOXEL_NM)
+    first = {write_precomputed: (33, 22, 11), write_zarr_with_channel: (-0.5,) * 3, write_newer_zarr: (-0.5,) * 3}
+    assert volume.corner == first.get(write, (0, 0, 0))
     np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
     np.testing.assert_array_equal(volume[:], DATA)
     np.testing.assert_array_equal(volume[2], DATA[2])
@@ -162,6 +168,20 @@ def test_sections_in_a_folder(tmp_path):
 
 def test_sample_sheet_overrides_the_voxel_size_of_the_file(tmp_path):
     assert open_volume(write_hdf5(tmp_path), (30.0, 6.0, 6.0)).voxel_nm == (30.0, 6.0, 6.0)
+
+
+def test_the_size_of_a_voxel_by_level_and_for_all_levels(tmp_path):
+    group = zarr.open_group(str(tmp_path / "v.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=DATA)
+    level = [{"type": "scale", "scale": [2.0, 1.0, 1.0]}, {"type": "translation", "translation": [4.0, 0.0, 1.0]}]
+    image = {
+        "axes": [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"],
+        "datasets": [{"path": "0", "coordinateTransformations": level}],
+        "coordinateTransformations": [{"type": "scale", "scale": [20.0, 8.0, 6.0]}],
+    }
+    group.attrs["multiscales"] = [image]
+    volume = open_volume(str(tmp_path / "v.zarr"))
+    assert volume.voxel_nm == VOXEL_NM and volume.corner == (1.5, -0.5, 0.5)
 
 
 def test_volumes_share_a_store(tmp_path):
@@ -245,6 +265,12 @@ def group_without_name(folder):
     return write_zarr(folder).partition("::")[0], "without multiscales.*image"
 
 
+def damaged_metadata(folder):
+    write_zarr_with_channel(folder)
+    zarr.open_group(str(folder / "v.zarr"), mode="a").attrs["multiscales"] = [{"version": "0.4"}]
+    return str(folder / "v.zarr"), r"v.zarr: its multiscales metadata are damaged \(KeyError\('datasets'\)\); write"
+
+
 def axes_that_do_not_fit(folder):
     write_zarr_with_channel(folder)
     group = zarr.open_group(str(folder / "v.zarr"), mode="a")
@@ -254,7 +280,17 @@ def axes_that_do_not_fit(folder):
 
 @pytest.mark.parametrize(
     "make",
-    [axes_that_do_not_fit, cut_short, wrong_data_set, not_hdf5, flat, unknown_kind, wrong_scale, group_without_name],
+    [
+        damaged_metadata,
+        axes_that_do_not_fit,
+        cut_short,
+        wrong_data_set,
+        not_hdf5,
+        flat,
+        unknown_kind,
+        wrong_scale,
+        group_without_name,
+    ],
 )
 def test_defects_name_the_file(make, tmp_path):
     source, message = make(tmp_path)
@@ -282,3 +318,62 @@ def test_fingerprint_changes_when_a_volume_is_written_anew(tmp_path):
     assert fingerprint(source) == before
     write_zarr(tmp_path)
     assert fingerprint(source) != before
+
+
+def multiscales_of(path):
+    (image,) = zarr.open_group(str(path), mode="r").attrs["ome"]["multiscales"]
+    return image
+
+
+def test_a_volume_is_named_by_its_folder_and_not_by_a_temporary_one(tmp_path):
+    with atomic(tmp_path / "cells.zarr") as part:
+        write_volume(part, DATA, VOXEL_NM)
+        write_volume(part, DATA, VOXEL_NM, name="image")
+    assert multiscales_of(tmp_path / "cells.zarr")["name"] == "cells"
+    assert multiscales_of(tmp_path / "cells.zarr" / "image")["name"] == "image"
+
+
+@pytest.mark.parametrize(
+    ("space", "unit", "finest", "first", "second"),
+    [
+        (EM, "nanometer", [40, 8, 6], [20, 4, 3], [20, 8, 6]),
+        (STACK, "micrometer", [0.04, 0.008, 0.006], [0, 0, 0], [0, 0.004, 0.003]),
+    ],
+)
+def test_levels_lie_on_each_other_and_on_the_tables(tmp_path, space, unit, finest, first, second):
+    write_volume(tmp_path / "v.zarr", np.ones((4, 100, 100), np.uint8), VOXEL_NM, kind="image", space=space)
+    image = multiscales_of(tmp_path / "v.zarr")
+    assert {axis["unit"] for axis in image["axes"]} == {unit} and image["type"] == "mean"
+    scales, translations = zip(
+        *(
+            (scale["scale"], translation["translation"])
+            for scale, translation in (level["coordinateTransformations"] for level in image["datasets"])
+        )
+    )
+    assert scales[0] == pytest.approx(finest) and translations[0] == pytest.approx(first, abs=1e-12)
+    assert scales[1] == pytest.approx(np.array(finest) * [1, 2, 2])
+    assert translations[1] == pytest.approx(second, abs=1e-12)
+    assert open_volume(str(tmp_path / "v.zarr")).voxel_nm == pytest.approx(VOXEL_NM)
+
+
+def test_the_coarser_levels_of_a_volume(tmp_path):
+    labels = np.zeros((4, 100, 130), np.uint32)
+    labels[:, :50] = 7
+    write_volume(tmp_path / "labels.zarr", labels, VOXEL_NM, chunks=(2, 32, 32))
+    write_volume(tmp_path / "image.zarr", labels.astype(np.uint8) * 30, VOXEL_NM, chunks=(3, 20, 30), kind="image")
+    for name, factor in (("labels", 1), ("image", 30)):
+        levels = [open_volume(str(tmp_path / f"{name}.zarr" / f"{level}"))[:] for level in range(3)]
+        assert [level.shape for level in levels] == [(4, 100, 130), (4, 50, 65), (4, 25, 33)]
+        for level in levels[:2]:
+            np.testing.assert_array_equal(level, factor * labels[:, :: 100 // level.shape[1], : level.shape[2]])
+    assert set(np.unique(open_volume(str(tmp_path / "labels.zarr" / "2"))[:])) == {0, 7}
+
+
+def test_metadata_are_valid_by_the_models_of_the_field(tmp_path):
+    models = pytest.importorskip("ome_zarr_models", reason="ome-zarr-models is not installed")
+    write_volume(tmp_path / "v.zarr", np.ones((4, 100, 100), np.uint64), VOXEL_NM)
+    write_volume(tmp_path / "stack.zarr", np.ones((4, 100, 100), np.uint16), VOXEL_NM, kind="image", space=STACK)
+    for name in ("v", "stack"):
+        image = models.open_ome_zarr(zarr.open_group(str(tmp_path / f"{name}.zarr"), mode="r"))
+        assert image.attributes.ome.version == "0.5"
+        assert [one.path for one in image.attributes.ome.multiscales[0].datasets] == ["0", "1"]

@@ -75,6 +75,26 @@ def test_thinned_voxels_measure_the_same():
     assert thin["z_nm"] == pytest.approx(whole["z_nm"]) and thin["y_nm"] == pytest.approx(whole["y_nm"], abs=6)
 
 
+@pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 3)])
+def test_the_place_inside_of_a_segment_is_a_voxel_of_it(stride):
+    """A hook, a pair of pieces and a ball, of the first two of which the centroid is none."""
+    labels = np.zeros((12, 40, 60), np.uint32)
+    labels[4:8, 3:30, 5:9] = labels[4:8, 3:30, 25:29] = labels[4:8, 26:30, 5:29] = 7
+    labels[2:4, 3:6, 40:43] = labels[8:11, 3:6, 50:53] = 8
+    labels[5, 30, 45] = labels[5:7, 30:32, 45:47] = 9
+    voxel_nm = (40.0, 8.0, 6.0)
+    segments = measure_segments(labels[:: stride[0], :: stride[1], :: stride[2]], voxel_nm, stride)
+    for row in segments.itertuples():
+        voxel = np.array([row.inside_z_nm, row.inside_y_nm, row.inside_x_nm]) / voxel_nm - 0.5
+        assert (voxel == voxel.round()).all() and labels[tuple(voxel.astype(int))] == row.segment
+        if stride == (1, 1, 1):
+            places = (np.argwhere(labels == row.segment) + 0.5) * voxel_nm
+            away = np.linalg.norm(places - [row.z_nm, row.y_nm, row.x_nm], axis=1)
+            assert np.allclose(places[away.argmin()], (voxel + 0.5) * voxel_nm)
+    ball = segments.set_index("segment").loc[9]
+    assert abs(ball["inside_z_nm"] - ball["z_nm"]) <= 20
+
+
 def test_candidates_by_hand(tissue):
     labels, synapse = tissue
     table = find_candidates(labels, 10, np.array([1, 2]), synapse, None, VOXEL, 1500.0).set_index("shaft")

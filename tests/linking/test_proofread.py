@@ -44,10 +44,11 @@ def test_posterior_of_one_parent_or_none():
 
 
 def test_doubt_on_a_rich_shaft_comes_first():
-    spines = pd.DataFrame({"segment": [10, 11, 12], "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0})
+    segments = pd.DataFrame({"segment": [10, 11, 12], "inside_z_nm": 1.0, "inside_y_nm": 2.0, "inside_x_nm": 3.0})
     synapses = pd.DataFrame({"neurite_a": [10, 11, 1, 1, 1, 2], "neurite_b": [50, 51, 52, 53, 54, 55]})
-    queue = proofreading_queue(LINKS, spines, synapses)
+    queue = proofreading_queue(LINKS, segments, synapses)
     assert queue["orphan"].tolist() == [11, 10, 12]
+    assert queue.loc[0, ["z_nm", "y_nm", "x_nm"]].tolist() == [1.0, 2.0, 3.0]
     assert queue["linked_to"].tolist() == [1, 1, 0]
     # shaft 1 has three synapses and one that orphan 10 brings; shaft 2 has one
     assert queue.loc[0, "worth"] == pytest.approx(4 / 3 + 1 / 3 + (1 - 2 / 3) * 4)
@@ -57,15 +58,24 @@ def test_doubt_on_a_rich_shaft_comes_first():
 def test_a_state_shows_candidates_in_colours_of_their_rank():
     state = viewer_state("zarr://http://host/s.zarr", np.array([400.0, 80.0, 160.0]), 10, [7, 8], (40.0, 8.0, 8.0))
     (layer,) = state["layers"]
-    assert state["position"] == [10, 10, 20] and layer["segments"] == ["10", "7", "8"]
+    assert state["position"] == [20, 10, 10] and layer["segments"] == ["10", "7", "8"]
     assert layer["segmentColors"]["10"] == ORPHAN_COLOUR
     assert [layer["segmentColors"][shaft] for shaft in ("7", "8")] == list(CANDIDATE_COLOURS[:2])
-    assert list(state["dimensions"]) == ["z", "y", "x"] and state["dimensions"]["x"] == [pytest.approx(8e-9), "m"]
-    assert json.loads(unquote(viewer_address(state).partition("#!")[2])) == state
+    assert list(state["dimensions"]) == ["x", "y", "z"] and state["dimensions"]["x"] == [pytest.approx(8e-9), "m"]
+    address = viewer_address(state, "https://viewer.org/")
+    assert address.startswith("https://viewer.org/#!") and json.loads(unquote(address.partition("#!")[2])) == state
+
+
+def test_a_volume_that_begins_elsewhere_is_shown_there():
+    """A precomputed volume may have an offset; the first voxel of an OME-Zarr of others lies around 0."""
+    place = np.array([60.0, 12.0, 20.0])
+    for corner in ((33, 22, 11), (-0.5, -0.5, -0.5)):
+        state = viewer_state("s", place, 10, [], (40.0, 8.0, 8.0), corner)
+        assert state["position"] == [2.5 + corner[2], 1.5 + corner[1], 1.5 + corner[0]]
 
 
 def test_grey_values_lie_below_the_segments():
-    state = viewer_state("zarr://s", np.zeros(3), 10, [], (1.0, 1.0, 1.0), "zarr://image")
+    state = viewer_state("zarr://s", np.zeros(3), 10, [], (1.0, 1.0, 1.0), image="zarr://image")
     assert [layer["type"] for layer in state["layers"]] == ["image", "segmentation"]
     assert state["layers"][0]["source"] == "zarr://image" and state["layers"][1]["selectedAlpha"] < 1
 
@@ -83,7 +93,7 @@ def test_what_the_viewer_is_sent_to_is_there(tmp_path):
     (tmp_path / "cells").mkdir()
     (tmp_path / "cells" / "info").write_text("{}")
     for source, kind, metadata in (
-        (tmp_path / "results" / "a.zarr::raw", "zarr", ".zattrs"),
+        (tmp_path / "results" / "a.zarr::raw", "zarr", "zarr.json"),
         (tmp_path / "cells::8_8_40", "precomputed", "info"),
     ):
         found = viewer_source(str(source), "http://h:1/", tmp_path)

@@ -229,7 +229,7 @@ def test_a_failed_stack_is_marked_and_left_out_of_its_series(tmp_path):
     assert failure_of(tmp_path / "a.zarr") == "a.tif: is truncated"
     assert not read_registered(tmp_path / "a.zarr").voxels.any()
     shutil.copytree(tmp_path / "a.zarr", tmp_path / "b.zarr")
-    attributes = tmp_path / "b.zarr" / ".zattrs"
+    attributes = tmp_path / "b.zarr" / "zarr.json"
     attributes.write_text(attributes.read_text().replace("failed", "other"))
     stacks = {name: str(tmp_path / f"{name}.zarr") for name in "abc"}
     assert standing("cba", stacks) == ["b"]

@@ -40,6 +40,17 @@ def test_reads_columns_in_any_order_and_paths_from_the_sheets_folder(tmp_path):
     assert row.channel is None
 
 
+@pytest.mark.parametrize(("cell", "channel"), [("1", 1), ("0.0", 0), ("Ch2", "Ch2"), ("tdTomato", "tdTomato")])
+def test_a_channel_is_a_number_from_0_or_a_name(tmp_path, stack, cell, channel):
+    (row,) = read_sheet(sheet(tmp_path, f"{STACK_HEADER}\tchannel", f"{stack}\t{cell}"), Stack)
+    assert row.channel == channel and type(row.channel) is type(channel)
+
+
+def test_a_channel_below_0(tmp_path, stack):
+    path = sheet(tmp_path, f"{STACK_HEADER}\tchannel", f"{stack}\t-1")
+    refuse(path, Stack, "row 2", "column channel", "channels count from 0")
+
+
 def test_comments_blank_lines_and_byte_order_mark_are_passed_over(tmp_path, stack):
     path = sheet(tmp_path, "# made by hand", STACK_HEADER, "", stack, encoding="utf-8-sig")
     assert len(read_sheet(path, Stack)) == 1

@@ -477,6 +477,7 @@ rule linking_proofread:
         # the views hold where the volumes lie, so that here their paths count
         places=linking_plan.rows_of(linking_plan.volumes, "segmentation", "image"),
         url=config["linking"]["proofread"]["url"],
+        viewer=config["linking"]["proofread"]["viewer"],
         candidates=config["linking"]["proofread"]["candidates"],
         aside=study.aside(rows=linking_plan.rows_of(linking_plan.volumes, "segmentation", "image")),
         code=script_hash("linking_proofread"),

@@ -20,6 +20,7 @@ rule synapses:
             then=["<results>/synapses/objects.parquet", "<results>/synapses/blocks.parquet"],
             otherwise=[],
         ),
+        expand("<results>/synapses/pyramid/{volume}.tsv", volume=synapses_plan.volumes),
         branch(
             bool(synapses_plan.volumes or synapses_plan.block_tables),
             then=["<results>/synapses/uniformity.parquet", "<results>/synapses/figures"],
@@ -244,6 +245,30 @@ rule synapses_density:
         code=script_hash("synapses_density"),
     script:
         "../../scripts/synapses_density.py"
+
+
+rule synapses_pyramid:
+    """Make the coarser levels of the labels that viewers show first."""
+    input:
+        # the labels are whole when all shards have written theirs
+        counts=expand("<results>/synapses/density/{{volume}}/{shard}.parquet", shard=synapses_plan.shards),
+        labels="<results>/synapses/labels/{volume}.zarr",
+    output:
+        "<results>/synapses/pyramid/{volume}.tsv",
+    log:
+        "<logs>/synapses_pyramid/{volume}.log",
+    benchmark:
+        "<benchmarks>/synapses_pyramid/{volume}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=240,
+    params:
+        code=script_hash("synapses_pyramid"),
+    script:
+        "../../scripts/synapses_pyramid.py"
 
 
 rule synapses_blocks:

@@ -138,6 +138,9 @@ class Proofread(Section):
     candidates: int = Field(
         5, ge=1, le=100, description="number of candidates that the view of an orphan in Neuroglancer shows"
     )
+    viewer: str = Field(
+        "https://neuroglancer-demo.appspot.com", description="address of the Neuroglancer that views are opened in"
+    )
     url: str = Field(
         "http://localhost:8000",
         pattern=r"^https?://[^\s]+$",

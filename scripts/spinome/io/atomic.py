@@ -15,6 +15,7 @@ from pathlib import Path
 HOST = re.sub(r"[^A-Za-z0-9_]", "-", socket.gethostname())[:24]
 # `.<name>.<host>+<process>.part<suffix>`, and what was moved out of the way of a folder
 PART = re.compile(r"^\..*\.(?P<host>[A-Za-z0-9_-]*)\+(?P<process>\d+)\.part")
+FINAL = re.compile(r"^\.(.+)\.[A-Za-z0-9_-]*\+\d+\.part(\.[^.]*)?$")
 # a process on another machine cannot be asked whether it lives; after so long without a change its files are litter
 STALE_S = 24 * 3600
 
@@ -59,6 +60,12 @@ def temporary(path: str | Path) -> Iterator[Path]:
         yield part
     finally:
         remove(part)
+
+
+def final_path(part: str | Path) -> Path:
+    """Where a path that `atomic` yielded will be; any other path as it is."""
+    part = Path(part)
+    return part.with_name(FINAL.sub(r"\1\2", part.name))
 
 
 def replace(part: Path, path: Path) -> None:

@@ -40,7 +40,7 @@ def read_synapses(path: str | Path, voxel_nm: tuple[float, float, float] | None 
         try:
             frame[column] = frame[column].astype("Int64")
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path}: column {column} must hold integers ({error})") from None
+            raise ValueError(f"{path}: column {column} must hold integers below 2**63 ({error})") from None
     if frame["id"].isna().any():
         raise ValueError(f"{path}: {frame['id'].isna().sum()} of {len(frame)} synapses have no id; number them")
     if not set(POSITION) <= set(frame):

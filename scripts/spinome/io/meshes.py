@@ -6,7 +6,6 @@ checked here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ import numpy as np
 import trimesh
 
 from spinome.io.atomic import atomic
+from spinome.io.hdf5 import data_set, member
+from spinome.io.json_text import parse_json
 from spinome.io.precomputed_meshes import fragment_files, read_fragments
 from spinome.io.sources import split_source
 
@@ -228,23 +229,26 @@ def hdf5_mesh(path: Path, name: str) -> Iterator[h5py.Group]:
     ValueError: if there is none; the message names the file and what it has.
     """
     with h5py.File(path, "r") as file:
-        if name and not isinstance(file.get(name), h5py.Group):
-            raise ValueError(f"{path}: has no group '{name}'; it has {', '.join(file)}")
-        group = file[name or "/"]
-        if "vertices" not in group and isinstance(group.get("mesh"), h5py.Group):
-            group = group["mesh"]
-        if "vertices" not in group or "faces" not in group:
-            raise ValueError(
-                f"{path}: needs the data sets vertices and faces, it has {', '.join(group)}; "
-                f"write {path}::GROUP if they are in a group"
-            )
+        try:
+            group = member(file, name or "/")
+            if not isinstance(group, h5py.Group):
+                raise ValueError(f"has no group '{name}'; it has {', '.join(file)}")
+            if "vertices" not in group and isinstance(inner := member(group, "mesh"), h5py.Group):
+                group = inner
+            if data_set(group, "vertices") is None or data_set(group, "faces") is None:
+                raise ValueError(
+                    f"needs the data sets vertices and faces, it has {', '.join(group)}; "
+                    f"write {path}::GROUP if they are in a group"
+                )
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         yield group
 
 
 def _gltf_buffers(path: Path) -> list[Path]:
     """The files that a glTF keeps its numbers in, where they are not in itself."""
     try:
-        buffers = json.loads(path.read_text())["buffers"]
+        buffers = parse_json(path.read_text())["buffers"]
         files = [path.parent / unquote(buffer["uri"]) for buffer in buffers if not buffer["uri"].startswith("data:")]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(_unreadable(path, f"no glTF: {error!r}")) from error

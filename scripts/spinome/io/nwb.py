@@ -7,13 +7,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from spinome.io.stack import Stack, pick_plane
+from spinome.io.hdf5 import data_set, member
+from spinome.io.stack import Channel, Stack, pick_plane
 from spinome.io.units import complete, in_um
 
 KINDS = {"TwoPhotonSeries", "ImageSeries", "OnePhotonSeries"}
 
 
-def open_nwb(path: Path, series: str, channel: int | None) -> Stack:
+def open_nwb(path: Path, series: str, channel: Channel | None) -> Stack:
     """Open an image series as one stack.
 
     The schema orders data (frame, x, y) or (frame, x, y, z). A series of planes is a stack with a frame a slice, a
@@ -38,7 +39,7 @@ def open_nwb(path: Path, series: str, channel: int | None) -> Stack:
             if len(chosen) != 1:
                 raise ValueError(f"has the image series {', '.join(names) or 'none'}; write {path.name}::NAME of one")
             name = chosen[0]
-            data = file[name].get("data")
+            data = data_set(file[name], "data")
             if data is None or 0 in data.shape:
                 raise ValueError(f"keeps the images of {name} in other files; name those instead")
             shape, dtype, voxel = data.shape, data.dtype, _spacing(file[name])
@@ -65,7 +66,8 @@ def _is_series(node: h5py.Group | h5py.Dataset) -> bool:
 
 def _spacing(series: h5py.Group) -> tuple[float, float, float] | None:
     """Voxel size (z, y, x) in um of the series' imaging plane, None where it is not all there."""
-    spacing = series["imaging_plane"].get("grid_spacing") if "imaging_plane" in series else None
+    plane = member(series, "imaging_plane")
+    spacing = data_set(plane, "grid_spacing") if isinstance(plane, h5py.Group) else None
     if spacing is None:
         return None
     unit = spacing.attrs.get("unit", "meters")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Stack, chosen_channel
+from spinome.io.stack import Channel, Stack, chosen_channel
 from spinome.io.units import complete
 
 
@@ -27,8 +27,8 @@ def prairie_xml(path: Path) -> Path | None:
     return None
 
 
-def open_prairie(path: Path, channel: int | None) -> Stack:
-    """Prairie/Bruker: one TIFF a plane, listed in the XML."""
+def open_prairie(path: Path, channel: Channel | None) -> Stack:
+    """Prairie/Bruker: one TIFF a plane, listed in the XML; channels are called `Ch1` and so on, as in file names."""
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
@@ -40,7 +40,7 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
     if not frames or not frames[0]:
         raise ValueError(f"{path}: lists no image; give the XML of a Z series")
     channels = sorted({int(file.get("channel")) for file in frames[0]})
-    taken = chosen_channel(path, len(channels), channel)
+    taken = chosen_channel(path, [f"Ch{number}" for number in channels], channel)
     wanted = str(channels[taken])
     files = [file for frame in frames for file in frame if file.get("channel") == wanted]
     if len(files) != len(frames):
@@ -49,6 +49,9 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
             "or choose another channel"
         )
     names = [(path.parent / file.get("filename"), int(file.get("page", 1)) - 1) for file in files]
+    if len({name for name, _ in names}) == len(names):
+        # a file a plane: its one page, whatever the XML counts
+        names = [(name, 0) for name, _ in names]
     for name, _ in names:
         if not name.exists():
             raise ValueError(f"{path}: lists {name.name}, which is not beside it; copy the whole folder")
@@ -59,11 +62,14 @@ def open_prairie(path: Path, channel: int | None) -> Stack:
         for item in value.findall("IndexedValue")
     }
     voxel = complete(microns.get(f"{axis}Axis") for axis in "ZYX")
-    first = _read_page(*names[0])
+    try:
+        first = _read_page(*names[0])
+    except Exception as error:
+        raise ValueError(f"{names[0][0]}: is truncated or damaged ({error}); copy it again") from None
     return Stack((len(names), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*names[z]))
 
 
 def _read_page(path: Path, page: int) -> np.ndarray:
     # the OME header of such a file points at all the others; only the page itself is wanted
     with tifffile.TiffFile(path, is_ome=False) as file:
-        return file.pages[min(page, len(file.pages) - 1)].asarray()
+        return file.pages[page].asarray()

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Stack, chosen_channel
+from spinome.io.stack import Channel, Stack, chosen_channel
 from spinome.io.units import complete
 
 
-def open_scanimage(path: Path, file: tifffile.TiffFile, channel: int | None) -> Stack:
+def open_scanimage(path: Path, file: tifffile.TiffFile, channel: Channel | None) -> Stack:
     """Open a file of ScanImage 5 or later as one stack: the frames of a slice, and repeated volumes, are averaged.
 
     Raises
@@ -21,7 +21,7 @@ def open_scanimage(path: Path, file: tifffile.TiffFile, channel: int | None) -> 
     """
     facts = _header(path, file)
     saved = np.atleast_1d(facts.get("SI.hChannels.channelSave", 1)).ravel()
-    taken = chosen_channel(path, len(saved), channel)
+    taken = chosen_channel(path, [f"Channel {number}" for number in saved], channel)
     pages = file.pages
     frames = len(pages) // len(saved)
     slices = int(facts.get("SI.hStackManager.actualNumSlices") or facts.get("SI.hStackManager.numSlices") or 1)

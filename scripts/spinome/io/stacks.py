@@ -6,7 +6,6 @@ Slices are read one at a time. The voxel size comes from the sample sheet or fro
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -15,26 +14,29 @@ import tifffile
 import zarr
 
 from spinome.io.nwb import open_nwb
-from spinome.io.ome import read_image, xml_sizes
+from spinome.io.ome import read_image, xml_channels, xml_sizes
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
+from spinome.io.sections import in_order
 from spinome.io.sources import split_source
-from spinome.io.stack import Stack, pick_plane
+from spinome.io.stack import Channel, Stack, pick_plane
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
+from spinome.io.zarr_arrays import open_array
 
 TIFF = {".tif", ".tiff"}
 IMAGES = TIFF | {".png"}
 
 
-def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize | None = None) -> Stack:
+def open_stack(path: str | Path, channel: Channel | None = None, voxel_um: VoxelSize | None = None) -> Stack:
     """Open a stack by its kind, without reading its pixels.
 
     Parameters
     ----------
     path : file, folder of slices, Prairie folder or its XML, OME-Zarr folder (`store.zarr` or `store.zarr::group`), or
         NWB file (`file.nwb` or `file.nwb::series`)
-    channel : counted from 0; needed where the file has several
+    channel : a number from 0 in the order of the file, or what the microscope calls it (`Ch2` of Prairie, `Channel 2`
+        of ScanImage, the name in OME metadata); needed where the file has several
     voxel_um : voxel size (z, y, x) from the sample sheet; it overrides the file's own
 
     Raises
@@ -66,7 +68,7 @@ def open_stack(path: str | Path, channel: int | None = None, voxel_um: VoxelSize
     return Stack(opened.shape, opened.dtype, voxel_um or opened.voxel_um, str(path), opened.read_slice)
 
 
-def _open_tiff(path: Path, channel: int | None) -> Stack:
+def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     require_whole_tiff(path)
     try:
         file = tifffile.TiffFile(path)
@@ -84,11 +86,12 @@ def _open_tiff(path: Path, channel: int | None) -> Stack:
     axes = re.sub("[QI]", "Z", axes) if "Z" not in axes else axes
     axes = axes.replace("T", "Z") if "Z" not in axes else axes
     voxel = complete(in_um(*size) for size in xml_sizes(file.ome_metadata)) or _imagej_voxel(file)
+    names = xml_channels(file.ome_metadata)
     if "S" in axes or len(series.pages) != int(np.prod([n for axis, n in zip(axes, shape) if axis not in "YX"])):
         pixels = series.asarray()
-        pick, depth = pick_plane(path, axes, shape, channel)
+        pick, depth = pick_plane(path, axes, shape, channel, names)
         return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), lambda z: pixels[pick(z)])
-    pick, depth = pick_plane(path, axes, shape, channel)
+    pick, depth = pick_plane(path, axes, shape, channel, names)
     outer = [length for axis, length in zip(axes, shape) if axis not in "YX"]
 
     def read(z: int) -> np.ndarray:
@@ -131,12 +134,12 @@ def _imagej_voxel(file: tifffile.TiffFile) -> VoxelSize | None:
     return None if unit in {None, "pixel"} else complete(in_um(size, unit) for size in (facts.get("spacing"), *plane))
 
 
-def _open_folder(path: Path, channel: int | None) -> Stack:
+def _open_folder(path: Path, channel: Channel | None) -> Stack:
     """A folder with one image a slice, in the order of the numbers in their names, which have no gap."""
     files = [file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")]
     if not files:
         raise ValueError(f"{path}: holds no PNG or TIFF slice; name a stack or a folder of slices")
-    files = _in_order(path, files)
+    files = in_order(path, files)
     try:
         shapes = [imageio.improps(file).shape for file in files]
     except Exception as error:
@@ -155,44 +158,16 @@ def _open_folder(path: Path, channel: int | None) -> Stack:
     return Stack((len(files), *shapes[0][:2]), dtype, None, str(path), lambda z: imageio.imread(files[z])[pick(0)])
 
 
-def _in_order(path: Path, files: list[Path]) -> list[Path]:
-    """Files by the numbers in their names; a ValueError where the numbers of the slices have a gap or come twice."""
-    numbers = {file: [int(part) for part in re.findall(r"\d+", file.stem)] for file in files}
-    files = sorted(files, key=lambda file: (numbers[file], file.name))
-    counts = [numbers[file] for file in files]
-    if len({len(own) for own in counts}) != 1 or len(files) < 2:
-        return files
-    counted = [column for column in zip(*counts) if len(set(column)) > 1]
-    if not counted:
-        raise ValueError(f"{path}: {files[0].name} and {files[1].name} have one number; number the slices")
-    if len(counted) > 1:
-        # a time beside the number of the slice goes up with it; a channel does not
-        if all(len(set(column)) == len(files) for column in counted):
-            return files
-        raise ValueError(
-            f"{path}: the names have several numbers, as {files[0].name} and {files[1].name}; put the slices of one "
-            "channel and timepoint into a folder of their own"
-        )
-    slices = counted[0]
-    steps = [after - before for before, after in pairwise(slices)]
-    usual = max(set(steps), key=steps.count)
-    wrong = next((index for index, step in enumerate(steps) if step != usual), None)
-    if wrong is not None:
-        what = "comes twice" if steps[wrong] == 0 else f"is followed by {files[wrong + 1].name}"
-        raise ValueError(f"{path}: a slice is missing or double: {files[wrong].name} {what}; copy the folder again")
-    return files
-
-
-def _open_zarr(path: Path, group: str, channel: int | None) -> Stack:
+def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:
     try:
         node = zarr.open_group(str(path / group), mode="r")
     except Exception as error:
         raise ValueError(f"{path}: is no OME-Zarr image ({error}); write {path.name}::GROUP") from None
     image = read_image(node, path)
-    array, axes = image.array, "".join(axis[0].upper() for axis in image.axes)
+    array = open_array(path / group / image.path, image.array)
+    axes = "".join(axis[0].upper() for axis in image.axes)
     sizes = dict(zip(image.axes, image.sizes))
     voxel = complete(in_um(*sizes.get(axis, (None, ""))) for axis in "zyx")
-    pick, depth = pick_plane(path, axes, array.shape, channel)
-    return Stack(
-        (depth, *_plane(axes, array.shape)), array.dtype, voxel, str(path), lambda z: np.asarray(array[pick(z)])
-    )
+    pick, depth = pick_plane(path, axes, array.shape, channel, image.channels)
+    dtype = np.dtype(image.array.dtype)
+    return Stack((depth, *_plane(axes, array.shape)), dtype, voxel, str(path), lambda z: np.asarray(array[pick(z)]))

@@ -8,11 +8,10 @@ precomputed volume is a folder or a public address. Nothing is read before it is
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -20,22 +19,47 @@ import tensorstore
 import tifffile
 import zarr
 
-from spinome.io.ome import read_image, xml_sizes
+from spinome.io.atomic import final_path
+from spinome.io.hdf5 import data_set
+from spinome.io.ome import multiscales, read_image, xml_sizes
 from spinome.io.public_volumes import open_public_volume, public_info
+from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
+from spinome.io.sections import in_order
+from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.sources import is_address, split_source
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
+from spinome.io.untrusted import json_object
+from spinome.io.zarr_arrays import array_to_write, create_array, open_array, write_zeros
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
+LARGEST_LABEL = np.iinfo(np.int64).max
+
+
+class Space(NamedTuple):
+    """The unit of a volume, its length in nm, and where tables have the centre of the first voxel, in voxels."""
+
+    unit: str
+    nm: float
+    first: float
+
+
+# tables of EM count from the corner of the volume, those of stacks from the centre of the first voxel
+EM, STACK = Space("nanometer", 1.0, 0.5), Space("micrometer", 1000.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """An opened volume: `array` (Z, Y, X) is sliced as a numpy array and reads only what is asked for."""
+    """An opened volume: sliced as a numpy array (Z, Y, X) is, it reads only what is asked for.
+
+    `array` is anything that reads boxes (`spinome.io.slicing`). Voxels that cannot be read are a ValueError that names
+    the volume. `corner` is where the first voxel begins in the file's own coordinates, which viewers go by, in voxels.
+    """
 
     array: Any
     voxel_nm: VoxelSize | None
     source: str
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -46,7 +70,55 @@ class Volume:
         return np.dtype(getattr(self.array.dtype, "numpy_dtype", self.array.dtype))
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        return np.asarray(self.array[key])
+        return read_as_numpy(self._read, self.shape, self.dtype, key)
+
+    def _read(self, box: Box) -> np.ndarray:
+        try:
+            return np.asarray(self.array[box])
+        except MemoryError:
+            raise
+        except Exception as error:
+            place = ", ".join(f"{axis.start}:{axis.stop}" for axis in box)
+            raise ValueError(
+                f"{self.source}: voxels [{place}] cannot be read, the volume is damaged or not whole ({error}); copy "
+                "it again, or remove it where this program made it"
+            ) from error
+
+
+class _Labels(Volume):
+    """A label volume, whose slices hold nothing that tables of ids (64 bits with a sign) cannot hold."""
+
+    def _read(self, box: Box) -> np.ndarray:
+        values = super()._read(box)
+        if values.dtype.kind == "i" and values.min() < 0:
+            raise ValueError(f"{self.source}: has negative labels; 0 is background and objects are above it")
+        if values.dtype == np.uint64 and values.max() > LARGEST_LABEL:
+            raise ValueError(f"{self.source}: has the label {values.max()}; labels must be below 2**63, renumber them")
+        return values
+
+
+@dataclass(frozen=True)
+class _Probability(Volume):
+    """A stored map of probabilities; the value `full_scale` stands for 1."""
+
+    full_scale: int = 1
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(np.float32)
+
+    def _read(self, box: Box) -> np.ndarray:
+        stored = super()._read(box)
+        values = stored.astype(np.float32)
+        if stored.dtype.kind != "f":
+            return values / np.float32(self.full_scale)
+        values = np.nan_to_num(values, nan=0.0)
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high > 1.001:
+            raise ValueError(
+                f"{self.source}: probabilities lie between 0 and 1, these between {low:g} and {high:g}; rescale them"
+            )
+        return values.clip(max=1)
 
 
 def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
@@ -62,8 +134,9 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
     path, name = split_source(source)
+    corner = (0.0, 0.0, 0.0)
     if is_address(source):
-        array, stored = _open_precomputed(source.partition("::")[0], name)
+        array, stored, corner = _open_precomputed(source.partition("::")[0], name)
     elif not path.exists():
         raise FileNotFoundError(f"{path}: no such volume")
     elif path.suffix in {".h5", ".hdf5", ".hdf"}:
@@ -71,29 +144,35 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     elif path.suffix.lower() in TIFF_SUFFIXES:
         array, stored = _open_tiff(path)
     elif (path / "info").is_file():
-        array, stored = _open_precomputed(str(path), name)
-    elif path.is_dir() and any(file.suffix.lower() in TIFF_SUFFIXES for file in path.iterdir()):
+        array, stored, corner = _open_precomputed(str(path), name)
+    elif path.is_dir() and any(map(_is_section, path.iterdir())):
         array, stored = _open_sections(path)
     elif path.is_dir():
-        array, stored = _open_zarr(path, name)
+        array, stored, corner = _open_zarr(path, name)
     else:
         raise ValueError(
             f"{path}: unknown kind of volume; use .zarr, .h5::name, .tif or a Neuroglancer precomputed folder"
         )
-    array = _SpatialAxes(array) if array.ndim > 3 and set(array.shape[:-3]) == {1} else array
+    array = _SpatialAxes(array, range(array.ndim)[-3:]) if array.ndim > 3 and set(array.shape[:-3]) == {1} else array
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(f"{source}: a volume has three filled axes (z, y, x), this has shape {tuple(array.shape)}")
     if np.dtype(getattr(array.dtype, "numpy_dtype", array.dtype)).kind not in "iufb":
         raise ValueError(f"{source}: voxels must be plain numbers, these are {array.dtype}")
-    return Volume(array, voxel_nm or stored, str(source))
+    return Volume(array, voxel_nm or stored, str(source), corner)
 
 
 def open_labels(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
-    """Open a label volume; see `open_volume`. Raises ValueError where the voxels are not integers or booleans."""
+    """Open a label volume, as `open_volume`, whose labels are from 0 to 2^63 - 1.
+
+    Raises
+    ------
+    ValueError: as `open_volume`, where the voxels are neither integers nor booleans, and when a slice has a label that
+        is negative or from 2^63 on: no table of ids could hold it.
+    """
     volume = open_volume(source, voxel_nm)
     if volume.dtype.kind not in "iub":
         raise ValueError(f"{source}: labels must be integers, these are {volume.dtype}; convert them with astype")
-    return volume
+    return _Labels(**vars(volume))
 
 
 def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
@@ -107,7 +186,7 @@ def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     ValueError: as `open_volume`, for signed integers other than masks, and when a slice has floats outside of [0, 1].
     """
     volume = open_volume(source, voxel_nm)
-    return Volume(_Probability(volume, _full_scale(volume)), volume.voxel_nm, volume.source)
+    return _Probability(**vars(volume), full_scale=_full_scale(volume))
 
 
 def _full_scale(volume: Volume) -> int:
@@ -122,29 +201,6 @@ def _full_scale(volume: Volume) -> int:
             f"{volume.source}: holds {volume.dtype}, not probabilities; write floats in [0, 1], uint8, uint16 or a mask"
         )
     return int(np.iinfo(volume.dtype).max)
-
-
-class _Probability:
-    """Slices of a stored map, scaled to [0, 1]."""
-
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, volume: Volume, full_scale: int) -> None:
-        self._volume, self._full_scale = volume, full_scale
-        self.shape = volume.shape
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        values = self._volume[key].astype(np.float32)
-        if self._volume.dtype.kind != "f":
-            return values / np.float32(self._full_scale)
-        values = np.nan_to_num(values, nan=0.0)
-        low, high = float(values.min(initial=0)), float(values.max(initial=0))
-        if low < 0 or high > 1.001:
-            raise ValueError(
-                f"{self._volume.source}: probabilities lie between 0 and 1, these between {low:g} and {high:g}; "
-                "rescale them"
-            )
-        return values.clip(max=1)
 
 
 def require_voxel_size(volume: Volume) -> VoxelSize:
@@ -188,7 +244,7 @@ def fingerprint(source: str) -> str:
         return json.dumps([str(source), _read_info(source.partition("::")[0])])
     metadata = [".zattrs", ".zarray", "zarr.json", "info", "0/.zarray", "0/zarr.json"]
     files = [file for part in metadata if (file := path / name / part).is_file()] if path.is_dir() else [path]
-    files = files or sorted(file for file in path.iterdir() if file.suffix.lower() in TIFF_SUFFIXES)
+    files = files or sorted(filter(_is_section, path.iterdir()))
     states = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return json.dumps([str(source), states])
 
@@ -200,35 +256,70 @@ def create_volume(
     voxel_nm: VoxelSize,
     chunks: tuple[int, int, int],
     name: str = "",
+    kind: Kind = "labels",
+    space: Space = EM,
 ) -> zarr.Array:
-    """Create an OME-Zarr volume (version 0.4 metadata, one scale) and return its array for writing.
+    """Create an OME-Zarr volume and return its array for writing; `fill_pyramid` follows when all of it is written.
+
+    It is OME-Zarr 0.5, which is Zarr 3, since only that has a checksum in each chunk which zarr-python, TensorStore,
+    cloud-volume, ome-zarr, napari-ome-zarr and Neuroglancer all read (`benchmarks/clients.py`).
 
     Parameters
     ----------
     path : folder of the store
-    shape, chunks : voxels (z, y, x)
+    shape, chunks : voxels (z, y, x); every chunk must be written, one that lacks is damage
     voxel_nm : size of a voxel (z, y, x) in nm
     name : group within the store; several volumes may share one store
+    kind : how coarser levels are made: the mean of grey values, the most frequent of labels
+    space : of the tables that go with the volume, so that viewers show both in one place
     """
-    root = zarr.open_group(str(path), mode="a", zarr_format=2)
+    root = zarr.open_group(str(path), mode="a", zarr_format=3)
     group = root.require_group(name) if name else root
-    axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-    scale = [{"type": "scale", "scale": [float(size) for size in voxel_nm]}]
-    group.attrs["multiscales"] = [
-        {
-            "version": "0.4",
-            "name": name or Path(path).stem,
-            "axes": axes,
-            "datasets": [{"path": "0", "coordinateTransformations": scale}],
-        }
-    ]
+    factors = level_factors(shape, voxel_nm)
+    # one shape of chunks for all levels, however small: cloud-volume goes by that of the first
     chunks = tuple(min(chunk, length) for chunk, length in zip(chunks, shape))
-    return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0, overwrite=True)
+    finest = [float(edge) / space.nm for edge in voxel_nm]
+    datasets = []
+    for level, factor in enumerate(factors):
+        size = [edge * step for edge, step in zip(finest, factor)]
+        # the place of a voxel is its centre; all levels begin at one corner
+        corner = [(space.first - 0.5) * edge for edge in finest]
+        transformations = [
+            {"type": "scale", "scale": size},
+            {"type": "translation", "translation": [start + edge / 2 for start, edge in zip(corner, size)]},
+        ]
+        datasets.append({"path": f"{level}", "coordinateTransformations": transformations})
+        coarse = tuple(-(-length // step) for length, step in zip(shape, factor))
+        create_array(group, f"{level}", coarse, dtype, chunks, "zyx")
+    axes = [{"name": axis, "type": "space", "unit": space.unit} for axis in "zyx"]
+    image = {"name": name or final_path(path).stem, "axes": axes, "datasets": datasets, "type": METHODS[kind]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
+    return array_to_write(Path(path) / name / "0")
+
+
+def fill_pyramid(path: str | Path, name: str = "") -> list[VoxelSize]:
+    """Make the coarser levels of a volume of `create_volume` whose finest level is whole.
+
+    Returns
+    -------
+    the voxel size (z, y, x) of each level in the unit of the volume, the finest first
+    """
+    folder = Path(path) / name
+    (image,) = multiscales(zarr.open_group(str(folder), mode="r"))
+    sizes = [tuple(dataset["coordinateTransformations"][0]["scale"]) for dataset in image["datasets"]]
+    factors = [tuple(round(size / first) for size, first in zip(own, sizes[0])) for own in sizes]
+    fill_levels([folder / dataset["path"] for dataset in image["datasets"]], factors, image["type"])
+    return sizes
+
+
+def fill_with_zeros(path: str | Path) -> None:
+    """Write every chunk of a new volume as zeros, where many jobs write their own chunks later, and some write none."""
+    write_zeros(Path(path) / "0")
 
 
 def chunks_to_write(path: str | Path) -> zarr.Array:
     """The array of a volume made by `create_volume`; a chunk that is written replaces the earlier one whole."""
-    return zarr.open_group(str(path), mode="r+")["0"]
+    return array_to_write(Path(path) / "0")
 
 
 def write_volume(
@@ -237,61 +328,79 @@ def write_volume(
     voxel_nm: VoxelSize,
     chunks: tuple[int, int, int] = (32, 256, 256),
     name: str = "",
+    kind: Kind = "labels",
+    space: Space = EM,
 ) -> None:
-    """Write a whole array (Z, Y, X) as an OME-Zarr volume."""
-    create_volume(path, data.shape, data.dtype, voxel_nm, chunks, name)[:] = data
+    """Write a whole array (Z, Y, X) as an OME-Zarr volume with its pyramid; see `create_volume`."""
+    create_volume(path, data.shape, data.dtype, voxel_nm, chunks, name, kind, space)[:] = data
+    fill_pyramid(path, name)
 
 
 class _SpatialAxes:
-    """The last three axes of an array whose other axes (time, channel) have one entry."""
+    """Three axes (z, y, x), given by their places, of an array whose others (time, channel) have one entry."""
 
-    def __init__(self, array: Any) -> None:
-        self._array, self._lead = array, (0,) * (array.ndim - 3)
-        self.shape, self.dtype, self.ndim = tuple(array.shape[-3:]), array.dtype, 3
+    def __init__(self, array: Any, places: Sequence[int]) -> None:
+        self._array, self._places = array, list(places)
+        self.shape, self.dtype, self.ndim = tuple(array.shape[place] for place in places), array.dtype, 3
 
-    def __getitem__(self, key: Any) -> np.ndarray:
-        return np.asarray(self._array[self._lead + (key if isinstance(key, tuple) else (key,))])
+    def __getitem__(self, box: Box) -> np.ndarray:
+        taken = dict(zip(self._places, box))
+        return np.asarray(self._array[tuple(taken.get(place, 0) for place in range(self._array.ndim))])
 
 
 def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise ValueError(f"{path}: is not a readable HDF5 file ({error})") from error
-    names: list[str] = []
-    file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
-    if name not in names:
+        raise ValueError(f"{path}: is not a readable HDF5 file ({error}); copy or export it again") from error
+    try:
+        array = data_set(file, name) if name else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if array is None:
+        names: list[str] = []
+        file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
         raise ValueError(f"{path}: has no data set '{name}'; write {path}::NAME with one of {', '.join(names)}")
-    array = file[name]
     size = array.attrs.get("voxel_size_nm_zyx")
     return array, None if size is None else tuple(float(value) for value in size)
 
 
-def _open_zarr(path: Path, name: str) -> tuple[zarr.Array, VoxelSize | None]:
+def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[float, float, float]]:
     try:
         node = zarr.open(str(path / name), mode="r")
     except Exception as error:
         raise ValueError(f"{path}: has no Zarr volume '{name}' ({error})") from error
     if isinstance(node, zarr.Array):
-        return node, None
+        return open_array(path / name, node), None, (0.0, 0.0, 0.0)
     image = read_image(node, path)
-    return image.array, complete(in_nm(*size) for size in image.sizes[-3:])
+    voxel_nm = complete(in_nm(*size) for size in image.sizes[-3:])
+    return open_array(path / name / image.path, image.array), voxel_nm, tuple(image.corner[-3:])
 
 
-def _open_tiff(path: Path) -> tuple[zarr.Array, VoxelSize | None]:
+def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
     require_whole_tiff(path)
     try:
         file = tifffile.TiffFile(path)
-        array = zarr.open(file.series[0].aszarr(level=0), mode="r")
+        series = file.series[0]
+        # axes of one entry are left out of a squeezed series, and with them the z of a single section
+        axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+        spatial = set("ZYX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
+        array = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
     except Exception as error:
-        raise ValueError(f"{path}: is not a readable TIFF; it may be empty or cut short ({error})") from error
+        raise ValueError(
+            f"{path}: is not a readable TIFF; it may be empty or cut short ({error}); copy or export it again"
+        ) from error
+    array = _SpatialAxes(array, [axes.index(axis) for axis in "ZYX"]) if spatial else array
     return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
 
 
+def _is_section(file: Path) -> bool:
+    return file.suffix.lower() in TIFF_SUFFIXES and not file.name.startswith(".")
+
+
 def _open_sections(path: Path) -> tuple[zarr.Array, None]:
-    """A folder with one TIFF a section, in the natural order of their names."""
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in TIFF_SUFFIXES)
-    files.sort(key=lambda file: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", file.name)])
+    """A folder with one TIFF a section, in the order of the numbers in their names, which have no gap."""
+    files = in_order(path, [file for file in path.iterdir() if _is_section(file)])
     pages = []
     for file in files:
         require_whole_tiff(file)
@@ -302,7 +411,7 @@ def _open_sections(path: Path) -> tuple[zarr.Array, None]:
                 f"{file}: is a section of {pages[-1][0]} {pages[-1][1]}, {files[0].name} of {pages[0][0]} "
                 f"{pages[0][1]}; all sections of a folder must be alike"
             )
-    return zarr.open(tifffile.imread(files, aszarr=True), mode="r"), None
+    return zarr.open(tifffile.TiffSequence(files).aszarr(), mode="r"), None
 
 
 def _read_info(address: str) -> str:
@@ -324,7 +433,7 @@ def _kvstore(address: str) -> dict[str, str] | str:
 
 
 def _open_local_precomputed(address: str, name: str) -> tensorstore.TensorStore:
-    scales = [scale["key"] for scale in json.loads(_read_info(address))["scales"]]
+    scales = [scale["key"] for scale in json_object(_read_info(address))["scales"]]
     if name and name not in scales:
         raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
     return tensorstore.open(
@@ -338,13 +447,17 @@ def _open_local_precomputed(address: str, name: str) -> tensorstore.TensorStore:
     ).result()
 
 
-def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize]:
+def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore, VoxelSize, tuple[float, float, float]]:
     try:
         store = (open_public_volume if _is_public(address) else _open_local_precomputed)(address, name)
     except Exception as error:
-        raise ValueError(f"{address}: is not a readable Neuroglancer precomputed volume ({error})") from error
+        raise ValueError(
+            f"{address}: is not a readable Neuroglancer precomputed volume ({error}); copy it again"
+        ) from error
     if store.domain["channel"].size != 1:
         raise ValueError(f"{address}: has {store.domain['channel'].size} channels; a volume has one")
     first = store[tensorstore.d["channel"][store.domain["channel"].inclusive_min]]
-    spatial = first[tensorstore.d["z", "y", "x"].transpose[:]][tensorstore.d[:].translate_to[0]]
-    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units)
+    spatial = first[tensorstore.d["z", "y", "x"].transpose[:]]
+    corner = tuple(float(start) for start in spatial.domain.inclusive_min)
+    spatial = spatial[tensorstore.d[:].translate_to[0]]
+    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units), corner

@@ -13,10 +13,10 @@ import zarr
 from spinome.io.ome import multiscales
 from spinome.io.sources import is_address, split_source
 from spinome.io.units import VoxelSize
+from spinome.linking.typing import INSIDE
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
-VIEWER = "https://neuroglancer-demo.appspot.com"
 ORPHAN_COLOUR = "#ffffff"
 # the first candidate to the last
 CANDIDATE_COLOURS = ("#e41a1c", "#377eb8", "#4daf4a", "#984ea3", "#ff7f00", "#ffff33", "#a65628", "#f781bf")
@@ -43,7 +43,7 @@ def _posterior(links: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
     return odds / whole.reindex(links["orphan"]).to_numpy(), (1 / whole).rename("no_parent").rename_axis("orphan")
 
 
-def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def proofreading_queue(links: pd.DataFrame, segments: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
     """Orphans ordered by how many pairs of the line graph a decision is expected to mend.
 
     A link of an orphan with k synapses to a shaft with n makes k n pairs. A decision gains the pairs of the true
@@ -53,12 +53,13 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     Parameters
     ----------
     links : table of `links.LINK_COLUMNS`
-    spines : `segment z_nm y_nm x_nm`, places of the orphans
+    segments : `segment inside_z_nm inside_y_nm inside_x_nm` of the orphans, of `typing.measure_segments`
     synapses : `neurite_a neurite_b`, orphans not yet renamed
 
     Returns
     -------
-    Table of QUEUE_COLUMNS, the most valuable decision first; `linked_to` is 0 where the orphan is not linked
+    Table of QUEUE_COLUMNS, the most valuable decision first, its places within the orphans; `linked_to` is 0 where the
+    orphan is not linked
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]
@@ -75,7 +76,8 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     worth = pd.Series(gain + wrong_less_right).groupby(links["orphan"].to_numpy()).sum()
     queue = pd.DataFrame({"worth": worth}).rename_axis("orphan").reset_index()
     queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype(np.int64)
-    queue = queue.merge(spines.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]], on="orphan")
+    places = segments[["segment", *INSIDE]].set_axis(["orphan", "z_nm", "y_nm", "x_nm"], axis=1)
+    queue = queue.merge(places, on="orphan")
     best = linked.set_index("orphan")
     queue["linked_to"] = queue["orphan"].map(best["shaft"]).fillna(0).astype(np.int64)
     queue["probability"] = queue["orphan"].map(best["probability"]).fillna(0.0)
@@ -89,6 +91,7 @@ def viewer_state(
     orphan: int,
     candidates: list[int],
     voxel_nm: VoxelSize,
+    corner: tuple[float, float, float] = (0.0, 0.0, 0.0),
     image: str | None = None,
 ) -> dict:
     """A Neuroglancer state that shows an orphan (white) and its candidates, each in the colour of its rank.
@@ -96,9 +99,10 @@ def viewer_state(
     Parameters
     ----------
     source : address of the segmentation, from `viewer_source`
-    place_nm : (3,) z y x
+    place_nm : (3,) z y x, from the corner of the volume
     candidates : shafts by rank
     voxel_nm : size of a voxel (z, y, x)
+    corner : corner of the segmentation (`spinome.io.volumes.Volume`)
     image : address of the grey values on the same grid, drawn below the segments
     """
     colours = {str(orphan): ORPHAN_COLOUR}
@@ -106,9 +110,11 @@ def viewer_state(
         colours[str(shaft)] = CANDIDATE_COLOURS[min(rank, len(CANDIDATE_COLOURS) - 1)]
     grey = [{"type": "image", "name": "image", "source": image}] if image else []
     segments = {"segments": list(colours), "segmentColors": colours, "selectedAlpha": 0.4 if image else 1.0}
+    position = [float(place) / size + start for place, size, start in zip(place_nm, voxel_nm, corner)]
     return {
-        "dimensions": {axis: [size * 1e-9, "m"] for axis, size in zip("zyx", voxel_nm)},
-        "position": [float(place) / size for place, size in zip(place_nm, voxel_nm)],
+        # x y z, which makes the plane of a section the first one shown, and as it was imaged
+        "dimensions": {axis: [size * 1e-9, "m"] for axis, size in zip("xyz", reversed(voxel_nm))},
+        "position": position[::-1],
         "projectionScale": 4000 / min(voxel_nm),
         "layers": [*grey, {"type": "segmentation", "name": "segments", "source": source, **segments}],
         "layout": "4panel",
@@ -142,9 +148,9 @@ def viewer_source(source: str, url: str, root: Path) -> str | None:
     return None
 
 
-def viewer_address(state: dict) -> str:
-    """The address that opens a state in Neuroglancer."""
-    return f"{VIEWER}/#!{quote(json.dumps(state, separators=(',', ':')))}"
+def viewer_address(state: dict, viewer: str) -> str:
+    """The address that opens a state in the Neuroglancer at the address `viewer`."""
+    return f"{viewer.rstrip('/')}/#!{quote(json.dumps(state, separators=(',', ':')))}"
 
 
 def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:

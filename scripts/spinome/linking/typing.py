@@ -20,6 +20,7 @@ from spinome.linking.region_graph import compact
 from spinome.linking.shape import FEATURES
 
 KINDS = ("orphan", "shaft", "other")
+INSIDE = ("inside_z_nm", "inside_y_nm", "inside_x_nm")
 TYPES = ("spine", "shaft", "axon", "soma", "glia", "other")
 
 
@@ -39,8 +40,9 @@ def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[in
 
     Returns
     -------
-    Table of one row per segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `extent_nm` (diagonal of the
-    bounding box), `radius_nm` (three times the mean distance to the surface: the radius where it is a cylinder),
+    Table of one row per segment: `segment voxels volume_um3 z_nm y_nm x_nm` (centroid), `inside_z_nm` and so on (the
+    centre of its voxel nearest to the centroid, which itself may lie outside of a bent segment), `extent_nm` (diagonal
+    of the bounding box), `radius_nm` (three times the mean distance to the surface: the radius where it is a cylinder),
     `thickest_nm` (largest distance to the surface), `on_edge`, and the bounding box `z0 z1 y0 y1 x0 x1`
     """
     size = np.asarray(voxel_nm) * stride
@@ -57,6 +59,10 @@ def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[in
     frame["volume_um3"] = voxels * float(np.prod(size)) / 1e9
     for axis, name in enumerate("zyx"):
         frame[f"{name}_nm"] = (centre[:, axis] + 0.5) * size[axis]
+    inside = _nearest_voxels(regions, centre, size)
+    for axis, name in enumerate(INSIDE):
+        # a thinned voxel is the first of those that it stands for
+        frame[name] = (inside[:, axis] * stride[axis] + 0.5) * voxel_nm[axis]
     frame["extent_nm"] = np.linalg.norm(lengths, axis=1)
     frame["radius_nm"] = 3 * mean
     frame["thickest_nm"] = largest
@@ -182,3 +188,22 @@ def _measure(regions, distance, n):
         centre[region] /= voxels[region]
         mean[region] /= voxels[region]
     return voxels, centre, box, mean, largest
+
+
+@njit(cache=True)
+def _nearest_voxels(regions, centre, size):
+    """Voxel (N, 3) of each region that is nearest to its centroid, the first of several."""
+    least = np.full(len(centre), np.inf)
+    nearest = np.zeros((len(centre), 3), dtype=np.int64)
+    for z in range(regions.shape[0]):
+        for y in range(regions.shape[1]):
+            for x in range(regions.shape[2]):
+                region = regions[z, y, x]
+                if region < 0:
+                    continue
+                away = ((z - centre[region, 0]) * size[0]) ** 2
+                away += ((y - centre[region, 1]) * size[1]) ** 2 + ((x - centre[region, 2]) * size[2]) ** 2
+                if away < least[region]:
+                    least[region] = away
+                    nearest[region] = z, y, x
+    return nearest

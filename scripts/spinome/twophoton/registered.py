@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 
 from spinome.failures import too_many
-from spinome.io.volumes import open_volume, require_voxel_size, write_volume
+from spinome.io.volumes import STACK, open_volume, require_voxel_size, write_volume
 
 FAILED_SHAPE, FAILED_NM = (3, 32, 32), (1000.0, 1000.0, 1000.0)
 
@@ -51,7 +51,7 @@ def _um(volume) -> tuple[float, float, float]:
 def write_failed(path: str | Path, reason: str) -> np.ndarray:
     """Write the empty field that stands for a stack which could not be registered, and return it."""
     voxels = np.zeros(FAILED_SHAPE, np.uint8)
-    write_volume(path, voxels, FAILED_NM)
+    write_volume(path, voxels, FAILED_NM, kind="image", space=STACK)
     zarr.open_group(str(path), mode="r+").attrs["failed"] = reason
     return voxels
 

@@ -16,6 +16,19 @@ from spinome.names import LONGEST, bytes_in_file_names, plain_name, same_files
 from spinome.ranges import allowed, first_lines, shown
 
 Name = Annotated[str, AfterValidator(plain_name)]
+
+
+def _channel(cell: int | str) -> int | str:
+    """A channel as the sheet names it: a number counts from 0, anything else is what the microscope calls it."""
+    number = str(cell).removesuffix(".0")
+    if not number.removeprefix("-").isdecimal():
+        return str(cell)
+    if number.startswith("-") or int(number) > 999:
+        raise ValueError("numbers of channels count from 0 to 999")
+    return int(number)
+
+
+Channel = Annotated[int | str, BeforeValidator(_channel)]
 # a program that takes a column of names for numbers writes 5.0, which is no name
 Number = Annotated[Name, BeforeValidator(lambda value: str(value).removesuffix(".0"))]
 # what a voxel of a light microscope and of an electron microscope may measure; beyond, the unit is another one
@@ -66,7 +79,7 @@ class Stack(Row):
     timepoint: Name
     day: Day
     path: str
-    channel: int | None = Field(None, ge=0, le=999)
+    channel: Channel | None = None
     voxel_z_um: VoxelUm | None = None
     voxel_y_um: VoxelUm | None = None
     voxel_x_um: VoxelUm | None = None
