@@ -3,13 +3,13 @@
 import h5py
 import numpy as np
 import pytest
-from spinome.check import check_neuron
-from spinome.samples import Neuron
 
 from spinome.io.hdf5 import data_set, member
 from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import open_volume
+from spinome.workflow.preflight import check_neuron
+from spinome.workflow.samples import Neuron
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Brackets that nest too deeply are a fault of the text, in every reader of JSON."""
 
 import pytest
-from spinome.check import check_neuron, check_volume
-from spinome.samples import EMVolume, Neuron
 
 from spinome.io.json_text import parse_json
 from spinome.io.meshes import read_mesh
 from spinome.io.volumes import open_volume
+from spinome.workflow.preflight import check_neuron, check_volume
+from spinome.workflow.samples import EMVolume, Neuron
 
 NESTED = "[" * 5000 + "]" * 5000
 

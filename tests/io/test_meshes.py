@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import trimesh
-from spinome.neurons.members import mesh_hash
+from spinome.neurons.units import mesh_hash
 
 from spinome.io.meshes import (
     Mesh,

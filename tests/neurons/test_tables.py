@@ -1,7 +1,7 @@
 """The tables of the branch: every spine of every neuron that was labelled, and every synapse that was given."""
 
 import pandas as pd
-from spinome.neurons.members import Member
+from spinome.neurons.units import NeuronUnit
 
 from spinome.io.tables import write_table
 from spinome.neurons.tables import all_spines, all_synapses
@@ -18,8 +18,8 @@ def test_a_neuron_that_failed_keeps_its_synapses_and_has_no_spines(tmp_path):
     write_table(labelled.assign(spine=1, source="sheet", neuron="good"), tmp_path / "labelled.parquet")
     pd.DataFrame([[9, 3, 1.0, 2.0, 3.0]], columns=COLUMNS).to_csv(tmp_path / "bad.csv", index=False)
     neurons = [
-        Member("good", "sheet", "good", "good.ply", "good.csv"),
-        Member("bad", "sheet", "bad", "bad.ply", str(tmp_path / "bad.csv")),
+        NeuronUnit("good", "sheet", "good", "good.ply", "good.csv"),
+        NeuronUnit("bad", "sheet", "bad", "bad.ply", str(tmp_path / "bad.csv")),
     ]
     synapses = all_synapses(neurons, {"good": str(tmp_path / "labelled.parquet")}, {"bad": "no mesh"})
     assert synapses["id"].tolist() == [7, 8, 9] and "no mesh" in synapses["reason"].iloc[2]

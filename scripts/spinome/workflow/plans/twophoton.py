@@ -70,7 +70,7 @@ class TwophotonPlan:
 
         Raises
         ------
-        ValueError: as `spinome.samples.read_corrections`
+        ValueError: as `spinome.workflow.samples.read_corrections`
         """
         table = self.config["track"]["corrections"]
         return samples.read_corrections(table, self.study.stacks) if self.study.stacks and table else []
