@@ -13,7 +13,11 @@ spines = read_table(inputs.spines)
 cells = inputs.get("cells")
 known = {row.root_id: row.classes for row in read_sheet(cells, Cell)} if cells else {}
 counts = count_by_cell(
-    read_table(inputs.synapses), spines[spines["source"] == "neurons"], snakemake.params.classes, known
+    read_table(inputs.synapses),
+    spines[spines["source"] == "neurons"],
+    snakemake.params.classes,
+    known,
+    snakemake.params.roots,
 )
 write_table(counts, snakemake.output.counts)
 write_table(census_by_class(counts), snakemake.output.classes)

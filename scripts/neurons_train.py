@@ -1,6 +1,5 @@
 """Train the forest on the neurons with truth that the configuration names."""
 
-from spinome.io.cave import read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
@@ -22,7 +21,7 @@ for neuron in members("sheet", params.rows):
     domains = Domains(**load(condensed[neuron.unit]))
     domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
     mesh, truth, weight = read_mesh(neuron.mesh), params.truth[neuron.unit], params.weight[neuron.unit]
-    synapses = read_synapses(neuron.synapses, neuron.synapse_voxel_nm) if neuron.synapses else None
+    synapses = neuron.read_synapses() if neuron.synapses else None
     examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, synapses, weight)
 predicted, importance = held_out_predictions(examples, params.seed)
 scores = score_table(predicted)

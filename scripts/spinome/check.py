@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.atomic import nearest_existing
-from spinome.io.cave import require_synapses
+from spinome.io.cave import read_owners, require_own, require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.sources import split_source
@@ -64,7 +64,7 @@ def check_inputs(
     one line a problem, naming the file, what is wrong and the remedy
     """
     problems = [problem for folder in produced for problem in check_folder(folder)]
-    checks = [(_check_tables, stacks), (check_volume, volumes), (check_neuron, neurons)]
+    checks = [(_check_tables, stacks), (check_volume, volumes)]
     # a damaged file is told of once, here
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -77,7 +77,13 @@ def check_inputs(
         for check, rows in checks:
             given = (_without(row, produced) for row in rows)
             problems += [problem for found in pool.map(check, given) for problem in found]
-        given = [row.mesh for row in (_without(row, produced) for row in neurons) if row.mesh]
+        rows = [_without(row, produced) for row in neurons]
+        # neurons may share a table, which is read once
+        tables = sorted({row.synapses for row in rows if row.synapses})
+        owners = dict(zip(tables, pool.map(_owners, tables)))
+        for found in pool.map(lambda row: check_neuron(row, owners.get(row.synapses)), rows):
+            problems += found
+        given = [row.mesh for row in rows if row.mesh]
         found = list(pool.map(check_unit, given[:: -(-len(given) // WHOLE_MESHES)])) if given else []
         # a mesh that is bad alone becomes a failed unit; where all are, as in another unit, no work is worth starting
         problems += [problem for own in found for problem in own] if all(found) else []
@@ -120,11 +126,17 @@ def check_volume(row: EMVolume) -> list[str]:
     return problems + _check_tables(row)
 
 
-def check_neuron(row: Neuron) -> list[str]:
-    """Problems of one neuron: a mesh that is there and not empty, synapses with the columns that are needed."""
+def check_neuron(row: Neuron, owners: Collection[int] | None = None) -> list[str]:
+    """Problems of one neuron: a mesh that is there and not empty, synapses with the columns needed and of this neuron.
+
+    `owners` are the neurons that its table has synapses of (`read_owners`), read where they are not given.
+    """
     problems = _problems(lambda: _check_mesh_header(row.mesh)) if row.mesh else []
     if row.synapses:
-        problems += _problems(lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm))
+        found = _problems(lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm))
+        problems += found or [
+            f"neuron {row.neuron}: {problem}" for problem in _problems(lambda: _check_own(row, owners))
+        ]
     return problems
 
 
@@ -161,6 +173,18 @@ def _without(row: Row, produced: Sequence[str]) -> Row:
         if isinstance(value, str) and any(split_source(value)[0].is_relative_to(folder) for folder in produced)
     }
     return row.model_copy(update=made)
+
+
+def _check_own(row: Neuron, owners: Collection[int] | None) -> None:
+    require_own(row.synapses, read_owners(row.synapses) if owners is None else owners, row.root_id)
+
+
+def _owners(table: str) -> list[int] | None:
+    """The neurons that a table has synapses of; None where it cannot be read, of which each of its neurons is told."""
+    try:
+        return read_owners(table)
+    except (ValueError, OSError):
+        return None
 
 
 def _problems(check: Callable[[], object]) -> list[str]:

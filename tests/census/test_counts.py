@@ -68,6 +68,17 @@ def test_where_the_class_of_a_neuron_comes_from(schema, neuron_spines, neuron_sy
     assert classes({"77": ["L6"], "p": ["simulated"]}) == {"77": "L6", "p/p-1": "simulated"}
 
 
+def test_a_root_id_is_that_of_the_sheet_and_never_the_first_of_many(schema, neuron_spines, neuron_synapses):
+    mixed = neuron_synapses.assign(post_pt_root_id=pd.array([5, 77, 77, 77, 6], "Int64"))
+    spines = join([from_neurons(neuron_spines, mixed)], schema)
+
+    def class_of(roots):
+        counts = count_by_cell(mixed, spines, {}, KNOWN, roots)
+        return counts[(counts["side"] == "input") & (counts["cell"] == "p")]["cell_class"].unique().tolist()
+
+    assert class_of({}) == ["not given"] and class_of({"p": 77}) == ["L5"]
+
+
 def test_a_cell_without_a_spine_or_a_class_counts(schema, neuron_spines, neuron_synapses):
     bare = pd.DataFrame([{"neuron": "z", "source": "sheet", "id": 1, "tag": "soma", "spine": None}])
     counts = counted(schema, neuron_spines, pd.concat([neuron_synapses, bare]), {})

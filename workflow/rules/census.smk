@@ -126,6 +126,7 @@ rule census_tables:
             **{row.neuron: ["simulated"] for row in neurons if simulated(row.mesh)},
             **{row.volume: ["simulated"] for row in volumes if simulated(row.image or row.segmentation)},
         },
+        roots={row.neuron: row.root_id for row in neurons if row.root_id},
         code=code_hash("spinome.census.counts", "spinome.census.tables"),
     script:
         "../../scripts/census_tables.py"

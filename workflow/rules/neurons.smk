@@ -156,7 +156,7 @@ rule neurons_train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neuron_trained, "mesh", "synapses", "synapse_voxel_nm"),
+        rows=neuron_rows(neuron_trained, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
         truth={row.neuron: row.truth_labels for row in neuron_trained},
         weight={row.neuron: row.truth_weight for row in neuron_trained},
         options={
@@ -245,7 +245,7 @@ rule neurons_synapses:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        rows=neuron_params("mesh", "synapses", "synapse_voxel_nm"),
+        rows=neuron_params("mesh", "synapses", "synapse_voxel_nm", "root_id"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
         store=f"{config['results']}/units/neurons_synapses/{{shard}}",
         max_failed_fraction=config["max_failed_fraction"],
@@ -300,7 +300,7 @@ rule neurons_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        rows=neuron_rows(neurons, "mesh", "synapses", "synapse_voxel_nm"),
+        rows=neuron_rows(neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
         volume_shards=neuron_volume_shards,
         same_head=config["neurons"]["spines"]["same_head_nm"],
         code=code_hash("spinome.neurons.tables"),

@@ -16,7 +16,11 @@ Classes = Sequence[str]
 
 
 def count_by_cell(
-    synapses: pd.DataFrame, spines: pd.DataFrame, classes: Mapping[str, Classes], known: Mapping[int, Classes]
+    synapses: pd.DataFrame,
+    spines: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """What each cell receives and what it gives, with the classes of both sides.
 
@@ -29,6 +33,8 @@ def count_by_cell(
     spines : rows of the joint table with source `neurons`
     classes : of neurons by name, and of volumes, whose neurons all have them
     known : classes of cells by root id: of partners, and of neurons that `classes` does not name
+    roots : root ids of neurons by name, where the sample sheet has them; of another neuron its name, where that is a
+        number, or the one `post_pt_root_id` that all its synapses have
 
     Returns
     -------
@@ -38,7 +44,7 @@ def count_by_cell(
     """
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
     tagged["specimen"] = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"])
-    cells = _receiving_cells(tagged, spines, classes, known)
+    cells = _receiving_cells(tagged, spines, classes, known, roots or {})
     places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
     tagged["cell"] = places.get_indexer(pd.MultiIndex.from_frame(tagged[["specimen", "neuron"]].astype(object)))
     carrying = places.get_indexer(pd.MultiIndex.from_frame(spines[["specimen", "parent"]].astype(object)))
@@ -56,18 +62,21 @@ def count_by_cell(
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
 
 
-def _receiving_cells(tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mapping, known: Mapping) -> pd.DataFrame:
+def _receiving_cells(
+    tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mapping, known: Mapping, roots: Mapping
+) -> pd.DataFrame:
     """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine."""
     places = pd.concat(
         [tagged[["specimen", "neuron"]], spines[["specimen", "parent"]].rename(columns={"parent": "neuron"})]
     ).astype(object)
     places = places.drop_duplicates().sort_values(["specimen", "neuron"], ignore_index=True)
     post = tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))
-    roots = post.groupby([tagged["specimen"].astype(object), tagged["neuron"].astype(object)]).first().to_dict()
+    groups = post.groupby([tagged["specimen"].astype(object), tagged["neuron"].astype(object)])
+    alone = groups.first()[groups.nunique() == 1].to_dict()
     found = []
     for specimen, name in zip(places["specimen"], places["neuron"]):
-        root = roots.get((specimen, name))
-        root = (int(name) if name.isdecimal() else None) if pd.isna(root) else root
+        own = int(name) if name.isdecimal() else alone.get((specimen, name))
+        root = roots.get(name, own) if specimen == name else own
         found.append(_two(classes.get(name) or classes.get(specimen) or known.get(root) or (UNKNOWN,)))
     places[["cell_class", "broad_class"]] = found or None
     return places
@@ -75,7 +84,7 @@ def _receiving_cells(tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mappin
 
 def _inputs(tagged: pd.DataFrame, partners: np.ndarray, with_partners: bool) -> pd.DataFrame:
     """Where the inputs arrive, and how big those of each place are."""
-    size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float)
+    size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float, na_value=np.nan)
     on = {tag: (tagged["tag"] == tag).to_numpy() for tag in TAGS}
     measures = {f"input_on_{tag}": (on[tag], True) for tag in TAGS}
     for tag in TAGS:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.io.cave import read_synapses
 from spinome.io.meshes import mesh_files
 from spinome.io.tables import read_table
 from spinome.provenance import file_hash
@@ -22,7 +23,10 @@ VOLUME = "volume-"
 
 @dataclass(frozen=True)
 class Member:
-    """A neuron as a unit of work; `source` is `sheet` or the volume that its mesh was made from."""
+    """A neuron as a unit of work; `source` is `sheet` or the volume that its mesh was made from.
+
+    Its synapses are those of `root_id` in the table, where that is known.
+    """
 
     unit: str
     source: str
@@ -30,6 +34,14 @@ class Member:
     mesh: str
     synapses: str | None = None
     synapse_voxel_nm: tuple[float, float, float] | None = None
+    root_id: int | None = None
+
+    def read_synapses(self) -> pd.DataFrame:
+        """The neuron's own rows of its table; raises as `spinome.io.cave.read_synapses`, and names the neuron."""
+        try:
+            return read_synapses(self.synapses, self.synapse_voxel_nm, self.root_id)
+        except ValueError as error:
+            raise ValueError(f"neuron {self.neuron}: {error}") from None
 
 
 def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None = None) -> list[Member]:
@@ -38,7 +50,8 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     Parameters
     ----------
     shard : its name; `volume-NAME` for the neurons made from a volume
-    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
+    rows : of the sample sheet by neuron, with `mesh` and, where the step needs them, `synapses`, `synapse_voxel_nm` and
+        `root_id`
     folder : with the meshes of a volume and their sheet `neurons.tsv`
     """
     if not shard.startswith(VOLUME):
@@ -47,7 +60,9 @@ def members(shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Pat
     if pd.read_csv(sheet, sep="\t", dtype=str).empty:
         return []
     return [
-        Member(f"{shard}/{row.neuron}", shard.removeprefix(VOLUME), row.neuron, row.mesh, row.synapses)
+        Member(
+            f"{shard}/{row.neuron}", shard.removeprefix(VOLUME), row.neuron, row.mesh, row.synapses, None, row.root_id
+        )
         for row in read_sheet(sheet, Neuron)
     ]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from spinome.io.cave import read_synapses
 from spinome.io.tables import read_table
 from spinome.neurons import spines, synapses
 from spinome.neurons.labelled import read_spines
@@ -27,7 +26,7 @@ def all_synapses(neurons: Iterable[Member], files: Mapping[str, str], failed: Ma
             parts.append(read_table(files[neuron.unit]))
         elif neuron.synapses:
             try:
-                table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
+                table = neuron.read_synapses()
             except ValueError:
                 continue  # the table itself is what failed, and has no rows to keep
             table = synapses.unlabelled(table, f"the neuron failed: {failed.get(neuron.unit, 'no reason given')}")
