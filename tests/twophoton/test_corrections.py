@@ -56,6 +56,16 @@ def test_a_group_that_is_one_already_keeps_the_links_between():
     assert tracks[0][1] == tracks[1][1] == tracks[2][1] and not links["corrected"].any()
 
 
+def test_a_link_that_a_person_confirms_is_decided():
+    places = [PLACE, PLACE + [0, 0, 0.9]]
+    doubted = linked(places, [])[1]
+    tracks, links, outcomes = linked(places, [said("same", "a", PLACE[1], "b", places[1][1])])
+    assert outcomes["applied"].all() and tracks[0][1] == tracks[1][1]
+    assert links["corrected"].tolist() == [False, True, False]
+    assert links["probability"].tolist() == [doubted["probability"][0], 1.0, doubted["probability"][2]]
+    pd.testing.assert_series_equal(links["distance_um"], doubted["distance_um"])
+
+
 def test_a_person_s_word_in_one_place_frees_spines_elsewhere():
     # the first of a is nearer to the first of b, but a person gives that one to the second of a
     first, second = np.array([[5.0, 2, 2.0], [5, 2, 2.9]]), np.array([[5.0, 2, 2.3], [5, 2, 1.3]])
@@ -173,6 +183,13 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     form.to_csv(tmp_path / "review.tsv", sep="\t", index=False)
     again = read_corrections(tmp_path / "review.tsv", STACKS)
     assert [row.decision for row in again] == ["same", "missed spine"]
+    # the link that was confirmed is not asked about again
+    same, different, _ = correct_links(table_of([again[0].model_dump()]), ["a", "b", "c"], places)
+    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, lengths, 1.2, same, different)
+    spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
+    answered = review_form(spines, links, expected, ["a", "b", "c"])
+    assert links["corrected"].sum() == 1 and len(answered) == len(form) - 1
+    pd.testing.assert_frame_equal(answered, form.assign(decision="").drop(index=0).reset_index(drop=True))
 
 
 def test_a_table_written_with_numbers_for_names_is_read(tmp_path):

@@ -28,12 +28,12 @@ def review_form(
 
     Returns
     -------
-    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE`, a lost spine (at the place and in the
+    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE` that nobody decided, a lost spine (at the place and in the
     session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
     """
     beside = spines[spines["dendrite"] >= 0]
     there = beside[["specimen", "field", "timepoint", "spine", *POSITION]]
-    unsure = links[links["probability"] < SURE].sort_values("probability").merge(there)
+    unsure = links[(links["probability"] < SURE) & ~links["corrected"]].sort_values("probability").merge(there)
     after = there.rename(columns={"timepoint": "next_timepoint"} | NEXT)
     asked = unsure.merge(after).assign(question=f"{OF_LINKS[0]} or {OF_LINKS[1]}?")
     named = spines.assign(row=spines.groupby("timepoint").cumcount())
