@@ -38,16 +38,17 @@ for number, (volume, source, stored_nm) in enumerate(params.rows):
     if volume not in params.with_synapses:
         spines = spines.drop(columns="synapses")
     file_of = dict(read_table(given.labelled[number])[["unit", "file"]].itertuples(index=False))
-    compared = []
+    compared, failed = [], []
     for neuron in members(f"volume-{volume}", {}, given.meshes[number]):
         if neuron.unit not in file_of:
+            failed.append(int(neuron.neuron))
             continue
         mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
         area, segment = vertex_areas(mesh.vertices, mesh.faces), mesh.vertex_data["segment"]
         surface = LabelledSurface(mesh.vertices, area, segment, labels.spine, labels.probability[:, SPINE])
         own = spines[spines["neuron"] == neuron.neuron]
         compared.append(compare_mesh(int(neuron.neuron), surface, own, best, params.threshold, (upper, border)))
-    table = decided_right(agreement_table(compared, best), links, truth.get(volume))
+    table = decided_right(agreement_table(compared, best, failed), links, truth.get(volume))
     table.insert(0, "volume", volume)
     tables.append(table)
 result = proofread_first(pd.concat(tables, ignore_index=True))

@@ -8,7 +8,7 @@ from spinome.io.tables import read_table, write_table
 from spinome.linking.candidates import FEATURES, read_candidates
 from spinome.linking.graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
-from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions
+from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
 from spinome.logs import log_to
 
 log_to(snakemake.log)
@@ -16,7 +16,7 @@ params, results = snakemake.params, snakemake.output.keys()
 model = load_model(snakemake.input.model, FEATURES)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
 decided = snakemake.input.get("decisions")
-decisions = read_table(decided, DECISION_COLUMNS) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
+decisions = read_decisions(decided, params.volumes) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
 tables = {name: [] for name in results}
 for number, (volume, typing_file) in enumerate(zip(params.volumes, snakemake.input.typing)):
     candidates = read_candidates(snakemake.input.candidates[number * params.shards : (number + 1) * params.shards])

@@ -201,6 +201,17 @@ def test_each_orphan_has_one_parent_at_most(simulated):
         assert group.sort_values("rank")["probability"].is_monotonic_decreasing
 
 
+def test_an_orphan_whose_candidates_failed_is_not_without_a_parent(simulated):
+    candidates, truth = simulated
+    links = rank_links(candidates, np.ones(len(candidates)), [*truth["orphan"], 998, 999], 0.9, failed=[999])
+    of = links.set_index("orphan")
+    assert of["known"].drop(999).all() and not of["decided"].any()
+    assert of.loc[998, "probability"] == 0 and not of.loc[999, "known"] and np.isnan(of.loc[999, "probability"])
+    segments = pd.DataFrame({"segment": [998, 999], "kind": "orphan", "on_edge": False})
+    synapses = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
+    assert grammar_violations(segments, links[links["rank"] == 0], synapses)["object"].tolist() == [998]
+
+
 def test_missed_orphans_count_against_top_k(simulated):
     candidates, truth = simulated
     perfect = label_candidates(candidates, truth).astype(float)

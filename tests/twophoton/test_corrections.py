@@ -57,7 +57,7 @@ def test_a_group_that_is_one_already_keeps_the_links_between():
 
 
 def test_a_link_that_a_person_confirms_is_decided():
-    places = [PLACE, PLACE + [0, 0, 0.9]]
+    places = [PLACE, PLACE + np.array([0, 0, 0.9])]
     doubted = linked(places, [])[1]
     tracks, links, outcomes = linked(places, [said("same", "a", PLACE[1], "b", places[1][1])])
     assert outcomes["applied"].all() and tracks[0][1] == tracks[1][1]

@@ -12,7 +12,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from spinome.linking.candidates import PLACES
 
-LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked"]
+LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked", "known", "decided"]
 VIOLATION_COLUMNS = ["object", "kind", "violation"]
 
 
@@ -74,7 +74,11 @@ def _forest(seed: int) -> ExtraTreesClassifier:
 
 
 def rank_links(
-    candidates: pd.DataFrame, probability: np.ndarray, orphans: Iterable[int], threshold: float
+    candidates: pd.DataFrame,
+    probability: np.ndarray,
+    orphans: Iterable[int],
+    threshold: float,
+    failed: Iterable[int] = (),
 ) -> pd.DataFrame:
     """Order each orphan's candidates and keep one parent at most: the spanning forest of spines on shafts.
 
@@ -84,10 +88,12 @@ def rank_links(
     probability : (N,) of its rows
     orphans : all orphans; one without any candidate gets a row with shaft 0, rank 0 and probability 0
     threshold : the most probable parent is linked when its probability reaches this
+    failed : those orphans whose candidates could not be computed: whether they have a parent is not known
 
     Returns
     -------
-    Table of `orphan shaft rank probability linked`, by orphan and rank
+    Table of LINK_COLUMNS, by orphan and rank: `known` is false, and the probability not a number, for the row of an
+    orphan that failed; `decided` is false (see `spinome.linking.proofread.apply_decisions`)
     """
     frame = candidates[["orphan", "shaft"]].astype(np.int64).assign(probability=np.asarray(probability, dtype=float))
     frame["near"] = candidates["distance_nm"].to_numpy(dtype=float)
@@ -95,9 +101,17 @@ def rank_links(
     frame["rank"] = frame.groupby("orphan").cumcount() + 1
     frame["linked"] = (frame["rank"] == 1) & (frame["probability"] >= threshold)
     alone = np.setdiff1d(np.asarray(list(orphans), dtype=np.int64), frame["orphan"])
-    rows = pd.DataFrame({"orphan": alone, "shaft": 0, "rank": 0, "probability": 0.0, "linked": False})
-    frame = pd.concat([frame[LINK_COLUMNS], rows[LINK_COLUMNS]]) if len(rows) else frame[LINK_COLUMNS]
+    known = ~np.isin(alone, np.asarray(list(failed), dtype=np.int64))
+    rows = pd.DataFrame({"orphan": alone, "shaft": 0, "rank": 0, "probability": 0.0, "linked": False, "known": known})
+    rows["probability"] = rows["probability"].where(known)
+    frame, rows = frame.assign(known=True, decided=False)[LINK_COLUMNS], rows.assign(decided=False)[LINK_COLUMNS]
+    frame = pd.concat([frame, rows]) if len(rows) else frame
     return frame.sort_values(["orphan", "rank"], ignore_index=True)
+
+
+def not_known(links: pd.DataFrame) -> np.ndarray:
+    """Which rows of a table of links (N,) are of orphans whose candidates could not be computed."""
+    return ~links["known"].to_numpy(bool) if "known" in links else np.zeros(len(links), bool)
 
 
 def parents(links: pd.DataFrame) -> dict[int, int]:
@@ -145,6 +159,7 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
     kind = segments.set_index("segment")["kind"]
     linked = links[links["linked"]]
     count = linked.groupby("orphan")["shaft"].nunique().reindex(kind.index[kind == "orphan"], fill_value=0)
+    count = count[~count.index.isin(links.loc[not_known(links), "orphan"])]
     touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
     inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]
     ends = np.sort(synapses[["neurite_a", "neurite_b"]].replace(parents(links)).to_numpy(np.int64), axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +13,9 @@ import zarr
 
 from spinome.io.ome import multiscales
 from spinome.io.sources import is_address, split_source
+from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
+from spinome.linking.links import not_known, parents
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
@@ -58,7 +61,8 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
 
     Returns
     -------
-    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked
+    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked. Orphans that are
+    decided, and those whose candidates could not be computed, are not asked about
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]
@@ -76,9 +80,11 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     queue = pd.DataFrame({"worth": worth}).rename_axis("orphan").reset_index()
     queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype(np.int64)
     queue = queue.merge(spines.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]], on="orphan")
-    best = linked.set_index("orphan")
-    queue["linked_to"] = queue["orphan"].map(best["shaft"]).fillna(0).astype(np.int64)
-    queue["probability"] = queue["orphan"].map(best["probability"]).fillna(0.0)
+    closed = not_known(links) | links.get("decided", pd.Series(False, links.index)).to_numpy(bool)
+    queue = queue[~queue["orphan"].isin(links.loc[closed, "orphan"])]
+    parent = parents(links)
+    queue["linked_to"] = np.array([parent.get(orphan, 0) for orphan in queue["orphan"]], np.int64)
+    queue["probability"] = queue["orphan"].map(linked.set_index("orphan")["probability"]).fillna(0.0)
     queue["no_parent"] = queue["orphan"].map(no_parent(links))
     return queue.sort_values(["worth", "orphan"], ascending=[False, True], ignore_index=True)[QUEUE_COLUMNS]
 
@@ -147,8 +153,29 @@ def viewer_address(state: dict) -> str:
     return f"{VIEWER}/#!{quote(json.dumps(state, separators=(',', ':')))}"
 
 
+def read_decisions(path: str | Path, volumes: Collection[str]) -> pd.DataFrame:
+    """The table of decisions: `volume orphan shaft`.
+
+    Raises
+    ------
+    ValueError: as `read_table`, and if a row names none of the volumes; the message names the file and the remedy.
+    """
+    table = read_table(path, DECISION_COLUMNS, integers=["orphan", "shaft"])[DECISION_COLUMNS]
+    if table.isna().any(axis=None):
+        raise ValueError(f"{path}: a decision needs volume, orphan and shaft (0 for no parent); fill the empty cells")
+    table["volume"] = table["volume"].astype(str)
+    if unknown := sorted(set(table["volume"]) - set(volumes)):
+        raise ValueError(
+            f"{path}: names the volume {unknown[0]}, which is none of {', '.join(volumes)}; correct the row"
+        )
+    return table.astype({"orphan": np.int64, "shaft": np.int64})
+
+
 def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """Links as a proofreader decided: the decided parent is linked with probability 1, any other of the orphan is not.
+
+    All rows of a decided orphan are `decided`, whether the decision changes its link or confirms it. A shaft that is
+    given to an orphan whose candidates could not be computed waits until they are.
 
     Parameters
     ----------
@@ -161,11 +188,14 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
         candidate of it.
     """
     decisions = decisions[["orphan", "shaft"]].drop_duplicates()
+    if decisions.empty:
+        return links
     twice = decisions.loc[decisions["orphan"].duplicated(), "orphan"].tolist()
     if twice:
         raise ValueError(f"decisions give orphan {twice[0]} to two shafts; keep one row of it")
     known = set(zip(links["orphan"].tolist(), links["shaft"].tolist()))
-    orphans = set(links["orphan"])
+    orphans, failed = set(links["orphan"]), set(links.loc[not_known(links), "orphan"])
+    decisions = decisions[(decisions["shaft"] == 0) | ~decisions["orphan"].isin(failed)]
     for orphan, shaft in decisions.itertuples(index=False):
         if orphan not in orphans:
             raise ValueError(f"decisions name {orphan}, which is no orphan of this volume; take out its row")
@@ -174,12 +204,14 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
                 f"decisions give orphan {orphan} to {shaft}, which is no candidate of it; widen "
                 "linking.candidates.radius_nm, or take out its row"
             )
-    decided = links["orphan"].map(decisions.set_index("orphan")["shaft"])
-    given = decided.notna()
-    right = given & (decided == links["shaft"]) & (links["shaft"] != 0)
+    parent = dict(decisions.itertuples(index=False))
+    given = links["orphan"].isin(parent).to_numpy()
+    right = np.array([parent.get(orphan) == shaft != 0 for orphan, shaft in zip(links["orphan"], links["shaft"])], bool)
     out = links.assign(
         linked=np.where(given, right, links["linked"]).astype(bool),
         probability=np.where(given, right.astype(float), links["probability"]),
+        known=given | ~not_known(links),
+        decided=given,
     )
     out = out.assign(first=~out["linked"], old=out["rank"]).sort_values(["orphan", "first", "old"])
     out["rank"] = np.where(out["rank"] > 0, out.groupby("orphan").cumcount() + 1, 0)

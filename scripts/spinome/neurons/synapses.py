@@ -115,8 +115,11 @@ def with_columns(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     A `number` is whole where all of its column are (`spinome.io.tables.numbers`).
     """
     none = pd.Series([None] * len(frame), frame.index, object)
-    given = {name: frame[name] if name in frame else none for name in columns}
+    given = {name: frame.get(name, none) for name in columns}
     return pd.DataFrame(
-        {name: numbers(given[name]) if kind == "number" else given[name].astype(kind) for name, kind in columns.items()},
+        {
+            name: numbers(given[name]) if kind == "number" else given[name].astype(kind)
+            for name, kind in columns.items()
+        },
         index=frame.index,
     )

@@ -87,7 +87,7 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray
     """
     code = np.full(len(synapses), -1)
     if "synapse_row" in truth:
-        rows = synapses["row"] if "row" in synapses else synapses.index
+        rows = synapses.get("row", synapses.index)
         place = pd.Index(rows).get_indexer(truth["synapse_row"])
         code[place[place >= 0]] = truth["label"].to_numpy()[place >= 0]
     elif "id" in truth:
