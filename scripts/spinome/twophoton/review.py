@@ -28,8 +28,9 @@ def review_form(
 
     Returns
     -------
-    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE` that nobody decided, a lost spine (at the place
-    and in the session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
+    frame with `REVIEW_COLUMNS`, one row a link less probable than `SURE` that nobody decided, a lost spine (at the
+    place and in the session where it is expected) or a gained one; `probability` is the link's, or the score of the
+    spine
     """
     beside = spines[spines["dendrite"] >= 0]
     there = beside[["specimen", "field", "timepoint", "spine", *POSITION]]
