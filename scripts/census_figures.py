@@ -36,15 +36,17 @@ if "seen" in inputs:
         "is that of the head.",
     )
 if "classes" in inputs:
-    classes = read_table(inputs["classes"])
+    classes, counts = read_table(inputs["classes"]), read_table(inputs["counts"])
+    lost = counts.loc[counts["whole"].isna(), "cell"].nunique()
     save_figure(
-        draw_classes(classes, read_table(inputs["counts"])),
+        draw_classes(classes, counts),
         folder,
         "classes",
         "Inputs and outputs by cell class",
         "Points with 95 % intervals (bootstrap over cells), where there are at least "
         f"{HANDFUL} cells on both sides. Open diamonds are published values of mouse visual cortex (Pedigo et al. "
-        "2026): other cells, for orientation.",
+        "2026): other cells, for orientation."
+        + (f" Of {lost} cells something is not known, since they failed; they are left out of it." if lost else ""),
     )
     if (classes["partner_class"] != "").any():
         save_figure(

@@ -18,6 +18,7 @@ counts = count_by_cell(
     snakemake.params.classes,
     known,
     snakemake.params.roots,
+    read_table(inputs.neurons),
 )
 write_table(counts, snakemake.output.counts)
 write_table(census_by_class(counts), snakemake.output.classes)

@@ -41,4 +41,6 @@ with atomic(snakemake.output[0]) as folder:
             write_table(synapses[shaft], folder / row["synapses"])
         rows.append(row)
     write_table(pd.DataFrame(rows, columns=["neuron", "mesh", "synapses"]), folder / "neurons.tsv")
+    if snakemake.input.gaps:
+        write_table(read_table(snakemake.input.gaps), folder / "synapse_gaps.parquet")
 print(f"{len(rows)} meshes")

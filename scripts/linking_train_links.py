@@ -3,17 +3,21 @@
 import numpy as np
 
 from spinome.io.models import Model, save_model
-from spinome.io.tables import read_table
-from spinome.linking.candidates import FEATURES, read_candidates
+from spinome.io.tables import concatenate, read_table
+from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.links import label_candidates, rank_links, top_k, train_links
 from spinome.logs import log_to
 
 log_to(snakemake.log)
 params = snakemake.params
 features, labels, dendrites, unseen_tables = [], [], [], []
-for number, (volume, truth_file) in enumerate(zip(params.volumes, snakemake.input.truth)):
-    shards = snakemake.input.candidates[number * params.shards : (number + 1) * params.shards]
-    candidates, truth = read_candidates(shards), read_table(truth_file)
+files = zip(params.volumes, snakemake.input.truth, snakemake.input.typing)
+for number, (volume, truth_file, typing_file) in enumerate(files):
+    done = snakemake.input.candidates[number * params.shards : (number + 1) * params.shards]
+    candidates, truth, typing = read_candidates(done), read_table(truth_file), read_table(typing_file)
+    failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, concatenate(done)["unit"])
+    truth = truth[~truth["orphan"].isin(failed)]
+    print(f"{volume}: {len(failed)} orphans whose candidates are not known are left out")
     parent = truth.groupby("orphan")["shaft"].first()
     own = candidates["orphan"].map(parent).fillna(-candidates["orphan"])
     features.append(candidates[FEATURES].to_numpy(np.float32))

@@ -1,7 +1,8 @@
 """Measure the segments of a volume and tell orphans, shafts and others apart."""
 
+from spinome.gaps import labels_at_gaps
 from spinome.io.models import load_model
-from spinome.io.tables import write_table
+from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.shape import FEATURES, shape_features
 from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments, working_stride
@@ -14,6 +15,10 @@ voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, settings.pop("working_nm"))
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
 segments = measure_segments(thinned, voxel_nm, stride)
+if snakemake.input.gaps:
+    # what a gap cuts is as what the volume's edge cuts
+    cut = labels_at_gaps(thinned, read_table(snakemake.input.gaps), stride)
+    segments["on_edge"] |= segments["segment"].isin(cut.astype("int64"))
 segments["kind"] = type_segments(segments, **settings)
 model = snakemake.input.get("model")
 if model:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import cc3d
-
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
@@ -13,7 +11,7 @@ from spinome.report.density import draw_density, draw_mask, tables_by_volume
 from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import pool
 from spinome.synapses.density import count_unplaced
-from spinome.synapses.evaluate import compare
+from spinome.synapses.evaluate import compare, known_objects
 from spinome.synapses.uniformity import BLOCK_COLUMNS
 
 log_to(snakemake.log)
@@ -22,21 +20,22 @@ uniformity = read_table(given.uniformity)
 imported = {name: read_table(file, BLOCK_COLUMNS) for name, file in zip(params.names, given.tables)}
 own = read_table(given.blocks[0]) if given.blocks else None
 every = read_table(given.objects[0]) if given.objects else None
+all_gaps = read_table(given.gaps[0]) if given.gaps else None
 with atomic(snakemake.output[0]) as part:
     part = Path(part)
     part.mkdir()
     outcomes = []
     for (volume, row), labels in zip(params.rows.items(), given.labels):
         labels = open_labels(labels)
-        objects = every.query("volume == @volume")
+        objects, gaps = every.query("volume == @volume"), all_gaps.query("volume == @volume")
         image = open_volume(row["image"], row["voxel_nm"] or labels.voxel_nm) if row["image"] else None
         truth = open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None
-        if volume in params.detected and len(objects):
-            draw.draw_sections(part, volume, image, labels, objects, truth)
+        if volume in params.detected and (len(objects) or len(gaps)):
+            draw.draw_sections(part, volume, image, labels, objects, truth, gaps)
         if truth:
-            outcomes.append(compare(truth, labels, objects).result)
-            centres = draw.centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
-            found = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
+            outcomes.append(compare(truth, labels, objects, gaps).result)
+            true, _, known, _ = known_objects(truth, labels, objects, gaps)
+            centres, found = draw.centres_nm(true, labels.voxel_nm), known[["z_nm", "y_nm", "x_nm"]].to_numpy()
             draw.draw_gallery(part, volume, image, labels, truth, outcomes[-1], found, centres)
         if made := next((store for store in given.masks if Path(store).stem == volume), None):
             draw_mask(part, volume, open_volume(f"{made}::image"), open_labels(f"{made}::hidden"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from spinome.blocks import cuboids
+from spinome.gaps import gap_table
 from spinome.io.atomic import atomic
 from spinome.io.tables import concatenate, write_table
 from spinome.io.volumes import create_volume, open_volume, require_voxel_size
@@ -37,4 +38,6 @@ for shard, file in enumerate(snakemake.output.ids):
     with atomic(Path(file)) as part:
         np.savez(part, **{name: found for name, own, found in zip(names, shards, ids) if own == shard})
 write_table(objects, snakemake.output.objects)
-print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids")
+gaps = gap_table(volume.shape, cuboid, set(names), voxel_nm)
+write_table(gaps, snakemake.output.gaps)
+print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids; {len(gaps)} are not known")

@@ -108,6 +108,7 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
+        neurons="<results>/neurons/neurons.parquet",
         cells=sheet_file("cells") or [],
     output:
         counts="<results>/census/cells.parquet",

@@ -149,8 +149,14 @@ rule linking_watershed:
     input:
         done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_shards),
         membrane=lambda wildcards: file_of(linking_membrane(wildcards.volume)),
+        predicted=branch(
+            lambda wildcards: bool(volume_of[wildcards.volume].membrane),
+            then=[],
+            otherwise=expand("<results>/linking/membrane_cuboids/{{volume}}/{shard}.parquet", shard=linking_shards),
+        ),
     output:
-        directory("<results>/linking/superpixels/{volume}.zarr"),
+        superpixels=directory("<results>/linking/superpixels/{volume}.zarr"),
+        gaps="<results>/linking/gaps/{volume}.parquet",
     log:
         "<logs>/linking_watershed/{volume}.log",
     benchmark:
@@ -257,6 +263,11 @@ rule linking_segments:
 rule linking_typing:
     input:
         segments=lambda wildcards: file_of(linking_segmentation(wildcards.volume)),
+        gaps=branch(
+            lambda wildcards: wildcards.volume in linking_computed,
+            then="<results>/linking/gaps/{volume}.parquet",
+            otherwise=[],
+        ),
         model=config["models"]["typing"] or [],
     output:
         "<results>/linking/typing/{volume}.parquet",
@@ -411,6 +422,7 @@ rule linking_train_links:
             "<results>/linking/truth/{volume}.parquet",
             volume=linking_link_teachers,
         ),
+        typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_link_teachers),
     output:
         "<results>/models/links.skops",
     log:
@@ -426,6 +438,7 @@ rule linking_train_links:
     params:
         volumes=linking_link_teachers,
         shards=config["linking"]["shards"],
+        group_nm=config["linking"]["candidates"]["group_nm"],
         seed=config["seed"],
         code=code_hash("spinome.linking.links"),
     script:
@@ -442,6 +455,7 @@ rule linking_links:
             "<results>/linking/synapses/{volume}.parquet",
             volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
         ),
+        gaps=expand("<results>/synapses/gaps/{volume}.parquet", volume=linking_with_found_synapses),
         model=model_file("links", linking_link_teachers),
         decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
@@ -463,7 +477,9 @@ rule linking_links:
     params:
         volumes=linking_volumes,
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        with_gaps=linking_with_found_synapses,
         shards=config["linking"]["shards"],
+        group_nm=config["linking"]["candidates"]["group_nm"],
         threshold=config["linking"]["links"]["threshold"],
         code=code_hash("spinome.linking.links", "spinome.linking.graph", "spinome.linking.proofread"),
     script:
@@ -510,6 +526,11 @@ rule linking_meshes:
             f"{config['results']}/linking/synapses/{wildcards.volume}.parquet"
             if wildcards.volume in linking_with_synapses
             else []
+        ),
+        gaps=branch(
+            lambda wildcards: wildcards.volume in linking_with_found_synapses,
+            then="<results>/synapses/gaps/{volume}.parquet",
+            otherwise=[],
         ),
     output:
         directory("<results>/linking/meshes/{volume}"),

@@ -7,6 +7,12 @@ linking_shards = [str(number) for number in range(config["linking"]["shards"])]
 linking_with_synapses = [
     row.volume for row in volumes if row.synapses or (row.image and config["linking"]["find_synapses"])
 ]
+# of these, those whose synapses are found here, and may have gaps
+linking_with_found_synapses = [
+    row.volume
+    for row in volumes
+    if row.volume in linking_volumes and row.volume in linking_with_synapses and not row.synapses
+]
 linking_scored = [
     row.volume for row in volumes if row.volume not in linking_trained and (row.truth_segmentation or row.truth_links)
 ]

@@ -16,6 +16,7 @@ rule neurons:
             then=[
                 "<results>/neurons/synapses.parquet",
                 "<results>/neurons/spines.parquet",
+                "<results>/neurons/neurons.parquet",
                 "<results>/neurons/figures",
             ],
             otherwise=[],
@@ -291,6 +292,7 @@ rule neurons_tables:
             "<results>/neurons/synapses.parquet", caption="../report/neurons_synapses.rst", category="Neurons"
         ),
         spines=report("<results>/neurons/spines.parquet", caption="../report/neurons_spines.rst", category="Neurons"),
+        neurons="<results>/neurons/neurons.parquet",
     log:
         "<logs>/neurons_tables.log",
     conda:

@@ -163,6 +163,7 @@ rule synapses_merge:
         objects="<results>/synapses/merged/{volume}.parquet",
         ids=expand("<results>/synapses/ids/{{volume}}/{shard}.npz", shard=synapses_shards),
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
+        gaps="<results>/synapses/gaps/{volume}.parquet",
     log:
         "<logs>/synapses_merge/{volume}.log",
     benchmark:
@@ -251,6 +252,7 @@ rule synapses_blocks:
     output:
         blocks="<results>/synapses/blocks.parquet",
         objects="<results>/synapses/objects.parquet",
+        gaps="<results>/synapses/gaps.parquet",
     log:
         "<logs>/synapses_blocks.log",
     conda:
@@ -261,6 +263,7 @@ rule synapses_blocks:
         runtime=30,
     params:
         volumes=synapses_volumes,
+        cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
         code=code_hash("spinome.synapses.density"),
     script:
@@ -296,6 +299,7 @@ rule synapses_evaluate:
     input:
         lambda wildcards: [file for volume in synapses_scored for file in synapses_files(volume, "truth_synapses")],
         objects="<results>/synapses/objects.parquet",
+        gaps="<results>/synapses/gaps.parquet",
         labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_scored),
     output:
         "<results>/synapses/evaluation.tsv",
@@ -354,6 +358,7 @@ rule synapses_figures:
         ],
         objects=branch(bool(synapses_volumes), then=["<results>/synapses/objects.parquet"], otherwise=[]),
         blocks=branch(bool(synapses_volumes), then=["<results>/synapses/blocks.parquet"], otherwise=[]),
+        gaps=branch(bool(synapses_volumes), then=["<results>/synapses/gaps.parquet"], otherwise=[]),
         labels=expand("<results>/synapses/labels/{volume}.zarr", volume=synapses_volumes),
         masks=expand("<results>/synapses/masks/{volume}.zarr", volume=synapses_masked),
         tables=list(config["synapses"]["uniformity"]["block_tables"].values()),

@@ -138,6 +138,11 @@ def group_names(orphans: pd.DataFrame, group_nm: float) -> pd.Series:
     return corners[0] + "-" + corners[1] + "-" + corners[2]
 
 
+def failed_orphans(orphans: pd.DataFrame, group_nm: float, finished: Iterable[str]) -> np.ndarray:
+    """Labels of the orphans (rows of `measure_segments`) whose group of `group_names` is not finished."""
+    return orphans.loc[~group_names(orphans, group_nm).isin(set(finished)), "segment"].to_numpy(np.int64)
+
+
 def group_candidates(
     segments: Volume,
     membrane: Volume | None,

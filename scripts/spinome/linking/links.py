@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from spinome.gaps import in_gap
 from spinome.linking.candidates import PLACES
 
 LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked", "known", "decided"]
@@ -120,16 +121,20 @@ def parents(links: pd.DataFrame) -> dict[int, int]:
     return dict(zip(linked["orphan"].tolist(), linked["shaft"].tolist()))
 
 
-def linked_spines(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def linked_spines(
+    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Linked orphans as spines: `spine parent z_nm y_nm x_nm volume_um3 synapses probability`.
 
-    `synapses` of the result counts the synapses on the spine; see `grammar_violations` for the parameters.
+    `synapses` of the result counts the synapses on the spine, null where they are not known; see `grammar_violations`
+    for the parameters.
     """
     linked = links[links["linked"]].rename(columns={"orphan": "spine", "shaft": "parent"})
     places = segments.rename(columns={"segment": "spine"})[["spine", "z_nm", "y_nm", "x_nm", "volume_um3"]]
     spines = linked[["spine", "parent", "probability"]].merge(places, on="spine")
     ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
-    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype(np.int64)
+    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype("Int64")
+    spines.loc[spines["spine"].isin(_in_gap(segments, gaps)), "synapses"] = pd.NA
     return spines[["spine", "parent", "z_nm", "y_nm", "x_nm", "volume_um3", "synapses", "probability"]]
 
 
@@ -139,18 +144,30 @@ def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFram
     return linked.merge(candidates[["orphan", "shaft", *PLACES]], on=["orphan", "shaft"])
 
 
-def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def _in_gap(segments: pd.DataFrame, gaps: pd.DataFrame | None) -> pd.Series:
+    """The segments of which a part may lie where synapses could not be looked for."""
+    if gaps is None or gaps.empty:
+        return segments["segment"].iloc[:0]
+    places = segments[["z_nm", "y_nm", "x_nm"]].to_numpy(float)
+    return segments.loc[in_gap(places, gaps, segments["extent_nm"].to_numpy(float) / 2), "segment"]
+
+
+def grammar_violations(
+    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What the result has that a neuron cannot have.
 
     A spine has one parent, which is a dendrite, and carries a synapse; a dendrite goes on to a soma or to the volume's
     edge; a synapse joins an axon with one other neurite (the grammar of Gray Roncal 2016, and the order of its
-    parts). A spine that the volume's edge cuts is no orphan, and its parent may be outside.
+    parts). A spine that the volume's edge cuts is no orphan, and its parent may be outside. What is not known is no
+    violation: the parent of an orphan whose candidates failed, the synapse of a spine in a gap.
 
     Parameters
     ----------
     segments : table with `segment kind on_edge`
     links : table of LINK_COLUMNS
     synapses : table with `synapse neurite_a neurite_b`, 0 where there is none
+    gaps : where synapses could not be looked for (`spinome.gaps.gap_table`)
 
     Returns
     -------
@@ -159,6 +176,7 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
     kind = segments.set_index("segment")["kind"]
     linked = links[links["linked"]]
     count = linked.groupby("orphan")["shaft"].nunique().reindex(kind.index[kind == "orphan"], fill_value=0)
+    every = count.index.difference(_in_gap(segments, gaps), sort=False)
     count = count[~count.index.isin(links.loc[not_known(links), "orphan"])]
     touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
     inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]
@@ -169,7 +187,7 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
         ("orphan", "has no parent", count.index[count == 0]),
         ("orphan", "has more than one parent", count.index[count > 1]),
         ("orphan", "has a parent that is no shaft", linked["orphan"][linked["shaft"].map(kind) != "shaft"]),
-        ("orphan", "carries no synapse", [o for o in count.index if o not in touched] if len(synapses) else []),
+        ("orphan", "carries no synapse", [o for o in every if o not in touched] if len(synapses) else []),
         ("shaft", "does not reach the volume's edge", inside["segment"]),
         ("synapse", "does not join two neurites", synapses["synapse"][~both]),
         ("synapse", "joins a neurite with itself", synapses["synapse"][both & (ends[:, 0] == ends[:, 1])]),

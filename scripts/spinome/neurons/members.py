@@ -19,6 +19,8 @@ from spinome.shards import Unit
 
 SHEET = "sheet"
 VOLUME = "volume-"
+# beside the meshes of a volume: where its synapses could not be looked for
+SYNAPSE_GAPS = "synapse_gaps.parquet"
 
 
 @dataclass(frozen=True)

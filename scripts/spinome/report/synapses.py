@@ -20,9 +20,15 @@ CROP_NM = 1000.0
 
 
 def draw_sections(
-    folder: Path, volume: str, image: Volume, labels: Volume, objects: pd.DataFrame, truth: Volume | None
+    folder: Path,
+    volume: str,
+    image: Volume,
+    labels: Volume,
+    objects: pd.DataFrame,
+    truth: Volume | None,
+    gaps: pd.DataFrame | None = None,
 ) -> None:
-    """Two whole sections with synapses outlined, the richest in objects of either half of the depth."""
+    """Two whole sections with synapses outlined, the richest in objects of either half of the depth, gaps hatched."""
     depth = image.shape[0]
     covers = np.zeros(depth + 1, int)
     np.add.at(covers, objects["z0"].to_numpy(int), 1)
@@ -41,6 +47,8 @@ def draw_sections(
         if truth is not None:
             _outline(panel, truth[z] > 0, COLOURS["truth"], 2.4)
         _outline(panel, labels[z] > 0, COLOURS["found"])
+        if gaps is not None:
+            hatch_gaps(panel, gaps, z)
         panel.set_title(f"section {z + 1} of {depth}")
         scale_bar(panel, image.voxel_nm[2])
     _legend(figure, truth is not None)
@@ -50,7 +58,8 @@ def draw_sections(
         f"sections_{volume}",
         f"Synapses in {volume}",
         f"{len(objects)} synapses found in the whole volume. "
-        + ("Found and true synapses are outlined." if truth is not None else "Found synapses are outlined."),
+        + ("Found and true synapses are outlined." if truth is not None else "Found synapses are outlined.")
+        + tell_gaps(gaps),
     )
 
 
@@ -195,6 +204,20 @@ def show(panel: Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:
     low, high = np.percentile(image, [0.5, 99.5])
     panel.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), aspect=voxel_nm[1] / voxel_nm[2])
     panel.set_axis_off()
+
+
+def hatch_gaps(panel: Axes, gaps: pd.DataFrame, section: int) -> None:
+    """Hatch what is not known of a section: its gaps (`spinome.gaps.gap_table`)."""
+    for gap in gaps[(gaps["z0"] <= section) & (section < gaps["z1"])].itertuples():
+        corner, width, height = (gap.x0 - 0.5, gap.y0 - 0.5), gap.x1 - gap.x0, gap.y1 - gap.y0
+        panel.add_patch(Rectangle(corner, width, height, fill=False, hatch="//", edgecolor="white", linewidth=0.8))
+
+
+def tell_gaps(gaps: pd.DataFrame | None) -> str:
+    """What a caption says of the gaps of a volume."""
+    if gaps is None or gaps.empty:
+        return ""
+    return f" {len(gaps)} cuboid{'s' if len(gaps) > 1 else ''} failed: nothing is known of them (hatched)."
 
 
 def _outline(panel: Axes, mask: np.ndarray, colour: str, width: float = 1.0) -> None:
