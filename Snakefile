@@ -37,3 +37,4 @@ rule all:
         "<results>/failures.parquet",
         "<results>/provenance.json",
         "<results>/report.html",
+        "<results>/complete",

@@ -6,6 +6,7 @@ from spinome.provenance import code_by_package
 
 localrules:
     census,
+    census_completeness,
     census_failures,
     provenance,
 
@@ -180,15 +181,41 @@ rule census_figures:
 
 rule census_failures:
     input:
-        failure_tables,
+        **finished_tables,
+        failures=failure_tables,
+        neurons="<results>/neurons/neurons.parquet" if "neurons" in branches else [],
     output:
-        "<results>/failures.parquet",
+        failures="<results>/failures.parquet",
+        completeness="<results>/completeness.tsv",
     log:
         "<logs>/census_failures.log",
     conda:
         "../../envs/census.yaml"
+    params:
+        steps=list(finished_tables),
+        jobs=["twophoton_register"],
+        code=code_hash("spinome.census.completeness"),
     script:
         "../../scripts/census_failures.py"
+
+
+# The report is made before, whatever is missing; its content does not count, so that it makes nothing run again.
+rule census_completeness:
+    input:
+        completeness="<results>/completeness.tsv",
+        failures="<results>/failures.parquet",
+        report=ancient("<results>/report.html"),
+    output:
+        "<results>/complete",
+    log:
+        "<logs>/census_completeness.log",
+    conda:
+        "../../envs/census.yaml"
+    params:
+        max_failed_fraction=config["max_failed_fraction"],
+        code=code_hash("spinome.census.completeness"),
+    script:
+        "../../scripts/census_completeness.py"
 
 
 # No rule takes these files as an input but the report, so that they make nothing else run again.

@@ -48,6 +48,7 @@ census_tables = {
     "spines": "<results>/spines.parquet",
     "matches": "<results>/census/matches.parquet",
     "failures": "<results>/failures.parquet",
+    "completeness": "<results>/completeness.tsv",
 }
 if "neurons" in branches:
     census_tables["counts"] = "<results>/census/cells.parquet"

@@ -47,8 +47,9 @@ stack_of = {(row.specimen, row.field, row.timepoint): row for row in stacks}
 volume_of = {row.volume: row for row in volumes}
 neuron_of = {row.neuron: row for row in neurons}
 
-# each branch enters its tables of failed units here; census.smk gathers them
+# each branch enters its tables of failed units here, and by step those of finished units; census.smk gathers them
 failure_tables = []
+finished_tables = {}
 # each branch that has samples enters its name here; report.smk and census.smk take what there is
 branches = []
 

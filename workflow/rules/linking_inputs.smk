@@ -53,6 +53,19 @@ if linking_volumes:
         volume=[row.volume for row in volumes if row.volume in linking_computed and not row.membrane],
         shard=linking_shards,
     )
+    finished_tables |= {
+        "linking_candidates": expand(
+            "<results>/linking/candidates/{volume}/{shard}.parquet", volume=linking_volumes, shard=linking_shards
+        ),
+        "linking_basins": expand(
+            "<results>/linking/basins/{volume}/{shard}.parquet", volume=linking_computed, shard=linking_shards
+        ),
+        "linking_membranes": expand(
+            "<results>/linking/membrane_cuboids/{volume}/{shard}.parquet",
+            volume=[row.volume for row in volumes if row.volume in linking_computed and not row.membrane],
+            shard=linking_shards,
+        ),
+    }
 
 
 def linking_column(column):

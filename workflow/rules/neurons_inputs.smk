@@ -28,6 +28,16 @@ neuron_solver |= config["neurons"]["hks"][neuron_solver["solver"]]
 neuron_model = model_file("neurons", config["neurons"]["train"])
 if neuron_shards:
     branches.append("neurons")
+    finished_tables |= {
+        f"neurons_{step}": expand(f"<results>/neurons/{folder}/{{shard}}.parquet", shard=neuron_shards)
+        for step, folder in {
+            **{step: step for step in ("simplify", "hks", "condense", "classify", "synapses")},
+            "spines": "labelled",
+        }.items()
+    }
+    finished_tables["neurons_exchange"] = expand("<results>/neurons/exchange/{shard}.parquet", shard=neuron_plan)
+    if neuron_features:
+        finished_tables["neurons_features"] = neuron_features
 
 
 def neuron_rows(rows, *columns):

@@ -32,6 +32,15 @@ if synapses_volumes:
         volume=synapses_volumes,
         shard=synapses_shards,
     )
+    finished_tables |= {
+        f"synapses_{step}": expand(
+            "<results>/synapses/{step}/{volume}/{shard}.parquet",
+            step=step,
+            volume=synapses_volumes,
+            shard=synapses_shards,
+        )
+        for step in ("detect", "density")
+    }
 
 
 def synapses_columns(volume, *columns):
