@@ -20,7 +20,9 @@ summarise = {
     "twophoton": lambda: summaries.summarise_twophoton(tables),
     "synapses": lambda: summaries.summarise_synapses(tables["objects"], tables["blocks"]),
     "linking": lambda: summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"]),
-    "neurons": lambda: summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"]),
+    "neurons": lambda: summaries.summarise_neurons(
+        tables["neuron_synapses"], tables["neuron_spines"], tables["neuron_table"]
+    ),
 }
 
 
@@ -51,6 +53,7 @@ html = page.render(
     failures=tables["failures"],
     provenance=json.loads(inputs["provenance"].read_text()),
     configuration=inputs["configuration"].read_text(),
+    unknown=summaries.tell_unknown(tables["completeness"], snakemake.params.max_failed_fraction),
 )
 with atomic(snakemake.output[0]) as part:
     part.write_text(html, encoding="utf-8")

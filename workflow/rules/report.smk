@@ -21,6 +21,7 @@ report_tables = {
     "neurons": {
         "neuron_synapses": "<results>/neurons/synapses.parquet",
         "neuron_spines": "<results>/neurons/spines.parquet",
+        "neuron_table": "<results>/neurons/neurons.parquet",
     },
 }
 
@@ -83,6 +84,7 @@ rule report_page:
         runtime=15,
     params:
         branches=branches,
+        max_failed_fraction=config["max_failed_fraction"],
         specimens=truth_specimens,
         samples={
             "stacks": sorted({row.series for row in stacks}),

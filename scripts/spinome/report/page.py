@@ -165,6 +165,7 @@ def render(
     failures: pd.DataFrame,
     provenance: Mapping[str, Any],
     configuration: str,
+    unknown: Iterable[str] = (),
 ) -> str:
     """The page as text.
 
@@ -177,6 +178,7 @@ def render(
     failures : `step unit reason`
     provenance : content of `provenance.json`
     configuration : text of `config.yaml`
+    unknown : what is not known, a line each; it stands on top
     """
     template = Path(template)
     environment = jinja2.Environment(
@@ -193,6 +195,7 @@ def render(
         failures=format_table(failures, "", limit=200),
         provenance=provenance,
         configuration=configuration,
+        unknown=list(unknown),
     )
 
 
