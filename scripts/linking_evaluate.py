@@ -2,9 +2,18 @@
 
 import pandas as pd
 
+from spinome.gaps import without_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
-from spinome.linking.evaluate import graph_rows, graph_states, link_rows, score_states, segmentation_rows, top_k_table
+from spinome.linking.evaluate import (
+    graph_rows,
+    graph_states,
+    known_links,
+    link_rows,
+    score_states,
+    segmentation_rows,
+    top_k_table,
+)
 from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
 from spinome.logs import log_to
 from spinome.scores.intervals import evaluation_table
@@ -13,17 +22,19 @@ from spinome.scores.segmentation import overlaps
 log_to(snakemake.log)
 params, given = snakemake.params, snakemake.input
 rows, tables = [], []
-for _, segments, truth in params.dense:
+for (_, segments, truth), gaps in zip(params.dense, given.gaps):
     pair = open_labels(segments), open_labels(truth)
     require_same_grid(pair)
-    tables.append(overlaps(pair[0][:], pair[1][:]).table)
+    tables.append(overlaps(pair[0][:], without_gaps(pair[1][:], read_table(gaps))).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
 links = read_table(given.links)
 links = links[links["volume"].isin(params.scored)]
 truth = pd.concat([read_table(file).assign(volume=volume) for file, volume in zip(given.truth, params.scored)])
+links, truth, lost = known_links(links, truth)
 if len(truth):
     rows += link_rows(links, truth, params.seed)
+rows += lost
 scores: dict[str, list] = {}
 curves = []
 for volume, files in zip(params.graphs, zip(given.synapses, given.graphs, given.matches, given.fragments)):

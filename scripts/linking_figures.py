@@ -8,8 +8,11 @@ import pandas as pd
 
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume, require_voxel_size
+from spinome.linking.evaluate import known_links
+from spinome.linking.links import not_known
 from spinome.linking.typing import working_stride
 from spinome.logs import log_to
+from spinome.report.gaps import tell_gaps
 from spinome.report.line_graph import draw_graph
 from spinome.report.linking import draw_candidates, draw_dendrites, draw_scores, draw_segments
 from spinome.report.style import save_figure
@@ -30,15 +33,18 @@ for row in params.rows:
     image = open_volume(row["image"], voxel_nm) if row["image"] else None
     true_segments = open_labels(row["truth"], voxel_nm) if row["truth"] else None
     if image and row["superpixels"]:
-        middle = segments.shape[0] // 2
+        middle, gaps = segments.shape[0] // 2, read_table(row["gaps"])
         panels = {"superpixels": open_labels(row["superpixels"])[middle], "segments": segments[middle]}
         save_figure(
-            draw_segments(image[middle], panels, true_segments[middle] if true_segments else None, voxel_nm),
+            draw_segments(
+                image[middle], panels, true_segments[middle] if true_segments else None, voxel_nm, gaps, middle
+            ),
             folder,
             f"segments_{name}",
             f"From grey values to segments: {name}",
             "The middle slice; superpixels of the watershed and segments of the learned agglomeration"
-            + (", with the outlines of the true neurites in white." if true_segments else "."),
+            + (", with the outlines of the true neurites in white." if true_segments else ".")
+            + tell_gaps(gaps),
         )
     if links["linked"].any():
         shafts = typing.loc[typing["kind"] == "shaft", "segment"].to_numpy()
@@ -49,7 +55,8 @@ for row in params.rows:
             f"dendrites_{name}",
             f"Orphan spines on their shafts: {name}",
             "Seen along z. Shafts that carry linked orphans are pale, an orphan has the colour of its link's "
-            "probability, a line is the way to its shaft; orphans without a link are dark, other shafts light grey.",
+            "probability, a line is the way to its shaft; orphans without a link are dark, other shafts light grey."
+            + (" Of blue orphans it is not known whether they have a parent." if not_known(links).any() else ""),
         )
     if image and (links["rank"] > 0).any():
         parent = truth[name].groupby("orphan")["shaft"].first() if name in truth else pd.Series(dtype=np.int64)
@@ -62,7 +69,8 @@ for row in params.rows:
             slice_z = min(int(place["z_nm"] / voxel_nm[0]), segments.shape[0] - 1)
             half = [int(1600 / size) for size in voxel_nm[1:]]
             centre = [int(place[f"{axis}_nm"] / size) for axis, size in zip("yx", voxel_nm[1:])]
-            box = (slice_z, *(slice(max(c - h, 0), c + h) for c, h in zip(centre, half)))
+            sides = [(max(c - h, 0), min(c + h, n)) for c, h, n in zip(centre, half, segments.shape[1:])]
+            box = (slice_z, *(slice(*side) for side in sides))
             known = int(parent[orphan]) if orphan in parent.index else None
             windows.append((image[box], segments[box], links[links["orphan"] == orphan], known))
         save_figure(
@@ -75,11 +83,12 @@ for row in params.rows:
         )
 known = pd.concat([table.assign(volume=volume) for volume, table in truth.items()]) if truth else pd.DataFrame()
 thresholds = {volume: read_table(file) for volume, file in zip(params.dense, given.thresholds)}
+scored = all_links[all_links["volume"].isin(truth)]
+if len(known):
+    scored, known, _ = known_links(scored, known)
 if len(known) or thresholds:
     save_figure(
-        draw_scores(
-            all_links[all_links["volume"].isin(truth)], known, thresholds, params.threshold, params.link_threshold
-        ),
+        draw_scores(scored, known, thresholds, params.threshold, params.link_threshold),
         folder,
         "scores",
         "Segments and links against the truth",

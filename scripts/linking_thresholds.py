@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spinome.gaps import without_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.agglomerate import cut
@@ -12,7 +13,7 @@ from spinome.scores.segmentation import merge_rows, object_terms, overlaps, pool
 log_to(snakemake.log)
 superpixels, truth = open_labels(snakemake.input.superpixels), open_labels(snakemake.params.truth)
 require_same_grid([superpixels, truth])
-table, labels = overlaps(superpixels[:], truth[:])
+table, labels = overlaps(superpixels[:], without_gaps(truth[:], read_table(snakemake.input.gaps)))
 tree = read_table(snakemake.input.tree)
 everything = np.unique(np.concatenate([labels, tree["left"], tree["right"]]))
 rows = []

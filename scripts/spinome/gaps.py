@@ -45,6 +45,13 @@ def gap_boxes(gaps: pd.DataFrame, stride: Shape = (1, 1, 1), border: int = 0) ->
     return [tuple(map(slice, np.maximum(first, 0), last)) for first, last in zip(low, high)]
 
 
+def without_gaps(labels: np.ndarray, gaps: pd.DataFrame) -> np.ndarray:
+    """Labels (Z, Y, X), themselves set to 0 in the gaps: true labels, so that what is not known is not scored."""
+    for box in gap_boxes(gaps):
+        labels[box] = 0
+    return labels
+
+
 def labels_at_gaps(labels: np.ndarray, gaps: pd.DataFrame, stride: Shape = (1, 1, 1)) -> np.ndarray:
     """The labels, 0 left out, that touch a gap or lie in one; `labels` (Z, Y, X) are thinned by `stride`."""
     found = [np.unique(labels[box]) for box in gap_boxes(gaps, stride, border=1)]

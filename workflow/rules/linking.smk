@@ -559,6 +559,7 @@ rule linking_thresholds:
     input:
         superpixels="<results>/linking/superpixels/{volume}.zarr",
         tree="<results>/linking/merge_tree/{volume}.parquet",
+        gaps="<results>/linking/gaps/{volume}.parquet",
         truth=linking_file("truth_segmentation"),
     output:
         "<results>/linking/thresholds/{volume}.parquet",
@@ -584,6 +585,11 @@ rule linking_true_graph:
         ),
         links="<results>/linking/truth/{volume}.parquet",
         truth=linking_file("truth_synapses"),
+        gaps=branch(
+            lambda wildcards: wildcards.volume in linking_with_found_synapses,
+            then="<results>/synapses/gaps/{volume}.parquet",
+            otherwise=[],
+        ),
         synapses=lambda wildcards: linking_synapse_files(wildcards.volume),
     output:
         pairs="<results>/linking/true_graph/{volume}.parquet",
@@ -615,6 +621,7 @@ rule linking_evaluate:
         truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
         segments=[file_of(linking_segmentation(volume)) for volume in linking_dense],
         dense=linking_sources(linking_dense, "truth_segmentation"),
+        gaps=expand("<results>/linking/gaps/{volume}.parquet", volume=linking_dense),
         synapses=expand("<results>/linking/synapses/{volume}.parquet", volume=linking_true_graphs),
         graphs=expand("<results>/linking/true_graph/{volume}.parquet", volume=linking_true_graphs),
         matches=expand("<results>/linking/true_graph/{volume}_matches.parquet", volume=linking_true_graphs),
@@ -648,6 +655,7 @@ rule linking_figures:
         typing=expand("<results>/linking/typing/{volume}.parquet", volume=linking_volumes),
         segments=[file_of(linking_segmentation(volume)) for volume in linking_volumes],
         superpixels=expand("<results>/linking/superpixels/{volume}.zarr", volume=linking_computed),
+        gaps=expand("<results>/linking/gaps/{volume}.parquet", volume=linking_computed),
         membranes=[file_of(linking_membrane(volume)) for volume in linking_computed],
         truth=expand("<results>/linking/truth/{volume}.parquet", volume=linking_scored),
         thresholds=expand(
@@ -679,6 +687,7 @@ rule linking_figures:
                 "superpixels": (
                     f"{config['results']}/linking/superpixels/{volume}.zarr" if volume in linking_computed else None
                 ),
+                "gaps": f"{config['results']}/linking/gaps/{volume}.parquet" if volume in linking_computed else None,
                 "typing": f"{config['results']}/linking/typing/{volume}.parquet",
                 "voxel_nm": volume_of[volume].voxel_nm,
             }

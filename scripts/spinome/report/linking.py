@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from spinome.io.units import VoxelSize
 from spinome.linking.evaluate import KS, precision_recall, top_k_table
+from spinome.linking.links import not_known
+from spinome.report.gaps import hatch_gaps
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS
 
@@ -32,9 +34,17 @@ def outlines(labels: np.ndarray) -> np.ndarray:
 
 
 def draw_segments(
-    image: np.ndarray, panels: dict[str, np.ndarray], truth: np.ndarray | None, voxel_nm: VoxelSize
+    image: np.ndarray,
+    panels: dict[str, np.ndarray],
+    truth: np.ndarray | None,
+    voxel_nm: VoxelSize,
+    gaps: pd.DataFrame | None = None,
+    section: int = 0,
 ) -> plt.Figure:
-    """One slice: the image, and each label slice (Y, X) of `panels` over it, with the outlines of the truth."""
+    """One slice: the image, and each label slice (Y, X) of `panels` over it, with the outlines of the truth.
+
+    `gaps` of the volume (`spinome.gaps.gap_table`) are hatched where they lie in this `section`.
+    """
     aspect = voxel_nm[1] / voxel_nm[2]
     columns = 1 + len(panels)
     figure, axes = plt.subplots(1, columns, figsize=(4.4 * columns, 4.6), layout="constrained")
@@ -47,6 +57,8 @@ def draw_segments(
             if truth is not None:
                 picture[outlines(truth)] = (1, 1, 1)
         axis.imshow(picture, aspect=aspect, interpolation="nearest")
+        if labels is not None and gaps is not None:
+            hatch_gaps(axis, gaps, section)
         axis.set_title(title)
         _bare(axis)
     scale_bar(np.atleast_1d(axes)[0], voxel_nm[2])
@@ -57,6 +69,8 @@ def draw_dendrites(
     labels: np.ndarray, shafts: np.ndarray, links: pd.DataFrame, bridges: pd.DataFrame, size_nm: VoxelSize
 ) -> plt.Figure:
     """Shafts and orphans of a volume seen from above, lit from the upper left; links are white lines.
+
+    Orphans of which it is not known whether they have a parent are blue.
 
     Parameters
     ----------
@@ -73,7 +87,7 @@ def draw_dendrites(
     wanted = np.concatenate([parents, linked.index, loose])
     height, front = _front(labels, np.unique(wanted))
     _, behind = _front(labels, np.unique(bare))
-    light = _shade(height, size_nm)
+    light, failed = _shade(height, size_nm), set(links.loc[not_known(links), "orphan"])
     picture = np.ones((*front.shape, 3))
     picture[behind > 0] = (0.93, 0.93, 0.93)
     pale = {int(shaft): colour for shaft, colour in zip(np.sort(parents), _pale(len(parents)))}
@@ -83,6 +97,8 @@ def draw_dendrites(
             colour = pale[int(label)]
         elif label in linked.index:
             colour = certain(float(linked[label]))[:3]
+        elif label in failed:
+            colour = (0.45, 0.6, 0.8)
         else:
             colour = (0.45, 0.45, 0.48)
         picture[front == label] = colour

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
+from spinome.report.gaps import hatch_gaps, tell_gaps
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure
 from spinome.scores.objects import Matched, average_precision, precision_recall_curve, precision_recall_f1
@@ -204,20 +205,6 @@ def show(panel: Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:
     low, high = np.percentile(image, [0.5, 99.5])
     panel.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), aspect=voxel_nm[1] / voxel_nm[2])
     panel.set_axis_off()
-
-
-def hatch_gaps(panel: Axes, gaps: pd.DataFrame, section: int) -> None:
-    """Hatch what is not known of a section: its gaps (`spinome.gaps.gap_table`)."""
-    for gap in gaps[(gaps["z0"] <= section) & (section < gaps["z1"])].itertuples():
-        corner, width, height = (gap.x0 - 0.5, gap.y0 - 0.5), gap.x1 - gap.x0, gap.y1 - gap.y0
-        panel.add_patch(Rectangle(corner, width, height, fill=False, hatch="//", edgecolor="white", linewidth=0.8))
-
-
-def tell_gaps(gaps: pd.DataFrame | None) -> str:
-    """What a caption says of the gaps of a volume."""
-    if gaps is None or gaps.empty:
-        return ""
-    return f" {len(gaps)} cuboid{'s' if len(gaps) > 1 else ''} failed: nothing is known of them (hatched)."
 
 
 def _outline(panel: Axes, mask: np.ndarray, colour: str, width: float = 1.0) -> None:
