@@ -16,22 +16,28 @@ from spinome.neurons.evaluate import (
 )
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.members import members
-from spinome.scores.intervals import evaluation_table
+from spinome.scores.intervals import evaluation_row, evaluation_table
 
 log_to(snakemake.log)
 params = snakemake.params
 folders = {row.unit: row.file for table in snakemake.input.labelled for row in read_table(table).itertuples()}
 synapses = read_table(snakemake.input.synapses)
 synapses = synapses[synapses["source"] == "sheet"]
-compared, spines = [pd.DataFrame(columns=COMPARED)], []
+neurons = read_table(snakemake.input.neurons)
+unlabelled = set(neurons.loc[neurons["with_synapses"] & neurons["synapses"].isna(), "neuron"])
+compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
 for neuron in members("sheet", params.rows):
     file = params.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
     if neuron.unit not in folders:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
+        failed += 1
         continue
     mesh, labelled = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
-    if len(own):
+    if len(own) and neuron.unit in unlabelled:
+        print(f"{neuron.unit}: its synapses failed, and are not in the evaluation")
+        failed += 1
+    elif len(own):
         compared.append(compare_synapses(neuron.unit, mesh, own, file))
     elif truth.is_table(file):
         compared.append(compare_points(neuron.unit, mesh, labelled, file))
@@ -43,4 +49,7 @@ for neuron in members("sheet", params.rows):
 compared = pd.concat(compared, ignore_index=True).astype({"truth": int, "found": int, "value": float})
 spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
 write_table(compared, snakemake.output.compared)
-write_table(evaluation_table(evaluation(compared, spines)), snakemake.output.evaluation)
+rows = evaluation(compared, spines)
+if failed:
+    rows.append(evaluation_row("not_known", failed, len(params.rows), "neurons"))
+write_table(evaluation_table(rows), snakemake.output.evaluation)

@@ -18,11 +18,16 @@ for simplified, domains in zip(snakemake.input.simplified, snakemake.input.domai
     condensed.update(files[1])
 examples = {}
 for neuron in members("sheet", params.rows):
+    if neuron.unit not in condensed:
+        print(f"{neuron.unit} failed, and is left out of the training")
+        continue
     domains = Domains(**load(condensed[neuron.unit]))
     domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
     mesh, truth, weight = read_mesh(neuron.mesh), params.truth[neuron.unit], params.weight[neuron.unit]
     synapses = neuron.read_synapses() if neuron.synapses else None
     examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, synapses, weight)
+if not examples:
+    raise RuntimeError(f"all neurons to train on failed: {', '.join(params.truth)}; see results/failures.parquet")
 predicted, importance = held_out_predictions(examples, params.seed)
 scores = score_table(predicted)
 print(scores.to_string(), importance.to_string(), sep="\n")

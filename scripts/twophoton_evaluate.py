@@ -4,23 +4,29 @@ import pandas as pd
 
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.logs import log_to
-from spinome.scores.intervals import evaluation_table
+from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.twophoton.evaluate import compare, evaluation
-from spinome.twophoton.registered import registered_grid, standing
+from spinome.twophoton.registered import failure_of, registered_grid
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
 candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
-tables = []
-for stack, row in zip(*standing(inputs.stacks, snakemake.params.rows)):
+tables, failed = [], 0
+for stack, row in zip(inputs.stacks, snakemake.params.rows):
     _, voxel_um = registered_grid(stack)
     truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um)
+    if failure_of(stack) is not None:
+        # its spines are not known, and are not asked for
+        truth, failed = truth.iloc[:0], failed + 1
     traced = row["truth_dendrites"]
     dendrites = read_truth_dendrites(traced, row["timepoint"], voxel_um) if traced else None
     identity = {key: row[key] for key in ("specimen", "field", "timepoint")}
     own = [table[(table[list(identity)] == pd.Series(identity)).all(axis=1)] for table in (candidates, spines)]
     tables.append(compare(*own, truth, dendrites, voxel_um[0]).assign(day=row["day"], **identity))
-compared = pd.concat(tables, ignore_index=True)
+compared = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 write_table(compared, snakemake.output.compared)
-write_table(evaluation_table(evaluation(compared)), snakemake.output.evaluation)
+rows = evaluation(compared)
+if failed:
+    rows.append(evaluation_row("not_known", failed, len(tables), "sessions"))
+write_table(evaluation_table(rows), snakemake.output.evaluation)

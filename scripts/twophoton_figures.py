@@ -4,17 +4,18 @@ from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.logs import log_to
 from spinome.report.twophoton import Session, draw
-from spinome.twophoton.registered import registered_grid, standing
+from spinome.twophoton.registered import failure_of, registered_grid
 from spinome.twophoton.truth import read_truth_spines
 
 log_to(snakemake.log)
 inputs = snakemake.input
 sessions = []
-for stack, row, projection in zip(*standing(inputs.stacks, snakemake.params.rows, inputs.projections)):
-    _, voxel_um = registered_grid(stack)
-    truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um) if row["truth_spines"] else None
+for stack, row, projection in zip(inputs.stacks, snakemake.params.rows, inputs.projections):
+    (_, voxel_um), failed = registered_grid(stack), failure_of(stack) is not None
+    known = row["truth_spines"] and not failed
+    truth = read_truth_spines(row["truth_spines"], row["timepoint"], voxel_um) if known else None
     key = (row["specimen"], row["field"], row["timepoint"], row["day"])
-    sessions.append(Session(*key, stack, projection, voxel_um, truth))
+    sessions.append(Session(*key, stack, projection, voxel_um, truth, failed))
 with atomic(snakemake.output[0]) as folder:
     draw(
         folder,

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.io.tables import read_table, write_table
 from spinome.samples import Stack, read_corrections
 from spinome.twophoton.corrections import correct_links, correct_spines, table_of
-from spinome.twophoton.correspond import POSITION
+from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
@@ -197,3 +198,26 @@ def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
     (tmp_path / "c.tsv").write_text(HEADER + "s\tf\tsame\t0\t1\t1\t1\t5.0\t1\t1\t1\n")
     (row,) = read_corrections(tmp_path / "c.tsv", stacks)
     assert (row.timepoint, row.next_timepoint) == ("0", "5")
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+@pytest.mark.parametrize("dendrite", [1, -1])
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_form_of_a_single_session_of_no_spine_and_of_none_lost(tmp_path, sessions, dendrite, count):
+    columns = {"score": 0.7, "dendrite": dendrite, "along_um": 0.0, "candidate": range(count)}
+    tables = [pd.DataFrame(PLACE[:count], columns=POSITION).assign(**columns) for _ in range(sessions)]
+    places = [table[POSITION].to_numpy(float) for table in tables]
+    expected, _ = correspond_series(
+        places, [np.zeros((40, 40), np.float32)] * sessions, [(1, 0.5, 0.5)] * sessions, 3, 1, 1
+    )
+    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * sessions
+    days = [(str(number), float(number)) for number in range(sessions)]
+    spines, links, _ = track_series(tables, days, expected, [np.array([20.0] * 3)] * sessions, lengths, 1.2)
+    named = {"spines": spines.assign(specimen="s", field="f"), "links": links.assign(specimen="s", field="f")}
+    # as the next step finds them
+    for name, table in (named | {"expected": expected}).items():
+        write_table(table, tmp_path / f"{name}.parquet")
+    files = (read_table(tmp_path / f"{name}.parquet") for name in ("spines", "links", "expected"))
+    form = review_form(*files, [name for name, _ in days])
+    assert list(form.columns) == REVIEW_COLUMNS
+    assert form.empty or (sessions > 1 and dendrite > 0 and count)

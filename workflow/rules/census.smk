@@ -139,6 +139,9 @@ rule census_evaluate:
         spines="<results>/spines.parquet",
         truth=sorted({row["truth"] for row in simulated_views}),
         samples=sorted({row["path"].partition("::")[0] for row in simulated_views}),
+        sessions="<results>/twophoton/sessions.parquet" if "twophoton" in branches else [],
+        neurons="<results>/neurons/neurons.parquet" if "neurons" in branches else [],
+        gaps=expand("<results>/linking/gaps/{volume}.parquet", volume=linking_computed),
     output:
         evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
         seen="<results>/census/seen.parquet",

@@ -315,6 +315,7 @@ rule neurons_evaluate:
         meshes=neuron_sources(neuron_scored, "mesh"),
         truth=neuron_sources(neuron_scored, "truth_labels"),
         synapses="<results>/neurons/synapses.parquet",
+        neurons="<results>/neurons/neurons.parquet",
         labelled=expand("<results>/neurons/labelled/{shard}.parquet", shard=neuron_shards_of(neuron_scored)),
     output:
         evaluation=report(
