@@ -1,5 +1,7 @@
 """Measure the segments of a volume and tell orphans, shafts and others apart."""
 
+import numpy as np
+
 from spinome.gaps import labels_at_gaps
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
@@ -14,7 +16,11 @@ volume = open_labels(snakemake.params.segments, snakemake.params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, settings.pop("working_nm"))
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
-segments = measure_segments(thinned, voxel_nm, stride)
+if thinned.any() or not snakemake.input.gaps:
+    segments = measure_segments(thinned, voxel_nm, stride)
+else:
+    # a volume that was segmented here may have no segment, or none that is known
+    segments = measure_segments(np.ones((1, 1, 1), thinned.dtype), voxel_nm, stride).iloc[:0]
 if snakemake.input.gaps:
     # what a gap cuts is as what the volume's edge cuts
     cut = labels_at_gaps(thinned, read_table(snakemake.input.gaps), stride)
