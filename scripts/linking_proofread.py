@@ -14,12 +14,14 @@ log_to(snakemake.log)
 params = snakemake.params
 every = read_table(snakemake.input.links)
 synapse_files = dict(zip(params.with_synapses, snakemake.input.synapses))
+gap_files = dict(zip(params.with_gaps, snakemake.input.gaps))
 queues = []
 for (volume, source, image, voxel_nm), typing in zip(params.rows, snakemake.input.typing):
     links = every[every["volume"] == volume].reset_index(drop=True)
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
-    queue = proofreading_queue(links, read_table(typing), synapses)
+    gaps = read_table(gap_files[volume]) if volume in gap_files else None
+    queue = proofreading_queue(links, read_table(typing), synapses, gaps)
     size = require_voxel_size(open_labels(source, voxel_nm))
     shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)
     queue["candidates"] = [" ".join(map(str, shown.get(orphan, []))) for orphan in queue["orphan"]]

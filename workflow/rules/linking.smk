@@ -494,6 +494,7 @@ rule linking_proofread:
             "<results>/linking/synapses/{volume}.parquet",
             volume=[volume for volume in linking_volumes if volume in linking_with_synapses],
         ),
+        gaps=expand("<results>/synapses/gaps/{volume}.parquet", volume=linking_with_found_synapses),
     output:
         "<results>/linking/queue.tsv",
     log:
@@ -510,6 +511,7 @@ rule linking_proofread:
             for volume in linking_volumes
         ],
         with_synapses=[volume for volume in linking_volumes if volume in linking_with_synapses],
+        with_gaps=linking_with_found_synapses,
         url=config["linking"]["proofread"]["url"],
         candidates=config["linking"]["proofread"]["candidates"],
         code=code_hash("spinome.linking.proofread"),

@@ -134,7 +134,7 @@ def linked_spines(
     spines = linked[["spine", "parent", "probability"]].merge(places, on="spine")
     ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     spines["synapses"] = spines["spine"].map(ends).fillna(0).astype("Int64")
-    spines.loc[spines["spine"].isin(_in_gap(segments, gaps)), "synapses"] = pd.NA
+    spines.loc[spines["spine"].isin(segments_in_gap(segments, gaps)), "synapses"] = pd.NA
     return spines[["spine", "parent", "z_nm", "y_nm", "x_nm", "volume_um3", "synapses", "probability"]]
 
 
@@ -144,7 +144,7 @@ def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFram
     return linked.merge(candidates[["orphan", "shaft", *PLACES]], on=["orphan", "shaft"])
 
 
-def _in_gap(segments: pd.DataFrame, gaps: pd.DataFrame | None) -> pd.Series:
+def segments_in_gap(segments: pd.DataFrame, gaps: pd.DataFrame | None) -> pd.Series:
     """The segments of which a part may lie where synapses could not be looked for."""
     if gaps is None or gaps.empty:
         return segments["segment"].iloc[:0]
@@ -176,7 +176,7 @@ def grammar_violations(
     kind = segments.set_index("segment")["kind"]
     linked = links[links["linked"]]
     count = linked.groupby("orphan")["shaft"].nunique().reindex(kind.index[kind == "orphan"], fill_value=0)
-    every = count.index.difference(_in_gap(segments, gaps), sort=False)
+    every = count.index.difference(segments_in_gap(segments, gaps), sort=False)
     count = count[~count.index.isin(links.loc[not_known(links), "orphan"])]
     touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
     inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]

@@ -15,7 +15,7 @@ from spinome.io.ome import multiscales
 from spinome.io.sources import is_address, split_source
 from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
-from spinome.linking.links import not_known, parents
+from spinome.linking.links import not_known, parents, segments_in_gap
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]
@@ -46,7 +46,9 @@ def _posterior(links: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
     return odds / whole.reindex(links["orphan"]).to_numpy(), (1 / whole).rename("no_parent").rename_axis("orphan")
 
 
-def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def proofreading_queue(
+    links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Orphans ordered by how many pairs of the line graph a decision is expected to mend.
 
     A link of an orphan with k synapses to a shaft with n makes k n pairs. A decision gains the pairs of the true
@@ -56,13 +58,14 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     Parameters
     ----------
     links : table of `links.LINK_COLUMNS`
-    spines : `segment z_nm y_nm x_nm`, places of the orphans
+    spines : `segment z_nm y_nm x_nm`, places of the orphans, and `extent_nm` where there are gaps
     synapses : `neurite_a neurite_b`, orphans not yet renamed
+    gaps : where synapses could not be looked for (`spinome.gaps.gap_table`)
 
     Returns
     -------
-    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked. Orphans that are
-    decided, and those whose candidates could not be computed, are not asked about
+    Table of QUEUE_COLUMNS, the dearest first; `linked_to` is 0 where the orphan is not linked, `synapses` null where
+    they are not known. Orphans that are decided, and those whose candidates could not be computed, are not asked about
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]
@@ -78,7 +81,8 @@ def proofreading_queue(links: pd.DataFrame, spines: pd.DataFrame, synapses: pd.D
     wrong_less_right = np.where(links["linked"], (1 - 2 * posterior) * pairs, 0.0)
     worth = pd.Series(gain + wrong_less_right).groupby(links["orphan"].to_numpy()).sum()
     queue = pd.DataFrame({"worth": worth}).rename_axis("orphan").reset_index()
-    queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype(np.int64)
+    queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype("Int64")
+    queue.loc[queue["orphan"].isin(segments_in_gap(spines, gaps)), "synapses"] = pd.NA
     queue = queue.merge(spines.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]], on="orphan")
     closed = not_known(links) | links.get("decided", pd.Series(False, links.index)).to_numpy(bool)
     queue = queue[~queue["orphan"].isin(links.loc[closed, "orphan"])]
