@@ -39,9 +39,10 @@ for volume, said in params.each.items():
     if not said["with_synapses"]:
         spines = spines.drop(columns="synapses")
     file_of = Finished.read(labelled[volume])
-    compared = []
+    compared, failed = [], []
     for neuron in volume_neurons(volume, meshes[volume]).values():
         if neuron.unit not in file_of:
+            failed.append(int(neuron.neuron))
             continue
         mesh, labels = read_mesh(neuron.mesh), read_labelled(file_of[neuron.unit])
         area, segment = vertex_areas(mesh.vertices, mesh.faces), mesh.vertex_data["segment"]
@@ -49,7 +50,7 @@ for volume, said in params.each.items():
         own = spines[spines["neuron"] == neuron.neuron]
         compared.append(compare_mesh(int(neuron.neuron), surface, own, best, params.threshold, (upper, border)))
     true_links = read_table(truth[volume]) if volume in truth else None
-    table = decided_right(agreement_table(compared, best), links, true_links)
+    table = decided_right(agreement_table(compared, best, failed), links, true_links)
     table.insert(0, "volume", volume)
     tables.append(table)
 result = proofread_first(pd.concat(tables, ignore_index=True))

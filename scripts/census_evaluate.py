@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spinome.census.evaluate import SEEN_COLUMNS, TOLERANCES_UM, evaluate, in_session, in_volume, on_mesh, seen
+from spinome.census.evaluate import SEEN_COLUMNS, TOLERANCES_UM, evaluate, in_session, in_volume, known, on_mesh, seen
 from spinome.census.matches import view
 from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
@@ -25,16 +25,33 @@ def visible(name, said):
     return in_volume(truth, volume.shape, require_voxel_size(volume))
 
 
-spines = read_table(inputs.spines)
+def known_to(said, truth):
+    """Whether each true spine lies in what went through: a session, a mesh, a volume without its gaps."""
+    sample = said["sample"]
+    if said["view"] == "twophoton":
+        own = sessions[(sessions["specimen"] == sample) & (sessions["timepoint"] == said["timepoint"])]
+        return pd.Series(bool(own["usable"].all()), truth.index)
+    if said["view"] == "neurons":
+        own = neurons[(neurons["source"] == "sheet") & (neurons["neuron"] == sample)]
+        return pd.Series(bool(own["spines"].notna().all()), truth.index)
+    return known(truth, read_table(gaps[sample])) if sample in gaps else pd.Series(True, truth.index)
+
+
+sessions, neurons = (read_table(inputs[name]) if inputs[name] else None for name in ("sessions", "neurons"))
+gaps, spines = step.by_name(inputs, "gaps"), read_table(inputs.spines)
 spines["view"] = view(spines)
-tables, reported = [], {}
+tables, reported, unknown = [], {}, {}
 for name, said in params.each.items():
     ours = spines[(spines["view"] == said["view"]) & (spines["specimen"] == said["sample"])]
     if said["view"] == "twophoton":
         ours = ours[ours["timepoint"] == said["timepoint"]]
-    found = seen(ours, visible(name, said), TOLERANCES_UM[said["view"]])
+    truth = visible(name, said)
+    clear = known_to(said, truth)
+    if not clear.all():
+        unknown[said["view"]] = unknown.get(said["view"], 0) + int((~clear).sum())
+    found = seen(ours, truth[clear].reset_index(drop=True), TOLERANCES_UM[said["view"]])
     tables.append(found.assign(view=said["view"], specimen=said["specimen"]))
     reported[said["view"]] = reported.get(said["view"], 0) + len(ours)
 table = pd.concat(tables, ignore_index=True)[SEEN_COLUMNS]
 write_table(table, output.seen)
-write_table(evaluate(table, reported), output.evaluation)
+write_table(evaluate(table, reported, unknown), output.evaluation)

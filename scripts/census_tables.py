@@ -9,6 +9,13 @@ from spinome.workflow.samples import Cell, read_sheet
 inputs, params, output = step.begin(snakemake)
 spines = read_table(inputs.spines)
 known = {row.root_id: row.classes for sheet in inputs.cells for row in read_sheet(sheet, Cell)}
-counts = count_by_cell(read_table(inputs.synapses), spines[spines["source"] == "neurons"], params.classes, known)
+counts = count_by_cell(
+    read_table(inputs.synapses),
+    spines[spines["source"] == "neurons"],
+    params.classes,
+    known,
+    params.roots,
+    read_table(inputs.neurons),
+)
 write_table(counts, output.counts)
 write_table(census_by_class(counts), output.classes)

@@ -2,9 +2,18 @@
 
 import pandas as pd
 
+from spinome.gaps import without_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
-from spinome.linking.evaluate import graph_rows, graph_states, link_rows, score_states, segmentation_rows, top_k_table
+from spinome.linking.evaluate import (
+    graph_rows,
+    graph_states,
+    known_links,
+    link_rows,
+    score_states,
+    segmentation_rows,
+    top_k_table,
+)
 from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
 from spinome.scores.intervals import evaluation_table
 from spinome.scores.segmentation import overlaps
@@ -12,18 +21,21 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 truths, segments = step.by_name(inputs, "truth"), step.sources(snakemake, "segmentation")
+gaps = {volume: read_table(file) for volume, file in step.by_name(inputs, "gaps").items()}
 rows, tables = [], []
 for volume, row in params.aside.rows.items():
     pair = [open_labels(source, row["voxel_nm"]) for source in (segments[volume], row["truth_segmentation"])]
     require_same_grid(pair)
-    tables.append(overlaps(pair[0][:], pair[1][:]).table)
+    tables.append(overlaps(pair[0][:], without_gaps(pair[1][:], gaps[volume])).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
 links = read_table(inputs.links)
 links = links[links["volume"].isin(params.scored)]
 truth = pd.concat([read_table(truths[volume]).assign(volume=volume) for volume in params.scored])
+links, truth, lost = known_links(links, truth)
 if len(truth):
     rows += link_rows(links, truth, params.seed)
+rows += lost
 scores: dict[str, list] = {}
 curves = []
 graphs = [step.by_name(inputs, kind) for kind in ("synapses", "pairs", "matches", "fragments")]

@@ -10,8 +10,8 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 segmentations = step.sources(snakemake, "segmentation")
-kinds = ("typing", "superpixels", "truth", "thresholds")
-typing, superpixels, truth, thresholds = (step.by_name(inputs, kind) for kind in kinds)
+kinds = ("typing", "superpixels", "gaps", "truth", "thresholds")
+typing, superpixels, gaps, truth, thresholds = (step.by_name(inputs, kind) for kind in kinds)
 truth, thresholds = ({volume: read_table(file) for volume, file in files.items()} for files in (truth, thresholds))
 links, bridges = read_table(inputs.links), read_table(inputs.bridges)
 
@@ -28,6 +28,7 @@ def opened():
                 *(table[table["volume"] == volume] for table in (links, bridges)),
                 image=open_volume(row["image"], voxel_nm) if row["image"] else None,
                 superpixels=open_labels(made) if made else None,
+                gaps=read_table(gaps[volume]) if volume in gaps else None,
                 true_segments=open_labels(true, voxel_nm) if true else None,
                 truth=truth.get(volume),
             ),

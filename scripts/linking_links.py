@@ -3,38 +3,45 @@
 import numpy as np
 import pandas as pd
 
+from spinome.gaps import GAP_COLUMNS
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
-from spinome.linking.candidates import FEATURES, read_candidates
+from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
-from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions
+from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 model = load_model(step.model_file(snakemake), FEATURES)
 typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "synapses")
+# where synapses could not be looked for, in volumes whose synapses are found here
+gap_files = step.by_name(inputs, "gaps")
 decided = inputs.decisions
-decisions = read_table(decided, DECISION_COLUMNS) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
+decisions = read_decisions(decided, params.volumes) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
 tables = {name: [] for name, _ in output.items()}
 for volume in params.volumes:
-    candidates = read_candidates(step.by_name(inputs, f"candidates/{volume}").values())
-    segments = read_table(typings[volume])
+    done = list(step.by_name(inputs, f"candidates/{volume}").values())
+    candidates, segments = read_candidates(done), read_table(typings[volume])
     none = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
-    orphans = segments.loc[segments["kind"] == "orphan", "segment"]
+    gaps = read_table(gap_files[volume]) if volume in gap_files else pd.DataFrame(columns=GAP_COLUMNS)
+    measured = segments[segments["kind"] == "orphan"]
+    orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
-    links = rank_links(candidates, probability, orphans, params.threshold)
+    links = rank_links(candidates, probability, orphans, params.threshold, failed)
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     pairs = line_graph(rename_neurites(synapses, parents(links)))
     made = {
         "links": links,
-        "spines": linked_spines(segments, links, synapses),
-        "violations": grammar_violations(segments, links, synapses),
+        "spines": linked_spines(segments, links, synapses, gaps),
+        "violations": grammar_violations(segments, links, synapses, gaps),
         "line_graph": pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]),
         "bridges": linked_bridges(candidates, links),
     }
     print(f"{volume}: {len(orphans)} orphans, {int(links['linked'].sum())} linked, {len(pairs)} pairs of synapses")
+    print(f"{volume}: the candidates of {len(failed)} orphans are not known")
     for name, table in made.items():
         table.insert(0, "volume", volume)
         tables[name].append(table)

@@ -40,4 +40,6 @@ with atomic(output[0]) as folder:
             write_table(synapses[shaft], folder / row["synapses"])
         rows.append(row)
     write_table(pd.DataFrame(rows, columns=["neuron", "mesh", "synapses"]), folder / "neurons.tsv")
+    if inputs.gaps:
+        write_table(read_table(inputs.gaps), folder / "synapse_gaps.parquet")
 print(f"{len(rows)} meshes")

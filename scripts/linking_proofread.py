@@ -12,14 +12,15 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 every, segmentations = read_table(inputs.links), step.sources(snakemake, "segmentation")
-typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "synapses")
+typings, synapse_files, gap_files = (step.by_name(inputs, kind) for kind in ("typing", "synapses", "gaps"))
 queues = []
 for volume, row in params.aside.rows.items():
     source, image = segmentations[volume], row["image"]
     links = every[every["volume"] == volume].reset_index(drop=True)
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
-    queue = proofreading_queue(links, read_table(typings[volume]), synapses)
+    gaps = read_table(gap_files[volume]) if volume in gap_files else None
+    queue = proofreading_queue(links, read_table(typings[volume]), synapses, gaps)
     opened = open_labels(source, row["voxel_nm"])
     size = require_voxel_size(opened)
     shown = links[links["rank"].between(1, params.candidates)].groupby("orphan")["shaft"].agg(list)

@@ -15,9 +15,11 @@ volume = open_labels(inputs.superpixels)
 superpixels = volume[:]
 labels = fastremap.unique(superpixels)
 labels = labels[labels != 0]
-segments = cut(read_table(inputs.tree), labels, params.threshold)
-print(f"{len(labels)} superpixels in {segments.max()} segments")
-# the last place stands for what is no superpixel
-lookup = np.append(segments, 0).astype(np.uint32)
+segments = np.zeros(superpixels.shape, np.uint32)
+if len(labels):
+    of_superpixels = cut(read_table(inputs.tree), labels, params.threshold)
+    print(f"{len(labels)} superpixels in {of_superpixels.max()} segments")
+    # the last place stands for what is no superpixel
+    segments = np.append(of_superpixels, 0).astype(np.uint32)[compact(superpixels, labels)]
 with atomic(output[0]) as part:
-    write_volume(part, lookup[compact(superpixels, labels)], require_voxel_size(volume))
+    write_volume(part, segments, require_voxel_size(volume))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spinome.gaps import without_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.agglomerate import cut
@@ -13,7 +14,7 @@ inputs, params, output = step.begin(snakemake)
 superpixels = open_labels(inputs.superpixels)
 truth = open_labels(step.source(snakemake, "truth_segmentation"), params.voxel_nm)
 require_same_grid([superpixels, truth])
-table, labels = overlaps(superpixels[:], truth[:])
+table, labels = overlaps(superpixels[:], without_gaps(truth[:], read_table(inputs.gaps)))
 tree = read_table(inputs.tree)
 everything = np.unique(np.concatenate([labels, tree["left"], tree["right"]]))
 rows = []

@@ -4,16 +4,20 @@ import numpy as np
 
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
-from spinome.linking.candidates import FEATURES, read_candidates
+from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.links import label_candidates, rank_links, top_k, train_links
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-truths = step.by_name(inputs, "truth")
+truths, typings = step.by_name(inputs, "truth"), step.by_name(inputs, "typing")
 features, labels, dendrites, unseen_tables = [], [], [], []
 for volume in params.volumes:
-    candidates = read_candidates(step.by_name(inputs, f"candidates/{volume}").values())
-    truth = read_table(truths[volume])
+    done = list(step.by_name(inputs, f"candidates/{volume}").values())
+    candidates, truth, typing = read_candidates(done), read_table(truths[volume]), read_table(typings[volume])
+    failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, Finished.read(*done))
+    truth = truth[~truth["orphan"].isin(failed)]
+    print(f"{volume}: {len(failed)} orphans whose candidates are not known are left out")
     parent = truth.groupby("orphan")["shaft"].first()
     own = candidates["orphan"].map(parent).fillna(-candidates["orphan"])
     features.append(candidates[FEATURES].to_numpy(np.float32))

@@ -1,7 +1,9 @@
 """The true line graph of a volume's synapses, and which detected synapse is which true one."""
 
+import numpy as np
 import pandas as pd
 
+from spinome.gaps import labels_at_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
 from spinome.linking.agglomerate import contingency
@@ -19,6 +21,11 @@ require_same_grid(volumes)
 segments, truth, synapses = volumes
 voxel_nm = require_voxel_size(segments)
 true_labels = object_labels(truth[:])
+if inputs.gaps:
+    # a true synapse where none could be looked for is not asked for
+    cut = labels_at_gaps(true_labels, read_table(inputs.gaps))
+    true_labels = np.where(np.isin(true_labels, cut), 0, true_labels)
+    print(f"{len(cut)} true synapses are in cuboids that are not known")
 neurites = synapse_neurites(segments, synapse_centres(true_labels, voxel_nm), voxel_nm)
 if not dense:
     links = read_table(inputs.links)

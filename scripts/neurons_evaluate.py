@@ -15,7 +15,7 @@ from spinome.neurons.evaluate import (
 )
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.units import sheet_neurons
-from spinome.scores.intervals import evaluation_table
+from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -23,15 +23,21 @@ inputs, params, output = step.begin(snakemake)
 folders = Finished.read(*step.by_name(inputs, "spines").values())
 synapses = read_table(inputs.synapses)
 synapses = synapses[synapses["source"] == "sheet"]
-compared, spines = [pd.DataFrame(columns=COMPARED)], []
+neurons = read_table(inputs.neurons)
+unlabelled = set(neurons.loc[neurons["with_synapses"] & neurons["synapses"].isna(), "neuron"])
+compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
 for neuron in sheet_neurons(params.aside.rows).values():
     file = params.aside.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
     if neuron.unit not in folders:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
+        failed += 1
         continue
     mesh, labelled = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
-    if len(own):
+    if len(own) and neuron.unit in unlabelled:
+        print(f"{neuron.unit}: its synapses failed, and are not in the evaluation")
+        failed += 1
+    elif len(own):
         compared.append(compare_synapses(neuron.unit, mesh, own, file))
     elif truth.is_table(file):
         compared.append(compare_points(neuron.unit, mesh, labelled, file))
@@ -43,4 +49,7 @@ for neuron in sheet_neurons(params.aside.rows).values():
 compared = pd.concat(compared, ignore_index=True).astype({"truth": int, "found": int, "value": float})
 spines = pd.concat(spines, ignore_index=True) if spines else pd.DataFrame()
 write_table(compared, output.compared)
-write_table(evaluation_table(evaluation(compared, spines)), output.evaluation)
+rows = evaluation(compared, spines)
+if failed:
+    rows.append(evaluation_row("not_known", failed, len(params.aside.rows), "neurons"))
+write_table(evaluation_table(rows), output.evaluation)

@@ -1,7 +1,6 @@
 """Label the synapses of a shard's neurons."""
 
-from spinome.hashing import file_hash
-from spinome.io.cave import read_synapses
+from spinome.hashing import content_hash, file_hash
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import write_table
 from spinome.neurons.labelled import read_labelled
@@ -19,14 +18,19 @@ def compute(unit, part):
     neuron = neurons[unit.name]
     mesh = read_mesh(neuron.mesh)
     labels = read_labelled(labelled[unit.name])
-    table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
-    table = label_synapses(table, mesh.vertices, mesh.faces, labels.probability, labels.spine, params.max_distance)
+    table = neuron.read_synapses()
+    try:
+        table = label_synapses(table, mesh.vertices, mesh.faces, labels.probability, labels.spine, params.max_distance)
+    except ValueError as error:
+        raise ValueError(f"neuron {neuron.neuron}: {neuron.synapses}: {error}") from error
     write_table(table.assign(source=neuron.source, neuron=neuron.neuron), part)
 
 
+given = {unit: neurons[unit.name] for unit in step.units_after(labelled) if neurons[unit.name].synapses}
+# several neurons may share a table
+hashes = {table: file_hash(table) for table in {neuron.synapses for neuron in given.values()}}
 units = [
-    Unit(unit.name, f"{unit.inputs}|{file_hash(neurons[unit.name].synapses)}")
-    for unit in step.units_after(labelled)
-    if neurons[unit.name].synapses
+    Unit(unit.name, content_hash(unit.inputs, hashes[neuron.synapses], neuron.root_id))
+    for unit, neuron in given.items()
 ]
 step.run_units(snakemake, units, compute, suffix=".parquet")

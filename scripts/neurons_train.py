@@ -1,6 +1,5 @@
 """Train the forest on the neurons with truth that the configuration names."""
 
-from spinome.io.cave import read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
@@ -17,11 +16,16 @@ condensed = Finished.read(*step.by_name(inputs, "condense").values())
 weights = {name: row["truth_weight"] for name, row in params.each.items()}
 examples = {}
 for neuron in sheet_neurons(params.aside.rows).values():
+    if neuron.unit not in condensed:
+        print(f"{neuron.unit} failed, and is left out of the training")
+        continue
     domains = Domains(**load(condensed[neuron.unit]))
     domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
     mesh, truth, weight = read_mesh(neuron.mesh), params.aside.truth[neuron.unit], weights[neuron.unit]
-    synapses = read_synapses(neuron.synapses, neuron.synapse_voxel_nm) if neuron.synapses else None
+    synapses = neuron.read_synapses() if neuron.synapses else None
     examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, synapses, weight)
+if not examples:
+    raise RuntimeError(f"all neurons to train on failed: {', '.join(params.aside.truth)}; see results/failures.parquet")
 predicted, importance = held_out_predictions(examples, params.seed)
 scores = score_table(predicted)
 print(scores.to_string(), importance.to_string(), sep="\n")

@@ -7,7 +7,7 @@ from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.report.page import render
 from spinome.report.sections import sections
-from spinome.report.summaries import tiles
+from spinome.report.summaries import tell_unknown, tiles
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -22,6 +22,7 @@ html = render(
     failures=tables["failures"],
     provenance=json.loads(Path(inputs.provenance).read_text()),
     configuration=Path(inputs.configuration).read_text(),
+    unknown=tell_unknown(tables["completeness"], params.aside.max_failed_fraction),
 )
 with atomic(output[0]) as part:
     part.write_text(html, encoding="utf-8")

@@ -1,26 +1,41 @@
-"""Gather the objects and the blocks of all volumes."""
+"""Gather the objects, the blocks and the gaps of all volumes; of blocks that a gap touches nothing is known."""
 
+import numpy as np
 import pandas as pd
 
+from spinome.gaps import gap_table
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
-from spinome.synapses.density import assign_blocks, block_table, count_unplaced, gather_counts
+from spinome.synapses.density import (
+    COUNT_COLUMNS,
+    assign_blocks,
+    block_table,
+    blocks_at_gaps,
+    count_unplaced,
+    cut_objects,
+    gather_counts,
+)
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 merged, labels = step.by_name(inputs, "objects"), step.by_name(inputs, "labels")
-all_objects, all_blocks = [], []
+all_objects, all_blocks, all_gaps = [], [], []
 for volume, file in merged.items():
     done = Finished.read(*step.by_name(inputs, f"counts/{volume}").values())
-    counts = gather_counts(concatenate([done[unit] for unit in done]))
-    assigned = assign_blocks(counts)
-    opened = open_labels(labels[volume])
-    blocks = block_table(counts, assigned, opened.shape, opened.voxel_nm, tuple(params.block_um))
-    objects = read_table(file).merge(assigned, on="synapse", how="left")
+    counts = gather_counts(concatenate([done[unit] for unit in done], COUNT_COLUMNS).astype(np.int64))
+    opened, objects = open_labels(labels[volume]), read_table(file)
+    grid = opened.shape, opened.voxel_nm, tuple(params.block_um)
+    gaps = gap_table(opened.shape, tuple(params.cuboid), set(done), opened.voxel_nm)
+    assigned = assign_blocks(counts, objects["synapse"])
+    kept = cut_objects(assigned, objects, gaps)
+    blocks = block_table(counts, kept, *grid, blocks_at_gaps(assigned, kept, gaps, *grid))
+    objects = objects.merge(kept, on="synapse", how="left")
     print(f"{volume}: {len(objects)} synapses, {len(blocks)} blocks; in no block: {count_unplaced(objects) or 'none'}")
+    print(f"{volume}: {len(gaps)} cuboids and {(~blocks['known']).sum()} blocks are not known")
     all_objects.append(objects.assign(volume=volume))
     all_blocks.append(blocks.assign(volume=volume))
-for tables, file in ((all_objects, output.objects), (all_blocks, output.blocks)):
-    table = pd.concat(tables, ignore_index=True)
-    write_table(table[["volume", *table.columns.drop("volume")]], file)
+    all_gaps.append(gaps.assign(volume=volume))
+for name, tables in (("objects", all_objects), ("blocks", all_blocks), ("gaps", all_gaps)):
+    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    write_table(table[["volume", *table.columns.drop("volume")]], output[name])

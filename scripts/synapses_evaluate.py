@@ -6,12 +6,14 @@ from spinome.synapses.evaluate import compare, evaluate
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-objects, labels = read_table(inputs.objects), step.by_name(inputs, "labels")
+objects, gaps = read_table(inputs.objects), read_table(inputs.gaps)
+labels = step.by_name(inputs, "labels")
 compared = [
     compare(
         open_labels(row["truth_synapses"], row["voxel_nm"]),
         open_labels(labels[volume]),
         objects[objects["volume"] == volume],
+        gaps[gaps["volume"] == volume],
     )
     for volume, row in params.aside.rows.items()
 ]

@@ -12,14 +12,14 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 labels, masks, tables = (step.by_name(inputs, kind) for kind in ("labels", "masks", "tables"))
-objects = read_table(inputs.objects) if inputs.objects else None
+objects, gaps = (read_table(file) if file else None for file in (inputs.objects, inputs.gaps))
 found = {}
 for volume, row in params.aside.rows.items():
     own, made = open_labels(labels[volume]), masks.get(volume)
     voxel_nm = row["voxel_nm"] or own.voxel_nm
     found[volume] = Found(
         own,
-        objects[objects["volume"] == volume],
+        *(table[table["volume"] == volume] for table in (objects, gaps)),
         volume in params.detected,
         image=open_volume(row["image"], voxel_nm) if row["image"] else None,
         truth=open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from spinome.blocks import cuboids
+from spinome.gaps import gap_table
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
 from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, require_voxel_size
@@ -40,4 +41,6 @@ for shard, file in shards.items():
     with atomic(Path(file)) as part:
         np.savez(part, **{name: found[name] for name in own})
 write_table(objects, output.objects)
-print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids")
+gaps = gap_table(volume.shape, cuboid, set(names), voxel_nm)
+write_table(gaps, output.gaps)
+print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids; {len(gaps)} are not known")

@@ -3,23 +3,28 @@
 import pandas as pd
 
 from spinome.io.tables import concatenate, read_table, write_table
-from spinome.scores.intervals import evaluation_table
+from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.twophoton.evaluate import compare, evaluation
-from spinome.twophoton.registered import registered_grid, standing
+from spinome.twophoton.registered import failure_of, registered_grid
 from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 stacks = step.by_name(inputs, "stacks")
 candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
-tables = []
-for name in standing(params.each, stacks):
-    row, files = params.each[name], params.aside.truth[name]
-    _, voxel_um = registered_grid(stacks[name])
-    truth = read_truth(files["truth_spines"], files["truth_dendrites"], row["timepoint"], voxel_um)
+tables, failed = [], 0
+for name, row in params.each.items():
+    files, (_, voxel_um) = params.aside.truth[name], registered_grid(stacks[name])
+    truth, dendrites = read_truth(files["truth_spines"], files["truth_dendrites"], row["timepoint"], voxel_um)
+    if failure_of(stacks[name]) is not None:
+        # its spines are not known, and are not asked for
+        truth, failed = truth.iloc[:0], failed + 1
     identity = {key: row[key] for key in ("specimen", "field", "timepoint")}
     own = [table[(table[list(identity)] == pd.Series(identity)).all(axis=1)] for table in (candidates, spines)]
-    tables.append(compare(*own, *truth, voxel_um[0]).assign(day=row["day"], **identity))
-compared = pd.concat(tables, ignore_index=True)
+    tables.append(compare(*own, truth, dendrites, voxel_um[0]).assign(day=row["day"], **identity))
+compared = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 write_table(compared, output.compared)
-write_table(evaluation_table(evaluation(compared)), output.evaluation)
+rows = evaluation(compared)
+if failed:
+    rows.append(evaluation_row("not_known", failed, len(tables), "sessions"))
+write_table(evaluation_table(rows), output.evaluation)

@@ -3,18 +3,20 @@
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.report.twophoton import Session, draw
-from spinome.twophoton.registered import registered_grid, standing
+from spinome.twophoton.registered import failure_of, registered_grid
 from spinome.twophoton.truth import read_truth_spines
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 stacks, projections = step.by_name(inputs, "stacks"), step.by_name(inputs, "projections")
 sessions = []
-for name in standing(params.each, stacks):
-    row, file = params.each[name], params.aside.truth[name]["truth_spines"]
-    _, voxel_um = registered_grid(stacks[name])
-    truth = read_truth_spines(file, row["timepoint"], voxel_um) if file else None
-    sessions.append(Session(**row, stack=stacks[name], projection=projections[name], voxel_um=voxel_um, truth=truth))
+for name, row in params.each.items():
+    file, (_, voxel_um) = params.aside.truth[name]["truth_spines"], registered_grid(stacks[name])
+    failed = failure_of(stacks[name]) is not None
+    truth = read_truth_spines(file, row["timepoint"], voxel_um) if file and not failed else None
+    sessions.append(
+        Session(**row, stack=stacks[name], projection=projections[name], voxel_um=voxel_um, truth=truth, failed=failed)
+    )
 with atomic(output[0]) as folder:
     draw(
         folder,

@@ -6,6 +6,7 @@ import pytest
 
 from spinome.census.agreement import (
     COLUMNS,
+    NOT_KNOWN,
     VERDICTS,
     LabelledSurface,
     agreement_table,
@@ -164,3 +165,17 @@ def test_each_vertex_knows_its_segment():
     assert (found[x < 255] == shaft).all()
     assert (found[x > 345] == orphan).all()
     assert (found[(x > 275) & (x < 325)] == 0).all()
+
+
+def test_what_failed_is_not_known_and_what_was_decided_is_not_doubted(surface, spines, links):
+    links = links.assign(known=links["orphan"] != 24, decided=links["orphan"].isin([12, 21]))
+    ways = links[["orphan", "shaft"]].assign(to_z_nm=500.0, to_y_nm=500.0, to_x_nm=1150.0)
+    segments = pd.DataFrame({"segment": links["orphan"].unique(), "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0})
+    best = best_candidates(links, ways[ways["shaft"] != 0], segments)
+    table = agreement_table([compare_mesh(SHAFT, surface, spines, best, 0.3)], best, failed=[99])
+    of = table[table["orphan"] > 0].set_index("orphan")
+    assert of.loc[[23, 24], "verdict"].tolist() == list(NOT_KNOWN)[::-1]
+    assert set(of.loc[[23, 24], "evidence"]) == {"not known"}
+    assert of.loc[[12, 21], "doubt"].isna().all() and of.loc[11, "doubt"] >= 0
+    truth = pd.DataFrame({"orphan": [11, 24], "shaft": [7, 7]})
+    assert decided_right(table, links, truth).set_index("orphan")["right"][[11, 24]].isna().tolist() == [False, True]

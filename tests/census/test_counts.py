@@ -5,6 +5,7 @@ import pytest
 
 from spinome.census.counts import count_by_cell
 from spinome.census.spines import from_neurons, join
+from spinome.census.tables import census_by_class
 
 KNOWN = {5: ["L4", "excitatory"], 6: ["inhibitory"], 77: ["L5", "excitatory"]}
 
@@ -68,6 +69,17 @@ def test_where_the_class_of_a_neuron_comes_from(schema, neuron_spines, neuron_sy
     assert classes({"77": ["L6"], "p": ["simulated"]}) == {"77": "L6", "p/p-1": "simulated"}
 
 
+def test_a_root_id_is_that_of_the_sheet_and_never_the_first_of_many(schema, neuron_spines, neuron_synapses):
+    mixed = neuron_synapses.assign(post_pt_root_id=pd.array([5, 77, 77, 77, 6], "Int64"))
+    spines = join([from_neurons(neuron_spines, mixed)], schema)
+
+    def class_of(roots):
+        counts = count_by_cell(mixed, spines, {}, KNOWN, roots)
+        return counts[(counts["side"] == "input") & (counts["cell"] == "p")]["cell_class"].unique().tolist()
+
+    assert class_of({}) == ["not given"] and class_of({"p": 77}) == ["L5"]
+
+
 def test_a_cell_without_a_spine_or_a_class_counts(schema, neuron_spines, neuron_synapses):
     bare = pd.DataFrame([{"neuron": "z", "source": "sheet", "id": 1, "tag": "soma", "spine": None}])
     counts = counted(schema, neuron_spines, pd.concat([neuron_synapses, bare]), {})
@@ -78,3 +90,38 @@ def test_a_cell_without_a_spine_or_a_class_counts(schema, neuron_spines, neuron_
 
 def test_empty_tables_have_no_counts(schema, neuron_spines, neuron_synapses):
     assert counted(schema, neuron_spines.iloc[:0], neuron_synapses.iloc[:0], {}).empty
+
+
+NEURONS = pd.DataFrame(
+    {
+        "source": ["sheet", "sheet", "sheet", "p"],
+        "neuron": ["p", "no_synapses", "nothing", "p-1"],
+        "with_synapses": [True, True, False, True],
+        "spines": pd.array([2, 0, None, 1], "Int64"),
+        "synapses": pd.array([4, None, None, 1], "Int64"),
+        "known": [True, False, False, True],
+    }
+)
+
+
+def test_what_is_not_known_of_a_cell_is_missing_and_not_0(schema, neuron_spines, neuron_synapses):
+    spines = join([from_neurons(neuron_spines, neuron_synapses)], schema)
+    classes = {"p": ["L4"], "no_synapses": ["L4"], "nothing": ["L4"]}
+    counts = count_by_cell(neuron_synapses, spines, classes, {}, {}, NEURONS)
+    missing = counts[counts["whole"].isna()].groupby("cell")["measure"].agg(set)
+    assert set(missing.index) == {"no_synapses", "nothing"} and set(counts["cell"]) == {"p", "p/p-1", *missing.index}
+    assert {"input_on_spine", "multi_input"} <= missing["no_synapses"]
+    assert "spines_per_cell" not in missing["no_synapses"] and of(counts, "no_synapses", "spines_per_cell") == (0, 1)
+    # no table of its synapses was given, so none is missing
+    assert "input_on_spine" not in missing["nothing"] and "spines_per_cell" in missing["nothing"]
+    known = count_by_cell(neuron_synapses, spines, classes, {}, {}, NEURONS.assign(known=True))
+    rest = counts[~counts["cell"].isin(missing.index)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rest, known.reset_index(drop=True), check_dtype=False)
+
+    table = census_by_class(counts).set_index("measure")
+    table = table[table["cell_class"] == "L4"]
+    assert table.loc["input_on_spine", ["value", "cells", "not_known"]].tolist() == [1, 2, 1]
+    assert table.loc["spines_per_cell", ["value", "cells", "not_known"]].tolist() == [1, 3, 1]
+    # of a class of which nothing is known there is a row that says so
+    alone = census_by_class(counts[counts["cell"] == "nothing"]).set_index("measure").loc["spines_per_cell"]
+    assert pd.isna(alone["value"]) and (alone["n"], alone["cells"], alone["not_known"]) == (0, 0, 1)

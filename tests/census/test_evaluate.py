@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.census.evaluate import evaluate, in_session, in_volume, on_mesh, seen
+from spinome.census.evaluate import evaluate, in_session, in_volume, known, on_mesh, seen
+from spinome.gaps import gap_table
 
 NEAR = (0.3, 0.3, 0.3)
 
@@ -100,3 +101,13 @@ def test_a_session_shows_its_own_spines_in_the_frame_of_its_stack():
     visible = in_session(frame, "1", (1.0, 0.12, 0.12))
     assert visible["spine"].tolist() == [5]
     assert visible[["head_z_um", "head_y_um", "base_x_um"]].iloc[0].tolist() == pytest.approx([20, 2.4, 0])
+
+
+def test_true_spines_in_a_gap_are_left_out_and_counted(truth):
+    gaps = gap_table((1, 4, 12), (1, 4, 3), {"0-0-3", "0-0-6", "0-0-9"}, (1000.0, 1000.0, 1000.0))
+    clear = known(truth, gaps)
+    assert clear.tolist() == [False, False, True, True, True, True]
+    table = seen(spines([4, 6, 8, 10]), truth[clear].reset_index(drop=True), NEAR).assign(view="linking")
+    rows = evaluate(table, {"linking": 4}, {"linking": 2}).set_index("metric")
+    assert rows.loc["linking_found", "value"] == 1
+    assert rows.loc["linking_not_known", ["value", "n"]].tolist() == [2, 6]

@@ -62,6 +62,20 @@ def test_the_file_has_the_same_types_whatever_branches_there_are(table, schema, 
     assert len(kinds) == 1
 
 
+def test_pandas_reads_counts_as_integers_and_truths_as_booleans(table, schema, tmp_path):
+    dtypes = {}
+    for name, frame in {"all": table, "none": join([], schema)}.items():
+        write_spines(frame, tmp_path / f"{name}.parquet")
+        read = pd.read_parquet(tmp_path / f"{name}.parquet")
+        dtypes[name] = read.dtypes.astype(str).to_dict()
+    assert dtypes["all"] == dtypes["none"]
+    assert {dtypes["all"][column] for column in ("synapses", "partners")} == {"Int64"}
+    assert dtypes["all"]["multi_input"] == "boolean" and dtypes["all"]["day"] == "float64"
+    read = pd.read_parquet(tmp_path / "all.parquet").set_index("spine")
+    assert read.loc["neurons/p/p/0", "multi_input"] and pd.isna(read.loc["linking/p/11", "multi_input"])
+    assert read.loc["neurons/p/p/0", "synapse_ids"].tolist() == [101, 102]
+
+
 def test_empty_branches_add_nothing(schema, twophoton, linking, neuron_spines, neuron_synapses):
     empty = [
         from_twophoton(twophoton.iloc[:0]),

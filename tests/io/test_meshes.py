@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pytest
 import trimesh
-from spinome.neurons.units import mesh_hash
 
 from spinome.io.meshes import (
     Mesh,
@@ -19,6 +18,7 @@ from spinome.io.meshes import (
     write_mesh,
 )
 from spinome.neurons.simplify import simplify
+from spinome.neurons.units import mesh_hash
 from spinome.workflow.preflight import check_neuron
 from spinome.workflow.samples import Neuron
 

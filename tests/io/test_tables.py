@@ -1,9 +1,12 @@
 """Tables go round every format, and errors name the file."""
 
 import pandas as pd
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
-from spinome.io.tables import concatenate, read_table, table_columns, write_table
+from spinome.io.tables import concatenate, exact_integers, numbers, read_table, table_columns, write_table
 
 FRAME = pd.DataFrame({"id": [1, 2], "x_nm": [0.5, 1.5], "tag": ["spine", "shaft"]})
 
@@ -64,3 +67,47 @@ def test_concatenate_of_nothing_has_the_columns(tmp_path):
     write_table(FRAME.iloc[:0], tmp_path / "b.parquet")
     assert list(concatenate([tmp_path / "b.parquet"]).columns) == list(FRAME.columns)
     assert list(concatenate([], columns=["a", "b"]).columns) == ["a", "b"]
+
+
+ROOT = 864691135361314119
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array([ROOT, None], "Int64"),
+        pd.Series([ROOT, None], dtype=object),
+        pd.Series([ROOT, ROOT], dtype="uint64"),
+        pd.Series([f" {ROOT}", f"{ROOT}.0"]),
+        pd.Series([f"{ROOT}", ""]),
+    ],
+    ids=["nullable", "object", "unsigned", "text", "empty text"],
+)
+def test_integers_stay_exact(values):
+    found = exact_integers(pd.Series(values))
+    assert found.dtype == "Int64" and set(found.dropna()) == {ROOT}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather", "csv", "tsv.gz"])
+def test_integers_beside_empty_cells_stay_exact_in_every_format(tmp_path, suffix):
+    path = tmp_path / f"t.{suffix}"
+    if suffix in ("parquet", "feather"):
+        table = pyarrow.table({"id": pyarrow.array([ROOT, None], pyarrow.uint64()), "x": [1.0, 2.0]})
+        pyarrow.parquet.write_table(table, path) if suffix == "parquet" else pyarrow.feather.write_feather(table, path)
+    else:
+        pd.DataFrame({"id": [str(ROOT), ""], "x": [1, 2]}).to_csv(path, index=False, sep="\t" if "t" in suffix else ",")
+    assert read_table(path, integers=["id", "absent"])["id"].tolist() == [ROOT, pd.NA]
+    assert list(read_table(path, integers=["id"], columns=["id"]).columns) == ["id"]
+
+
+@pytest.mark.parametrize("values", [[float(ROOT), None], ["8.64691135361314E+17"], [1.5], ["a"], [2**63]])
+def test_what_has_lost_its_digits_or_is_no_integer_is_refused(tmp_path, values):
+    pd.DataFrame({"id": values}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"t\.parquet: column id must hold integers"):
+        read_table(tmp_path / "t.parquet", integers=["id"])
+
+
+def test_numbers_are_whole_where_all_are():
+    assert numbers(pd.Series([1.0, None])).tolist() == [1, pd.NA]
+    assert numbers(pd.Series([1.5, None])).dtype == numbers(pd.Series([None, None])).dtype == "float64"
+    assert numbers(pd.Series(["x", "2"])).tolist() == [pd.NA, 2]

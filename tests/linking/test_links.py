@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.gaps import gap_table
 from spinome.linking.approach import RAYS, blind_ends, directions
-from spinome.linking.candidates import COLUMNS, FEATURES, find_candidates
-from spinome.linking.evaluate import link_rows, precision_recall, top_k_table
+from spinome.linking.candidates import COLUMNS, FEATURES, failed_orphans, find_candidates
+from spinome.linking.evaluate import known_links, link_rows, precision_recall, top_k_table
 from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
     derive_truth,
@@ -221,6 +222,17 @@ def test_each_orphan_has_one_parent_at_most(simulated):
         assert group.sort_values("rank")["probability"].is_monotonic_decreasing
 
 
+def test_an_orphan_whose_candidates_failed_is_not_without_a_parent(simulated):
+    candidates, truth = simulated
+    links = rank_links(candidates, np.ones(len(candidates)), [*truth["orphan"], 998, 999], 0.9, failed=[999])
+    of = links.set_index("orphan")
+    assert of["known"].drop(999).all() and not of["decided"].any()
+    assert of.loc[998, "probability"] == 0 and not of.loc[999, "known"] and np.isnan(of.loc[999, "probability"])
+    segments = pd.DataFrame({"segment": [998, 999], "kind": "orphan", "on_edge": False})
+    synapses = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
+    assert grammar_violations(segments, links[links["rank"] == 0], synapses)["object"].tolist() == [998]
+
+
 def test_missed_orphans_count_against_top_k(simulated):
     candidates, truth = simulated
     perfect = label_candidates(candidates, truth).astype(float)
@@ -352,3 +364,35 @@ def test_spines_carry_their_synapses():
     spine = linked_spines(segments, links, synapses).iloc[0]
     assert (spine["spine"], spine["parent"], spine["synapses"]) == (10, 1, 2)
     assert parents(links) == {10: 1}
+
+
+def test_orphans_that_failed_are_left_out_of_the_scores_and_counted(simulated):
+    candidates, truth = simulated
+    perfect, some = label_candidates(candidates, truth).astype(float), truth["orphan"].head(6)
+    lost = candidates["orphan"].isin(some)
+    links = rank_links(candidates[~lost], perfect[~lost], truth["orphan"], 0.5, failed=some).assign(volume="v")
+    kept, known, rows = known_links(links, truth.assign(volume="v"))
+    assert (rows[0]["metric"], rows[0]["value"], rows[0]["n"]) == ("orphans_not_known", 6, 96)
+    scores = {row["metric"]: row for row in link_rows(kept, known, 0)}
+    assert scores["top_1"]["value"] == scores["link_recall"]["value"] == 1 and scores["top_1"]["n"] == 90
+    assert known_links(links.assign(known=True), truth.assign(volume="v"))[2] == []
+
+
+def test_orphans_of_groups_that_are_not_finished_failed():
+    orphans = pd.DataFrame({"segment": [5, 6, 7], "z_nm": [10.0, 10, 900], "y_nm": 10.0, "x_nm": [10.0, 900, 900]})
+    assert failed_orphans(orphans, 500.0, ["0-0-0"]).tolist() == [6, 7]
+    assert failed_orphans(orphans, 500.0, ["0-0-0", "0-0-500", "500-0-500"]).tolist() == []
+
+
+def test_the_synapses_of_a_spine_in_a_gap_are_not_known():
+    gaps = gap_table((10, 10, 10), (10, 10, 10), (), (10.0, 10.0, 10.0))
+    segments = pd.DataFrame(
+        {"segment": [10, 11], "kind": "orphan", "on_edge": False, "z_nm": [50.0, 500.0], "y_nm": 50.0, "x_nm": 50.0,
+         "volume_um3": 0.1, "extent_nm": 40.0}
+    )  # fmt: skip
+    links = pd.DataFrame({"orphan": [10, 11], "shaft": 1, "rank": 1, "probability": 0.9, "linked": True})
+    synapses = pd.DataFrame({"synapse": [1], "neurite_a": [4], "neurite_b": [3]})
+    assert linked_spines(segments, links, synapses, gaps)["synapses"].tolist() == [pd.NA, 0]
+    assert linked_spines(segments, links, synapses)["synapses"].tolist() == [0, 0]
+    found = grammar_violations(segments, links, synapses, gaps)
+    assert found[found["violation"] == "carries no synapse"]["object"].tolist() == [11]

@@ -16,6 +16,7 @@ from spinome.linking.proofread import (
     no_parent,
     parent_posterior,
     proofreading_queue,
+    read_decisions,
     viewer_address,
     viewer_source,
     viewer_state,
@@ -140,3 +141,53 @@ def test_decisions_are_applied():
 def test_decisions_that_cannot_be(rows, message):
     with pytest.raises(ValueError, match=message):
         apply_decisions(LINKS, pd.DataFrame(rows, columns=["orphan", "shaft"]))
+
+
+PLACES = pd.DataFrame({"segment": [10, 11, 12], "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0})
+NO_SYNAPSES = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
+
+
+def test_a_decision_that_confirms_a_link_decides_it_and_is_not_asked_for_again():
+    decided = apply_decisions(LINKS, pd.DataFrame({"orphan": [10, 12], "shaft": [1, 0]}))
+    assert decided.loc[decided["decided"], "orphan"].unique().tolist() == [10, 12]
+    assert decided.set_index(["orphan", "shaft"])["probability"].to_dict() == {
+        (10, 1): 1.0, (10, 2): 0.0, (11, 1): 0.5, (11, 2): 0.5, (12, 0): 0.0,
+    }  # fmt: skip
+    assert proofreading_queue(LINKS, PLACES, NO_SYNAPSES)["orphan"].tolist() == [11, 10, 12]
+    assert proofreading_queue(decided, PLACES, NO_SYNAPSES)["orphan"].tolist() == [11]
+
+
+def test_an_orphan_whose_candidates_failed_is_no_question_and_its_decision_waits():
+    failed = pd.DataFrame({"orphan": [13], "shaft": 0, "rank": 0, "probability": np.nan, "linked": False})
+    links = pd.concat([LINKS.assign(known=True), failed.assign(known=False)], ignore_index=True)
+    places = pd.concat([PLACES, PLACES.head(1).assign(segment=13)], ignore_index=True)
+    assert 13 not in proofreading_queue(links, places, NO_SYNAPSES)["orphan"].tolist()
+    waiting = apply_decisions(links, pd.DataFrame({"orphan": [13, 10], "shaft": [1, 1]})).set_index("orphan")
+    assert not waiting.loc[13, "known"] and not waiting.loc[13, "decided"] and waiting.loc[10, "decided"].all()
+    none = apply_decisions(links, pd.DataFrame({"orphan": [13], "shaft": [0]})).set_index("orphan").loc[13]
+    assert none["known"] and none["decided"] and none["probability"] == 0
+
+
+def test_ids_of_64_bits_that_are_one_float_are_told_apart():
+    big = 2**60
+    links = LINKS.assign(
+        orphan=LINKS["orphan"] + big, shaft=LINKS["shaft"].where(LINKS["shaft"] == 0, LINKS["shaft"] + big)
+    )
+    decided = apply_decisions(links, pd.DataFrame({"orphan": [big + 11], "shaft": [big + 2]}))
+    assert decided.loc[decided["decided"], ["orphan", "shaft", "linked"]].to_numpy().tolist() == [
+        [big + 11, big + 2, True],
+        [big + 11, big + 1, False],
+    ]
+    queue = proofreading_queue(links, PLACES.assign(segment=PLACES["segment"] + big), NO_SYNAPSES)
+    assert queue.set_index("orphan")["linked_to"].to_dict() == {big + 10: big + 1, big + 11: big + 1, big + 12: 0}
+
+
+def test_decisions_are_read_by_the_names_of_volumes(tmp_path):
+    path = tmp_path / "decisions.tsv"
+    path.write_text(f"volume\torphan\tshaft\n1\t{2**60 + 1}\t0\n")
+    assert read_decisions(path, ["1"]).to_numpy().tolist() == [["1", 2**60 + 1, 0]]
+    with pytest.raises(ValueError, match=r"decisions\.tsv: names the volume 1, which is none of a, b"):
+        read_decisions(path, ["a", "b"])
+    path.write_text("volume\torphan\tshaft\n1\t5\t\n")
+    with pytest.raises(ValueError, match=r"decisions\.tsv: a decision needs volume, orphan and shaft"):
+        read_decisions(path, ["1"])

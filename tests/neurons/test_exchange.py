@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import trimesh
 
-from spinome.io.cave import POSITION
+from spinome.io.cave import ENDS, POSITION, read_synapses
 from spinome.io.neuroglancer import POINT
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.exchange import PALETTE, write_exchange
+from spinome.neurons.exchange import PALETTE, published, write_exchange
 from spinome.neurons.synapses import label_synapses
 
 ROOT = 864691135361314119
@@ -35,10 +35,19 @@ def test_the_table_has_the_published_columns_and_every_synapse(neuron, tmp_path)
     lines = (tmp_path / "synapses.csv").read_text().splitlines()
     assert lines == [
         "id,size,pre_pt_root_id,post_pt_root_id,tag,value,ctr_pt_position_x,ctr_pt_position_y,ctr_pt_position_z",
-        f"{2**60 + 1},10.0,{ROOT},{ROOT + 2},shaft,0.9,5000.0,500.0,0.0",
-        f"3,20.0,,{ROOT + 2},spine,0.9,25000.0,0.0,520.0",
-        f"4,30.0,5,{ROOT + 2},,,5000.0,5000.0,0.0",
+        f"{2**60 + 1},10,{ROOT},{ROOT + 2},shaft,0.9,5000.0,500.0,0.0",
+        f"3,20,,{ROOT + 2},spine,0.9,25000.0,0.0,520.0",
+        f"4,30,5,{ROOT + 2},,,5000.0,5000.0,0.0",
     ]
+
+
+def test_both_ends_of_a_synapse_are_passed_on_where_the_table_has_them(tube, tmp_path):
+    points = pd.DataFrame([[1250.0, 125, 0, 1250, 100, 0, 1250, 150, 1]], columns=[*POSITION, *ENDS])
+    points.assign(id=1, size=3.5).to_csv(tmp_path / "cave.csv", index=False)
+    synapses = read_synapses(tmp_path / "cave.csv", (4.0, 4.0, 40.0))
+    probability, spine = np.tile([1.0, 0, 0], (len(tube.vertices), 1)), np.full(len(tube.vertices), -1)
+    table = published(label_synapses(synapses, tube.vertices, tube.faces, probability, spine))
+    assert table.loc[0, ENDS].tolist() == [5000, 400, 0, 5000, 600, 40] and table.loc[0, "size"] == 3.5
 
 
 def test_the_layer_has_a_point_for_each_labelled_synapse(neuron, tmp_path):

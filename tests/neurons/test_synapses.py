@@ -52,9 +52,10 @@ def test_whatever_has_no_label_has_a_reason_and_a_row(tube, labels):
     assert (found["tag"].isna() == found["reason"].notna()).all()
 
 
-def test_the_table_of_another_neuron_is_one_clear_error(tube, labels):
-    far = table(np.random.default_rng(0).uniform(5e5, 6e5, (20, 3)))
-    with pytest.raises(ValueError, match="all 20 synapses are farther than 300 nm"):
+@pytest.mark.parametrize("count", [3, 20])
+def test_the_table_of_another_neuron_is_one_clear_error(tube, labels, count):
+    far = table(np.random.default_rng(0).uniform(5e5, 6e5, (count, 3)))
+    with pytest.raises(ValueError, match=f"all {count} synapses are farther than 300 nm"):
         label_synapses(far, tube.vertices, tube.faces, *labels)
 
 

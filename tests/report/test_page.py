@@ -54,7 +54,7 @@ class Document(HTMLParser):
 
 @pytest.fixture
 def page():
-    def make(sections=(), tiles=(), failures=(), samples=None):
+    def make(sections=(), tiles=(), failures=(), samples=None, unknown=()):
         return render(
             tiles=tiles,
             sections=sections,
@@ -62,6 +62,7 @@ def page():
             failures=pd.DataFrame(list(failures), columns=FAILURE_COLUMNS),
             provenance=PROVENANCE,
             configuration="seed: 0\n",
+            unknown=unknown,
         )
 
     return make
@@ -178,3 +179,10 @@ def test_tables_say_when_they_are_cut_and_how_columns_are_measured():
 )  # fmt: skip
 def test_numbers(value, text):
     assert format_number(value) == text
+
+
+def test_what_is_not_known_stands_on_top(page):
+    text = page(unknown=["3 of 40 groups of orphans: <not known>."])
+    told, tiles = text.index("Not everything is known."), text.index('class="tiles"')
+    assert told < tiles and "<li>3 of 40 groups of orphans: &lt;not known&gt;.</li>" in text
+    assert "Not everything is known" not in page()

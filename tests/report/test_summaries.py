@@ -1,5 +1,8 @@
 """What the report says in numbers, against small tables."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -160,3 +163,47 @@ def test_simulated_specimens():
     )  # fmt: skip
     (row,) = summaries.summarise_phantom({"p": truth})["Simulated specimens"].to_dict("records")
     assert (row["spines"], row["sessions"], row["there in all"]) == (2, 5, 1)
+
+
+COMPLETENESS = pd.DataFrame(
+    [("linking_candidates", 40, 3, 0.075), ("neurons_hks", 4, 1, 0.25), ("synapses_detect", 9, 0, 0.0)],
+    columns=["step", "units", "missing", "fraction"],
+)
+
+
+def test_what_is_not_known_is_told_by_step():
+    candidates, neurons = summaries.tell_unknown(COMPLETENESS, 0.1)
+    assert candidates.startswith("3 of 40 groups of orphans (linking_candidates): whether these orphans have a parent")
+    assert neurons.startswith("1 of 4 neurons (neurons_hks, more than max_failed_fraction allows): ")
+    assert summaries.tell_unknown(COMPLETENESS.iloc[2:], 0.1) == []
+
+
+def test_every_step_that_can_fail_has_its_words():
+    """The tables of failed units that the rules write."""
+    rules = (Path(__file__).parents[2] / "workflow" / "rules").glob("*.smk")
+    steps = {step for path in rules for step in re.findall(r'failures="<results>/failures/(\w+)/', path.read_text())}
+    assert steps == set(summaries.WITHOUT)
+
+
+def test_counts_that_are_not_known_are_no_zeros():
+    blocks = pd.DataFrame({"volume": "v", "block": [0, 1], "synapses": pd.array([3, None], "Int64"),
+                           "unmasked_um3": [2.0, None], "known": [True, False]})  # fmt: skip
+    row = summaries.summarise_synapses(pd.DataFrame({"volume": ["v"] * 5}), blocks)["Synapses by volume"].iloc[0]
+    assert row["density_per_um3"] == 1.5 and row["blocks_not_known"] == 1
+    synapses = pd.DataFrame({"source": "sheet", "neuron": ["a", "b"], "tag": ["spine", None]})
+    spines = pd.DataFrame({"source": "sheet", "neuron": ["a", "c"], "multi_input": pd.array([True, None], "boolean")})
+    neurons = pd.DataFrame(
+        {"source": "sheet", "neuron": ["a", "b", "c", "bare"], "spines": pd.array([1, None, 1, 0], "Int64"),
+         "synapses": pd.array([1, None, None, 0], "Int64"), "known": [True, False, False, True], "reason": ""}
+    )  # fmt: skip
+    tables = summaries.summarise_neurons(synapses, spines, neurons)
+    counted = tables["Input and spines by neuron"].set_index("neuron")
+    assert counted["spines"].tolist() == [1, pd.NA, 0, 1]
+    assert counted["on_spine"].isna().tolist() == [False, True, True, True]
+    assert pd.isna(counted.loc["c", "multi-input"]) and counted.loc["a", "multi-input"] == 1
+    assert tables["Neurons of which not all is known"]["neuron"].tolist() == ["b", "c"]
+    links = pd.DataFrame({"volume": "v", "orphan": [1, 2], "shaft": [7, 0], "probability": [0.9, None],
+                          "linked": [True, False], "known": [True, False]})  # fmt: skip
+    spines = pd.DataFrame(columns=["spine", "source", "sheet", "track"])
+    tiles = {tile.label: tile for tile in summaries.tiles({"spines": spines, "links": links}, {}, FAILURES)}
+    assert tiles["of 2 orphan spines linked to a shaft"].note == "1 are not known"

@@ -6,8 +6,9 @@ import pytest
 import tifffile
 
 from spinome.io.volumes import write_volume
-from spinome.report.twophoton import Session, draw, track_colours
+from spinome.report.twophoton import Session, draw, draw_series, track_colours
 from spinome.twophoton.dynamics import survival, turnover
+from spinome.twophoton.registered import write_failed
 
 
 @pytest.fixture
@@ -62,3 +63,20 @@ def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
 def test_a_spine_has_one_colour():
     colours = track_colours(pd.Series([5, 6, 5]))
     assert (colours[0] == colours[2]).all() and np.abs(colours[0] - colours[1]).max() > 0.2
+
+
+def test_a_session_that_failed_is_not_known_rather_than_without_spines(tmp_path, series):
+    sessions, spines, links = series
+    write_failed(tmp_path / "failed.zarr", "f.tif: is truncated")
+    tifffile.imwrite(tmp_path / "failed.tif", np.zeros((32, 32), np.uint8))
+    files = (str(tmp_path / "failed.zarr"), str(tmp_path / "failed.tif"))
+    failed = Session("s", "f", "9", 9.0, *files, (1.0, 1.0, 1.0), None, failed=True)
+    for given, known in (([failed, *sessions], 3), ([failed], 0)):
+        figure = draw_series(given, spines)
+        titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
+        assert titles[0] == "day 9: not known, the session failed"
+        assert sum("spines found" in title for title in titles) == known
+    days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
+    changes = turnover(spines, days), survival(spines, days)
+    draw(tmp_path / "figures", [*sessions, failed], spines, links, *changes, None, None)
+    assert "s_f_strips" in names(tmp_path / "figures")

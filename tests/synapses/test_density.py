@@ -7,7 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinome.blocks import cuboids
-from spinome.synapses.density import MASKED, SPLIT, assign_blocks, block_axes, block_table, count_voxels, gather_counts
+from spinome.gaps import gap_table
+from spinome.synapses.density import (
+    CUT,
+    MASKED,
+    SPLIT,
+    assign_blocks,
+    block_axes,
+    block_table,
+    blocks_at_gaps,
+    count_voxels,
+    cut_objects,
+    gather_counts,
+)
 from spinome.synapses.runs import VALUE, find_runs
 
 VOXEL_NM = (50.0, 10.0, 10.0)
@@ -59,6 +71,48 @@ def test_object_that_touches_the_mask_is_not_counted():
     voxel_um3 = np.prod(VOXEL_NM) / 1e9
     assert table["unmasked_um3"].tolist() == pytest.approx([399 * voxel_um3, 400 * voxel_um3])
     assert table["density_um3"].tolist() == pytest.approx([0, 1 / (400 * voxel_um3)])
+
+
+def with_failed(labels, failed, size=(4, 10, 10)):
+    """Objects, and blocks, where some cuboids failed; the objects are those of the other cuboids."""
+    axes, grid = block_axes(labels.shape, VOXEL_NM, BLOCK_UM)
+    pieces = [piece for piece in cuboids(labels.shape, size) if piece.name not in failed]
+    parts, seen = [], np.zeros_like(labels)
+    for piece in pieces:
+        seen[piece.core] = labels[piece.core]
+        runs = find_runs(labels[piece.core])
+        parts.append(count_voxels(runs, runs[:, VALUE], None, [a[s] for a, s in zip(axes, piece.core)], grid))
+    gaps = gap_table(labels.shape, size, {piece.name for piece in pieces}, VOXEL_NM)
+    boxes = [(number, *np.argwhere(seen == number).min(0), *np.argwhere(seen == number).max(0)) for number in (1, 2, 3)]
+    objects = pd.DataFrame(boxes, columns=["synapse", "z0", "y0", "x0", "z1", "y1", "x1"])
+    counts = gather_counts(pd.concat(parts))
+    assigned = assign_blocks(counts, objects["synapse"])
+    kept = cut_objects(assigned, objects, gaps)
+    unknown = blocks_at_gaps(assigned, kept, gaps, labels.shape, VOXEL_NM, BLOCK_UM)
+    return kept, block_table(counts, kept, labels.shape, VOXEL_NM, BLOCK_UM, unknown)
+
+
+def test_blocks_that_a_failed_cuboid_touches_are_not_known_rather_than_empty():
+    labels = np.zeros((4, 10, 40), np.uint64)
+    labels[1, 3, 2:6], labels[1, 3, 17:20], labels[2, 8, 31:35] = 1, 2, 3
+    whole = with_failed(labels, [])
+    assert whole[0]["block"].tolist() == [0, 1, 3] and whole[1]["known"].all()
+    # the third cuboid fails: its block is not known, nor is the one whose object may go on in it
+    kept, blocks = with_failed(labels, ["0-0-20"])
+    assert kept["block"].tolist() == [0, -1, 3] and kept["reason"].tolist() == ["", CUT, ""]
+    assert blocks["known"].tolist() == [True, False, False, True]
+    assert blocks["synapses"].tolist() == [1, pd.NA, pd.NA, 1]
+    for column in ("unmasked_um3", "density_um3"):
+        assert blocks[column].isna().tolist() == [False, True, True, False]
+    pd.testing.assert_frame_equal(blocks.loc[[0, 3]], whole[1].loc[[0, 3]])
+
+
+def test_of_a_block_in_several_cuboids_of_which_one_failed_nothing_is_known():
+    labels = np.zeros((4, 10, 40), np.uint64)
+    labels[1, 3, 2:4], labels[1, 6, 2:4], labels[1, 8, 31:35] = 1, 2, 3
+    _, blocks = with_failed(labels, ["0-0-15"], (4, 10, 5))
+    assert blocks["known"].tolist() == [True, False, True, True]
+    assert blocks["synapses"].tolist() == [2, pd.NA, 0, 1]
 
 
 def test_masked_block_has_no_density():

@@ -49,6 +49,37 @@ def test_trend_is_recovered_with_its_size():
     assert described[0].loc["trendz", "p"] > 0.02
 
 
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_an_interval_that_ends_at_0_is_an_end_at_0_or_none(kind):
+    described = describe_uniformity(simulated((4, 6, 8)), "simulated", 5.0, 49)
+    half, nothing, one = kind(0.5), kind(0), kind(1)
+
+    def corrected(precision, recall):
+        return correct_density(described, precision, recall).iloc[0]
+
+    usual = corrected((half, kind(0.4), kind(0.6)), (half, kind(0.4), kind(0.6)))
+    assert 0 < usual["ci_low"] < usual["value"] < usual["ci_high"] < np.inf
+    row = corrected((half, nothing, one), (half, nothing, one))
+    assert (row["ci_low"], row["ci_high"]) == (0, np.inf) and row["value"] == usual["value"]
+    assert corrected((one, one, one), (one, one, one))["value"] == pytest.approx(described["value"].iloc[0])
+    nobody = corrected((nothing, nothing, nothing), (nothing, nothing, half))
+    assert np.isnan(nobody["value"]) and "no true synapse" in nobody["note"]
+
+
+def test_blocks_that_are_not_known_are_left_out_and_counted():
+    blocks = simulated((4, 6, 8))
+    lost = np.arange(len(blocks)) < 7
+    unknown = blocks.assign(known=~lost, synapses=blocks["synapses"].astype("Int64").mask(lost))
+    unknown["unmasked_um3"] = unknown["unmasked_um3"].mask(lost)
+    found, expected = statistics(unknown, 5.0), statistics(blocks[~lost], 5.0)
+    assert found.loc["density_um3", "note"] == "7 of 192 blocks are not known"
+    pd.testing.assert_frame_equal(found.drop(columns="note"), expected.drop(columns="note"))
+    none = statistics(unknown.assign(known=False))
+    assert none["note"].tolist() == ["no synapse in any unmasked block; 192 of 192 blocks are not known"]
+    few = statistics(unknown.head(9))
+    assert few.loc["density_um3", "note"] == "too few blocks for an interval; 7 of 9 blocks are not known"
+
+
 def test_a_layer_without_any_trend_is_found():
     blocks = simulated((8, 16, 20), smooth=0.8, spread=0.1)
     depth = blocks["y_nm"] / 80_000 - 0.5

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.io.tables import read_table, write_table
 from spinome.twophoton.corrections import correct_links, correct_spines, table_of
-from spinome.twophoton.correspond import POSITION
+from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
@@ -54,6 +55,16 @@ def test_a_group_that_is_one_already_keeps_the_links_between():
     places = [PLACE, PLACE + 0.05, PLACE + 0.1]
     tracks, links, _ = linked(places, [said("same", "a", PLACE[1], "c", PLACE[1])])
     assert tracks[0][1] == tracks[1][1] == tracks[2][1] and not links["corrected"].any()
+
+
+def test_a_link_that_a_person_confirms_is_decided():
+    places = [PLACE, PLACE + np.array([0, 0, 0.9])]
+    doubted = linked(places, [])[1]
+    tracks, links, outcomes = linked(places, [said("same", "a", PLACE[1], "b", places[1][1])])
+    assert outcomes["applied"].all() and tracks[0][1] == tracks[1][1]
+    assert links["corrected"].tolist() == [False, True, False]
+    assert links["probability"].tolist() == [doubted["probability"][0], 1.0, doubted["probability"][2]]
+    pd.testing.assert_series_equal(links["distance_um"], doubted["distance_um"])
 
 
 def test_a_person_s_word_in_one_place_frees_spines_elsewhere():
@@ -130,7 +141,7 @@ HEADER = "specimen\tfield\tdecision\ttimepoint\tz_um\ty_um\tx_um\tnext_timepoint
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("s\tf\tequal\ta\t1\t1\t1\t\t\t\t", r"row 2, column decision: Input should be 'same'"),
+        ("s\tf\tequal\ta\t1\t1\t1\t\t\t\t", r"row 2, column decision: give one of same"),
         ("s\tf\tsame\ta\t1\t1\t1\t\t\t\t", "'same' is said of two spines; fill in all next_"),
         ("s\tf\tno spine\ta\t1\t1\t1\tb\t1\t1\t1", "'no spine' is said of one spine"),
         ("s\tf\tno spine\tq\t1\t1\t1\t\t\t\t", "names s.f.q, which is no row of the sheet of stacks"),
@@ -173,6 +184,13 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     form.to_csv(tmp_path / "review.tsv", sep="\t", index=False)
     again = read_corrections(tmp_path / "review.tsv", STACKS)
     assert [row.decision for row in again] == ["same", "missed spine"]
+    # the link that was confirmed is not asked about again
+    same, different, _ = correct_links(table_of([again[0].model_dump()]), ["a", "b", "c"], places)
+    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, lengths, 1.2, same, different)
+    spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
+    answered = review_form(spines, links, expected, ["a", "b", "c"])
+    assert links["corrected"].sum() == 1 and len(answered) == len(form) - 1
+    pd.testing.assert_frame_equal(answered, form.assign(decision="").drop(index=0).reset_index(drop=True))
 
 
 def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
@@ -180,3 +198,26 @@ def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
     (tmp_path / "c.tsv").write_text(HEADER + "s\tf\tsame\t0\t1\t1\t1\t5.0\t1\t1\t1\n")
     (row,) = read_corrections(tmp_path / "c.tsv", stacks)
     assert (row.timepoint, row.next_timepoint) == ("0", "5")
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+@pytest.mark.parametrize("dendrite", [1, -1])
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_form_of_a_single_session_of_no_spine_and_of_none_lost(tmp_path, sessions, dendrite, count):
+    columns = {"score": 0.7, "dendrite": dendrite, "along_um": 0.0, "candidate": range(count)}
+    tables = [pd.DataFrame(PLACE[:count], columns=POSITION).assign(**columns) for _ in range(sessions)]
+    places = [table[POSITION].to_numpy(float) for table in tables]
+    expected, _ = correspond_series(
+        places, [np.zeros((40, 40), np.float32)] * sessions, [(1, 0.5, 0.5)] * sessions, 3, 1, 1
+    )
+    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * sessions
+    days = [(str(number), float(number)) for number in range(sessions)]
+    spines, links, _ = track_series(tables, days, expected, [np.array([20.0] * 3)] * sessions, lengths, 1.2)
+    named = {"spines": spines.assign(specimen="s", field="f"), "links": links.assign(specimen="s", field="f")}
+    # as the next step finds them
+    for name, table in (named | {"expected": expected}).items():
+        write_table(table, tmp_path / f"{name}.parquet")
+    files = (read_table(tmp_path / f"{name}.parquet") for name in ("spines", "links", "expected"))
+    form = review_form(*files, [name for name, _ in days])
+    assert list(form.columns) == REVIEW_COLUMNS
+    assert form.empty or (sessions > 1 and dendrite > 0 and count)

@@ -33,6 +33,7 @@ census_plan = planned(
 
 localrules:
     census,
+    census_completeness,
     census_failures,
     provenance,
 
@@ -128,6 +129,7 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
+        neurons="<results>/neurons/neurons.parquet",
         cells=study.cells,
     output:
         counts="<results>/census/cells.parquet",
@@ -141,6 +143,7 @@ rule census_tables:
         runtime=30,
     params:
         classes=census_plan.classes,
+        roots={row.neuron: row.root_id for row in study.neurons if row.root_id},
         inputs=study.given(study.cells),
         code=script_hash("census_tables"),
     script:
@@ -152,6 +155,9 @@ rule census_evaluate:
     input:
         **census_plan.of_views(census_plan.views),
         spines="<results>/spines.parquet",
+        **per_volume("gaps", linking_plan.computed, "<results>/linking/gaps/{volume}.parquet"),
+        sessions=branch("twophoton" in branches, then="<results>/twophoton/sessions.parquet", otherwise=[]),
+        neurons=branch("neurons" in branches, then="<results>/neurons/neurons.parquet", otherwise=[]),
     output:
         evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
         seen="<results>/census/seen.parquet",
@@ -198,17 +204,41 @@ rule census_figures:
 rule census_failures:
     """Gather the failed units of every step."""
     input:
-        failure_tables,
+        **{f"finished/{name}": tables for name, tables in finished_tables.items()},
+        failures=failure_tables,
+        neurons=branch("neurons" in branches, then="<results>/neurons/neurons.parquet", otherwise=[]),
     output:
-        "<results>/failures.parquet",
+        failures="<results>/failures.parquet",
+        completeness="<results>/completeness.tsv",
     log:
         "<logs>/census_failures.log",
     conda:
         "../../envs/census.yaml"
     params:
+        jobs=["twophoton_register"],
         code=script_hash("census_failures"),
     script:
         "../../scripts/census_failures.py"
+
+
+# The report is made before, whatever is missing; its content does not count, so that it makes nothing run again.
+rule census_completeness:
+    """End the run with an error where more of a step is missing than may be."""
+    input:
+        completeness="<results>/completeness.tsv",
+        failures="<results>/failures.parquet",
+        report=ancient("<results>/report.html"),
+    output:
+        "<results>/complete",
+    log:
+        "<logs>/census_completeness.log",
+    conda:
+        "../../envs/census.yaml"
+    params:
+        max_failed_fraction=config["max_failed_fraction"],
+        code=script_hash("census_completeness"),
+    script:
+        "../../scripts/census_completeness.py"
 
 
 # No rule takes these files as an input but the report, so that they make nothing else run again.

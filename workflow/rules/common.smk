@@ -39,8 +39,9 @@ if problems:
     raise WorkflowError(*first_lines(problems))
 tell_limits(config["retrieve"]["limits"])
 
-# each branch enters its tables of failed units here; census.smk gathers them
+# each branch enters its tables of failed units here, and by step those of finished units; census.smk gathers them
 failure_tables = []
+finished_tables = {}
 # each branch that has samples enters its name here; report.smk and census.smk take what there is
 branches = []
 

@@ -155,8 +155,14 @@ rule linking_watershed:
     input:
         done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         membrane=linking_plan.membrane,
+        predicted=branch(
+            linking_plan.has_membrane,
+            then=[],
+            otherwise=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        ),
     output:
-        directory("<results>/linking/watershed/{volume}.zarr"),
+        superpixels=directory("<results>/linking/watershed/{volume}.zarr"),
+        gaps="<results>/linking/gaps/{volume}.parquet",
     log:
         "<logs>/linking_watershed/{volume}.log",
     benchmark:
@@ -259,6 +265,7 @@ rule linking_typing:
     """Measure the segments of a volume, and tell orphans, shafts and others apart."""
     input:
         segmentation=linking_plan.segmentation,
+        gaps=branch(linking_plan.is_computed, then="<results>/linking/gaps/{volume}.parquet", otherwise=[]),
         model=linking_plan.typing_model.trained,
     output:
         "<results>/linking/typing/{volume}.parquet",
@@ -401,6 +408,7 @@ rule linking_train_links:
     input:
         **linking_plan.candidates(linking_plan.link_teachers),
         **per_volume("truth", linking_plan.link_teachers, "<results>/linking/truth/{volume}/links.parquet"),
+        **per_volume("typing", linking_plan.link_teachers, "<results>/linking/typing/{volume}.parquet"),
     output:
         "<results>/models/links.skops",
     log:
@@ -415,6 +423,7 @@ rule linking_train_links:
         runtime=30,
     params:
         volumes=linking_plan.link_teachers,
+        group_nm=config["linking"]["candidates"]["group_nm"],
         seed=config["seed"],
         code=script_hash("linking_train_links"),
     script:
@@ -427,6 +436,7 @@ rule linking_links:
         **linking_plan.candidates(linking_plan.volumes),
         **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
         **per_volume("synapses", linking_plan.with_synapses, "<results>/linking/synapses/{volume}.parquet"),
+        **per_volume("gaps", linking_plan.with_found_synapses, "<results>/synapses/gaps/{volume}.parquet"),
         model=linking_plan.links_model.trained,
         decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
@@ -447,6 +457,7 @@ rule linking_links:
         runtime=30,
     params:
         volumes=linking_plan.volumes,
+        group_nm=config["linking"]["candidates"]["group_nm"],
         threshold=config["linking"]["links"]["threshold"],
         model=linking_plan.links_model.stamp,
         inputs=study.given([config["linking"]["proofread"]["decisions"]]),
@@ -462,6 +473,7 @@ rule linking_proofread:
         **linking_plan.segmentations(linking_plan.volumes),
         **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
         **per_volume("synapses", linking_plan.with_synapses, "<results>/linking/synapses/{volume}.parquet"),
+        **per_volume("gaps", linking_plan.with_found_synapses, "<results>/synapses/gaps/{volume}.parquet"),
         links="<results>/linking/links.parquet",
     output:
         "<results>/linking/queue.tsv",
@@ -492,6 +504,7 @@ rule linking_meshes:
         typing="<results>/linking/typing/{volume}.parquet",
         bridges="<results>/linking/bridges.parquet",
         synapses=linking_plan.neurites_of_synapses,
+        gaps=branch(linking_plan.finds_synapses, then="<results>/synapses/gaps/{volume}.parquet", otherwise=[]),
     output:
         directory("<results>/linking/meshes/{volume}"),
     log:
@@ -520,6 +533,7 @@ rule linking_thresholds:
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
         tree="<results>/linking/merge_tree/{volume}.parquet",
+        gaps="<results>/linking/gaps/{volume}.parquet",
         truth_segmentation=linking_plan.file("truth_segmentation"),
     output:
         "<results>/linking/thresholds/{volume}.parquet",
@@ -556,6 +570,7 @@ rule linking_true_graph:
             otherwise="<results>/synapses/labels/{volume}.zarr",
         ),
         painted=branch(linking_plan.has_synapses, then=[], otherwise=linking_plan.painted),
+        gaps=branch(linking_plan.finds_synapses, then="<results>/synapses/gaps/{volume}.parquet", otherwise=[]),
     output:
         pairs="<results>/linking/true_graph/{volume}/pairs.parquet",
         matches="<results>/linking/true_graph/{volume}/matches.parquet",
@@ -581,6 +596,7 @@ rule linking_evaluate:
     input:
         **linking_plan.segmentations(linking_plan.dense),
         **linking_plan.files_of(linking_plan.dense, "truth_segmentation"),
+        **per_volume("gaps", linking_plan.dense, "<results>/linking/gaps/{volume}.parquet"),
         **per_volume("truth", linking_plan.scored, "<results>/linking/truth/{volume}/links.parquet"),
         **per_volume("synapses", linking_plan.true_graphs, "<results>/linking/synapses/{volume}.parquet"),
         **per_volume("pairs", linking_plan.true_graphs, "<results>/linking/true_graph/{volume}/pairs.parquet"),
@@ -618,6 +634,7 @@ rule linking_figures:
         **linking_plan.files_of(linking_plan.shown, "image", "truth_segmentation"),
         **per_volume("typing", linking_plan.shown, "<results>/linking/typing/{volume}.parquet"),
         **per_volume("superpixels", linking_plan.computed, "<results>/linking/watershed/{volume}.zarr"),
+        **per_volume("gaps", linking_plan.computed, "<results>/linking/gaps/{volume}.parquet"),
         **per_volume("truth", linking_plan.scored, "<results>/linking/truth/{volume}/links.parquet"),
         **per_volume("thresholds", linking_plan.dense, "<results>/linking/thresholds/{volume}.parquet"),
         links="<results>/linking/links.parquet",

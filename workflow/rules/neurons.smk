@@ -5,6 +5,7 @@ neurons_plan = planned(NeuronsPlan, study, tuple(linking_plan.volumes))
 if neurons_plan.shards:
     branches.append("neurons")
 failure_tables += neurons_plan.all_failures
+finished_tables |= neurons_plan.finished
 
 
 localrules:
@@ -19,6 +20,7 @@ rule neurons:
             then=[
                 "<results>/neurons/synapses.parquet",
                 "<results>/neurons/spines.parquet",
+                "<results>/neurons/neurons.parquet",
                 "<results>/neurons/figures",
             ],
             otherwise=[],
@@ -160,7 +162,7 @@ rule neurons_train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "truth_weight"),
+        each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "root_id", "truth_weight"),
         options={
             "simplify": config["neurons"]["simplify"],
             "hks": neurons_plan.solver,
@@ -169,7 +171,7 @@ rule neurons_train:
         seed=config["seed"],
         inputs=neurons_plan.stamps_of(neurons_plan.trained, "mesh", "truth_labels", "synapses"),
         aside=study.aside(
-            rows=rows_of(neurons_plan.trained, "mesh", "synapses", "synapse_voxel_nm"),
+            rows=rows_of(neurons_plan.trained, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
             truth={row.neuron: row.truth_labels for row in neurons_plan.trained},
         ),
         code=script_hash("neurons_train"),
@@ -254,10 +256,10 @@ rule neurons_synapses:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        each=neurons_plan.each("synapse_voxel_nm"),
+        each=neurons_plan.each("synapse_voxel_nm", "root_id"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
         inputs=neurons_plan.stamps("mesh", "synapses"),
-        aside=neurons_plan.aside("mesh", "synapses", "synapse_voxel_nm"),
+        aside=neurons_plan.aside("mesh", "synapses", "synapse_voxel_nm", "root_id"),
         code=script_hash("neurons_synapses"),
     script:
         "../../scripts/neurons_synapses.py"
@@ -301,6 +303,7 @@ rule neurons_tables:
             "<results>/neurons/synapses.parquet", caption="../report/neurons_synapses.rst", category="Neurons"
         ),
         spines=report("<results>/neurons/spines.parquet", caption="../report/neurons_spines.rst", category="Neurons"),
+        neurons="<results>/neurons/neurons.parquet",
     log:
         "<logs>/neurons_tables.log",
     conda:
@@ -310,10 +313,10 @@ rule neurons_tables:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
-        each=rows_of(study.neurons, "synapse_voxel_nm"),
+        each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
         same_head=config["neurons"]["spines"]["same_head_nm"],
         inputs=neurons_plan.stamps_of(study.neurons, "synapses"),
-        aside=study.aside(rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm")),
+        aside=study.aside(rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id")),
         code=script_hash("neurons_tables"),
     script:
         "../../scripts/neurons_tables.py"
@@ -326,6 +329,7 @@ rule neurons_evaluate:
         meshes=files_of(neurons_plan.scored, "mesh"),
         truth=files_of(neurons_plan.scored, "truth_labels"),
         synapses="<results>/neurons/synapses.parquet",
+        neurons="<results>/neurons/neurons.parquet",
     output:
         evaluation=report(
             "<results>/neurons/evaluation.tsv", caption="../report/neurons_evaluation.rst", category="Neurons"

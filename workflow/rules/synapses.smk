@@ -163,6 +163,7 @@ rule synapses_merge:
         **synapses_plan.ids(),
         objects="<results>/synapses/merged/{volume}.parquet",
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
+        gaps="<results>/synapses/gaps/{volume}.parquet",
     log:
         "<logs>/synapses_merge/{volume}.log",
     benchmark:
@@ -280,6 +281,7 @@ rule synapses_blocks:
     output:
         blocks="<results>/synapses/blocks.parquet",
         objects="<results>/synapses/objects.parquet",
+        gaps="<results>/synapses/gaps.parquet",
     log:
         "<logs>/synapses_blocks.log",
     conda:
@@ -289,6 +291,7 @@ rule synapses_blocks:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
+        cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
         code=script_hash("synapses_blocks"),
     script:
@@ -328,6 +331,7 @@ rule synapses_evaluate:
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
         objects="<results>/synapses/objects.parquet",
+        gaps="<results>/synapses/gaps.parquet",
     output:
         "<results>/synapses/evaluation.tsv",
     log:
@@ -390,6 +394,7 @@ rule synapses_figures:
         **{f"tables/{name}": table for name, table in synapses_plan.block_tables.items()},
         objects=branch(bool(synapses_plan.volumes), then="<results>/synapses/objects.parquet", otherwise=[]),
         blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
+        gaps=branch(bool(synapses_plan.volumes), then="<results>/synapses/gaps.parquet", otherwise=[]),
         uniformity="<results>/synapses/uniformity.parquet",
         sweep=branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
     output:

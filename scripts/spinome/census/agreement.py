@@ -6,6 +6,7 @@ branch, which knows nothing of links. Where the two contradict each other a proo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,8 @@ VERDICTS = {
     "spine without orphan and synapse": "mesh alone",
     "spine that was never loose": "mesh alone",
 }
+# what failed leaves unsaid
+NOT_KNOWN = {"candidates not known": "not known", "labels of the mesh not known": "not known"}
 # an orphan is a spine on the mesh when one spine holds more than this of its surface
 MOST = 0.5
 
@@ -67,10 +70,11 @@ def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.
 
     Returns
     -------
-    One row per orphan: `orphan shaft link_probability linked to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`, shaft 0 where
-    there is no candidate
+    One row per orphan: `orphan shaft link_probability linked known decided to_z_nm to_y_nm to_x_nm z_nm y_nm x_nm`,
+    shaft 0 where there is no candidate
     """
-    first = links.loc[links["rank"] <= 1, ["orphan", "shaft", "probability", "linked"]]
+    links = links.assign(known=links.get("known", True), decided=links.get("decided", False))
+    first = links.loc[links["rank"] <= 1, ["orphan", "shaft", "probability", "linked", "known", "decided"]]
     ways = candidates[["orphan", "shaft", "to_z_nm", "to_y_nm", "to_x_nm"]]
     places = segments.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]]
     rows = first.rename(columns={"probability": "link_probability"})
@@ -143,33 +147,37 @@ def _loose_orphans(surface: LabelledSurface, loose: pd.DataFrame, bare: pd.DataF
     return loose.assign(spine=spine, spine_probability=probability, verdict=verdict)
 
 
-def agreement_table(compared: list[pd.DataFrame], best: pd.DataFrame) -> pd.DataFrame:
+def agreement_table(compared: list[pd.DataFrame], best: pd.DataFrame, failed: Collection[int] = ()) -> pd.DataFrame:
     """All agreements and conflicts of a volume.
 
     `probability` is that the orphan is a spine of this shaft by both kinds of evidence, taken as independent. `doubt`
     is what it leaves against the decision: 1 - probability of a link, probability of what was not linked. A spine
-    without an orphan is no decision and has none.
+    without an orphan is no decision and has none, and neither has an orphan that a person decided.
 
     Parameters
     ----------
     compared : from `compare_mesh`, of each shaft with a labelled mesh
     best : what `best_candidates` returns
+    failed : shafts whose mesh could not be labelled
 
     Returns
     -------
-    Table of COLUMNS: `evidence` and `verdict` (VERDICTS), `orphan` (0 for a spine without), `shaft` (0 for none),
-    `spine` of the shaft's mesh (-1 for none)
+    Table of COLUMNS: `evidence` and `verdict` (VERDICTS, NOT_KNOWN), `orphan` (0 for a spine without), `shaft` (0 for
+    none), `spine` of the shaft's mesh (-1 for none)
     """
     seen = {orphan for table in compared for orphan in table["orphan"]}
     alone = best[~best["orphan"].isin(seen)]
     unseen = alone["linked"].map(
         {True: "linked, not on a labelled mesh", False: "not linked, not near a labelled mesh"}
     )
+    unseen = unseen.mask(alone["shaft"].isin(failed), "labels of the mesh not known")
+    unseen = unseen.mask(~alone["known"].astype(bool), "candidates not known")
     table = pd.concat([*compared, alone.assign(verdict=unseen, spine=-1)], ignore_index=True)
     table = table.reindex(columns=COLUMNS)
-    table["evidence"] = table["verdict"].map(VERDICTS)
+    table["evidence"] = table["verdict"].map(VERDICTS | NOT_KNOWN)
     table["probability"] = both_together(*table[["link_probability", "spine_probability"]].to_numpy(float).T)
     table["doubt"] = table["probability"].where(~table["verdict"].str.startswith("linked"), 1 - table["probability"])
+    table["doubt"] = table["doubt"].mask(table["orphan"].isin(best.loc[best["decided"].astype(bool), "orphan"]))
     whole = {"orphan": np.int64, "shaft": np.int64, "spine": np.int64}
     return table.astype(whole | {"spine_probability": float, "link_probability": float})
 
@@ -187,7 +195,9 @@ def both_together(link: np.ndarray, spine: np.ndarray) -> np.ndarray:
 
 
 def decided_right(table: pd.DataFrame, links: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame:
-    """The table with `right`: whether the truth has it as it was decided; null for spines and where there is no truth.
+    """The table with `right`: whether the truth has it as it was decided.
+
+    It is null for spines, for orphans whose candidates are not known, and where there is no truth.
 
     Parameters
     ----------
@@ -198,7 +208,7 @@ def decided_right(table: pd.DataFrame, links: pd.DataFrame, truth: pd.DataFrame 
     if truth is not None:
         linked = links.loc[links["linked"], ["orphan", "shaft"]]
         met = linked.merge(truth[["orphan", "shaft"]].drop_duplicates())["orphan"]
-        decided = table["orphan"] != 0
+        decided = (table["orphan"] != 0) & (table["verdict"] != "candidates not known")
         alone = ~table["orphan"].isin(set(linked["orphan"]) | set(truth["orphan"]))
         right[decided] = (table["orphan"].isin(met) | alone)[decided]
     return table.assign(right=right)

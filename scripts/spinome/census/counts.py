@@ -10,13 +10,22 @@ import pandas as pd
 UNKNOWN = "not given"
 TAGS = ("spine", "shaft", "soma")
 SIZES = ("volume_um3", "head_diameter_um", "neck_length_um")
+# what is not known of a cell whose synapses, whose spines, or either of which failed
+OF_SYNAPSES = [*(f"input_on_{tag}" for tag in TAGS), *(f"mean_synapse_size_on_{tag}" for tag in TAGS)]
+OF_SPINES = ["spines_per_cell", *(f"mean_{size}" for size in SIZES)]
+OF_BOTH = ["multi_input", "mean_volume_um3_of_multi_input", "mean_volume_um3_of_single_input"]
 COLUMNS = ["side", "cell", "cell_class", "broad_class", "partner_class", "measure", "part", "whole"]
 # the classes of a cell: its own, and where it is known the broad one that this is part of
 Classes = Sequence[str]
 
 
 def count_by_cell(
-    synapses: pd.DataFrame, spines: pd.DataFrame, classes: Mapping[str, Classes], known: Mapping[int, Classes]
+    synapses: pd.DataFrame,
+    spines: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int] | None = None,
+    neurons: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What each cell receives and what it gives, with the classes of both sides.
 
@@ -29,23 +38,28 @@ def count_by_cell(
     spines : rows of the joint table with source `neurons`
     classes : classes of neurons by name, and of volumes, whose neurons all have them
     known : classes of cells by root id: of partners, and of neurons that `classes` does not name
+    roots : root ids of neurons by name, where the sample sheet has them; of another neuron its name, where that is a
+        number, or the one `post_pt_root_id` that all its synapses have
+    neurons : `neurons/neurons.parquet`, for the cells of which something is not known
 
     Returns
     -------
     Table `side cell cell_class broad_class partner_class measure part whole`: `side` is `input` or `output`,
     `partner_class` is the class or the broad class of the other side and empty for all partners together, and the
-    measure of some cells is the sum of their `part` over that of their `whole`
+    measure of some cells is the sum of their `part` over that of their `whole`; both are null where the measure of a
+    cell is not known, since a unit of the neuron failed
     """
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
     tagged["specimen"] = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"])
-    cells = _receiving_cells(tagged, spines, classes, known)
+    failed = _failed(neurons)
+    cells = _receiving_cells(tagged, spines, failed, classes, known, roots or {})
     places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
     tagged["cell"] = places.get_indexer(pd.MultiIndex.from_frame(tagged[["specimen", "neuron"]].astype(object)))
     carrying = places.get_indexer(pd.MultiIndex.from_frame(spines[["specimen", "parent"]].astype(object)))
     partners = _names(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
-    received = pd.concat(
-        [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))], ignore_index=True
-    )
+    lost = _unknown(failed, places.get_indexer(pd.MultiIndex.from_frame(failed[["specimen", "neuron"]].astype(object))))
+    counts = [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))]
+    received = _with_unknown(pd.concat(counts, ignore_index=True), lost)
     received = pd.concat([cells.loc[received["cell"]].reset_index(drop=True), received.drop(columns="cell")], axis=1)
     received["cell"] = received["neuron"].where(
         received["specimen"] == received["neuron"], received["specimen"] + "/" + received["neuron"]
@@ -56,18 +70,57 @@ def count_by_cell(
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
 
 
-def _receiving_cells(tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mapping, known: Mapping) -> pd.DataFrame:
-    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine."""
-    places = pd.concat(
-        [tagged[["specimen", "neuron"]], spines[["specimen", "parent"]].rename(columns={"parent": "neuron"})]
-    ).astype(object)
+def _failed(neurons: pd.DataFrame | None) -> pd.DataFrame:
+    """`specimen neuron spines synapses` of the neurons of which something is not known: which of both it is."""
+    if neurons is None:
+        return pd.DataFrame(columns=["specimen", "neuron", "spines", "synapses"])
+    ours = neurons[~neurons["known"].astype(bool)]
+    return pd.DataFrame(
+        {
+            "specimen": ours["neuron"].where(ours["source"] == "sheet", ours["source"]),
+            "neuron": ours["neuron"],
+            "spines": ours["spines"].isna(),
+            "synapses": ours["synapses"].isna() & ours["with_synapses"],
+        }
+    )
+
+
+def _unknown(failed: pd.DataFrame, cell: np.ndarray) -> pd.DataFrame:
+    """`cell measure` of what is not known of the cells that failed."""
+    rows = [
+        (number, measure)
+        for number, row in zip(cell, failed.itertuples())
+        for asked, measures in ((row.synapses, OF_SYNAPSES), (row.spines, OF_SPINES), (True, OF_BOTH))
+        for measure in (measures if asked else ())
+    ]
+    return pd.DataFrame(rows, columns=["cell", "measure"])
+
+
+def _with_unknown(counts: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
+    """The counts, with a row without a number for what is not known of a cell instead of what seems to be there."""
+    if lost.empty:
+        return counts
+    keys = ["cell", "measure"]
+    kept = counts[~pd.MultiIndex.from_frame(counts[keys]).isin(pd.MultiIndex.from_frame(lost))]
+    return pd.concat([kept, lost.assign(partner_class="", part=np.nan, whole=np.nan)], ignore_index=True)[
+        counts.columns
+    ]
+
+
+def _receiving_cells(
+    tagged: pd.DataFrame, spines: pd.DataFrame, failed: pd.DataFrame, classes: Mapping, known: Mapping, roots: Mapping
+) -> pd.DataFrame:
+    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known."""
+    found = spines[["specimen", "parent"]].rename(columns={"parent": "neuron"})
+    places = pd.concat([tagged[["specimen", "neuron"]], found, failed[["specimen", "neuron"]]]).astype(object)
     places = places.drop_duplicates().sort_values(["specimen", "neuron"], ignore_index=True)
     post = tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))
-    roots = post.groupby([tagged["specimen"].astype(object), tagged["neuron"].astype(object)]).first().to_dict()
+    groups = post.groupby([tagged["specimen"].astype(object), tagged["neuron"].astype(object)])
+    alone = groups.first()[groups.nunique() == 1].to_dict()
     found = []
     for specimen, name in zip(places["specimen"], places["neuron"]):
-        root = roots.get((specimen, name))
-        root = (int(name) if name.isdecimal() else None) if pd.isna(root) else root
+        own = int(name) if name.isdecimal() else alone.get((specimen, name))
+        root = roots.get(name, own) if specimen == name else own
         found.append(_two(classes.get(name) or classes.get(specimen) or known.get(root) or (UNKNOWN,)))
     places[["cell_class", "broad_class"]] = found or None
     return places
@@ -75,7 +128,7 @@ def _receiving_cells(tagged: pd.DataFrame, spines: pd.DataFrame, classes: Mappin
 
 def _inputs(tagged: pd.DataFrame, partners: np.ndarray, with_partners: bool) -> pd.DataFrame:
     """Where the inputs arrive, and how big those of each place are."""
-    size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float)
+    size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float, na_value=np.nan)
     on = {tag: (tagged["tag"] == tag).to_numpy() for tag in TAGS}
     measures = {f"input_on_{tag}": (on[tag], True) for tag in TAGS}
     for tag in TAGS:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from spinome.census.matches import TOLERANCE_UM, distance_to_spines, match_distances, positions_um
+from spinome.gaps import in_gap
 from spinome.scores.intervals import bootstrap, evaluation_row, evaluation_table
 
 # views of one specimen, in the order of the data's way
@@ -83,13 +84,27 @@ def seen(
     return truth.assign(found=found, found_volume_um3=volume)
 
 
-def evaluate(seen_by: pd.DataFrame, reported: Mapping[str, int]) -> pd.DataFrame:
+def known(truth: pd.DataFrame, gaps: pd.DataFrame) -> pd.Series:
+    """Which true spines of a volume lie clear of its gaps, with their heads and their bases.
+
+    Parameters
+    ----------
+    truth : from `in_volume`; gaps : of the segmentation (`spinome.gaps.gap_table`)
+    """
+    ends = [1000.0 * truth[[f"{end}_{axis}_um" for axis in "zyx"]].to_numpy(float) for end in ("head", "base")]
+    return pd.Series(~(in_gap(ends[0], gaps) | in_gap(ends[1], gaps)), truth.index)
+
+
+def evaluate(
+    seen_by: pd.DataFrame, reported: Mapping[str, int], unknown: Mapping[str, int] | None = None
+) -> pd.DataFrame:
     """Scores of each view, pooled over specimens.
 
     Parameters
     ----------
     seen_by : the true spines that each view could see: the rows of `seen` with `view` and `specimen`
     reported : by view, how many spines it reported in those specimens
+    unknown : by view, how many true spines were left out since what they are in failed
 
     Returns
     -------
@@ -115,6 +130,9 @@ def evaluate(seen_by: pd.DataFrame, reported: Mapping[str, int]) -> pd.DataFrame
             ratio = both[:, 1] / both[:, 0]
             interval = bootstrap(lambda chosen, ratio=ratio: np.median(ratio[chosen]), len(ratio))
             rows.append(evaluation_row(f"{name}_volume_ratio", np.median(ratio), len(ratio), "spines found", interval))
+    for name, lost in (unknown or {}).items():
+        whole = lost + int((seen_by["view"] == name).sum())
+        rows.append(evaluation_row(f"{name}_not_known", lost, whole, "true spines"))
     return evaluation_table(rows)
 
 

@@ -26,6 +26,8 @@ DTYPES = {
     "boolean": pd.ArrowDtype(pa.bool_()),
     "integers": pd.ArrowDtype(pa.list_(pa.int64())),
 }
+# how pandas reads these types back from a file
+TOLD = dict(zip(DTYPES.values(), ("str", "Int64", "float64", "boolean", "object")))
 
 
 def read_schema(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -137,11 +139,16 @@ def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd
 
 
 def write_spines(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the joint table as Parquet with the types of the schema, for any reader."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    """Write the joint table as Parquet with the types of the schema, for any reader.
+
+    pandas reads counts back as `Int64` and truths as `boolean`, null where they are not known.
+    """
+    stored = pa.Table.from_pandas(frame, preserve_index=False).schema.remove_metadata()
+    # pandas cannot read back its own name of a type of lists
+    told = frame.astype({name: TOLD[dtype] for name, dtype in frame.dtypes.items()})
+    table = pa.Table.from_pandas(told, schema=stored, preserve_index=False)
     with atomic(path) as part:
-        # without pandas' own metadata, which pandas itself cannot read back for lists
-        parquet.write_table(table.replace_schema_metadata(None), part)
+        parquet.write_table(table, part)
 
 
 def _problems(frame: pd.DataFrame, name: str, rule: dict[str, Any]) -> list[str]:

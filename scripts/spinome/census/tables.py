@@ -10,7 +10,9 @@ import pandas as pd
 from spinome.census.published import published
 from spinome.scores.intervals import bootstrap_ratios
 
-COLUMNS = ["cell_class", "partner_class", "measure", "value", "ci_low", "ci_high", "n", "cells", "unit", "reference"]
+COLUMNS = ["cell_class", "partner_class", "measure", "value", "ci_low", "ci_high", "n", "cells", "not_known", "unit"]
+COLUMNS += ["reference"]
+COUNTED = ["n", "cells", "not_known"]
 UNITS = {"volume_um3": "um3", "head_diameter_um": "um", "neck_length_um": "um", "synapse_size": "as in the table"}
 # of fewer cells an interval says nothing, and a published value of thousands is no match for them
 HANDFUL = 5
@@ -31,15 +33,16 @@ def census_by_class(counts: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Table `cell_class partner_class measure value ci_low ci_high n cells unit reference`; `partner_class` is empty
-    for all partners, `reference` is empty for values measured here and names the paper for published ones. `n`
-    counts the synapses, spines or cells that the value is a mean of, `cells` the cells. Of measures `input_*` the
+    Table `cell_class partner_class measure value ci_low ci_high n cells not_known unit reference`; `partner_class` is
+    empty for all partners, `reference` is empty for values measured here and names the paper for published ones. `n`
+    counts the synapses, spines or cells that the value is a mean of, `cells` the cells, `not_known` the cells that are
+    left out since their measure is not known. Of measures `input_*` the
     cell is the receiving one and the partner the presynaptic one, of `output_*` the other way round.
     """
     names = sorted({*counts["cell_class"], *counts["broad_class"]} - {""})
     if not names:
         return pd.DataFrame(columns=COLUMNS)
-    receiving = counts[counts["measure"] == "input_on_spine"]
+    receiving = counts[(counts["measure"] == "input_on_spine") & counts["whole"].notna()]
     receiving = {name: _members(receiving, name)["cell"].nunique() for name in names} | {
         "": receiving["cell"].nunique()
     }
@@ -64,15 +67,21 @@ def _of_class(name: str, counts: pd.DataFrame, receiving: Mapping[str, int]) -> 
 
 
 def _ratios(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row per measure and class of the partner, from the cells of one side."""
-    groups = counts.groupby(["partner_class", "measure"])
+    """One row per measure and class of the partner, from the cells of one side; those not known are counted alone."""
+    keys = ["partner_class", "measure"]
+    lost = counts[counts["whole"].isna()].groupby(keys).size().rename("not_known").reset_index()
+    counts = counts[counts["whole"].notna()]
+    groups = counts.groupby(keys)
     table = groups.size().index.to_frame(index=False)
-    place = pd.factorize(counts["cell"])[0], groups.ngroup().to_numpy()
-    part, whole = np.zeros((2, place[0].max() + 1, len(table)))
-    part[place], whole[place] = counts["part"], counts["whole"]
-    table["value"] = part.sum(axis=0) / whole.sum(axis=0)
-    table["ci_low"], table["ci_high"] = bootstrap_ratios(part, whole)
-    return table.assign(n=whole.sum(axis=0).astype(int), cells=(whole > 0).sum(axis=0))
+    if len(table):
+        place = pd.factorize(counts["cell"])[0], groups.ngroup().to_numpy()
+        part, whole = np.zeros((2, place[0].max() + 1, len(table)))
+        part[place], whole[place] = counts["part"], counts["whole"]
+        table["value"] = part.sum(axis=0) / whole.sum(axis=0)
+        table["ci_low"], table["ci_high"] = bootstrap_ratios(part, whole)
+        table = table.assign(n=whole.sum(axis=0).astype(int), cells=(whole > 0).sum(axis=0))
+    table = table.merge(lost, on=keys, how="outer").reindex(columns=[*keys, "value", "ci_low", "ci_high", *COUNTED])
+    return table.fillna(dict.fromkeys(COUNTED, 0)).astype(dict.fromkeys(COUNTED, int))
 
 
 def _spread(counts: pd.DataFrame) -> pd.DataFrame:
@@ -82,6 +91,8 @@ def _spread(counts: pd.DataFrame) -> pd.DataFrame:
     rows = {"lowest": fraction.min(), "median": fraction.median(), "highest": fraction.max()}
     table = pd.DataFrame({"measure": [f"multi_input_{name}_cell" for name in rows], "value": list(rows.values())})
     table = table.assign(partner_class="", n=int(ours["whole"].sum()), cells=len(ours), ci_low=np.nan, ci_high=np.nan)
+    lost = counts[(counts["measure"] == "multi_input") & counts["whole"].isna()]
+    table["not_known"] = len(lost)
     return table if len(ours) >= HANDFUL else table.iloc[:0]
 
 

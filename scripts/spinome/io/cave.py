@@ -9,47 +9,90 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spinome.io.tables import read_table, require_columns
+from spinome.io.tables import numbers, read_table, require_columns, table_columns
 
 POINT = "ctr_pt_position"
 POSITION = [f"{POINT}_{axis}" for axis in "xyz"]
 PARTNERS = ["pre_pt_root_id", "post_pt_root_id"]
+# the neuron that a synapse is an input of
+OWNER = PARTNERS[1]
+# the two ends of a synapse, where a table has their positions
+END_POINTS = ["pre_pt_position", "post_pt_position"]
+ENDS = [f"{point}_{axis}" for point in END_POINTS for axis in "xyz"]
 
 
-def read_synapses(path: str | Path, voxel_nm: tuple[float, float, float] | None = None) -> pd.DataFrame:
-    """Read a table of input synapses; `size` and the partners may be absent.
+def read_synapses(
+    path: str | Path, voxel_nm: tuple[float, float, float] | None = None, root_id: int | None = None
+) -> pd.DataFrame:
+    """Read the input synapses of one neuron; `size`, the partners and the positions of both ends may be absent.
 
     Parameters
     ----------
     voxel_nm : size x y z of the voxels that positions count, such as (4, 4, 40), in which CAVE gives them unless it is
         asked for `desired_resolution=[1, 1, 1]`; None: they are in nm, and in three columns (`split_positions=True`)
+    root_id : of the neuron in `post_pt_root_id`: of a table of several neurons its own rows are taken. None where it is
+        not known: then the table must be of one neuron
 
     Returns
     -------
-    the table with positions in nm in the columns `POSITION`, NaN where there is none
+    the neuron's rows, the index counting those of the table, with positions in nm in the columns `POSITION`, NaN where
+    there is none
 
     Raises
     ------
-    ValueError: if a column is missing, ids are not integers or absent, or positions are in one column and nothing
-        says their unit; the message names the file and the column.
+    ValueError: if a column is missing, ids are not integers or absent, positions are in one column and nothing says
+        their unit, or the table is not that of the neuron (`require_own`); the message names the file and the column.
     """
     frame = read_table(path, integers=["id", *PARTNERS])
     require_synapses(path, frame.columns, voxel_nm)
-    frame = frame.assign(**{column: pd.NA for column in PARTNERS if column not in frame})
-    for column in ("id", *PARTNERS):
-        try:
-            frame[column] = frame[column].astype("Int64")
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path}: column {column} must hold integers below 2**63 ({error})") from None
+    untold = pd.array([pd.NA] * len(frame), "Int64")
+    frame = frame.assign(**{column: untold for column in PARTNERS if column not in frame})
+    owners = frame[OWNER].dropna().unique()
+    require_own(path, owners, root_id)
+    if root_id is not None and len(owners):
+        frame = frame[(frame[OWNER] == root_id).fillna(False).to_numpy(bool)].copy()
     if frame["id"].isna().any():
         raise ValueError(f"{path}: {frame['id'].isna().sum()} of {len(frame)} synapses have no id; number them")
-    if not set(POSITION) <= set(frame):
-        frame[POSITION] = _points(path, frame.pop(POINT))
-    for column in [*POSITION, *{"size"} & set(frame)]:
-        frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
-    if voxel_nm is not None:
-        frame[POSITION] *= voxel_nm
+    for point in (POINT, *END_POINTS):
+        columns = [f"{point}_{axis}" for axis in "xyz"]
+        if point in frame and not set(columns) <= set(frame):
+            frame[columns] = _points(path, point, frame.pop(point))
+        for column in set(columns) & set(frame):
+            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
+        if voxel_nm is not None and set(columns) <= set(frame):
+            frame[columns] *= voxel_nm
+    if "size" in frame:
+        frame["size"] = numbers(frame["size"])
     return frame
+
+
+def read_owners(path: str | Path) -> list[int]:
+    """The neurons that a table has input synapses of (`post_pt_root_id`), without its other columns; none if untold."""
+    if OWNER not in table_columns(path):
+        return []
+    return read_table(path, integers=[OWNER], columns=[OWNER])[OWNER].dropna().unique().tolist()
+
+
+def require_own(path: str | Path, owners: Collection[int], root_id: int | None) -> None:
+    """Raise a ValueError, naming the file and the remedy, where a table has not, or does not tell, a neuron's synapses.
+
+    Parameters
+    ----------
+    owners : the neurons that the table has synapses of; none where it does not say
+    root_id : of the neuron, None where it is not known
+    """
+    told = ", ".join(map(str, sorted(owners)[:3])) + (", ..." if len(owners) > 3 else "")
+    if root_id is None and len(owners) > 1:
+        raise ValueError(
+            f"{path}: has synapses of {len(owners)} neurons ({OWNER} {told}), and nothing says which this one is; fill "
+            "the column root_id of the sample sheet, or name the neuron by its root id"
+        )
+    if root_id is not None and len(owners) and root_id not in owners:
+        raise ValueError(
+            f"{path}: has no synapse of this neuron, whose root id is {root_id}, but of {len(owners)} other(s) "
+            f"({OWNER} {told}); is it another neuron's table? Else correct the column root_id of the sample sheet, "
+            "which is the neuron's name where it is empty and the name is a number"
+        )
 
 
 def require_synapses(
@@ -68,13 +111,13 @@ def require_synapses(
         require_columns(path, columns, ["id"])
 
 
-def _points(path: str | Path, column: pd.Series) -> np.ndarray:
+def _points(path: str | Path, point: str, column: pd.Series) -> np.ndarray:
     """Positions (N, 3) from a column of lists, or of their text."""
     rows = [_numbers(value) for value in column]
     try:
         return np.array(rows, float).reshape(len(rows), 3)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: column {POINT} must hold three numbers per row ({error})") from None
+        raise ValueError(f"{path}: column {point} must hold three numbers per row ({error})") from None
 
 
 def _numbers(value: Any) -> Any:

@@ -34,6 +34,8 @@ class Model:
         """Class probabilities (N, classes), in the order of `estimator.classes_`."""
         if features.shape[1] != len(self.features):
             raise ValueError(f"the model takes {len(self.features)} features, not {features.shape[1]}")
+        if not len(features):
+            return np.zeros((0, len(self.estimator.classes_)))
         return self.estimator.predict_proba(features)
 
 

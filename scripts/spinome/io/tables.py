@@ -6,18 +6,31 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
+import pyarrow.feather
 import pyarrow.parquet
 
 from spinome.io.atomic import atomic
 
+# integers of text are read as text, since a column with empty cells would be read as floats
 READERS = {
-    ".parquet": lambda path, integers: pd.read_parquet(path),
-    ".feather": lambda path, integers: pd.read_feather(path),
-    ".csv": lambda path, integers: pd.read_csv(path, dtype=dict.fromkeys(integers, "Int64")),
-    ".tsv": lambda path, integers: pd.read_csv(path, sep="\t", dtype=dict.fromkeys(integers, "Int64")),
+    ".parquet": lambda path, columns, integers: pd.read_parquet(path, columns=columns),
+    ".feather": lambda path, columns, integers: pd.read_feather(path, columns=columns),
+    ".csv": lambda path, columns, integers: pd.read_csv(path, usecols=columns, dtype=dict.fromkeys(integers, "string")),
+    ".tsv": lambda path, columns, integers: pd.read_csv(
+        path, sep="\t", usecols=columns, dtype=dict.fromkeys(integers, "string")
+    ),
 }
+# the columns of tables of Arrow as they are stored; pandas makes floats of integers where some are empty
+ARROW = {".parquet": pyarrow.parquet.read_table, ".feather": pyarrow.feather.read_table}
+NULLABLE = {
+    getattr(pyarrow, name.lower())(): getattr(pd, f"{name}Dtype")()
+    for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+}
+# floats of 64 bits hold every whole number up to here
+EXACT_FLOAT = 2**53
 HEADERS = {
     ".parquet": lambda path: pyarrow.parquet.read_schema(path).names,
     ".feather": lambda path: pyarrow.ipc.open_file(path).schema.names,
@@ -31,23 +44,73 @@ WRITERS = {
 }
 
 
-def read_table(path: str | Path, required: Iterable[str] = (), integers: Iterable[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: str | Path,
+    required: Iterable[str] = (),
+    integers: Iterable[str] = (),
+    columns: Iterable[str] | None = None,
+) -> pd.DataFrame:
     """Read a table by its suffix and check that it has the required columns.
 
     Parameters
     ----------
     required : columns that it must have
-    integers : columns that are integers in a table of text even where some are empty; without being told,
-        such a column is read as floats, and ids of 64 bits lose their last digits
+    integers : columns of whole numbers, which are read exactly (`Int64`) even where some are empty; without being
+        told, such a column is read as floats, and ids of 64 bits lose their last digits
+    columns : the only columns to read; None reads all
 
     Raises
     ------
-    ValueError: if the format is unknown, the file cannot be read or a column is missing; the message names
-        the file, the column and the columns that are there.
+    ValueError: if the format is unknown, the file cannot be read, a column is missing or one of `integers` does not
+        hold whole numbers; the message names the file, the column and the columns that are there.
     """
-    frame = _by_kind(READERS, path, tuple(integers))
+    columns, integers = None if columns is None else list(columns), list(integers)
+    frame = _by_kind(READERS, path, columns, integers)
     require_columns(path, frame.columns, required)
+    for column in integers:
+        if column not in frame:
+            continue
+        if (read := ARROW.get(table_kind(path))) and frame[column].dtype.kind == "f":
+            frame[column] = read(path, columns=[column]).to_pandas(types_mapper=NULLABLE.get, ignore_metadata=True)
+        try:
+            frame[column] = exact_integers(frame[column])
+        except ValueError as error:
+            raise ValueError(f"{path}: column {column} must hold integers ({error})") from None
     return frame
+
+
+def exact_integers(column: pd.Series) -> pd.Series:
+    """A column as `Int64`, digit by digit: text and floats are taken where they say one whole number alone.
+
+    Raises
+    ------
+    ValueError: if a value is no whole number of 64 bits with a sign, or a float too large to be one exactly.
+    """
+    if column.dtype.kind == "f":
+        values = column.dropna().to_numpy(float)
+        if (np.abs(values) > EXACT_FLOAT).any():
+            raise ValueError(
+                "floating point holds 15 digits exactly, some of these are longer and have lost their last ones; "
+                "write whole numbers"
+            )
+        if (values != np.floor(values)).any():
+            raise ValueError(f"{values[values != np.floor(values)][0]:g} is not whole")
+    elif column.dtype.kind not in "iu":
+        column = column.astype("string").str.strip().str.replace(r"\.0*$", "", regex=True).replace("", pd.NA)
+    try:
+        return column.astype("Int64")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """A column of numbers as `Int64` where all of them are whole, else as float64; what is no number is empty."""
+    values = pd.to_numeric(column, errors="coerce")
+    floats = values.to_numpy(float, na_value=np.nan)
+    known = floats[~np.isnan(floats)]
+    if len(known) and (np.abs(known) <= EXACT_FLOAT).all() and (known == np.floor(known)).all():
+        return values.astype("Int64")
+    return pd.Series(floats, column.index, name=column.name)
 
 
 def table_columns(path: str | Path) -> list[str]:

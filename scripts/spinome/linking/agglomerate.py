@@ -22,6 +22,17 @@ from spinome.union_find import find_root
 PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
 
 
+TREE_COLUMNS = {
+    "step": "int64",
+    "left": "uint32",
+    "right": "uint32",
+    "priority": "float64",
+    "height": "float64",
+    "left_voxels": "int64",
+    "right_voxels": "int64",
+}
+
+
 def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest | None = None) -> pd.DataFrame:
     """Merge all that touches, lowest priority first, and return the merge tree.
 

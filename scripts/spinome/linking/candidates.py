@@ -138,6 +138,11 @@ def group_names(orphans: pd.DataFrame, group_nm: float) -> pd.Series:
     return corners[0] + "-" + corners[1] + "-" + corners[2]
 
 
+def failed_orphans(orphans: pd.DataFrame, group_nm: float, finished: Iterable[str]) -> np.ndarray:
+    """Labels of the orphans (rows of `measure_segments`) whose group of `group_names` is not finished."""
+    return orphans.loc[~group_names(orphans, group_nm).isin(set(finished)), "segment"].to_numpy(np.int64)
+
+
 def group_candidates(
     segments: Volume,
     membrane: Volume | None,
@@ -168,7 +173,9 @@ def group_candidates(
     for row in orphans.itertuples():
         low = np.maximum([row.z0, row.y0, row.x0] - margin, 0)
         high = np.array([row.z1, row.y1, row.x1]) + margin
-        window = tuple(slice(a * step, b * step, step) for a, b, step in zip(low, high, stride))
+        # of a volume on a server no voxel beyond its edge can be asked for
+        ends = np.minimum(high * stride, segments.shape)
+        window = tuple(slice(a * step, b, step) for a, b, step in zip(low, ends, stride))
         own = np.zeros((0, 3))
         if synapses is not None:
             mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from spinome.linking.graph import induced, line_graph, rename_neurites
-from spinome.linking.links import label_candidates, parents, top_k, true_ranks
+from spinome.linking.links import label_candidates, not_known, parents, top_k, true_ranks
 from spinome.linking.simulate import largest_fragments, proofread_parents
 from spinome.scores.graphs import GraphScore, score_graphs
 from spinome.scores.intervals import bootstrap, evaluation_row
@@ -35,6 +35,21 @@ def segmentation_rows(tables: list[sparse.csr_array], seed: int) -> list[dict]:
         )
         rows.append(evaluation_row(metric, getattr(score, metric), len(terms), unit, interval))
     return rows
+
+
+def known_links(links: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[dict]]:
+    """Links and true links without the orphans whose candidates could not be computed, and a row that counts these.
+
+    Parameters
+    ----------
+    links : `links.parquet` of the scored volumes; truth : `volume orphan shaft`
+    """
+    keys = ["volume", "orphan"]
+    failed = pd.MultiIndex.from_frame(links.loc[not_known(links), keys].drop_duplicates())
+    asked = len(truth[keys].drop_duplicates())
+    links, truth = (table[~pd.MultiIndex.from_frame(table[keys]).isin(failed)] for table in (links, truth))
+    lost = asked - len(truth[keys].drop_duplicates())
+    return links, truth, [evaluation_row("orphans_not_known", lost, asked, "orphans")] if lost else []
 
 
 def link_rows(links: pd.DataFrame, truth: pd.DataFrame, seed: int) -> list[dict]:

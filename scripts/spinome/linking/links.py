@@ -10,9 +10,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from spinome.gaps import in_gap
 from spinome.linking.candidates import PLACES
 
-LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked"]
+LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked", "known", "decided"]
 VIOLATION_COLUMNS = ["object", "kind", "violation"]
 
 
@@ -74,7 +75,11 @@ def _forest(seed: int) -> ExtraTreesClassifier:
 
 
 def rank_links(
-    candidates: pd.DataFrame, probability: np.ndarray, orphans: Iterable[int], threshold: float
+    candidates: pd.DataFrame,
+    probability: np.ndarray,
+    orphans: Iterable[int],
+    threshold: float,
+    failed: Iterable[int] = (),
 ) -> pd.DataFrame:
     """Order each orphan's candidates and keep one parent at most: the spanning forest of spines on shafts.
 
@@ -84,10 +89,12 @@ def rank_links(
     probability : (N,) of its rows
     orphans : all orphans; one without any candidate gets a row with shaft 0, rank 0 and probability 0
     threshold : the most probable parent is linked when its probability reaches this
+    failed : those orphans whose candidates could not be computed: whether they have a parent is not known
 
     Returns
     -------
-    Table of `orphan shaft rank probability linked`, by orphan and rank
+    Table of LINK_COLUMNS, by orphan and rank: `known` is false, and the probability not a number, for the row of an
+    orphan that failed; `decided` is false (see `spinome.linking.proofread.apply_decisions`)
     """
     frame = candidates[["orphan", "shaft"]].astype(np.int64).assign(probability=np.asarray(probability, dtype=float))
     frame["near"] = candidates["distance_nm"].to_numpy(dtype=float)
@@ -95,9 +102,17 @@ def rank_links(
     frame["rank"] = frame.groupby("orphan").cumcount() + 1
     frame["linked"] = (frame["rank"] == 1) & (frame["probability"] >= threshold)
     alone = np.setdiff1d(np.asarray(list(orphans), dtype=np.int64), frame["orphan"])
-    rows = pd.DataFrame({"orphan": alone, "shaft": 0, "rank": 0, "probability": 0.0, "linked": False})
-    frame = pd.concat([frame[LINK_COLUMNS], rows[LINK_COLUMNS]]) if len(rows) else frame[LINK_COLUMNS]
+    known = ~np.isin(alone, np.asarray(list(failed), dtype=np.int64))
+    rows = pd.DataFrame({"orphan": alone, "shaft": 0, "rank": 0, "probability": 0.0, "linked": False, "known": known})
+    rows["probability"] = rows["probability"].where(known)
+    frame, rows = frame.assign(known=True, decided=False)[LINK_COLUMNS], rows.assign(decided=False)[LINK_COLUMNS]
+    frame = pd.concat([frame, rows]) if len(rows) else frame
     return frame.sort_values(["orphan", "rank"], ignore_index=True)
+
+
+def not_known(links: pd.DataFrame) -> np.ndarray:
+    """Which rows of a table of links (N,) are of orphans whose candidates could not be computed."""
+    return ~links["known"].to_numpy(bool) if "known" in links else np.zeros(len(links), bool)
 
 
 def parents(links: pd.DataFrame) -> dict[int, int]:
@@ -106,16 +121,20 @@ def parents(links: pd.DataFrame) -> dict[int, int]:
     return dict(zip(linked["orphan"].tolist(), linked["shaft"].tolist()))
 
 
-def linked_spines(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def linked_spines(
+    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Linked orphans as spines: `spine parent z_nm y_nm x_nm volume_um3 synapses probability`.
 
-    `synapses` of the result counts the synapses on the spine; see `grammar_violations` for the parameters.
+    `synapses` of the result counts the synapses on the spine, null where they are not known; see `grammar_violations`
+    for the parameters.
     """
     linked = links[links["linked"]].rename(columns={"orphan": "spine", "shaft": "parent"})
     places = segments.rename(columns={"segment": "spine"})[["spine", "z_nm", "y_nm", "x_nm", "volume_um3"]]
     spines = linked[["spine", "parent", "probability"]].merge(places, on="spine")
     ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
-    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype(np.int64)
+    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype("Int64")
+    spines.loc[spines["spine"].isin(segments_in_gap(segments, gaps)), "synapses"] = pd.NA
     return spines[["spine", "parent", "z_nm", "y_nm", "x_nm", "volume_um3", "synapses", "probability"]]
 
 
@@ -125,18 +144,30 @@ def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFram
     return linked.merge(candidates[["orphan", "shaft", *PLACES]], on=["orphan", "shaft"])
 
 
-def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def segments_in_gap(segments: pd.DataFrame, gaps: pd.DataFrame | None) -> pd.Series:
+    """The segments of which a part may lie where synapses could not be looked for."""
+    if gaps is None or gaps.empty:
+        return segments["segment"].iloc[:0]
+    places = segments[["z_nm", "y_nm", "x_nm"]].to_numpy(float)
+    return segments.loc[in_gap(places, gaps, segments["extent_nm"].to_numpy(float) / 2), "segment"]
+
+
+def grammar_violations(
+    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What the result has that a neuron cannot have.
 
     A spine has one parent, which is a dendrite, and carries a synapse; a dendrite goes on to a soma or to the volume's
     edge; a synapse joins an axon with one other neurite (the grammar of Gray Roncal 2016, and the order of its
-    parts). A spine that the volume's edge cuts is no orphan, and its parent may be outside.
+    parts). A spine that the volume's edge cuts is no orphan, and its parent may be outside. What is not known is no
+    violation: the parent of an orphan whose candidates failed, the synapse of a spine in a gap.
 
     Parameters
     ----------
     segments : table with `segment kind on_edge`
     links : table of LINK_COLUMNS
     synapses : table with `synapse neurite_a neurite_b`, 0 where there is none
+    gaps : where synapses could not be looked for (`spinome.gaps.gap_table`)
 
     Returns
     -------
@@ -145,6 +176,8 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
     kind = segments.set_index("segment")["kind"]
     linked = links[links["linked"]]
     count = linked.groupby("orphan")["shaft"].nunique().reindex(kind.index[kind == "orphan"], fill_value=0)
+    every = count.index.difference(segments_in_gap(segments, gaps), sort=False)
+    count = count[~count.index.isin(links.loc[not_known(links), "orphan"])]
     touched = set(synapses["neurite_a"]) | set(synapses["neurite_b"])
     inside = segments[(segments["kind"] == "shaft") & ~segments["on_edge"]]
     ends = np.sort(synapses[["neurite_a", "neurite_b"]].replace(parents(links)).to_numpy(np.int64), axis=1)
@@ -154,7 +187,7 @@ def grammar_violations(segments: pd.DataFrame, links: pd.DataFrame, synapses: pd
         ("orphan", "has no parent", count.index[count == 0]),
         ("orphan", "has more than one parent", count.index[count > 1]),
         ("orphan", "has a parent that is no shaft", linked["orphan"][linked["shaft"].map(kind) != "shaft"]),
-        ("orphan", "carries no synapse", [o for o in count.index if o not in touched] if len(synapses) else []),
+        ("orphan", "carries no synapse", [o for o in every if o not in touched] if len(synapses) else []),
         ("shaft", "does not reach the volume's edge", inside["segment"]),
         ("synapse", "does not join two neurites", synapses["synapse"][~both]),
         ("synapse", "joins a neurite with itself", synapses["synapse"][both & (ends[:, 0] == ends[:, 1])]),

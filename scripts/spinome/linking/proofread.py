@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,7 +13,9 @@ import zarr
 
 from spinome.io.ome import multiscales
 from spinome.io.sources import is_address, split_source
+from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
+from spinome.linking.links import not_known, parents, segments_in_gap
 from spinome.linking.typing import INSIDE
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
@@ -43,7 +46,9 @@ def _posterior(links: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
     return odds / whole.reindex(links["orphan"]).to_numpy(), (1 / whole).rename("no_parent").rename_axis("orphan")
 
 
-def proofreading_queue(links: pd.DataFrame, segments: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
+def proofreading_queue(
+    links: pd.DataFrame, segments: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Orphans ordered by how many pairs of the line graph a decision is expected to mend.
 
     A link of an orphan with k synapses to a shaft with n makes k n pairs. A decision gains the pairs of the true
@@ -53,13 +58,16 @@ def proofreading_queue(links: pd.DataFrame, segments: pd.DataFrame, synapses: pd
     Parameters
     ----------
     links : table of `links.LINK_COLUMNS`
-    segments : `segment inside_z_nm inside_y_nm inside_x_nm` of the orphans, of `typing.measure_segments`
+    segments : `segment inside_z_nm inside_y_nm inside_x_nm` of the orphans, of `typing.measure_segments`, and
+        `z_nm y_nm x_nm extent_nm` where there are gaps
     synapses : `neurite_a neurite_b`, orphans not yet renamed
+    gaps : where synapses could not be looked for (`spinome.gaps.gap_table`)
 
     Returns
     -------
     Table of QUEUE_COLUMNS, the most valuable decision first, its places within the orphans; `linked_to` is 0 where the
-    orphan is not linked
+    orphan is not linked, `synapses` null where they are not known. Orphans that are decided, and those whose candidates
+    could not be computed, are not asked about
     """
     carried = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
     linked = links[links["linked"]]
@@ -75,12 +83,15 @@ def proofreading_queue(links: pd.DataFrame, segments: pd.DataFrame, synapses: pd
     wrong_less_right = np.where(links["linked"], (1 - 2 * posterior) * pairs, 0.0)
     worth = pd.Series(gain + wrong_less_right).groupby(links["orphan"].to_numpy()).sum()
     queue = pd.DataFrame({"worth": worth}).rename_axis("orphan").reset_index()
-    queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype(np.int64)
+    queue["synapses"] = queue["orphan"].map(carried).fillna(0).astype("Int64")
+    queue.loc[queue["orphan"].isin(segments_in_gap(segments, gaps)), "synapses"] = pd.NA
     places = segments[["segment", *INSIDE]].set_axis(["orphan", "z_nm", "y_nm", "x_nm"], axis=1)
     queue = queue.merge(places, on="orphan")
-    best = linked.set_index("orphan")
-    queue["linked_to"] = queue["orphan"].map(best["shaft"]).fillna(0).astype(np.int64)
-    queue["probability"] = queue["orphan"].map(best["probability"]).fillna(0.0)
+    closed = not_known(links) | links.get("decided", pd.Series(False, links.index)).to_numpy(bool)
+    queue = queue[~queue["orphan"].isin(links.loc[closed, "orphan"])]
+    parent = parents(links)
+    queue["linked_to"] = np.array([parent.get(orphan, 0) for orphan in queue["orphan"]], np.int64)
+    queue["probability"] = queue["orphan"].map(linked.set_index("orphan")["probability"]).fillna(0.0)
     queue["no_parent"] = queue["orphan"].map(no_parent(links))
     return queue.sort_values(["worth", "orphan"], ascending=[False, True], ignore_index=True)[QUEUE_COLUMNS]
 
@@ -153,8 +164,29 @@ def viewer_address(state: dict, viewer: str) -> str:
     return f"{viewer.rstrip('/')}/#!{quote(json.dumps(state, separators=(',', ':')))}"
 
 
+def read_decisions(path: str | Path, volumes: Collection[str]) -> pd.DataFrame:
+    """The table of decisions: `volume orphan shaft`.
+
+    Raises
+    ------
+    ValueError: as `read_table`, and if a row names none of the volumes; the message names the file and the remedy.
+    """
+    table = read_table(path, DECISION_COLUMNS, integers=["orphan", "shaft"])[DECISION_COLUMNS]
+    if table.isna().any(axis=None):
+        raise ValueError(f"{path}: a decision needs volume, orphan and shaft (0 for no parent); fill the empty cells")
+    table["volume"] = table["volume"].astype(str)
+    if unknown := sorted(set(table["volume"]) - set(volumes)):
+        raise ValueError(
+            f"{path}: names the volume {unknown[0]}, which is none of {', '.join(volumes)}; correct the row"
+        )
+    return table.astype({"orphan": np.int64, "shaft": np.int64})
+
+
 def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     """Links as a proofreader decided: the decided parent is linked with probability 1, any other of the orphan is not.
+
+    All rows of a decided orphan are `decided`, whether the decision changes its link or confirms it. A shaft that is
+    given to an orphan whose candidates could not be computed waits until they are.
 
     Parameters
     ----------
@@ -167,11 +199,14 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
         candidate of it.
     """
     decisions = decisions[["orphan", "shaft"]].drop_duplicates()
+    if decisions.empty:
+        return links
     twice = decisions.loc[decisions["orphan"].duplicated(), "orphan"].tolist()
     if twice:
         raise ValueError(f"decisions give orphan {twice[0]} to two shafts; keep one row of it")
     known = set(zip(links["orphan"].tolist(), links["shaft"].tolist()))
-    orphans = set(links["orphan"])
+    orphans, failed = set(links["orphan"]), set(links.loc[not_known(links), "orphan"])
+    decisions = decisions[(decisions["shaft"] == 0) | ~decisions["orphan"].isin(failed)]
     for orphan, shaft in decisions.itertuples(index=False):
         if orphan not in orphans:
             raise ValueError(f"decisions name {orphan}, which is no orphan of this volume; take out its row")
@@ -180,12 +215,14 @@ def apply_decisions(links: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFram
                 f"decisions give orphan {orphan} to {shaft}, which is no candidate of it; widen "
                 "linking.candidates.radius_nm, or take out its row"
             )
-    decided = links["orphan"].map(decisions.set_index("orphan")["shaft"])
-    given = decided.notna()
-    right = given & (decided == links["shaft"]) & (links["shaft"] != 0)
+    parent = dict(decisions.itertuples(index=False))
+    given = links["orphan"].isin(parent).to_numpy()
+    right = np.array([parent.get(orphan) == shaft != 0 for orphan, shaft in zip(links["orphan"], links["shaft"])], bool)
     out = links.assign(
         linked=np.where(given, right, links["linked"]).astype(bool),
         probability=np.where(given, right.astype(float), links["probability"]),
+        known=given | ~not_known(links),
+        decided=given,
     )
     out = out.assign(first=~out["linked"], old=out["rank"]).sort_values(["orphan", "first", "old"])
     out["rank"] = np.where(out["rank"] > 0, out.groupby("orphan").cumcount() + 1, 0)

@@ -25,7 +25,7 @@ def compare_synapses(neuron: str, mesh: Mesh, synapses: pd.DataFrame, truth_file
 
     Parameters
     ----------
-    synapses : the neuron's rows of `neurons/synapses.parquet`, in the order of its synapse table
+    synapses : the neuron's rows of `neurons/synapses.parquet`
     truth_file : labels of synapses (a table), or of vertices (.npz): then of the vertex under each synapse
 
     Returns

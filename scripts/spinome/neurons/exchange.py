@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from spinome.io.cave import PARTNERS, POSITION
+from spinome.io.cave import ENDS, PARTNERS, POINT, POSITION
 from spinome.io.meshes import Mesh, write_coloured_mesh
 from spinome.io.neuroglancer import write_points
 from spinome.io.tables import write_table
@@ -50,5 +50,9 @@ def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.Dat
 
 
 def published(synapses: pd.DataFrame) -> pd.DataFrame:
-    """Labelled synapses in the published columns; `tag` and `value` are empty where a synapse has no label."""
-    return synapses.rename(columns={f"{axis}_nm": f"ctr_pt_position_{axis}" for axis in "xyz"})[PUBLISHED]
+    """Labelled synapses in the published columns, with the positions of both ends where they are known.
+
+    `tag` and `value` are empty where a synapse has no label.
+    """
+    known = [column for column in ENDS if column in synapses and synapses[column].notna().any()]
+    return synapses.rename(columns={f"{axis}_nm": f"{POINT}_{axis}" for axis in "xyz"})[[*PUBLISHED, *known]]

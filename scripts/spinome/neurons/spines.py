@@ -14,6 +14,8 @@ from spinome.neurons.synapses import with_columns
 STEP_NM = 80.0
 # the neck ends where the spine is this far from its narrowest to its widest; a narrowing less than this is none
 NECK_END, NARROWING = 0.5, 0.85
+# what the synapses of a neuron tell of its spines
+CARRIED = ["synapses", "partners", "multi_input"]
 COLUMNS = {
     "source": "string",
     "neuron": "string",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from spinome.io.cave import POSITION
+from spinome.io.cave import ENDS, POSITION
+from spinome.io.tables import numbers
 from spinome.neurons.classify import CLASSES
 from spinome.neurons.surface import nearest_on_surface
 
@@ -24,12 +25,14 @@ COLUMNS = {
     "z_nm": "float64",
     "y_nm": "float64",
     "x_nm": "float64",
-    "size": "float64",
+    "size": "number",
     "pre_pt_root_id": "Int64",
     "post_pt_root_id": "Int64",
+    **dict.fromkeys(ENDS, "float64"),
+    "row": "Int64",
 }
-# this many synapses, and all of them too far, are not chance
-SUSPICIOUS = 10
+# this many synapses, and all of them too far, are not chance: one in a hundred of a neuron's own is
+SUSPICIOUS = 3
 
 
 def label_synapses(
@@ -52,11 +55,12 @@ def label_synapses(
 
     Returns
     -------
-    Table with a row for each row of `synapses`, in its order; `tag` is empty where a `reason` is given
+    Table with a row for each row of `synapses`, in its order; `tag` is empty where a `reason` is given, `row` is the
+    place in the table that the synapses were read from
 
     Raises
     ------
-    ValueError: if there are many synapses and all are too far: the table is another neuron's or in another unit.
+    ValueError: if there are `SUSPICIOUS` synapses and all are too far: they are another neuron's or in another unit.
     """
     table = unlabelled(synapses, None)
     points = synapses[POSITION].to_numpy(float)
@@ -99,15 +103,22 @@ def unlabelled(synapses: pd.DataFrame, reason: str | None) -> pd.DataFrame:
         "pre_pt_root_id": synapses["pre_pt_root_id"],
         "post_pt_root_id": synapses["post_pt_root_id"],
         "reason": reason,
+        **{column: synapses[column] for column in ENDS if column in synapses},
+        "row": synapses.index,
     }
     return with_columns(pd.DataFrame(columns, index=synapses.index), COLUMNS)
 
 
 def with_columns(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    """The frame with these columns alone, in this order, of these types; null where it has none of a name."""
+    """The frame with these columns alone, in this order, of these types; null where it has none of a name.
+
+    A `number` is whole where all of its column are (`spinome.io.tables.numbers`).
+    """
+    none = pd.Series([None] * len(frame), frame.index, object)
+    given = {name: frame.get(name, none) for name in columns}
     return pd.DataFrame(
         {
-            name: (frame[name] if name in frame else pd.Series([None] * len(frame), frame.index)).astype(kind)
+            name: numbers(given[name]) if kind == "number" else given[name].astype(kind)
             for name, kind in columns.items()
         },
         index=frame.index,

@@ -1,17 +1,28 @@
-"""The branch's two tables from the files of its neurons, no synapse missing."""
+"""The branch's tables from the files of its neurons: no synapse missing, and what is not known told from none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from spinome.io.cave import read_synapses
+from spinome.gaps import in_gap
 from spinome.io.tables import read_table
 from spinome.neurons import spines, synapses
 from spinome.neurons.labelled import read_spines
 from spinome.neurons.units import NeuronUnit
+
+NEURON_COLUMNS = {
+    "source": "string",
+    "neuron": "string",
+    "with_synapses": "bool",
+    "spines": "Int64",
+    "synapses": "Int64",
+    "known": "bool",
+    "reason": "string",
+}
 
 
 def all_synapses(
@@ -30,7 +41,7 @@ def all_synapses(
             parts.append(read_table(files[neuron.unit]))
         elif neuron.synapses:
             try:
-                table = read_synapses(neuron.synapses, neuron.synapse_voxel_nm)
+                table = neuron.read_synapses()
             except ValueError:
                 continue  # the table itself is what failed, and has no rows to keep
             table = synapses.unlabelled(table, f"the neuron failed: {failed.get(neuron.unit, 'no reason given')}")
@@ -39,15 +50,22 @@ def all_synapses(
 
 
 def all_spines(
-    neurons: Iterable[NeuronUnit], folders: Mapping[str, str | Path], labelled: pd.DataFrame, same_head_nm: float
+    neurons: Iterable[NeuronUnit],
+    folders: Mapping[str, str | Path],
+    labelled: pd.DataFrame,
+    same_head_nm: float,
+    failed: Collection[str] = (),
+    gaps: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """One row for each spine of each neuron, with what it carries.
+    """One row for each spine of each neuron, with what it carries; null where that is not known.
 
     Parameters
     ----------
     folders : labelled mesh by unit
     labelled : what `all_synapses` returns
     same_head_nm : see `spinome.neurons.spines.carried`
+    failed : units whose synapses could not be labelled
+    gaps : of volumes by name, where their synapses could not be looked for (`spinome.gaps.gap_table`)
     """
     by_neuron = dict(list(labelled.groupby(["source", "neuron"])))
     parts = []
@@ -55,8 +73,45 @@ def all_spines(
         if neuron.unit in folders:
             own = by_neuron.get((neuron.source, neuron.neuron), labelled.iloc[:0])
             table = spines.carried(read_spines(folders[neuron.unit]), own, same_head_nm)
+            unknown = np.full(len(table), neuron.unit in failed)
+            if neuron.source in (gaps or {}):
+                unknown |= in_gap(table[["z_nm", "y_nm", "x_nm"]].to_numpy(float), gaps[neuron.source])
+            table.loc[unknown, spines.CARRIED] = pd.NA
             parts.append(table.assign(source=neuron.source, neuron=neuron.neuron))
     return _joined(parts, spines.COLUMNS)
+
+
+def neuron_table(
+    neurons: Iterable[Member],
+    folders: Mapping[str, str],
+    files: Mapping[str, str],
+    failed: Mapping[str, str],
+    labelled: pd.DataFrame,
+    found: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row for each neuron: how many spines and input synapses it has, null where that is not known.
+
+    Parameters
+    ----------
+    folders, files : labelled mesh, and table of labelled synapses, by unit
+    failed : reason by unit
+    labelled, found : from `all_synapses` and `all_spines`
+
+    Returns
+    -------
+    Table of `NEURON_COLUMNS`: `with_synapses`, whether a table of synapses is given; `known`, whether all that was
+    asked for is known; `reason`, why it is not
+    """
+    counts = {name: table.groupby(["source", "neuron"]).size() for name, table in (("s", labelled), ("p", found))}
+    rows = []
+    for neuron in neurons:
+        key, done = (neuron.source, neuron.neuron), (neuron.unit in folders, neuron.unit in files)
+        known = done[0] and (done[1] or not neuron.synapses)
+        spine_count = counts["p"].get(key, 0) if done[0] else None
+        synapse_count = counts["s"].get(key, 0) if done[1] else None
+        reason = "" if known else failed.get(neuron.unit, "no reason given")
+        rows.append([*key, bool(neuron.synapses), spine_count, synapse_count, known, reason])
+    return pd.DataFrame(rows, columns=list(NEURON_COLUMNS)).astype(NEURON_COLUMNS)
 
 
 def _joined(parts: list[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:

@@ -83,13 +83,13 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray
     Parameters
     ----------
     truth : what `read_synapse_truth` returns
-    synapses : rows of one neuron in the order of its table, with `id x_nm y_nm z_nm`
+    synapses : rows of one neuron, with `row`, or the index, counting the rows of its table, and `id x_nm y_nm z_nm`
     """
     code = np.full(len(synapses), -1)
     if "synapse_row" in truth:
-        row = truth["synapse_row"].to_numpy(int)
-        inside = (row >= 0) & (row < len(code))
-        code[row[inside]] = truth["label"].to_numpy()[inside]
+        rows = synapses.get("row", synapses.index)
+        place = pd.Index(rows).get_indexer(truth["synapse_row"])
+        code[place[place >= 0]] = truth["label"].to_numpy()[place >= 0]
     elif "id" in truth:
         known = synapses["id"].map(truth.drop_duplicates("id").set_index("id")["label"])
         code[known.notna()] = known.dropna().astype(int)

@@ -11,15 +11,21 @@ import numpy as np
 import pandas as pd
 
 from spinome.hashing import file_hash
+from spinome.io.cave import read_synapses
 from spinome.io.meshes import mesh_files
 
 SHEET = "sheet"
 VOLUME = "volume-"
+# beside the meshes of a volume: where its synapses could not be looked for
+SYNAPSE_GAPS = "synapse_gaps.parquet"
 
 
 @dataclass(frozen=True)
 class NeuronUnit:
-    """A neuron as a unit of work; `source` is `sheet` or the volume that its mesh was made from."""
+    """A neuron as a unit of work; `source` is `sheet` or the volume that its mesh was made from.
+
+    Its synapses are those of `root_id` in the table, where that is known.
+    """
 
     unit: str
     source: str
@@ -27,6 +33,16 @@ class NeuronUnit:
     mesh: str
     synapses: str | None = None
     synapse_voxel_nm: tuple[float, float, float] | None = None
+    root_id: int | None = None
+
+    def read_synapses(self) -> pd.DataFrame:
+        """The neuron's own rows of its table; raises as `spinome.io.cave.read_synapses`, and names the neuron."""
+        if self.synapses is None:
+            raise ValueError(f"neuron {self.neuron}: has no table of synapses")
+        try:
+            return read_synapses(self.synapses, self.synapse_voxel_nm, self.root_id)
+        except ValueError as error:
+            raise ValueError(f"neuron {self.neuron}: {error}") from None
 
 
 def sheet_neurons(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, NeuronUnit]:
@@ -34,7 +50,8 @@ def sheet_neurons(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, NeuronUnit
 
     Parameters
     ----------
-    rows : by neuron, with `mesh` and, where the step needs them, `synapses` and `synapse_voxel_nm`
+    rows : by neuron, with `mesh` and, where the step needs them, `synapses`, `synapse_voxel_nm` and
+        `root_id`
     """
     return {name: NeuronUnit(name, SHEET, name, **values) for name, values in sorted(rows.items())}
 
@@ -47,7 +64,10 @@ def volume_neurons(volume: str, folder: str | Path) -> dict[str, NeuronUnit]:
     for row in rows:
         synapses = str(folder / row["synapses"]) if row.get("synapses") else None
         unit = f"{VOLUME}{volume}/{row['neuron']}"
-        found[unit] = NeuronUnit(unit, volume, row["neuron"], str(folder / row["mesh"]), synapses)
+        # a segment's number is its root id in the table beside its mesh
+        found[unit] = NeuronUnit(
+            unit, volume, row["neuron"], str(folder / row["mesh"]), synapses, None, int(row["neuron"])
+        )
     return found
 
 

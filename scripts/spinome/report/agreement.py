@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
-from spinome.census.agreement import VERDICTS
+from spinome.census.agreement import NOT_KNOWN, VERDICTS
 from spinome.io.meshes import Mesh, read_mesh
 from spinome.neurons.labelled import read_labelled
 from spinome.neurons.units import NeuronUnit
@@ -24,6 +24,7 @@ EVIDENCE = {
     "conflict": COLOURS["found"],
     "links alone": COLOURS["grey"],
     "mesh alone": "#c9ced3",
+    "not known": "#ffffff",
 }
 WINDOW_NM, PIXELS = 4_000.0, (520, 520)
 # what is no orphan is this much paler than its label
@@ -91,8 +92,13 @@ def draw_agreement(table: pd.DataFrame) -> plt.Figure:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9.4, 3.6), layout="constrained", gridspec_kw={"width_ratios": [1, 1.15]}
     )
-    counts = table["verdict"].value_counts().reindex(VERDICTS).dropna()[::-1]
-    bars = left.barh(counts.index, counts, color=[EVIDENCE[VERDICTS[verdict]] for verdict in counts.index])
+    counts = table["verdict"].value_counts().reindex([*VERDICTS, *NOT_KNOWN]).dropna()[::-1]
+    bars = left.barh(
+        counts.index, counts, color=[EVIDENCE[(VERDICTS | NOT_KNOWN)[verdict]] for verdict in counts.index]
+    )
+    for bar, verdict in zip(bars, counts.index):
+        if verdict in NOT_KNOWN:
+            bar.set(edgecolor=COLOURS["grey"], hatch="///")
     left.bar_label(bars, padding=2)
     left.set(xlabel="orphans and spines", xlim=(0, 1.15 * max(counts.max(), 1)))
     left.tick_params(axis="y", length=0)

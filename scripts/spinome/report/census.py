@@ -66,6 +66,7 @@ def draw_all(
             "volume is that of the head.",
         )
     if classes is not None and counts is not None:
+        lost = counts.loc[counts["whole"].isna(), "cell"].nunique()
         save_figure(
             draw_classes(classes, counts),
             folder,
@@ -73,7 +74,8 @@ def draw_all(
             "Inputs and outputs by cell class",
             "Points with 95 % intervals (bootstrap over cells), where there are at least "
             f"{HANDFUL} cells on both sides. Open diamonds are published values of mouse visual cortex (Pedigo et al. "
-            "2026): other cells, for orientation.",
+            "2026): other cells, for orientation."
+            + (f" Of {lost} cells something is not known, since they failed; they are left out." if lost else ""),
         )
         if (classes["partner_class"] != "").any():
             save_figure(

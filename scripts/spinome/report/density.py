@@ -15,6 +15,7 @@ from spinome.io.volumes import Volume
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure, show_section
 from spinome.synapses.mask import HIDDEN
+from spinome.synapses.uniformity import count_unknown
 
 MASK_COLOURS = ("#30638e", "#f28f3b", "#d1495b")
 
@@ -29,6 +30,7 @@ def draw_density(
     used = blocks[blocks["unmasked_um3"] > 0]
     if len(used) < 4:
         return
+    lost = count_unknown(blocks)
     figure = plt.figure(figsize=(12, 6), layout="constrained")
     grid = figure.add_gridspec(4, 3)
     top = _project(used, "y_nm", "x_nm")
@@ -59,6 +61,7 @@ def draw_density(
         f"density_{volume}",
         f"Synapse density in {volume}",
         f"{used['synapses'].sum():,} synapses in {len(used):,} blocks, {used['unmasked_um3'].sum():,.0f} um³ unmasked. "
+        + (f"{lost:,} blocks are not known, since a cuboid of theirs failed; they are left out. " if lost else "")
         + "".join(f"{count:,} more in no block: {reason}. " for reason, count in unplaced.items())
         + _tell(kinds)
         + "Profiles: density in slabs of blocks. Trends: change from end to end by a quasi-Poisson model with the "

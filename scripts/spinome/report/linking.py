@@ -14,8 +14,10 @@ from scipy import ndimage
 
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
-from spinome.linking.evaluate import KS, precision_recall, top_k_table
+from spinome.linking.evaluate import KS, known_links, precision_recall, top_k_table
+from spinome.linking.links import not_known
 from spinome.linking.typing import working_stride
+from spinome.report.gaps import hatch_gaps, tell_gaps
 from spinome.report.line_graph import draw_graph
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, save_figure
@@ -36,6 +38,7 @@ class Linked:
     typing : table of its segments
     links, bridges : its rows of `links.parquet` and of `bridges.parquet`
     image, superpixels, true_segments : None where it has none
+    gaps : what is not known of it (`spinome.gaps.gap_table`), None where its segments are given
     truth : its true links `orphan shaft`, None where they are not known
     """
 
@@ -45,6 +48,7 @@ class Linked:
     bridges: pd.DataFrame
     image: Volume | None = None
     superpixels: Volume | None = None
+    gaps: pd.DataFrame | None = None
     true_segments: Volume | None = None
     truth: pd.DataFrame | None = None
 
@@ -59,21 +63,25 @@ def draw_volumes(folder: Path, volumes: Iterable[tuple[str, Linked]], working_nm
     """
     for name, linked in volumes:
         if linked.image and linked.superpixels:
-            middle, true = linked.segments.shape[0] // 2, linked.true_segments
+            middle, true, voxel_nm = linked.segments.shape[0] // 2, linked.true_segments, linked.segments.voxel_nm
             panels = {"superpixels": linked.superpixels[middle], "segments": linked.segments[middle]}
             save_figure(
-                draw_segments(linked.image[middle], panels, true[middle] if true else None, linked.segments.voxel_nm),
+                draw_segments(
+                    linked.image[middle], panels, true[middle] if true else None, voxel_nm, linked.gaps, middle
+                ),
                 folder,
                 f"segments_{name}",
                 f"From grey values to segments: {name}",
                 "The middle slice; superpixels of the watershed and segments of the learned agglomeration"
-                + (", with the outlines of the true neurites in white." if true else "."),
+                + (", with the outlines of the true neurites in white." if true else ".")
+                + tell_gaps(linked.gaps),
             )
         if linked.links["linked"].any():
             stride = working_stride(linked.segments.voxel_nm, working_nm)
             shafts = linked.typing.loc[linked.typing["kind"] == "shaft", "segment"].to_numpy()
             thinned = linked.segments[tuple(slice(None, None, every) for every in stride)]
             size_nm = tuple(size * every for size, every in zip(linked.segments.voxel_nm, stride))
+            failed = not_known(linked.links).any()
             save_figure(
                 draw_dendrites(thinned, shafts, linked.links, linked.bridges, size_nm),
                 folder,
@@ -81,7 +89,7 @@ def draw_volumes(folder: Path, volumes: Iterable[tuple[str, Linked]], working_nm
                 f"Orphan spines on their shafts: {name}",
                 "Seen along z. Shafts that carry linked orphans are pale, an orphan has the colour of its link's "
                 "probability, a line is the way to its shaft; orphans without a link are dark, other shafts light "
-                "grey.",
+                "grey." + (" Of blue orphans it is not known whether they have a parent." if failed else ""),
             )
         if linked.image and (linked.links["rank"] > 0).any():
             save_figure(
@@ -112,9 +120,12 @@ def draw_results(
     graph : `linking/evaluation.tsv` and `linking/detachment.parquet`
     """
     known = pd.concat([table.assign(volume=volume) for volume, table in truth.items()]) if truth else pd.DataFrame()
+    scored = links[links["volume"].isin(truth)]
+    if len(known):
+        scored, known, _ = known_links(scored, known)
     if len(known) or thresholds:
         save_figure(
-            draw_scores(links[links["volume"].isin(truth)], known, dict(thresholds), *at),
+            draw_scores(scored, known, dict(thresholds), *at),
             folder,
             "scores",
             "Segments and links against the truth",
@@ -145,7 +156,8 @@ def disputed(linked: Linked, most: int = DISPUTED) -> list[Window]:
     for orphan in chosen["orphan"].head(most):
         z, *centre = (int(places.loc[orphan, f"{axis}_nm"] / size) for axis, size in zip("zyx", segments.voxel_nm))
         half = [int(WINDOW_NM / size) for size in segments.voxel_nm[1:]]
-        plane = tuple(slice(max(at - reach, 0), at + reach) for at, reach in zip(centre, half))
+        sides = zip(centre, half, segments.shape[1:])
+        plane = tuple(slice(max(at - reach, 0), min(at + reach, length)) for at, reach, length in sides)
         box = (min(z, segments.shape[0] - 1), *plane)
         known = int(parent[orphan]) if orphan in parent.index else None
         windows.append((linked.image[box], segments[box], links[links["orphan"] == orphan], known))
@@ -170,9 +182,17 @@ def outlines(labels: np.ndarray) -> np.ndarray:
 
 
 def draw_segments(
-    image: np.ndarray, panels: dict[str, np.ndarray], truth: np.ndarray | None, voxel_nm: VoxelSize
+    image: np.ndarray,
+    panels: dict[str, np.ndarray],
+    truth: np.ndarray | None,
+    voxel_nm: VoxelSize,
+    gaps: pd.DataFrame | None = None,
+    section: int = 0,
 ) -> plt.Figure:
-    """One slice: the image, and each label slice (Y, X) of `panels` over it, with the outlines of the truth."""
+    """One slice: the image, and each label slice (Y, X) of `panels` over it, with the outlines of the truth.
+
+    `gaps` of the volume (`spinome.gaps.gap_table`) are hatched where they lie in this `section`.
+    """
     aspect = voxel_nm[1] / voxel_nm[2]
     columns = 1 + len(panels)
     figure, axes = plt.subplots(1, columns, figsize=(4.4 * columns, 4.6), layout="constrained")
@@ -185,6 +205,8 @@ def draw_segments(
             if truth is not None:
                 picture[outlines(truth)] = (1, 1, 1)
         axis.imshow(picture, aspect=aspect, interpolation="nearest")
+        if labels is not None and gaps is not None:
+            hatch_gaps(axis, gaps, section)
         axis.set_title(title)
         _bare(axis)
     scale_bar(np.atleast_1d(axes)[0], voxel_nm[2])
@@ -195,6 +217,8 @@ def draw_dendrites(
     labels: np.ndarray, shafts: np.ndarray, links: pd.DataFrame, bridges: pd.DataFrame, size_nm: VoxelSize
 ) -> plt.Figure:
     """Shafts and orphans of a volume seen from above, lit from the upper left; links are white lines.
+
+    Orphans of which it is not known whether they have a parent are blue.
 
     Parameters
     ----------
@@ -211,7 +235,7 @@ def draw_dendrites(
     wanted = np.concatenate([parents, linked.index, loose])
     height, front = _front(labels, np.unique(wanted))
     _, behind = _front(labels, np.unique(bare))
-    light = _shade(height, size_nm)
+    light, failed = _shade(height, size_nm), set(links.loc[not_known(links), "orphan"])
     picture = np.ones((*front.shape, 3))
     picture[behind > 0] = (0.93, 0.93, 0.93)
     pale = {int(shaft): colour for shaft, colour in zip(np.sort(parents), _pale(len(parents)))}
@@ -221,6 +245,8 @@ def draw_dendrites(
             colour = pale[int(label)]
         elif label in linked.index:
             colour = certain(float(linked[label]))[:3]
+        elif label in failed:
+            colour = (0.45, 0.6, 0.8)
         else:
             colour = (0.45, 0.45, 0.48)
         picture[front == label] = colour

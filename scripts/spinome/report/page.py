@@ -166,6 +166,7 @@ def render(
     failures: pd.DataFrame,
     provenance: Mapping[str, Any],
     configuration: str,
+    unknown: Iterable[str] = (),
 ) -> str:
     """The page as text; all values are escaped.
 
@@ -177,6 +178,7 @@ def render(
     failures : `step unit reason`
     provenance : content of `provenance.json`
     configuration : text of `config.yaml`
+    unknown : what is not known, a line each; it stands on top
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -192,6 +194,7 @@ def render(
         failures=format_table(failures, "", limit=200),
         provenance=provenance,
         configuration=configuration,
+        unknown=list(unknown),
     )
 
 

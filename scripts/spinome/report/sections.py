@@ -62,4 +62,4 @@ def _summary(branch: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Da
         return summaries.summarise_synapses(tables["objects"], tables["blocks"])
     if branch == "linking":
         return summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"])
-    return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"])
+    return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"], tables["neuron_table"])

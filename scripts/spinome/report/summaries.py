@@ -11,12 +11,38 @@ from spinome.census.matches import view
 from spinome.report.page import Tile, format_number
 
 TO_PROOFREAD = 8
+# what a unit of a step is, and what is not known where it failed
+WITHOUT = {
+    "twophoton_register": ("sessions", "their spines are not known, and they count in no turnover"),
+    "synapses_detect": ("cuboids", "no synapse was looked for there, and blocks that they touch have no density"),
+    "synapses_density": ("cuboids", "blocks that they touch have no density"),
+    "linking_membranes": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
+    "linking_basins": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
+    "linking_candidates": ("groups of orphans", "whether these orphans have a parent is not known"),
+    **dict.fromkeys(
+        [f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines")],
+        ("neurons", "neither their spines nor where their synapses are is known"),
+    ),
+    "neurons_synapses": ("neurons with synapses", "what their spines carry is not known"),
+    "neurons_exchange": ("neurons", "they are not written for other programs"),
+    "neurons_features": ("neurons", "their features are not stored"),
+}
 # linked orphans have a tile of their own
 SEEN_IN = {
     "twophoton": "in two-photon stacks",
     "chain": "on meshes made from EM",
     "neurons": "on meshes",
 }
+
+
+def tell_unknown(completeness: pd.DataFrame, max_failed_fraction: float) -> list[str]:
+    """What is not known since units failed, one line a step; `completeness` is `completeness.tsv`."""
+    lines = []
+    for row in completeness[completeness["missing"] > 0].itertuples():
+        unit, meaning = WITHOUT.get(row.step, ("units", "what follows from them is not known"))
+        more = ", more than max_failed_fraction allows" if row.fraction > max_failed_fraction else ""
+        lines.append(f"{row.missing:,} of {row.units:,} {unit} ({row.step}{more}): {meaning}.")
+    return lines
 
 
 def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -75,6 +101,8 @@ def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str,
     table.insert(0, "synapses", objects.groupby("volume").size().reindex(table.index, fill_value=0))
     table["in_blocks"] = blocks.groupby("volume")["synapses"].sum()
     table["density_per_um3"] = table["in_blocks"] / table["unmasked_um3"].where(table["unmasked_um3"] > 0)
+    if "known" in blocks:
+        table["blocks_not_known"] = (~blocks["known"].astype(bool)).groupby(blocks["volume"]).sum()
     return {"Synapses by volume": table.reset_index()}
 
 
@@ -90,6 +118,9 @@ def summarise_linking(links: pd.DataFrame, violations: pd.DataFrame, queue: pd.D
     kept = links[links["linked"].astype(bool)]
     table["linked"] = kept.groupby("volume")["orphan"].nunique().reindex(table.index, fill_value=0)
     table["mean_probability_of_links"] = kept.groupby("volume")["probability"].mean()
+    if "known" in links:
+        lost = links[~links["known"].astype(bool)]
+        table["not_known"] = lost.groupby("volume")["orphan"].nunique().reindex(table.index, fill_value=0)
     shown = ["volume", "orphan", "worth", "synapses", "linked_to", "probability", "no_parent", "view"]
     first = queue[shown].head(TO_PROOFREAD).rename(columns={"worth": "worth (pairs)"})
     return {
@@ -102,19 +133,35 @@ def summarise_linking(links: pd.DataFrame, violations: pd.DataFrame, queue: pd.D
     }
 
 
-def summarise_neurons(synapses: pd.DataFrame, spines: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Input by compartment and spines of each neuron."""
+def summarise_neurons(
+    synapses: pd.DataFrame, spines: pd.DataFrame, neurons: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """Input by compartment and spines of each neuron, and the neurons of which not all is known.
+
+    Parameters
+    ----------
+    synapses, spines, neurons : the tables of these names in `neurons/`
+    """
     cell = ["source", "neuron"]
-    counted = pd.concat([synapses[cell], spines[cell]]).drop_duplicates().set_index(cell).sort_index()
+    every = [table[cell] for table in (synapses, spines, neurons) if table is not None]
+    counted = pd.concat(every).drop_duplicates().set_index(cell).sort_index()
     tagged = synapses.groupby(cell)["tag"]
     counted["input_synapses"] = tagged.size()
     for tag in ("spine", "shaft", "soma"):
-        counted[f"on_{tag}"] = tagged.agg(lambda column, tag=tag: (column == tag).mean())
+        share = tagged.agg(lambda column, tag=tag: (column == tag).mean())
+        # of a neuron whose synapses have no label none is known to be anywhere
+        counted[f"on_{tag}"] = share.where(tagged.count() > 0)
     counted["without_a_tag"] = tagged.agg(lambda column: int(column.isna().sum()))
-    counted["spines"] = spines.groupby(cell).size()
+    counted["spines"] = spines.groupby(cell).size() if neurons is None else neurons.set_index(cell)["spines"]
     if "multi_input" in spines:
-        counted["multi-input"] = spines.groupby(cell)["multi_input"].sum()
-    return {"Input and spines by neuron": counted.reset_index()}
+        known = spines["multi_input"].notna().groupby([spines[name] for name in cell]).any()
+        counted["multi-input"] = spines.groupby(cell)["multi_input"].sum().where(known)
+    tables = {"Input and spines by neuron": counted.reset_index()}
+    if neurons is not None and not neurons["known"].all():
+        tables["Neurons of which not all is known"] = neurons.loc[
+            ~neurons["known"].astype(bool), [*cell, "spines", "synapses", "reason"]
+        ]
+    return tables
 
 
 def summarise_phantom(truth: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -198,6 +245,9 @@ def tiles(
         linked = links.loc[links["linked"].astype(bool), ["volume", "orphan"]].drop_duplicates()
         orphans = len(links[["volume", "orphan"]].drop_duplicates())
         note = _scored(evaluations, "linking", "link_f1", "F1")
+        if "known" in links and not links["known"].all():
+            lost = links.loc[~links["known"].astype(bool), ["volume", "orphan"]].drop_duplicates()
+            note = "; ".join(filter(None, [note, f"{len(lost):,} are not known"]))
         result.append(Tile(format_number(len(linked)), f"of {orphans:,} orphan spines linked to a shaft", note))
     if "neuron_synapses" in tables:
         tagged = tables["neuron_synapses"]["tag"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cc3d
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,12 +14,13 @@ from matplotlib.patches import Rectangle
 
 from spinome.io.volumes import Volume
 from spinome.report.density import draw_density, draw_mask
+from spinome.report.gaps import hatch_gaps, tell_gaps
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure, show_section
 from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import Matched, average_precision, pool, precision_recall_curve, precision_recall_f1
 from spinome.synapses.density import count_unplaced
-from spinome.synapses.evaluate import compare
+from spinome.synapses.evaluate import compare, known_objects
 
 CROP_NM = 1000.0
 
@@ -31,7 +31,7 @@ class Found:
 
     Attributes
     ----------
-    labels, objects : its label volume, and its rows of `synapses/objects.parquet`
+    labels, objects, gaps : its label volume, and its rows of `synapses/objects.parquet` and of `synapses/gaps.parquet`
     detected : whether they were found in the image, or given
     image, truth : its grey values and true synapses, None where it has none
     mask : the overview that its mask was made from, and what is hidden in it
@@ -39,6 +39,7 @@ class Found:
 
     labels: Volume
     objects: pd.DataFrame
+    gaps: pd.DataFrame
     detected: bool
     image: Volume | None = None
     truth: Volume | None = None
@@ -74,13 +75,14 @@ def draw_all(
 
 def _draw_volume(folder: Path, volume: str, found: Found, cuboid: tuple[int, int, int]) -> Matched | None:
     """Draw one volume; what became of its synapses comes back where there is a truth."""
-    image, labels, truth, objects, outcome = found.image, found.labels, found.truth, found.objects, None
-    if found.detected and len(objects):
-        draw_sections(folder, volume, image, labels, objects, truth)
+    image, labels, truth, objects, gaps = found.image, found.labels, found.truth, found.objects, found.gaps
+    outcome = None
+    if found.detected and (len(objects) or len(gaps)):
+        draw_sections(folder, volume, image, labels, objects, truth, gaps)
     if truth:
-        outcome = compare(truth, labels, objects).result
-        centres = centres_nm(cc3d.connected_components(truth[:], connectivity=18), labels.voxel_nm)
-        places = objects[["z_nm", "y_nm", "x_nm"]].to_numpy()
+        outcome = compare(truth, labels, objects, gaps).result
+        true, _, known, _ = known_objects(truth, labels, objects, gaps)
+        centres, places = centres_nm(true, labels.voxel_nm), known[["z_nm", "y_nm", "x_nm"]].to_numpy()
         draw_gallery(folder, volume, image, labels, truth, outcome, places, centres)
     if found.mask:
         draw_mask(folder, volume, *found.mask)
@@ -90,9 +92,15 @@ def _draw_volume(folder: Path, volume: str, found: Found, cuboid: tuple[int, int
 
 
 def draw_sections(
-    folder: Path, volume: str, image: Volume, labels: Volume, objects: pd.DataFrame, truth: Volume | None
+    folder: Path,
+    volume: str,
+    image: Volume,
+    labels: Volume,
+    objects: pd.DataFrame,
+    truth: Volume | None,
+    gaps: pd.DataFrame | None = None,
 ) -> None:
-    """Two whole sections with synapses outlined, the richest in objects of either half of the depth."""
+    """Two whole sections with synapses outlined, the richest in objects of either half of the depth, gaps hatched."""
     depth = image.shape[0]
     covers = np.zeros(depth + 1, int)
     np.add.at(covers, objects["z0"].to_numpy(int), 1)
@@ -111,6 +119,8 @@ def draw_sections(
         if truth is not None:
             _outline(panel, truth[z] > 0, COLOURS["truth"], 2.4)
         _outline(panel, labels[z] > 0, COLOURS["found"])
+        if gaps is not None:
+            hatch_gaps(panel, gaps, z)
         panel.set_title(f"section {z + 1} of {depth}")
         scale_bar(panel, image.voxel_nm[2])
     _legend(figure, truth is not None)
@@ -120,7 +130,8 @@ def draw_sections(
         f"sections_{volume}",
         f"Synapses in {volume}",
         f"{len(objects)} synapses found in the whole volume. "
-        + ("Found and true synapses are outlined." if truth is not None else "Found synapses are outlined."),
+        + ("Found and true synapses are outlined." if truth is not None else "Found synapses are outlined.")
+        + tell_gaps(gaps),
     )
 
 

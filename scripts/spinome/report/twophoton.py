@@ -27,7 +27,8 @@ WIDTH_IN, NUMBER_UM = 14.0, 1.3
 
 @dataclass(frozen=True)
 class Session:
-    """One stack of a series: names, registered files, voxel (z, y, x) in um, and the truth where there is one."""
+    """One stack of a series: names, registered files, voxel (z, y, x) in um, the truth where there is one, and whether
+    the stack failed, so that its spines are not known."""
 
     specimen: str
     field: str
@@ -37,6 +38,7 @@ class Session:
     projection: str
     voxel_um: tuple[float, float, float]
     truth: pd.DataFrame | None
+    failed: bool = False
 
     @property
     def series(self) -> str:
@@ -66,6 +68,7 @@ def draw(
             "Brightest projection of each session with the spines found, each in one colour, numbered beside dendrites."
             + (" Crosses: the true spines." if any(session.truth is not None for session in own) else ""),
         )
+        own = [session for session in own if not session.failed]
         if len(own) > 1 and (table["dendrite"] >= 0).any():
             linked = links[(links["specimen"] == own[0].specimen) & (links["field"] == own[0].field)]
             tracks = table.loc[table["dendrite"] >= 0, "spine"].nunique()
@@ -120,7 +123,8 @@ def draw(
             f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}.",
         )
     days = pd.DataFrame(
-        [(s.specimen, s.field, s.timepoint, s.day) for s in sessions], columns=[*SERIES, "timepoint", "day"]
+        [(s.specimen, s.field, s.timepoint, s.day) for s in sessions if not s.failed],
+        columns=[*SERIES, "timepoint", "day"],
     )
     changed = draw_size_changes(spines, days) if len(spines) else None
     if changed is not None:
@@ -154,7 +158,8 @@ def draw(
 def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
     """Projection of each session with its spines, each under its number and in the colour of it, and the truth."""
     images = [tifffile.imread(session.projection) for session in sessions]
-    height, width = images[0].shape
+    # one that failed has the shape of none
+    height, width = next((image for image, session in zip(images, sessions) if not session.failed), images[0]).shape
     columns = min(len(sessions), (1 if len(sessions) < 4 else 2) if width > 1.8 * height else 3)
     rows = -(-len(sessions) // columns)
     panel = WIDTH_IN / columns
@@ -164,6 +169,9 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
     for axis in axes.flat:
         axis.axis("off")
     for axis, image, session in zip(axes.flat, images, sessions):
+        if session.failed:
+            axis.set_title(f"day {session.day:g}: not known, the session failed")
+            continue
         show(axis, image)
         pixel = session.voxel_um[1:]
         own = spines[spines["timepoint"] == session.timepoint]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numba
 import numpy as np
 import pandas as pd
 
+from spinome.gaps import boxes_at_gaps, gap_boxes
 from spinome.io.units import VoxelSize
 
 COUNT_COLUMNS = ["synapse", "block", "voxels", "masked"]
-BLOCK_COLUMNS = ["block", "z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3", "density_um3"]
+BLOCK_COLUMNS = ["block", "z_nm", "y_nm", "x_nm", "synapses", "unmasked_um3", "density_um3", "known"]
 SPLIT, MASKED = "no block holds more than half of it", "it touches the mask"
+CUT = "it touches a cuboid that failed"
 
 
 def block_axes(
@@ -57,16 +61,17 @@ def count_voxels(
 
 
 def gather_counts(counts: pd.DataFrame) -> pd.DataFrame:
-    """Add up the counts of all cuboids."""
+    """Add up the counts of all cuboids (table with `COUNT_COLUMNS`)."""
     return counts.groupby(["synapse", "block"], as_index=False)[["voxels", "masked"]].sum()
 
 
-def assign_blocks(counts: pd.DataFrame) -> pd.DataFrame:
+def assign_blocks(counts: pd.DataFrame, synapses: Collection[int] = ()) -> pd.DataFrame:
     """The block of each object: the one with more than half of its voxels, if no voxel of the object is masked.
 
     Parameters
     ----------
     counts : what `gather_counts` returns
+    synapses : all objects, where some may have no counted voxel
 
     Returns
     -------
@@ -76,9 +81,10 @@ def assign_blocks(counts: pd.DataFrame) -> pd.DataFrame:
     total = objects.groupby("synapse")[["voxels", "masked"]].sum()
     share = objects.join(total, on="synapse", rsuffix="_total")
     held = share[2 * share["voxels"] > share["voxels_total"]].set_index("synapse")["block"]
-    result = pd.DataFrame({"block": held.reindex(total.index).fillna(-1).astype(np.int64)})
+    every = total.index.union(pd.Index(synapses, dtype=np.int64)).rename("synapse")
+    result = pd.DataFrame({"block": held.reindex(every).fillna(-1).astype(np.int64)})
     result["reason"] = np.where(result["block"] < 0, SPLIT, "")
-    touches = total["masked"] > 0
+    touches = (total["masked"] > 0).reindex(every, fill_value=False)
     result.loc[touches, "block"] = -1
     result.loc[touches, "reason"] = MASKED
     return result.reset_index()
@@ -89,16 +95,63 @@ def count_unplaced(objects: pd.DataFrame) -> dict[str, int]:
     return objects.loc[objects["block"] < 0, "reason"].value_counts().to_dict()
 
 
+def cut_objects(assigned: pd.DataFrame, objects: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Objects that touch a gap belong to no block, since the rest of them may lie in it.
+
+    Parameters
+    ----------
+    assigned : from `assign_blocks`
+    objects : `synapse z0 z1 y0 y1 x0 x1`, first and last voxels
+    gaps : from `spinome.gaps.gap_table`
+
+    Returns
+    -------
+    `assigned`, with block -1 and the reason of those that touch a gap
+    """
+    low, high = (objects[[f"{axis}{end}" for axis in "zyx"]].to_numpy(np.int64) for end in (0, 1))
+    cut = assigned["synapse"].isin(objects.loc[boxes_at_gaps(low, high, gaps), "synapse"])
+    return assigned.assign(block=assigned["block"].mask(cut, -1), reason=assigned["reason"].mask(cut, CUT))
+
+
+def blocks_at_gaps(
+    assigned: pd.DataFrame,
+    kept: pd.DataFrame,
+    gaps: pd.DataFrame,
+    shape: tuple[int, int, int],
+    voxel_nm: VoxelSize,
+    block_um: tuple[float, float, float],
+) -> np.ndarray:
+    """The blocks of which not all is known: those that a gap touches, and those of objects that one cuts.
+
+    Parameters
+    ----------
+    assigned, kept : from `assign_blocks`, and the same from `cut_objects`
+    gaps : from `spinome.gaps.gap_table`
+    """
+    axes, grid = block_axes(shape, voxel_nm, block_um)
+    lost = assigned.loc[(assigned["block"] >= 0) & (kept["block"] < 0), "block"].unique()
+    found = [lost]
+    for box in gap_boxes(gaps):
+        within = np.meshgrid(*[np.unique(axis[side]) for axis, side in zip(axes, box)], indexing="ij")
+        found.append(np.ravel_multi_index(within, grid).ravel())
+    return np.unique(np.concatenate(found)).astype(np.int64)
+
+
 def block_table(
     counts: pd.DataFrame,
     assigned: pd.DataFrame,
     shape: tuple[int, int, int],
     voxel_nm: VoxelSize,
     block_um: tuple[float, float, float],
+    unknown: Collection[int] = (),
 ) -> pd.DataFrame:
-    """One row per block: its centre, its synapses, its unmasked volume and its density (empty if all is masked)."""
+    """One row per block: its centre, its synapses, its unmasked volume and its density (empty if all is masked).
+
+    Of the blocks in `unknown` (`blocks_at_gaps`) neither is known: they have empty values and `known` is false.
+    """
     axes, grid = block_axes(shape, voxel_nm, block_um)
-    blocks = counts[counts["synapse"] == 0].set_index("block").sort_index()
+    blocks = counts[counts["synapse"] == 0].set_index("block")
+    blocks = blocks.reindex(blocks.index.union(pd.Index(unknown, dtype="int64"))).rename_axis("block")
     found = np.unravel_index(blocks.index.to_numpy(), grid)
     table = pd.DataFrame({"block": blocks.index})
     for name, axis, index, voxel in zip("zyx", axes, found, voxel_nm):
@@ -107,9 +160,13 @@ def block_table(
         table[f"{name}_nm"] = ((first + last) / 2 * voxel)[index]
     placed = assigned.loc[assigned["block"] >= 0, "block"].value_counts()
     table["synapses"] = placed.reindex(blocks.index).fillna(0).to_numpy(np.int64)
+    table["known"] = ~table["block"].isin(unknown)
     table["unmasked_um3"] = ((blocks["voxels"] - blocks["masked"]) * (np.prod(voxel_nm) / 1e9)).to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         table["density_um3"] = np.where(table["unmasked_um3"] > 0, table["synapses"] / table["unmasked_um3"], np.nan)
+    table["synapses"] = table["synapses"].astype("Int64").where(table["known"])
+    measured = ["unmasked_um3", "density_um3"]
+    table[measured] = table[measured].where(table["known"], np.nan)
     return table[BLOCK_COLUMNS]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cc3d
+import fastremap
 import numpy as np
 import pandas as pd
 
+from spinome.gaps import labels_at_gaps
 from spinome.io.volumes import Volume, require_same_grid
 from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.scores.objects import (
@@ -31,38 +33,59 @@ class Compared:
     """Found and true objects of one volume.
 
     What became of each, their overlaps, the sections of each true one, and for each found one the true one that it is
-    matched with, counted from 0, or -1.
+    matched with, counted from 0, or -1; and how many true ones touch a gap, and are not asked for.
     """
 
     result: Matched
     shared: pd.DataFrame
     sections: np.ndarray
     partner: np.ndarray
+    unknown: int = 0
 
     def thick(self) -> Matched:
         """The outcome without true objects of a single section and the found ones that are matched with them."""
         return leave_out(self.result, self.partner, self.sections == 1)
 
 
-def compare(truth: Volume, found: Volume, objects: pd.DataFrame) -> Compared:
-    """Match the objects of a volume with its truth, both read whole.
+def known_objects(
+    truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFrame | None
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, int]:
+    """True objects, numbered from 1, and found ones without those that touch a gap, and how many true ones do.
+
+    Parameters
+    ----------
+    truth, found, objects, gaps : as `compare` takes them
+    """
+    true, labels = cc3d.connected_components(truth[:], connectivity=18), found[:]
+    if gaps is None or gaps.empty:
+        return true, labels, objects, 0
+    cut = [labels_at_gaps(array, gaps) for array in (true, labels)]
+    true, labels = (np.where(np.isin(array, ids), 0, array) for array, ids in zip((true, labels), cut))
+    # an object whose voxels were never written is not seen to touch a gap
+    kept = objects[objects["synapse"].isin(fastremap.unique(labels))]
+    return cc3d.connected_components(true, connectivity=18), labels, kept, len(cut[0])
+
+
+def compare(truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFrame | None = None) -> Compared:
+    """Match the objects of a volume with its truth, both read whole; those that touch a gap are left out.
 
     Parameters
     ----------
     truth, found : label volumes of one grid; true objects are what is connected (18 neighbours) and of one label
     objects : `synapse`, `score` and `volume_um3` of the found objects; they rank by the product, their expected volume,
         as where the operating point is chosen: a mean probability favours specks
+    gaps : of the volume (`spinome.gaps.gap_table`)
     """
     require_same_grid([truth, found])
-    true = cc3d.connected_components(truth[:], connectivity=18)
+    true, labels, objects, unknown = known_objects(truth, found, objects, gaps)
     boxes = cc3d.statistics(true)["bounding_boxes"][1:]
     sections = np.array([box[0].stop - box[0].start for box in boxes if box is not None], np.int64)
-    shared = overlaps(true, found[:])
+    shared = overlaps(true, labels)
     ids = np.arange(1, len(sections) + 1)
     matched, found_ids = match_one_to_one(shared), objects["synapse"].to_numpy()
     expected_um3 = (objects["score"] * objects["volume_um3"]).to_numpy()
     result = outcome(matched, ids, found_ids, expected_um3)
-    return Compared(result, shared, sections, partners(matched, ids, found_ids))
+    return Compared(result, shared, sections, partners(matched, ids, found_ids), unknown)
 
 
 def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
@@ -86,4 +109,6 @@ def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
     true, found, hit, truth = np.sum(counts, axis=0)
     for name, hits, total in (("published_precision", true, found), ("published_recall", hit, truth)):
         rows.append(evaluation_row(name, hits / total if total else float("nan"), total, "objects"))
+    if unknown := sum(one.unknown for one in compared):
+        rows.append(evaluation_row("not_known", unknown, truths + unknown, "true objects"))
     return evaluation_table(rows)

@@ -33,7 +33,8 @@ def describe_uniformity(
 
     Parameters
     ----------
-    blocks : table with `BLOCK_COLUMNS`
+    blocks : table with `BLOCK_COLUMNS`; those whose `known` is false are left out, and the note of the density counts
+        them
     dependence_um : blocks further apart than this are taken for independent; None estimates it
     repeats : simulated fields for intervals and p-values, and shuffles for that of the autocorrelation
 
@@ -58,15 +59,19 @@ def describe_uniformity(
     ValueError: if the table has a value that no block can have; the message names the column.
     """
     used = usable_blocks(blocks, volume)
+    lost = count_unknown(blocks)
+    left_out = f"{lost} of {len(blocks)} blocks are not known" if lost else ""
     if used["synapses"].sum() == 0:
-        return _table(volume, [_row("density_um3", n=len(used), note="no synapse in any unmasked block")])
+        note = "; ".join(filter(None, ["no synapse in any unmasked block", left_out]))
+        return _table(volume, [_row("density_um3", n=len(used), note=note)])
     position = used[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / 1000
     count, exposure = used["synapses"].to_numpy(float), used["unmasked_um3"].to_numpy(float)
     density = count.sum() / exposure.sum()
     if len(used) < MIN_BLOCKS:
         note = f"{len(used)} blocks are too few, {MIN_BLOCKS} are needed; make blocks smaller"
         missing = [_row(name, n=len(used), note=note) for name in ("dispersion", "morans_i", "uniformity", "trend")]
-        lone = _row("density_um3", density, n=len(used), note="too few blocks for an interval")
+        note = "; ".join(filter(None, ["too few blocks for an interval", left_out]))
+        lone = _row("density_um3", density, n=len(used), note=note)
         return _table(volume, [lone, *missing])
     grid, rng = grid_of(position), np.random.default_rng(seed)
     expected = exposure * density
@@ -94,7 +99,7 @@ def describe_uniformity(
     n = len(count)
     trends = {axis: number for number, axis in enumerate(usable, start=1)}
     rows = [
-        _row("density_um3", density, *(density * np.exp([-margin[0], margin[0]])), n=n),
+        _row("density_um3", density, *(density * np.exp([-margin[0], margin[0]])), n=n, note=left_out),
         _row("dispersion", (residual**2).sum() / (n - 1), n=n),
         _morans_i(residual, grid, rng, repeats),
         _row("dependence_um", reach, n=n, note="estimated" if dependence_um is None else "configured"),
@@ -114,14 +119,20 @@ def describe_uniformity(
     return _table(volume, rows)
 
 
+def count_unknown(blocks: pd.DataFrame) -> int:
+    """How many blocks could not be computed; none of a table without the column `known`."""
+    return int((~blocks["known"].astype(bool)).sum()) if "known" in blocks else 0
+
+
 def usable_blocks(blocks: pd.DataFrame, volume: str) -> pd.DataFrame:
-    """Blocks that are unmasked to a tenth of the largest at least.
+    """Blocks that are known, and unmasked to a tenth of the largest at least.
 
     Raises
     ------
     ValueError: if a position is missing, or a count or a volume is missing or negative; the message names the column
         and counts the blocks. Positions may be negative.
     """
+    blocks = blocks[blocks["known"].astype(bool)] if "known" in blocks else blocks
     values = blocks[BLOCK_COLUMNS]
     bad = ~np.isfinite(values.astype(float))
     bad[["synapses", "unmasked_um3"]] |= values[["synapses", "unmasked_um3"]] < 0
@@ -148,7 +159,8 @@ def correct_density(described: pd.DataFrame, precision: tuple, recall: tuple) ->
 
     Returns
     -------
-    one row `true_density_um3`, empty with a note where there is nothing to correct by
+    one row `true_density_um3`, empty with a note where there is nothing to correct by; an end of the interval is 0, or
+    infinite, where one that it follows from is 0
     """
     name = "true_density_um3"
     volume, density = described["volume"].iloc[0], described.set_index("statistic").loc["density_um3"]
@@ -156,9 +168,11 @@ def correct_density(described: pd.DataFrame, precision: tuple, recall: tuple) ->
         return _table(volume, [_row(name, n=density["n"], note="no true synapse was found to measure the detector by")])
     value = density["value"] * precision[0] / recall[0]
     # how far each end lies from its value; a low recall makes for a high density
+    found = density[["value", "ci_low", "ci_high"]].to_numpy(float)
+    middle, low, high = np.transpose([found, precision, recall]).astype(float)
     with np.errstate(divide="ignore"):
-        below = np.log([density["value"] / density["ci_low"], precision[0] / precision[1], recall[2] / recall[0]])
-        above = np.log([density["ci_high"] / density["value"], precision[2] / precision[0], recall[0] / recall[1]])
+        to_low, to_high = np.log(middle / low), np.log(high / middle)
+    below, above = np.append(to_low[:2], to_high[2]), np.append(to_high[:2], to_low[2])
     ends = value * np.exp([-np.sqrt((below**2).sum()), np.sqrt((above**2).sum())])
     note = f"found density times precision {precision[0]:.2f} over recall {recall[0]:.2f}"
     return _table(volume, [_row(name, value, *ends, n=density["n"], note=note)])

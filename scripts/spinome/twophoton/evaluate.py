@@ -169,7 +169,7 @@ def track_points(compared: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame({"time": points["day"].rank(method="dense").astype(int)})
     for column, name in (("spine", "track"), ("true", "true")):
         ids = points[column].to_numpy()
-        out[name] = np.where(ids >= 0, series * (compared[["spine", "true"]].to_numpy().max() + 1) + ids, -1)
+        out[name] = np.where(ids >= 0, series * (compared[["spine", "true"]].to_numpy().max(initial=-1) + 1) + ids, -1)
     return out
 
 

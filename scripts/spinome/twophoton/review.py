@@ -28,18 +28,20 @@ def review_form(
 
     Returns
     -------
-    frame with `REVIEW_COLUMNS`, one row per link less probable than `SURE`, a lost spine (at the place and in the
-    session where it is expected) or a gained one; `probability` is the link's, or the score of the spine
+    frame with `REVIEW_COLUMNS`, one row per link less probable than `SURE` that nobody decided, a lost spine (at the
+    place and in the session where it is expected) or a gained one; `probability` is the link's, or the score of the
+    spine
     """
     beside = spines[spines["dendrite"] >= 0]
     there = beside[["specimen", "field", "timepoint", "spine", *POSITION]]
-    unsure = links[links["probability"] < SURE].sort_values("probability").merge(there)
+    unsure = links[(links["probability"] < SURE) & ~links["corrected"]].sort_values("probability").merge(there)
     after = there.rename(columns={"timepoint": "next_timepoint"} | NEXT)
     asked = unsure.merge(after).assign(question=f"{OF_LINKS[0]} or {OF_LINKS[1]}?")
     named = spines.assign(row=spines.groupby("timepoint").cumcount())
-    lost = named[(named["fate"] == "lost") & (named["dendrite"] >= 0)].assign(
-        session=lambda table: table["timepoint"].map({name: number for number, name in enumerate(timepoints)})
-    )
+    order = {name: number for number, name in enumerate(timepoints)}
+    lost = named[(named["fate"] == "lost") & (named["dendrite"] >= 0)]
+    # a column of names that is empty stays one of text when it is mapped
+    lost = lost.assign(session=lost["timepoint"].map(order).astype(int))
     lost["other"] = lost["session"] + 1
     lost = lost.drop(columns=POSITION).merge(expected, on=["session", "other", "row"])
     lost["timepoint"] = lost["other"].map(dict(enumerate(timepoints)))

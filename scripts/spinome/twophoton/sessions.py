@@ -25,7 +25,8 @@ def session_table(
 
     Returns
     -------
-    frame with `SESSION_COLUMNS`; `correlation` is the best with another session, not a number without one
+    frame with `SESSION_COLUMNS`; `correlation` is the best with another session, not a number without one; `spines` is
+    null where the session failed
     """
     standing = [(name, day) for name, day in sessions if name not in failures]
     rows = []
@@ -45,9 +46,10 @@ def session_table(
         correlation = float(own["correlation"].max()) if len(own) else float("nan")
         rows.append([name, day, True, count, correlation, turned, "; ".join(notes)])
     failed = [(name, day) for name, day in sessions if name in failures]
-    rows += [[name, day, False, 0, float("nan"), False, failures[name]] for name, day in failed]
+    rows += [[name, day, False, None, float("nan"), False, failures[name]] for name, day in failed]
     table = pd.DataFrame(rows, columns=SESSION_COLUMNS).sort_values("day", ignore_index=True)
-    return table.astype({"timepoint": str, "day": float, "usable": bool, "z_turned": bool, "note": str})
+    types = {"timepoint": str, "day": float, "usable": bool, "spines": "Int64", "z_turned": bool, "note": str}
+    return table.astype(types)
 
 
 def require_enough(table: pd.DataFrame, max_failed_fraction: float) -> None:

@@ -98,7 +98,8 @@ def time_track(
     Returns
     -------
     for each session the track of each spine, numbered from 0 by first appearance and never used again; and the
-    chosen links, `corrected` where a person's word made them (probability 1, distance not a number if none was known)
+    chosen links, `corrected` where a person's word made or confirmed them (probability 1, distance not a number if none
+    was known)
     """
     offset = np.concatenate([[0], np.cumsum(counts)]).astype(int)
     start = offset[candidates["first_session"]] + candidates["first"].to_numpy()
@@ -122,7 +123,10 @@ def time_track(
             break
     kept = np.array([before.get(int(b)) == a for a, b in zip(start, end)], bool)
     links = candidates[kept].assign(corrected=False).reset_index(drop=True)
-    by_hand = pd.Series(list(zip(start[kept], end[kept])), dtype=object).isin(forced)
+    group_of = np.arange(-1, -1 - offset[-1], -1)
+    for number, group in enumerate(same):
+        group_of[list(group)] = number
+    by_hand = group_of[start[kept]] == group_of[end[kept]]
     links.loc[by_hand, ["probability", "corrected"]] = [1.0, True]
     unknown = np.array(sorted(forced - set(zip(start.tolist(), end.tolist()))), int).reshape(-1, 2)
     if len(unknown):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from importlib import import_module
@@ -17,7 +17,7 @@ import pandas as pd
 
 from spinome.failures import too_many
 from spinome.io.atomic import nearest_existing
-from spinome.io.cave import require_synapses
+from spinome.io.cave import read_owners, require_own, require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.sources import split_source
@@ -93,7 +93,7 @@ def check_inputs(
     one line per problem, naming the file, what is wrong and the remedy
     """
     problems = [problem for folder in produced for problem in check_folder(folder)]
-    checks = [(_check_tables, stacks), (check_volume, volumes), (check_neuron, neurons)]
+    checks = [(_check_tables, stacks), (check_volume, volumes)]
     # a damaged file is reported once, here
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -106,7 +106,13 @@ def check_inputs(
         for check, rows in checks:
             given = (_without(row, produced) for row in rows)
             problems += [problem for found in pool.map(check, given) for problem in found]
-        given = [row.mesh for row in (_without(row, produced) for row in neurons) if row.mesh]
+        rows = [_without(row, produced) for row in neurons]
+        # neurons may share a table, which is read once
+        tables = sorted({row.synapses for row in rows if row.synapses})
+        owners = dict(zip(tables, pool.map(_owners, tables)))
+        for found in pool.map(lambda row: check_neuron(row, owners.get(row.synapses)), rows):
+            problems += found
+        given = [row.mesh for row in rows if row.mesh]
         found = list(pool.map(check_unit, given[:: -(-len(given) // WHOLE_MESHES)])) if given else []
         # a mesh that is bad alone becomes a failed unit; where all are, as in another unit, no work is worth starting
         problems += [problem for own in found for problem in own] if all(found) else []
@@ -151,13 +157,19 @@ def check_volume(row: EMVolume) -> list[str]:
     return problems + _check_tables(row)
 
 
-def check_neuron(row: Neuron) -> list[str]:
-    """Problems of one neuron: a mesh that is there and not empty, synapses and a truth as they are needed."""
+def check_neuron(row: Neuron, owners: Collection[int] | None = None) -> list[str]:
+    """Problems of one neuron: a mesh that is not empty, synapses as they are needed and of this neuron, its truth.
+
+    `owners` are the neurons that its table has synapses of (`read_owners`), read where they are not given.
+    """
     problems = _problems(lambda: _check_mesh_header(row.mesh), row.mesh) if row.mesh else []
     if row.synapses:
-        problems += _problems(
+        found = _problems(
             lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm), row.synapses
         )
+        problems += found or [
+            f"neuron {row.neuron}: {problem}" for problem in _problems(lambda: _check_own(row, owners), row.synapses)
+        ]
     if row.truth_labels:
         problems += _problems(lambda: _check_truth_labels(row.truth_labels), row.truth_labels)
     return problems
@@ -223,6 +235,18 @@ def _without(row: Row, produced: Sequence[str]) -> Row:
     """The row without the files that this workflow makes."""
     made = {column: None for column, value in row if column in PATH_COLUMNS and value and is_produced(value, produced)}
     return row.model_copy(update=made)
+
+
+def _check_own(row: Neuron, owners: Collection[int] | None) -> None:
+    require_own(row.synapses, read_owners(row.synapses) if owners is None else owners, row.root_id)
+
+
+def _owners(table: str) -> list[int] | None:
+    """The neurons that a table has synapses of; None where it cannot be read, which each of its neurons reports."""
+    try:
+        return read_owners(table)
+    except (ValueError, OSError):
+        return None
 
 
 def _problems(check: Callable[[], object], *sources: str) -> list[str]:

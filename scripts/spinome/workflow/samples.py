@@ -149,10 +149,11 @@ BroadClass = Literal["excitatory", "inhibitory"]
 
 
 class Neuron(Row):
-    """One neuron's mesh, vertices in nm."""
+    """One neuron's mesh, vertices in nm; a name that is a number is its root id where the sheet gives no other."""
 
     neuron: Name
     mesh: str
+    root_id: int | None = Field(None, gt=0, lt=1 << 63)
     synapses: str | None = None
     synapse_voxel_x_nm: VoxelNm | None = None
     synapse_voxel_y_nm: VoxelNm | None = None
@@ -179,6 +180,14 @@ class Neuron(Row):
     def classes(self) -> list[str]:
         """The class of the cell and the broad one, where they are given, each once."""
         return _each_once(self.cell_class, self.broad_class)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_root_from_name(cls, values):
+        name = str(values.get("neuron", ""))
+        if values.get("root_id") is None and name.isdecimal() and len(name) < 20 and 0 < int(name) < 1 << 63:
+            return {**values, "root_id": int(name)}
+        return values
 
     @model_validator(mode="after")
     def _check(self):

@@ -55,6 +55,7 @@ def test_segments_are_computed_where_none_are_given(plan):
     assert one.computed == ["grey", "bounded"] and one.predicted == ["grey"]
     assert one.segmentation(of("grey")) == "<results>/linking/segments/grey.zarr"
     assert one.segmentation(of("shapes")) == "s.zarr"
+    assert one.is_computed(of("grey")) and not one.is_computed(of("shapes"))
     # what is at an address is no file that a rule could wait for
     assert one.segmentation(of("remote")) == []
     assert set(one.segmentations(one.volumes)) == {f"segmentation/{name}" for name in ("grey", "bounded", "shapes")}
@@ -65,6 +66,7 @@ def test_membranes_are_given_or_predicted_in_the_image(plan):
     assert one.membrane(of("grey")) == "<results>/linking/assemble/grey.zarr"
     assert one.membrane(of("bounded")) == "b.zarr"
     assert one.membrane(of("shapes")) == []
+    assert one.has_membrane(of("bounded")) and not one.has_membrane(of("grey"))
 
 
 def test_ways_go_through_membranes_of_given_segments_only_where_they_are_given_too(plan):
@@ -80,6 +82,9 @@ def test_synapses_are_given_or_found_where_that_is_asked_for(plan):
     assert plan().neurites_of_synapses(of("grey")) == ["<results>/linking/synapses/grey.parquet"]
     assert plan(find_synapses=False).neurites_of_synapses(of("grey")) == []
     assert plan().has_synapses(of("shapes")) and not plan().has_synapses(of("grey"))
+    assert plan().with_found_synapses == ["grey", "bounded", "remote"]
+    assert plan().finds_synapses(of("grey")) and not plan().finds_synapses(of("shapes"))
+    assert plan(find_synapses=False).with_found_synapses == []
     assert plan().painted(of("grey")) == [f"<results>/synapses/density/grey/{shard}.parquet" for shard in range(3)]
 
 
@@ -159,6 +164,12 @@ def test_every_shard_of_every_volume_has_its_tables(plan):
     assert len(one.failures) == len(set(one.failures)) == (4 + 2 + 1) * 2
     assert "<results>/failures/linking_membranes/grey/1.parquet" in one.failures
     assert "<results>/failures/linking_membranes/bounded/1.parquet" not in one.failures
+    assert {step: len(set(tables)) for step, tables in one.finished.items()} == {
+        "linking_candidates": 4 * 2,
+        "linking_basins": 2 * 2,
+        "linking_membranes": 2,
+    }
+    assert one.finished["linking_membranes"][1] == "<results>/linking/membranes/grey/1.parquet"
     assert one.candidates(["remote"]) == {
         f"candidates/remote/{shard}": f"<results>/linking/candidates/remote/{shard}.parquet" for shard in "01"
     }

@@ -139,6 +139,11 @@ def test_every_shard_of_every_volume_has_its_tables(plan):
     assert one.shards == ["0", "1"]
     assert len(one.failures) == len(set(one.failures)) == 2 * 3 * 2
     assert "<results>/failures/synapses_density/given/1.parquet" in one.failures
+    assert {step: len(set(tables)) for step, tables in one.finished.items()} == {
+        "synapses_detect": 3 * 2,
+        "synapses_density": 3 * 2,
+    }
+    assert one.finished["synapses_detect"][1] == "<results>/synapses/detect/found/1.parquet"
     assert one.counts()["counts/found/1"] == "<results>/synapses/density/found/1.parquet"
     assert one.ids() == {f"ids/{shard}": f"<results>/synapses/ids/{{volume}}/{shard}.npz" for shard in "01"}
 

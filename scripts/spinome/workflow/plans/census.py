@@ -39,7 +39,11 @@ REPORT_TABLES = {
         "violations": "linking/violations.parquet",
         "queue": "linking/queue.tsv",
     },
-    "neurons": {"neuron_synapses": "neurons/synapses.parquet", "neuron_spines": "neurons/spines.parquet"},
+    "neurons": {
+        "neuron_synapses": "neurons/synapses.parquet",
+        "neuron_spines": "neurons/spines.parquet",
+        "neuron_table": "neurons/neurons.parquet",
+    },
 }
 
 
@@ -118,7 +122,12 @@ class CensusPlan:
     @cached_property
     def tables(self) -> dict[str, str]:
         """The tables of the census by name."""
-        tables = {"spines": "spines.parquet", "matches": "census/matches.parquet", "failures": "failures.parquet"}
+        tables = {
+            "spines": "spines.parquet",
+            "matches": "census/matches.parquet",
+            "failures": "failures.parquet",
+            "completeness": "completeness.tsv",
+        }
         if "neurons" in self.branches:
             tables |= {"counts": "census/cells.parquet", "classes": "census/classes.parquet"}
         if self.linked.segmentation:

@@ -80,6 +80,11 @@ class LinkingPlan(VolumesPlan):
         found = self.config["find_synapses"]
         return [row.volume for row in self.study.volumes if row.synapses or (row.image and found)]
 
+    @cached_property
+    def with_found_synapses(self) -> list[str]:
+        """Of these the volumes whose synapses are found here, and may have gaps."""
+        return [volume for volume in self.with_synapses if not self.row(volume).synapses]
+
     @property
     def trained(self) -> list[EMVolume]:
         """The rows that the configuration names for training."""
@@ -167,13 +172,27 @@ class LinkingPlan(VolumesPlan):
     @property
     def failures(self) -> list[str]:
         """Tables of failed units of the branch."""
-        steps = {"candidates": self.volumes, "basins": self.computed, "membranes": self.predicted}
         return [
             f"<results>/failures/linking_{step}/{volume}/{shard}.parquet"
-            for step, volumes in steps.items()
+            for step, volumes in self.volumes_by_step.items()
             for volume in volumes
             for shard in self.shards
         ]
+
+    @property
+    def finished(self) -> dict[str, list[str]]:
+        """Tables of finished units of the branch, by step."""
+        return {
+            f"linking_{step}": [
+                f"<results>/linking/{step}/{volume}/{shard}.parquet" for volume in volumes for shard in self.shards
+            ]
+            for step, volumes in self.volumes_by_step.items()
+        }
+
+    @property
+    def volumes_by_step(self) -> dict[str, list[str]]:
+        """The volumes that each step with units is made in."""
+        return {"candidates": self.volumes, "basins": self.computed, "membranes": self.predicted}
 
     def segmentation(self, wildcards: Any) -> str | list[str]:
         """The file of the segments of the rule's volume: given, or computed here."""
@@ -246,6 +265,18 @@ class LinkingPlan(VolumesPlan):
     def is_dense(self, wildcards: Any) -> bool:
         """Whether the rule's volume has a dense truth."""
         return bool(self.row(wildcards.volume).truth_segmentation)
+
+    def is_computed(self, wildcards: Any) -> bool:
+        """Whether the segments of the rule's volume are computed here."""
+        return wildcards.volume in self.computed
+
+    def finds_synapses(self, wildcards: Any) -> bool:
+        """Whether the synapses of the rule's volume are found here."""
+        return wildcards.volume in self.with_found_synapses
+
+    def has_membrane(self, wildcards: Any) -> bool:
+        """Whether the membranes of the rule's volume are given, and not predicted."""
+        return bool(self.row(wildcards.volume).membrane)
 
     def has_synapses(self, wildcards: Any) -> bool:
         """Whether the synapses of the rule's volume are given."""

@@ -111,6 +111,16 @@ class NeuronsPlan:
             *(f"<results>/failures/neurons_{step}/{shard}.parquet" for step in written for shard in self.sheet_shards),
         ]
 
+    @property
+    def finished(self) -> dict[str, list[str]]:
+        """Tables of finished units by step."""
+        tables = {f"neurons_{step}": list(self.step(step).values()) for step in STEPS}
+        written = ["exchange", *(["features"] if self.config["features"]["storage"] else [])]
+        return tables | {
+            f"neurons_{step}": [f"<results>/neurons/{step}/{shard}.parquet" for shard in self.sheet_shards]
+            for step in written
+        }
+
     def shard_rows(self, shard: str) -> list[Neuron]:
         """The rows of the sheet in a shard; none for the neurons of a volume."""
         return [self.study.neuron_of[name] for name in self.by_shard.get(shard, [])]

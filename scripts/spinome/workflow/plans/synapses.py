@@ -22,6 +22,8 @@ RECIPE = ("contrast", "vesicle_threshold", "original_features")
 LEARNING = {"network": ("steps",), "forest": ("trees", "depth", "voxels_per_class")}
 # what a classifier of a kind looks at
 EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
+# steps whose units are cuboids
+STEPS = ("detect", "density")
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,22 @@ class SynapsesPlan(VolumesPlan):
         """Tables of failed units of the branch."""
         return [
             f"<results>/failures/synapses_{step}/{volume}/{shard}.parquet"
-            for step in ("detect", "density")
+            for step in STEPS
             for volume in self.volumes
             for shard in self.shards
         ]
+
+    @property
+    def finished(self) -> dict[str, list[str]]:
+        """Tables of finished units of the branch, by step."""
+        return {
+            f"synapses_{step}": [
+                f"<results>/synapses/{step}/{volume}/{shard}.parquet"
+                for volume in self.volumes
+                for shard in self.shards
+            ]
+            for step in STEPS
+        }
 
     def is_detected(self, wildcards: Any) -> bool:
         """Whether synapses are found in the image of the rule's volume."""

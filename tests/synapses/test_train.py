@@ -1,0 +1,71 @@
+"""Training ends wherever the classifiers stand: all right, nothing found, nothing right, nothing true."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.io.models import Model
+from spinome.io.volumes import Volume
+from spinome.synapses.classifiers import Classifier
+from spinome.synapses.classify import Evidence
+from spinome.synapses.evaluate import compare, evaluate
+from spinome.synapses.features import FEATURES
+from spinome.synapses.grey import Grey
+from spinome.synapses.train import train
+from spinome.synapses.uniformity import correct_density, describe_uniformity
+
+VOXEL_NM = (45.0, 8.0, 8.0)
+SHAPE = (4, 24, 120)
+
+
+def truth_of(with_synapses):
+    truth = np.zeros(SHAPE, np.uint8)
+    if with_synapses:
+        for x in range(4, 120, 20):
+            truth[1:3, 4:14, x : x + 10] = 1
+    return Volume(truth, VOXEL_NM, "truth")
+
+
+def trained(predicted, with_synapses=True):
+    """A model from classifiers that give this probability (Z, Y, X) everywhere."""
+    image = Volume(np.zeros(SHAPE, np.uint8), VOXEL_NM, "image")
+    evidence = Evidence(image, Grey(0.0, 1.0))
+    classifier = Classifier(lambda evidence, piece: predicted[piece.core], lambda evidence: (0, 0, 0), {})
+    model = Model(None, FEATURES, {})
+    volumes = {"v": (evidence, truth_of(with_synapses))}
+    return train(volumes, lambda slabs: model, lambda model: classifier, (4, 24, 60)).card
+
+
+@pytest.mark.parametrize(
+    ("predicted", "scores"),
+    [
+        (truth_of(True)[:] * np.float32(0.97), [1, 1, 1]),
+        (np.zeros(SHAPE, np.float32), [np.nan, 0, np.nan]),
+        (np.roll(truth_of(True)[:], 12, axis=1) * np.float32(0.97), [0, 0, 0]),
+    ],
+    ids=["all right", "nothing found", "nothing right"],
+)
+def test_precision_and_recall_of_0_and_1(predicted, scores):
+    card = trained(predicted)
+    found = card["object precision, recall, F1 on slabs left out"]
+    np.testing.assert_allclose(np.nan_to_num(found), np.nan_to_num(scores))
+    assert 0 < card["threshold"] < 1
+
+
+def test_a_volume_without_a_true_synapse():
+    assert trained(np.zeros(SHAPE, np.float32), with_synapses=False)["threshold"] > 0
+
+
+@pytest.mark.parametrize(("kept", "precision", "recall"), [(3, 1.0, 0.5), (0, np.nan, 0.0), (6, 1.0, 1.0)])
+def test_a_density_is_corrected_by_any_score(kept, precision, recall):
+    """What the evaluation says, as the step after it reads it."""
+    truth = truth_of(True)
+    labels = truth[:].astype(np.uint64) * np.repeat(np.arange(1, 7, dtype=np.uint64), 20)
+    labels[labels > kept] = 0
+    objects = pd.DataFrame({"synapse": np.arange(1, kept + 1), "score": 0.9, "volume_um3": 0.001})
+    scores = evaluate([compare(truth, Volume(labels, VOXEL_NM, "found"), objects)]).set_index("metric")
+    scores = scores[["value", "ci_low", "ci_high"]]
+    assert np.nan_to_num(scores.loc[["precision", "recall"], "value"]).tolist() == [np.nan_to_num(precision), recall]
+    blocks = pd.DataFrame({"z_nm": [1.0, 2], "y_nm": 1.0, "x_nm": 1.0, "synapses": [1, 2], "unmasked_um3": 1.0})
+    row = correct_density(describe_uniformity(blocks, "v"), tuple(scores.loc["precision"]), tuple(scores.loc["recall"]))
+    assert row["value"].isna().all() == (not kept)
