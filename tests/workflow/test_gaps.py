@@ -14,6 +14,8 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, write_volume
 from spinome.linking.basins import basins
 from spinome.linking.landscape import landscape, reach
+from spinome.synapses.density import CUT
+from spinome.synapses.parts import find_parts, save_parts
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHAPE, CUBOID, VOXEL_NM = (16, 48, 96), (16, 48, 32), (20.0, 10.0, 10.0)
@@ -31,7 +33,7 @@ class Files(dict):
 
 def run_script(name, given, made, **params):
     snakemake = SimpleNamespace(
-        input=Files(given), output=Files(made), params=SimpleNamespace(**params), log=[], wildcards=SimpleNamespace()
+        input=Files(given), output=Files(made), params=SimpleNamespace(**params), log=[], rule=name
     )
     runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": snakemake})
 
@@ -96,3 +98,46 @@ def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, cuboid_ta
     run_script("linking_typing", files, typed, settings=rules, **source)
     table = read_table(typed["typing"])
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
+
+
+def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(tmp_path):
+    labels = np.zeros(SHAPE, np.uint32)
+    for number, x in enumerate((5, 24, 40, 70), start=1):
+        labels[4:8, 10:20, x : x + 10] = number
+    write_volume(tmp_path / "labels.zarr", labels, VOXEL_NM)
+    rows = []
+    for block in cuboids(SHAPE, CUBOID):
+        save_parts(tmp_path / f"{block.name}.npz", find_parts(labels[block.core], None, block.start, SHAPE))
+        rows.append({"unit": block.name, "key": "k", "file": str(tmp_path / f"{block.name}.npz")})
+    # the second cuboid was never searched: it holds the third object and the rest of the second
+    write_table(pd.DataFrame(rows).drop(index=1), tmp_path / "detect.parquet")
+    row = {"synapses": str(tmp_path / "labels.zarr"), "image": None, "mask": None, "voxel_nm": None}
+    merged = {
+        "objects": tmp_path / "merged.parquet",
+        "ids": [tmp_path / "ids.npz"],
+        "labels": tmp_path / "out.zarr",
+        "gaps": tmp_path / "v.parquet",
+    }
+    given = {"parts": [tmp_path / "detect.parquet"], "model": []}
+    run_script("synapses_merge", given, merged, row=row, cuboid=CUBOID, rules={"connectivity": 18})
+    assert read_table(merged["gaps"])[["x0", "x1"]].to_numpy().tolist() == [[32, 64]]
+    (tmp_path / "v").mkdir()
+    counted = {"done": tmp_path / "v" / "0.parquet", "failures": tmp_path / "failures.parquet"}
+    given = {"parts": tmp_path / "detect.parquet", "ids": tmp_path / "ids.npz", "labels": str(merged["labels"])}
+    settings = {"cuboid": CUBOID, "block_um": [0.32, 0.48, 0.32]}
+    shard = {"row": row, "store": tmp_path / "store", "max_failed_fraction": 0, "code": ""}
+    run_script("synapses_density", given | {"mask": []}, counted, **settings, **shard)
+    made = {name: tmp_path / f"all_{name}.parquet" for name in ("blocks", "objects", "gaps")}
+    given = {"counts": [counted["done"]], "objects": [merged["objects"]], "labels": [str(merged["labels"])]}
+    run_script("synapses_blocks", given, made, volumes=["v"], **settings)
+    blocks, objects = read_table(made["blocks"]), read_table(made["objects"])
+    # the second object reaches into the gap, so that its block is not known either
+    assert blocks["known"].tolist() == [False, False, True]
+    assert blocks["synapses"].isna().tolist() == [True, True, False] and blocks["synapses"].iloc[2] == 1
+    assert objects["block"].tolist() == [0, -1, 2] and objects["reason"].tolist() == ["", CUT, ""]
+    given = {"objects": made["objects"], "gaps": made["gaps"], "labels": [str(merged["labels"])]}
+    truth = {"v": str(tmp_path / "labels.zarr")}
+    run_script("synapses_evaluate", given, {"evaluation": tmp_path / "evaluation.tsv"}, truth=truth, seed=0)
+    scores = read_table(tmp_path / "evaluation.tsv").set_index("metric")
+    assert scores.loc[["precision", "recall"], "value"].tolist() == [1, 1]
+    assert scores.loc["not_known", ["value", "n"]].tolist() == [2, 4]
