@@ -47,7 +47,7 @@ config: install ## write the default configuration, its schema and its documenta
 	PYTHONPATH=scripts $(BIN)/python -m spinome.configuration
 
 bench-%: install ## compare one branch with its peers, for example `make bench-neurons`
-	PYTHONPATH=scripts:benchmarks $(BIN)/python benchmarks/$*.py
+	PYTHONPATH=scripts:benchmarks:tests $(BIN)/python benchmarks/$*.py
 
 lock: ## write the lock file anew from pyproject.toml
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
