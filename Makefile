@@ -59,7 +59,7 @@ docs: $(DOCS)/.installed ## build the documentation site into site/; a broken li
 	PYTHONPATH=docs $(DOCS)/bin/zensical build --strict --clean
 
 bench-%: install ## compare one branch with its peers, for example `make bench-neurons`
-	PYTHONPATH=scripts:benchmarks $(BIN)/python benchmarks/$*.py
+	PYTHONPATH=scripts:benchmarks:tests $(BIN)/python benchmarks/$*.py
 
 lock: ## write the lock file anew from pyproject.toml
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -1,9 +1,13 @@
 """Heights and seeds of a membrane map."""
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
+from spinome.blocks import cuboids
 from spinome.linking.landscape import capped_distance, landscape, reach
+from volumes import draw_cut, draw_mask, draw_membrane, draw_shape
 
 
 def test_the_distance_is_that_of_scipy_up_to_its_cap():
@@ -19,17 +23,21 @@ def test_without_membrane_the_distance_ends_at_its_cap():
     assert (capped_distance(np.ones((3, 4, 5), bool), (40.0, 8.0, 8.0), 100.0) == 100.0).all()
 
 
-def test_a_cutout_sees_the_same_heights_and_seeds_to_the_last_bit():
-    membrane = ndimage.gaussian_filter(np.random.default_rng(1).random((30, 90, 90)).astype(np.float32), 2) * 8 - 3.5
-    membrane = membrane.clip(0, 1)
-    settings = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 20.0}
-    z, y, x = reach((30.0, 8.0, 8.0), 15.0, 20.0)
-    inner, padded = np.s_[12:18, 40:50, 30:52], np.s_[12 - z : 18 + z, 40 - y : 50 + y, 30 - x : 52 + x]
-    cut = np.s_[z:-z, y:-y, x:-x]
-    for whole, part in zip(
-        landscape(membrane, (30.0, 8.0, 8.0), **settings), landscape(membrane[padded], (30.0, 8.0, 8.0), **settings)
-    ):
-        np.testing.assert_array_equal(whole[inner], part[cut])
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_a_cutout_sees_the_same_heights_and_seeds_to_the_last_bit(random):
+    """Draws membranes and masks of all kinds in volumes down to a voxel, and cuboids with the halo that they need."""
+    shape = draw_shape(random)
+    membrane, mask = draw_membrane(random, shape), draw_mask(random, shape)
+    voxel_nm = random.choice([(30.0, 8.0, 8.0), (9.3, 9.3, 9.3), (45.0, 12.7, 9.3)])
+    chosen = {"threshold": 0.5, "smoothing_nm": random.choice([0.0, 9.0]), "spacing_nm": random.choice([5.0, 10.0])}
+    whole = landscape(membrane, voxel_nm, mask=mask, **chosen)
+    halo = reach(voxel_nm, chosen["smoothing_nm"], chosen["spacing_nm"])
+    for piece in cuboids(shape, draw_cut(random, shape, most=8), halo):
+        inside = None if mask is None else mask[piece.padded]
+        part = landscape(membrane[piece.padded], voxel_nm, mask=inside, **chosen)
+        for expected, found in zip(whole, part):
+            np.testing.assert_array_equal(found[piece.inner], expected[piece.core])
 
 
 def test_height_falls_from_membranes_to_the_middle_and_has_no_end_outside_the_mask():

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from spinome.blocks import cuboids
@@ -16,6 +18,7 @@ from spinome.linking.membranes import (
     train_membranes,
     training_voxels,
 )
+from volumes import draw_cut, draw_membrane, draw_shape
 
 VOXEL = (60.0, 24.0, 24.0)
 
@@ -55,12 +58,33 @@ def test_finds_membranes(tissue, forests):
     assert roc_auc_score(membrane_truth(labels).ravel(), found.ravel()) > 0.95
 
 
-def test_blocks_leave_no_seam(tissue, forests):
-    image, _ = tissue
-    grey = grey_range(image)
-    whole = predict_membranes(image, whole_of(image), grey, VOXEL, forests)
-    for block in cuboids(image.shape, (9, 24, 33), halo(VOXEL)):
-        part = predict_membranes(image[block.padded], block.inner, grey, VOXEL, forests)
+@pytest.fixture(scope="module")
+def opinionated(tissue):
+    """Forests trained on chance: they have an opinion on every voxel, and a seam shows in the last digit."""
+    image, labels = tissue
+    blocks = list(cuboids(image.shape, (20, 60, 30), halo(VOXEL)))
+    chance = np.random.default_rng(5)
+
+    def draw(first):
+        features, _ = training_voxels(image, labels, VOXEL, blocks, 8000, 0, first)
+        return features, chance.random(len(features)) < 0.5
+
+    return [flatten_forest(forest) for forest in train_membranes(draw, 0)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(random=st.randoms())
+def test_blocks_leave_no_seam(opinionated, random):
+    """Draws images of membranes of all kinds with noise or none, integers or floats, voxels, and cuts."""
+    shape = draw_shape(random)
+    voxel_nm = random.choice([VOXEL, (200.0, 100.0, 100.0), (90.0, 45.0, 33.3), (400.0, 181.0, 70.0)])
+    noise = np.random.default_rng(random.getrandbits(32)).normal(0, random.choice([0, 10, 60]), shape)
+    image = (255 * draw_membrane(random, shape) + noise).clip(0, 255).astype(random.choice([np.uint8, np.float32]))
+    grey, size = grey_range(image), draw_cut(random, shape, most=8)
+    note(f"blocks of {size} in {shape}, voxels of {voxel_nm} nm")
+    whole = predict_membranes(image, whole_of(image), grey, voxel_nm, opinionated)
+    for block in cuboids(shape, size, halo(voxel_nm)):
+        part = predict_membranes(image[block.padded], block.inner, grey, voxel_nm, opinionated)
         np.testing.assert_array_equal(part, whole[block.core])
 
 

@@ -3,8 +3,11 @@
 import cc3d
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.region_graph import BINS, compact, region_graph
+from volumes import draw_labels, draw_membrane, draw_shape
 
 VOXEL = (40.0, 10.0, 10.0)
 
@@ -51,6 +54,49 @@ def test_statistics_do_not_depend_on_the_numbers_of_labels(volume):
     second = region_graph(large, membrane, VOXEL)
     np.testing.assert_array_equal(first.pairs, second.pairs)
     np.testing.assert_allclose(first.edge_histogram, second.edge_histogram)
+
+
+def graph_slowly(labels, membrane):
+    """Labels, and by pair of labels, or by label, moments and histograms from one face, or voxel, after the other."""
+    power = np.arange(5)
+    face_um2 = (VOXEL[1] * VOXEL[2] / 1e6, VOXEL[0] * VOXEL[2] / 1e6, VOXEL[0] * VOXEL[1] / 1e6)
+    regions, edges = {}, {}
+    for label, value in zip(labels.ravel().tolist(), membrane.ravel().tolist()):
+        if label:
+            moments, histogram = regions.setdefault(label, (np.zeros(5), np.zeros(BINS)))
+            moments += value**power
+            histogram[min(int(value * BINS), BINS - 1)] += 1
+    for axis, area in enumerate(face_um2):
+        ends = [(np.moveaxis(volume, axis, 0)[:-1], np.moveaxis(volume, axis, 0)[1:]) for volume in (labels, membrane)]
+        highest = np.maximum(*ends[1])
+        for one, other, value in zip(*(end.ravel().tolist() for end in ends[0]), highest.ravel().tolist()):
+            if one and other and one != other:
+                pair = min(one, other), max(one, other)
+                moments, histogram = edges.setdefault(pair, (np.zeros(5), np.zeros(BINS)))
+                moments += area * value**power
+                histogram[min(int(value * BINS), BINS - 1)] += area
+    return [dict(sorted(found.items())) for found in (regions, edges)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_graphs_are_those_of_a_slow_way(random):
+    """Draws labels of any type and number, from one to a full volume of many, and membranes of all kinds."""
+    shape = draw_shape(random, most=1500)
+    labels, membrane = draw_labels(random, shape), draw_membrane(random, shape)
+    assume(labels.any())
+    graph = region_graph(labels, membrane, VOXEL)
+    regions, edges = graph_slowly(labels, membrane)
+    assert graph.labels.tolist() == list(regions)
+    assert list(map(tuple, graph.labels[graph.pairs].tolist())) == list(edges)
+    for expected, moments, histogram in (
+        (regions, graph.region_moments, graph.region_histogram),
+        (edges, graph.edge_moments, graph.edge_histogram),
+    ):
+        found = zip(moments, histogram, expected.values(), strict=True)
+        for own_moments, own_histogram, (slow_moments, slow_histogram) in found:
+            np.testing.assert_allclose(own_moments, slow_moments)
+            np.testing.assert_allclose(own_histogram, slow_histogram, rtol=1e-4)
 
 
 def test_compact_knows_what_is_not_listed():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -10,6 +10,7 @@ from spinome.blocks import cuboids
 from spinome.linking.basins import basins, paint
 from spinome.linking.landscape import landscape, reach
 from spinome.linking.watershed import flood, superpixels
+from volumes import draw_cut, draw_mask, draw_membrane, draw_shape
 
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 
@@ -51,36 +52,54 @@ def test_a_volume_without_membrane_and_one_of_membrane_alone():
     assert len(np.unique(empty)) == 1 and len(np.unique(full)) == 1
 
 
-def random_membrane(seed, shape=(16, 60, 67)):
+def noise(seed, shape=(16, 60, 67)):
     """Smooth noise in 20 steps, so that much of it is equal, and a mask of four fifths of it."""
     rng = np.random.default_rng(seed)
-    noise = ndimage.gaussian_filter(rng.random(shape), (1, 3, 3))
-    membrane = np.round(20 * (noise - noise.min()) / np.ptp(noise)) / 20
+    smooth = ndimage.gaussian_filter(rng.random(shape), (1, 3, 3))
+    membrane = np.round(20 * (smooth - smooth.min()) / np.ptp(smooth)) / 20
     tissue = ndimage.gaussian_filter(rng.random(shape), (2, 6, 6))
     return membrane.astype(np.float32), tissue > np.quantile(tissue, 0.2)
 
 
-def cut_up(membrane, mask, voxel_nm, size, lost=None):
+def cut_up(membrane, mask, voxel_nm, size, lost=None, chosen=SETTINGS):
     """Superpixels from cuboids of a size; the one named `lost` failed."""
-    halo = reach(voxel_nm, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])
+    halo = reach(voxel_nm, chosen["smoothing_nm"], chosen["spacing_nm"])
     blocks = [block for block in cuboids(membrane.shape, size, halo) if block.name != lost]
-    found = [
-        basins(*landscape(membrane[b.padded], voxel_nm, mask=mask[b.padded], **SETTINGS), b, membrane.shape)
-        for b in blocks
-    ]
+    found = []
+    for block in blocks:
+        inside = None if mask is None else mask[block.padded]
+        height, seed = landscape(membrane[block.padded], voxel_nm, mask=inside, **chosen)
+        found.append(basins(height, seed, block, membrane.shape))
     labels = np.zeros(membrane.shape, np.uint32)
     for block, (basin, _), names in zip(blocks, found, flood([left for _, left in found])):
         labels[block.core] = paint(basin, names)
     return labels
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.integers(0, 1000), st.tuples(*(st.integers(5, 70) for _ in range(3))))
-def test_any_cuboids_give_the_superpixels_of_the_whole(seed, size):
-    membrane, mask = random_membrane(seed)
-    voxel_nm = (40.0, 8.0, 8.0)
-    whole = superpixels(membrane, voxel_nm, mask=mask, **SETTINGS)
-    np.testing.assert_array_equal(cut_up(membrane, mask, voxel_nm, size), whole)
+@settings(max_examples=150, deadline=None)
+@given(st.randoms())
+def test_any_cuboids_give_the_superpixels_of_the_whole(random):
+    """Draws membranes and masks of all kinds, thin volumes, thick sections, and seeds from dense to a single one."""
+    shape = draw_shape(random)
+    membrane, mask = draw_membrane(random, shape), draw_mask(random, shape)
+    voxel_nm = random.choice([(40.0, 8.0, 8.0), (30.0, 30.0, 30.0), (45.0, 12.7, 9.3), (8.0, 30.0, 50.0)])
+    chosen = {
+        "threshold": random.choice([0.1, 0.5, 0.9]),
+        "smoothing_nm": random.choice([0, 0.5, 2]) * voxel_nm[2],
+        "spacing_nm": random.choice([0.6, 1.5, 4]) * voxel_nm[2],
+    }
+    size = draw_cut(random, shape)
+    note(f"cuboids of {size} in {shape}, voxels of {voxel_nm} nm, {chosen}")
+    whole = superpixels(membrane, voxel_nm, mask=mask, **chosen)
+    np.testing.assert_array_equal(cut_up(membrane, mask, voxel_nm, size, chosen=chosen), whole)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cuboids_that_are_smaller_than_their_halo_give_the_superpixels_of_the_whole(seed):
+    membrane, mask = noise(seed)
+    whole = superpixels(membrane, (40.0, 8.0, 8.0), mask=mask, **SETTINGS)
+    for size in ((16, 11, 70), (5, 60, 23), (7, 31, 32)):
+        np.testing.assert_array_equal(cut_up(membrane, mask, (40.0, 8.0, 8.0), size), whole)
 
 
 def test_a_plateau_of_seeds_is_one_superpixel_across_cuboids():
@@ -90,14 +109,14 @@ def test_a_plateau_of_seeds_is_one_superpixel_across_cuboids():
 
 
 def test_a_lost_cuboid_is_empty_and_its_neighbours_are_not():
-    membrane, mask = random_membrane(3)
+    membrane, mask = noise(3)
     mask[:] = True
     labels = cut_up(membrane, mask, (40.0, 8.0, 8.0), (16, 20, 67), lost="0-20-0")
     assert not labels[:, 20:40].any() and labels[:, :20].all() and labels[:, 40:].all()
 
 
 def test_superpixels_are_the_minimum_spanning_forest_of_the_seeds():
-    membrane, mask = random_membrane(5, (4, 24, 26))
+    membrane, mask = noise(5, (4, 24, 26))
     voxel_nm = (40.0, 8.0, 8.0)
     height, seed = landscape(membrane, voxel_nm, mask=mask, **SETTINGS)
     number = np.arange(height.size).reshape(height.shape)

@@ -21,13 +21,14 @@ from spinome.synapses.density import (
     gather_counts,
 )
 from spinome.synapses.runs import VALUE, find_runs
+from volumes import draw_cut, draw_mask, draw_objects, draw_shape
 
 VOXEL_NM = (50.0, 10.0, 10.0)
 BLOCK_UM = (0.2, 0.1, 0.1)  # 4 x 10 x 10 voxels
 
 
-def counted(labels, valid=None, size=None):
-    axes, grid = block_axes(labels.shape, VOXEL_NM, BLOCK_UM)
+def counted(labels, valid=None, size=None, block_um=BLOCK_UM):
+    axes, grid = block_axes(labels.shape, VOXEL_NM, block_um)
     parts = []
     for piece in cuboids(labels.shape, size or labels.shape):
         mask = None if valid is None else valid[piece.core]
@@ -36,10 +37,10 @@ def counted(labels, valid=None, size=None):
     return gather_counts(pd.concat(parts))
 
 
-def blocks_of(labels, valid=None, size=None):
-    counts = counted(labels, valid, size)
+def blocks_of(labels, valid=None, size=None, block_um=BLOCK_UM):
+    counts = counted(labels, valid, size, block_um)
     assigned = assign_blocks(counts)
-    return assigned, block_table(counts, assigned, labels.shape, VOXEL_NM, BLOCK_UM)
+    return assigned, block_table(counts, assigned, labels.shape, VOXEL_NM, block_um)
 
 
 @pytest.mark.parametrize(("left", "right", "block"), [(5, 5, -1), (6, 4, 0), (4, 6, 1)])
@@ -133,33 +134,38 @@ def test_centres_of_blocks_at_the_border():
     ]
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6), size=st.tuples(st.integers(2, 9), st.integers(5, 25), st.integers(5, 25)))
-def test_counts_do_not_depend_on_the_cuboids(seed, size):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 6, (9, 25, 25)).astype(np.uint64)
-    valid = rng.random(labels.shape) < 0.9
-    pd.testing.assert_frame_equal(counted(labels, valid, size), counted(labels, valid), check_exact=True)
+def draw_counted(random):
+    """Labels from nearly empty to full, a mask, a cut, and blocks from a voxel to more than the volume."""
+    shape = draw_shape(random)
+    labels, valid = draw_objects(random, shape).astype(np.uint64), draw_mask(random, shape)
+    block_um = [random.uniform(1, 1.5 * length) * size / 1000 for length, size in zip(shape, VOXEL_NM)]
+    return labels, valid, draw_cut(random, shape), tuple(block_um)
 
 
-def test_counts_are_those_of_the_voxels():
-    rng = np.random.default_rng(1)
-    labels = (rng.integers(0, 3, (9, 25, 25)) * (rng.random((9, 25, 25)) < 0.5)).astype(np.uint64)
-    valid = rng.random(labels.shape) < 0.9
-    axes, grid = block_axes(labels.shape, VOXEL_NM, BLOCK_UM)
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_counts_are_those_of_the_voxels_whatever_the_cuboids(random):
+    labels, valid, size, block_um = draw_counted(random)
+    axes, grid = block_axes(labels.shape, VOXEL_NM, block_um)
     block = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid)
-    whole = pd.DataFrame({"synapse": 0, "block": block.ravel(), "masked": (~valid).ravel()})
+    hidden = np.zeros(labels.shape, bool) if valid is None else ~valid
+    whole = pd.DataFrame({"synapse": 0, "block": block.ravel(), "masked": hidden.ravel()})
     each = whole.assign(synapse=labels.ravel().astype(np.int64)).query("synapse > 0")
     expected = pd.concat([whole, each]).groupby(["synapse", "block"])["masked"].agg(["size", "sum"]).reset_index()
     expected.columns = ["synapse", "block", "voxels", "masked"]
-    pd.testing.assert_frame_equal(counted(labels, valid, (4, 11, 7)), expected)
+    pd.testing.assert_frame_equal(counted(labels, valid, size, block_um), expected)
 
 
-def test_volume_adds_up():
-    rng = np.random.default_rng(0)
-    valid = rng.random((9, 33, 27)) < 0.7
-    _, table = blocks_of(np.zeros(valid.shape, np.uint64), valid)
-    assert table["unmasked_um3"].sum() == pytest.approx(valid.sum() * np.prod(VOXEL_NM) / 1e9)
+@settings(max_examples=40, deadline=None)
+@given(st.randoms())
+def test_blocks_do_not_depend_on_the_cuboids_and_hold_the_unmasked_volume(random):
+    labels, valid, size, block_um = draw_counted(random)
+    whole, cut = (blocks_of(labels, valid, pieces, block_um) for pieces in (None, size))
+    for expected, table in zip(whole, cut):
+        pd.testing.assert_frame_equal(table, expected, check_exact=True)
+    shown = labels.size if valid is None else valid.sum()
+    assert cut[1]["unmasked_um3"].sum() == pytest.approx(shown * np.prod(VOXEL_NM) / 1e9)
+    assert cut[1]["synapses"].sum() == (cut[0]["block"] >= 0).sum()
 
 
 def test_blocks_smaller_than_voxels():

@@ -5,17 +5,17 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from skimage.measure import regionprops_table
 
+from chunkings import VOXEL_NM, draw_specimen, find
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume
 from spinome.synapses.detect import take_given
-from spinome.synapses.merge import Rules, merge_parts
+from spinome.synapses.merge import OBJECT_COLUMNS, Rules, merge_parts
 from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
-
-VOXEL_NM = (40.0, 8.0, 8.0)
+from volumes import draw_cut
 
 
 def cut_and_merge(folder, values, probability, size, connectivity=18, rules=None):
@@ -32,55 +32,82 @@ def cut_and_merge(folder, values, probability, size, connectivity=18, rules=None
     return objects, merged
 
 
-def label_whole(values, connectivity):
-    """Labels of the whole volume, numbered by the raster order of first voxels."""
-    labels = cc3d.connected_components(values, connectivity=connectivity).astype(np.int64)
+def label_slowly(values, probability, connectivity, rules):
+    """Labels by the words of the rules, with cc3d: patches of a section, then objects, in the order of first voxels."""
+    # cc3d does not take labels of all 64 bits
+    numbers = np.unique(np.append(np.zeros(1, values.dtype), values), return_inverse=True)[1][1:]
+    numbers = numbers.reshape(values.shape).astype(np.int32)
+    for section in numbers:
+        patch = cc3d.connected_components(section, connectivity=4)
+        area = np.bincount(patch.ravel())[patch] * VOXEL_NM[1] * VOXEL_NM[2] / 1e6
+        largest = np.inf if rules.max_area_um2 is None else rules.max_area_um2
+        section[(area < rules.min_area_um2) | (area > largest)] = 0
+    labels = cc3d.connected_components(numbers, connectivity=connectivity).astype(np.int64)
+    for number in range(1, labels.max() + 1):
+        where = np.argwhere(labels == number)
+        peak = 1 if probability is None else np.rint(probability[labels == number].max() * 1e6) / 1e6
+        volume = len(where) * (np.prod(VOXEL_NM) / 1e9)
+        if volume < rules.min_volume_um3 or np.ptp(where[:, 0]) + 1 < rules.min_sections or peak < rules.min_peak:
+            labels[labels == number] = 0
+    return in_raster_order(labels)
+
+
+def in_raster_order(labels):
+    """Labels numbered by the raster order of their first voxels."""
     found, first = np.unique(labels, return_index=True)
     rank = np.zeros(labels.max() + 1, np.int64)
-    present = found[found > 0]
-    rank[present[np.argsort(first[found > 0])]] = np.arange(1, len(present) + 1)
+    rank[found[found > 0][np.argsort(first[found > 0])]] = np.arange(1, (found > 0).sum() + 1)
     return rank[labels]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    shape=st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 9)),
-    size=st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 9)),
-    filled=st.floats(0.05, 0.7),
-    values=st.integers(1, 3),
-    connectivity=st.sampled_from([6, 18, 26]),
-)
-def test_any_chunking_gives_the_objects_of_the_whole(seed, shape, size, filled, values, connectivity, tmp_path_factory):
-    rng = np.random.default_rng(seed)
-    volume = (rng.integers(1, values + 1, shape) * (rng.random(shape) < filled)).astype(np.int32)
-    folder = tmp_path_factory.mktemp("parts")
-    objects, merged = cut_and_merge(folder, volume, None, size, connectivity)
-    np.testing.assert_array_equal(merged, label_whole(volume, connectivity))
-    assert len(objects) == merged.max()
+def label_whole(values, connectivity):
+    """Labels of the whole volume, numbered by the raster order of first voxels."""
+    return in_raster_order(cc3d.connected_components(values, connectivity=connectivity).astype(np.int64))
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    size=st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 12)),
-    rules=st.builds(
-        Rules,
-        min_area_um2=st.sampled_from([0, 2 * 64e-6, 4 * 64e-6]),
-        max_area_um2=st.sampled_from([None, 20 * 64e-6]),
-        min_volume_um3=st.sampled_from([0, 10 * 2560e-9]),
-        min_sections=st.integers(1, 3),
-    ),
-)
-def test_rules_and_scores_do_not_depend_on_the_chunking(seed, size, rules, tmp_path_factory):
-    rng = np.random.default_rng(seed)
-    probability = rng.random((6, 12, 12)).astype(np.float32)
-    volume = (probability > 0.65).astype(np.uint8)
+def measure_slowly(labels, values, probability):
+    """Table of objects, each measured by the voxels that carry its label."""
+    rows = []
+    chance = np.ones(labels.shape) if probability is None else np.rint(probability.astype(float) * 1e6) / 1e6
+    for number in range(1, labels.max() + 1):
+        where = np.argwhere(labels == number)
+        low, high = where.min(axis=0), where.max(axis=0)
+        own = chance[labels == number]
+        row = {"synapse": number, "voxels": len(where), "volume_um3": len(where) * np.prod(VOXEL_NM) / 1e9}
+        row |= dict(zip(("z_nm", "y_nm", "x_nm"), (where.mean(axis=0) + 0.5) * VOXEL_NM))
+        row |= {"sections": high[0] - low[0] + 1, "score": own.mean(), "max_score": own.max()}
+        row |= {"value": values[tuple(where[0])]}
+        row |= {f"{axis}{end}": edge[at] for at, axis in enumerate("zyx") for end, edge in enumerate((low, high))}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=OBJECT_COLUMNS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(random=st.randoms())
+def test_any_cut_gives_the_synapses_of_the_whole(random, tmp_path_factory):
+    """Draws a specimen, from nearly empty to full, and a cut of it, as the benchmark of chunkings does."""
     folder = tmp_path_factory.mktemp("parts")
-    whole, whole_labels = cut_and_merge(folder, volume, probability, volume.shape, 18, rules)
-    objects, merged = cut_and_merge(folder, volume, probability, size, 18, rules)
-    pd.testing.assert_frame_equal(objects, whole, check_exact=True)
-    np.testing.assert_array_equal(merged, whole_labels)
+    specimen = draw_specimen(random)
+    size = draw_cut(random, specimen.shape)
+    note(f"{specimen}, cut to {size}")
+    assert find(specimen, specimen.shape, folder).differences(find(specimen, size, folder)) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(random=st.randoms())
+def test_synapses_are_those_of_a_slow_way(random, tmp_path_factory):
+    """Draws a specimen and a cut as above."""
+    specimen = draw_specimen(random)
+    note(specimen)
+    found = find(specimen, draw_cut(random, specimen.shape), tmp_path_factory.mktemp("parts"))
+    values, probability = specimen.labels, specimen.probability
+    if values is None:
+        values = probability >= specimen.threshold
+    np.testing.assert_array_equal(
+        found.labels, label_slowly(values, probability, specimen.connectivity, specimen.rules)
+    )
+    expected = measure_slowly(found.labels.astype(np.int64), values, probability)
+    pd.testing.assert_frame_equal(found.objects, expected.astype(found.objects.dtypes), rtol=1e-9)
 
 
 def test_table_equals_measured_objects(tmp_path):
@@ -105,7 +132,7 @@ def test_patches_are_measured_whole_before_they_are_dropped(tmp_path):
     volume = np.zeros((3, 8, 8), np.uint8)
     volume[0, 2:6, 2:6] = 1  # a patch of 16 voxels, cut into four of 4 voxels
     volume[2, 0, :3] = 1  # a patch of 3 voxels
-    rules = Rules(min_area_um2=10 * 64e-6)
+    rules = Rules(min_area_um2=10 * VOXEL_NM[1] * VOXEL_NM[2] / 1e6)
     objects, _ = cut_and_merge(tmp_path, volume, None, (1, 4, 4), 18, rules)
     assert objects["voxels"].tolist() == [16]
 

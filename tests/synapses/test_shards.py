@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinome.blocks import cuboids
 from spinome.io.volumes import Volume
@@ -13,6 +15,7 @@ from spinome.synapses.detect import take_given
 from spinome.synapses.merge import merge_parts
 from spinome.synapses.parts import save_parts
 from spinome.workflow.shards import Unit, run_shard
+from volumes import draw_cut, draw_labels, draw_shape
 
 VOXEL_NM = (40.0, 8.0, 8.0)
 SIZE = (3, 10, 10)
@@ -23,9 +26,9 @@ def labels():
     return Volume((np.random.default_rng(0).random((8, 30, 33)) > 0.75).astype(np.uint8), VOXEL_NM, "labels.h5")
 
 
-def find(labels, folder, shards, computed):
+def find(labels, folder, shards, computed, size=SIZE):
     """Run all shards and return the file of every cuboid."""
-    blocks = {block.name: block for block in cuboids(labels.shape, SIZE)}
+    blocks = {block.name: block for block in cuboids(labels.shape, size)}
 
     def compute(unit, path):
         computed.append(unit.name)
@@ -49,11 +52,16 @@ def find(labels, folder, shards, computed):
     return files[list(blocks)].tolist()
 
 
-def test_objects_do_not_depend_on_the_number_of_shards(labels, tmp_path):
+@settings(max_examples=12, deadline=None)
+@given(random=st.randoms())
+def test_objects_do_not_depend_on_the_number_of_shards(random, tmp_path_factory):
+    """Draws labels from nearly empty to full, a cut, and more shards than cuboids or fewer."""
+    labels = Volume(draw_labels(random, draw_shape(random)), VOXEL_NM, "labels.h5")
+    size = draw_cut(random, labels.shape)
     found = [
-        merge_parts(find(labels, tmp_path / str(shards), shards, []), labels.shape, VOXEL_NM)[0] for shards in (1, 2, 5)
+        merge_parts(find(labels, tmp_path_factory.mktemp("shards"), shards, [], cuboid), labels.shape, VOXEL_NM)[0]
+        for shards, cuboid in ((1, labels.shape), (1, size), (random.randint(2, 9), size))
     ]
-    assert len(found[0]) > 20
     for other in found[1:]:
         pd.testing.assert_frame_equal(other, found[0], check_exact=True)
 
