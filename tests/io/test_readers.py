@@ -197,12 +197,9 @@ class ZarrReader(VolumeReader):
     """Zarr of any version: a chunk is a file."""
 
     def chunk(self, folder: Path) -> Path:
-        """The file of a chunk of the finest level."""
+        """The file of a chunk; such small volumes have a single level."""
         files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((".z", "zarr.json"))]
-        finest = [file for file in files if "/1/" not in str(file.relative_to(folder))] if self.pyramid else files
-        return sorted(finest)[1]
-
-    pyramid = False
+        return sorted(files)[1]
 
     def damage(self, folder):
         cut(self.chunk(folder))
@@ -212,6 +209,16 @@ class ZarrReader(VolumeReader):
 
     def truncate(self, folder):
         self.chunk(folder).write_bytes(b"")
+
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_truncated_metadata_are_told(self, tmp_path, data, share):
+        source = self.write(tmp_path, data)
+        for file in Path(*source.split("::")).rglob("*"):
+            if file.name in ("zarr.json", ".zarray", ".zattrs", ".zgroup"):
+                whole = file.read_bytes()
+                cut(file, share)
+                self.refused(source)
+                file.write_bytes(whole)
 
 
 class OwnChunks:

@@ -162,7 +162,9 @@ def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:
     try:
         node = zarr.open_group(str(path / group), mode="r")
     except Exception as error:
-        raise ValueError(f"{path}: is no OME-Zarr image ({error}); write {path.name}::GROUP") from None
+        raise ValueError(
+            f"{path}: is no OME-Zarr image ({error}); write {path.name}::GROUP, or copy it again"
+        ) from None
     image = read_image(node, path)
     array = open_array(path / group / image.path, image.array)
     axes = "".join(axis[0].upper() for axis in image.axes)

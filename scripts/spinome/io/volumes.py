@@ -369,7 +369,9 @@ def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[floa
     try:
         node = zarr.open(str(path / name), mode="r")
     except Exception as error:
-        raise ValueError(f"{path}: has no Zarr volume '{name}' ({error})") from error
+        raise ValueError(
+            f"{path}: has no Zarr volume '{name}' ({error}); write {path}::NAME, or copy it again if it is damaged"
+        ) from error
     if isinstance(node, zarr.Array):
         return open_array(path / name, node), None, (0.0, 0.0, 0.0)
     image = read_image(node, path)
