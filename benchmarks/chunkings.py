@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from runner import Row, measure, write_rows
-from spinome.blocks import Cuboid, Shape, cuboids
+from spinome.cuboids import Cuboid, Shape, cuboids
 from spinome.io.volumes import Volume
 from spinome.synapses.classify import Evidence
-from spinome.synapses.density import block_axes, count_voxels, gather_counts
-from spinome.synapses.detect import detect, take_given
+from spinome.synapses.density.blocks import block_axes, count_voxels, gather_counts
 from spinome.synapses.grey import Grey
-from spinome.synapses.merge import Rules, merge_parts
-from spinome.synapses.parts import Parts, paint_parts, save_parts
+from spinome.synapses.objects.detect import detect, take_given
+from spinome.synapses.objects.merge import Rules, merge_parts
+from spinome.synapses.objects.patches import Parts, paint_parts, save_parts
 from volumes import draw_cut, draw_labels, draw_mask, draw_probability, draw_shape
 
 VOXEL_NM = (160.0, 80.0, 78.125)

@@ -8,7 +8,7 @@ import pinky40
 import pinky40_meshes
 from runner import Row, measure
 from segments import DATA, SANTIAGO
-from spinome.linking.graph import line_graph, rename_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import top_k
 from spinome.linking.simulate import detachment_curve, largest_fragments
 from spinome.linking.typing import train_types

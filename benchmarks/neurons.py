@@ -17,9 +17,13 @@ from sklearn.model_selection import GroupKFold
 from runner import BENCHMARKS, ENVIRONMENTS, PeerUnavailable, Row, measure, measure_command, write_rows
 from spinome.configuration.phantom import Specimen
 from spinome.io.cave import POSITION, read_synapses
-from spinome.io.meshes import Mesh, read_mesh, weld, write_mesh
+from spinome.io.meshes import read_mesh, write_mesh
+from spinome.mesh.hks import TIMES_NM2, log_hks
+from spinome.mesh.laplacian import mesh_laplacian, normalised
+from spinome.mesh.nearest_point import nearest_on_surface
+from spinome.mesh.surface import Mesh
+from spinome.mesh.welding import weld
 from spinome.neurons import truth
-from spinome.neurons.branches import branches
 from spinome.neurons.classify import (
     CLASSES,
     class_probabilities,
@@ -30,13 +34,11 @@ from spinome.neurons.classify import (
 )
 from spinome.neurons.condense import condense
 from spinome.neurons.evaluate import compare_spines, evaluation
-from spinome.neurons.hks import TIMES_NM2, log_hks
-from spinome.neurons.labelled import find_spines, label_mesh
-from spinome.neurons.laplacian import mesh_laplacian, normalised
+from spinome.neurons.features import storage_table
 from spinome.neurons.pipeline import condense_mesh, label_neuron
 from spinome.neurons.simplify import simplify
-from spinome.neurons.storage import storage_table
-from spinome.neurons.surface import nearest_on_surface
+from spinome.neurons.spines import find_spines, label_mesh
+from spinome.neurons.validation_groups import branches
 from spinome.phantom.mesh import mesh_synapses, neuron_mesh
 from spinome.phantom.specimen import grow_specimen
 from spinome.retrieve.neuron_hks import label_dendrite

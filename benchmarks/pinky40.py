@@ -19,7 +19,7 @@ import pandas as pd
 from spinome.io.models import Model, save_model
 from spinome.linking.candidates import FEATURES, find_candidates, group_candidates
 from spinome.linking.detach import detach_spines
-from spinome.linking.graph import line_graph, rename_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import cross_validate, label_candidates, parents, rank_links, train_links
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features

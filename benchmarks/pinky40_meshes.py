@@ -10,16 +10,16 @@ import pandas as pd
 import pinky40
 from spinome.census.agreement import LabelledSurface, agreement_table, best_candidates, compare_mesh, decided_right
 from spinome.configuration.linking import Links, Meshes
-from spinome.io.meshes import vertex_areas
 from spinome.io.models import load_model
 from spinome.linking.links import linked_bridges
 from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
+from spinome.mesh.hks import log_hks
+from spinome.mesh.surface import vertex_areas
 from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
 from spinome.neurons.condense import condense
-from spinome.neurons.hks import log_hks
 from spinome.neurons.instances import SPINE
-from spinome.neurons.labelled import label_mesh
 from spinome.neurons.simplify import simplify
+from spinome.neurons.spines import label_mesh
 
 # the shipped forest, which no part of pinky40 has trained
 MODEL = Path(__file__).parents[1] / "workflow" / "models" / "neurons.skops"

@@ -31,7 +31,7 @@ STEPS = {
     "synapses_density": ("part", "units/synapses_density"),
     "linking_membranes": ("part", "units/linking_membranes"),
     "linking_basins": ("part", "units/linking_basins"),
-    "linking_watershed": ("unit", "linking/superpixels"),
+    "linking_watershed": ("unit", "linking/watershed"),
     "linking_agglomerate": ("unit", "linking/merge_tree"),
     "linking_typing": ("unit", "linking/segments"),
     "linking_candidates": ("part", "units/linking_candidates"),

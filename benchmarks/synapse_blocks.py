@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import chi2
 
 from runner import Row, measure
-from spinome.synapses.uniformity import describe_uniformity
+from spinome.synapses.density.uniformity import describe_uniformity
 from synapse_scale import DATA
 
 BLOCK_UM, PER_UM3, SPREAD = 5.0, 1.0, 0.4

@@ -13,8 +13,8 @@ import pandas as pd
 from scipy import ndimage
 
 from runner import Row, measure
-from spinome.blocks import cuboids
 from spinome.configuration.synapses import Classify
+from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
 from spinome.scores.objects import (
     Matched,
@@ -27,16 +27,16 @@ from spinome.scores.objects import (
 )
 from spinome.synapses.classifiers import Classifier, load_classifier, of_forest, of_network
 from spinome.synapses.classify import Evidence, Recipe
-from spinome.synapses.detect import detect
-from spinome.synapses.evaluate import compare
-from spinome.synapses.gate import dark_gate
+from spinome.synapses.forest.membrane_mask import dark_gate
 from spinome.synapses.grey import measure_grey
-from spinome.synapses.learners import Learner, forest_learner, network_learner
-from spinome.synapses.merge import Rules, merge_parts
-from spinome.synapses.operate import Tried, best_point, try_points
-from spinome.synapses.parts import load_parts, paint_parts, save_parts
-from spinome.synapses.slabs import SLABS, slab_of
-from spinome.synapses.train import left_out
+from spinome.synapses.objects.detect import detect
+from spinome.synapses.objects.evaluate import compare
+from spinome.synapses.objects.merge import Rules, merge_parts
+from spinome.synapses.objects.patches import load_parts, paint_parts, save_parts
+from spinome.synapses.training.folds import SLABS, slab_of
+from spinome.synapses.training.learners import Learner, forest_learner, network_learner
+from spinome.synapses.training.operating_point import Tried, best_point, try_points
+from spinome.synapses.training.train import left_out
 from spinome.workflow.code import script_hash
 
 REPOSITORY = Path(__file__).parents[1]

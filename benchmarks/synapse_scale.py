@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from runner import Measured, Row, measure, measure_command
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume, create_volume
-from spinome.synapses.density import assign_blocks, block_axes, block_table, count_voxels, gather_counts
-from spinome.synapses.detect import take_given
-from spinome.synapses.merge import merge_parts
-from spinome.synapses.parts import find_parts, load_parts, paint_parts, save_parts
+from spinome.synapses.density.blocks import assign_blocks, block_axes, block_table, count_voxels, gather_counts
+from spinome.synapses.objects.detect import take_given
+from spinome.synapses.objects.merge import merge_parts
+from spinome.synapses.objects.patches import find_parts, load_parts, paint_parts, save_parts
 from spinome.workflow.shards import plan
 
 BOCK_NM, BLOCK_UM = (45.0, 8.0, 8.0), (5.0, 5.0, 5.0)

@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from runner import Row, measure, write_rows
 from spinome.synapses.classify import Recipe
-from spinome.synapses.features import DISTANCE_NM, compute_features
+from spinome.synapses.forest.features import DISTANCE_NM, compute_features
+from spinome.synapses.forest.vesicles import detect_vesicles
 from spinome.synapses.grey import measure_grey
-from spinome.synapses.vesicles import detect_vesicles
 from synapse_blocks import block_rows
 from synapse_objects import object_rows, read_fly
 from synapse_scale import scale_rows

@@ -17,8 +17,8 @@ from spinome.io.models import load_model
 from spinome.io.stacks import open_stack
 from spinome.scores.detection import average_precision, match_boxes, match_points
 from spinome.scores.tracking import idf1, link_f1
-from spinome.twophoton.agreement import agreed_scores
 from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.cross_session import agreed_scores
 from spinome.twophoton.depth_track import depth_track, find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
@@ -39,8 +39,8 @@ from spinome.twophoton.register import TURNABLE, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track
 from spinome.twophoton.train import fit
+from spinome.twophoton.training_images import held_out_fields, read_fields, stack_view
 from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
-from spinome.twophoton.views import held_out_fields, read_fields, stack_view
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"

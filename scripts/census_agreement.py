@@ -11,13 +11,14 @@ from spinome.census.agreement import (
     decided_right,
     proofread_first,
 )
-from spinome.io.meshes import read_mesh, vertex_areas
+from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.candidates import read_candidates
 from spinome.linking.typing import working_stride
+from spinome.mesh.surface import vertex_areas
 from spinome.neurons.instances import SPINE
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import volume_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished

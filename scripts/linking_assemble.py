@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.volumes import create_volume, fill_pyramid, open_volume, require_voxel_size
 from spinome.linking.membranes import LEVELS

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, require_voxel_size
 from spinome.linking.basins import basins
-from spinome.linking.landscape import landscape, reach
+from spinome.linking.flooding_heights import landscape, reach
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 

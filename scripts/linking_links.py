@@ -7,7 +7,7 @@ from spinome.gaps import GAP_COLUMNS
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
-from spinome.linking.graph import line_graph, rename_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
 from spinome.workflow import step

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.models import load_model
 from spinome.io.volumes import open_volume, require_voxel_size
 from spinome.linking.forest import flatten_forest

@@ -2,7 +2,7 @@
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
-from spinome.linking.graph import synapse_centres, synapse_neurites
+from spinome.linking.line_graph import synapse_centres, synapse_neurites
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

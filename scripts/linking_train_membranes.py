@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.models import Model, save_model
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.linking.membranes import FEATURES, halo, train_membranes, training_voxels

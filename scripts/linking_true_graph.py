@@ -7,7 +7,7 @@ from spinome.gaps import labels_at_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
 from spinome.linking.agglomerate import contingency
-from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.scores.graphs import match_synapses
 from spinome.scores.objects import object_labels
 from spinome.workflow import step

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.gaps import gap_table
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table

@@ -13,7 +13,7 @@ from spinome.neurons.evaluate import (
     compare_vertices,
     evaluation,
 )
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import sheet_neurons
 from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.workflow import step

@@ -5,7 +5,7 @@ from pathlib import Path
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.neurons.exchange import write_exchange
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit

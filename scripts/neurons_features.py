@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spinome.neurons.storage import STORAGES
+from spinome.neurons.features import STORAGES
 from spinome.neurons.units import load
 from spinome.workflow import step
 from spinome.workflow.shards import Finished

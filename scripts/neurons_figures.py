@@ -6,7 +6,7 @@ from pathlib import Path
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.neurons import truth
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import sheet_neurons, volume_neurons
 from spinome.report import neurons as figures
 from spinome.report.neurons_training import draw_training

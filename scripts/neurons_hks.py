@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinome.neurons.hks import log_hks
+from spinome.mesh.hks import log_hks
 from spinome.neurons.units import load
 from spinome.workflow import step
 from spinome.workflow.shards import Finished

@@ -1,7 +1,7 @@
 """Label the vertices of a shard's meshes, and find and measure their spines."""
 
 from spinome.io.meshes import read_mesh
-from spinome.neurons.labelled import label_mesh, write_labelled
+from spinome.neurons.spines import label_mesh, write_labelled
 from spinome.neurons.units import load, shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished

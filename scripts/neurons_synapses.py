@@ -3,7 +3,7 @@
 from spinome.hashing import content_hash, file_hash
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import write_table
-from spinome.neurons.labelled import read_labelled
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.synapses import label_synapses
 from spinome.neurons.units import shard_neurons
 from spinome.workflow import step

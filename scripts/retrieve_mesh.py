@@ -1,8 +1,9 @@
 """Fetch the mesh of a neuron from a public address."""
 
-from spinome.io.meshes import Mesh, check_mesh, write_mesh
+from spinome.io.meshes import check_mesh, write_mesh
 from spinome.io.web.limits import DownloadError
 from spinome.logs import plain_errors
+from spinome.mesh.surface import Mesh
 from spinome.retrieve.mesh import retrieve_mesh
 from spinome.workflow import step
 

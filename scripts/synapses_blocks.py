@@ -6,7 +6,7 @@ import pandas as pd
 from spinome.gaps import gap_table
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
-from spinome.synapses.density import (
+from spinome.synapses.density.blocks import (
     COUNT_COLUMNS,
     assign_blocks,
     block_table,

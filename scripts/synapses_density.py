@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.hashing import content_hash, file_hash
 from spinome.io.tables import write_table
 from spinome.io.volumes import chunks_to_write, fingerprint, open_labels, require_same_grid, require_voxel_size
-from spinome.synapses.density import block_axes, count_voxels
-from spinome.synapses.mask import open_mask
-from spinome.synapses.parts import load_parts, paint_parts
+from spinome.synapses.density.blocks import block_axes, count_voxels
+from spinome.synapses.density.mask import open_mask
+from spinome.synapses.objects.patches import load_parts, paint_parts
 from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit
 from spinome.workflow.stamps import source_stamp

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.synapses.classifiers import load_classifier, read_recipe
 from spinome.synapses.classify import open_evidence
-from spinome.synapses.detect import detect, take_given
 from spinome.synapses.grey import read_grey
-from spinome.synapses.parts import save_parts
+from spinome.synapses.objects.detect import detect, take_given
+from spinome.synapses.objects.patches import save_parts
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 

@@ -2,7 +2,7 @@
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels
-from spinome.synapses.evaluate import compare, evaluate
+from spinome.synapses.objects.evaluate import compare, evaluate
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

@@ -7,7 +7,7 @@ from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
 from spinome.report.density import tables_by_volume
 from spinome.report.synapses import Found, draw_all
-from spinome.synapses.uniformity import BLOCK_COLUMNS
+from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

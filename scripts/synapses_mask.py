@@ -4,7 +4,7 @@ import numpy as np
 
 from spinome.io.atomic import atomic
 from spinome.io.volumes import open_volume, write_volume
-from spinome.synapses.mask import HIDDEN, cell_size, hide, survey
+from spinome.synapses.density.mask import HIDDEN, cell_size, hide, survey
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.gaps import gap_table
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
 from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, require_voxel_size
 from spinome.seeds import number_of
 from spinome.synapses.classifiers import load_card
-from spinome.synapses.merge import Rules, merge_parts
+from spinome.synapses.objects.merge import Rules, merge_parts
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 

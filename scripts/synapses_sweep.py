@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels
 from spinome.synapses.classifiers import load_classifier, read_recipe
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import read_grey
-from spinome.synapses.sweep import operating_curve, try_combinations
+from spinome.synapses.training.published_sweep import operating_curve, try_combinations
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

@@ -4,8 +4,8 @@ import pandas as pd
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_volume, require_voxel_size
+from spinome.synapses.forest.vesicle_profile import vesicle_profile
 from spinome.synapses.grey import read_grey
-from spinome.synapses.template import vesicle_profile
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

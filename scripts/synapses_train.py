@@ -8,8 +8,8 @@ from spinome.io.volumes import open_labels
 from spinome.synapses.classifiers import of_forest, of_network, read_recipe, save_classifier
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import read_grey
-from spinome.synapses.learners import forest_learner, network_learner
-from spinome.synapses.train import train
+from spinome.synapses.training.learners import forest_learner, network_learner
+from spinome.synapses.training.train import train
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

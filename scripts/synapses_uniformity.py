@@ -3,7 +3,7 @@
 import pandas as pd
 
 from spinome.io.tables import read_table, write_table
-from spinome.synapses.uniformity import BLOCK_COLUMNS, correct_density, describe_uniformity
+from spinome.synapses.density.uniformity import BLOCK_COLUMNS, correct_density, describe_uniformity
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

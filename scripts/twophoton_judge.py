@@ -5,7 +5,7 @@ import tifffile
 
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
-from spinome.twophoton.agreement import agreed_scores
+from spinome.twophoton.cross_session import agreed_scores
 from spinome.twophoton.judge import FEATURES, judge_stack
 from spinome.twophoton.registered import read_registered, standing
 from spinome.workflow import step

@@ -6,7 +6,7 @@ import tifffile
 
 from spinome.failures import COLUMNS, is_machine_fault
 from spinome.io.atomic import atomic
-from spinome.io.stack import require_voxel_um
+from spinome.io.opened_stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import write_table
 from spinome.io.volumes import STACK, write_volume

@@ -8,8 +8,8 @@ from spinome.io.tables import write_table
 from spinome.twophoton.detector import load_detector, save_detector
 from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.train import calibrate, fit
+from spinome.twophoton.training_images import field_view, hold_out, read_fields, stack_view
 from spinome.twophoton.truth import read_truth
-from spinome.twophoton.views import field_view, hold_out, read_fields, stack_view
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.gaps import GAP_COLUMNS, boxes_at_gaps, gap_boxes, gap_table, in_gap, labels_at_gaps
 
 SHAPE, CUBOID, VOXEL_NM = (8, 10, 12), (4, 5, 6), (40.0, 10.0, 10.0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spinome.io.tables import read_table as read_table
     from spinome.io.volumes import open_labels as open_labels
     from spinome.io.volumes import open_volume as open_volume
-    from spinome.neurons.hks import log_hks as log_hks
+    from spinome.mesh.hks import log_hks as log_hks
     from spinome.neurons.pipeline import condense_mesh as condense_mesh
     from spinome.neurons.pipeline import label_neuron as label_neuron
     from spinome.shipped import load_shipped as load_shipped
@@ -24,7 +24,7 @@ MODULES = {
     "condense_mesh": "spinome.neurons.pipeline",
     "label_neuron": "spinome.neurons.pipeline",
     "load_shipped": "spinome.shipped",
-    "log_hks": "spinome.neurons.hks",
+    "log_hks": "spinome.mesh.hks",
     "open_labels": "spinome.io.volumes",
     "open_stack": "spinome.io.stacks",
     "open_volume": "spinome.io.volumes",

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from spinome.blocks import Box, Shape, cuboids
+from spinome.cuboids import Box, Shape, cuboids
 from spinome.io.units import VoxelSize
 
 SIDES = [f"{axis}{end}" for axis in "zyx" for end in (0, 1)]

@@ -41,7 +41,7 @@ def load_shipped(name: str) -> Any:
 
     Returns
     -------
-    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.Network`, or the
+    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.unet.Network`, or the
     detector with its facts
 
     Raises
@@ -55,7 +55,7 @@ def load_shipped(name: str) -> Any:
 
         return load_detector(file)
     if name == "synapses":
-        from spinome.synapses.network import load_network
+        from spinome.synapses.network.unet import load_network
 
         return load_network(file)
     if name == "neurons":

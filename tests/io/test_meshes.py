@@ -7,16 +7,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from spinome.io.meshes import (
-    Mesh,
-    mesh_edges,
-    mesh_files,
-    read_mesh,
-    vertex_areas,
-    weld,
-    write_coloured_mesh,
-    write_mesh,
-)
+from spinome.io.meshes import mesh_files, read_mesh, write_coloured_mesh, write_mesh
+from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
+from spinome.mesh.welding import weld
 from spinome.neurons.simplify import simplify
 from spinome.neurons.units import mesh_hash
 from spinome.workflow.preflight import check_neuron

@@ -28,6 +28,10 @@ def test_round_trip(tmp_path, model):
     assert loaded.card == model.card
 
 
+def test_nothing_to_judge_has_no_probabilities(model):
+    assert model.probabilities(np.zeros((0, 2))).shape == (0, 2)
+
+
 def test_extra_trees_are_trusted_too(tmp_path, model):
     x = np.random.default_rng(0).random((60, 2))
     save_model(tmp_path / "m.skops", Model(ExtraTreesClassifier(3, random_state=0).fit(x, x[:, 0] > 0.5), FEATURES))

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import zarr
 
-from spinome.io.stack import require_voxel_um
+from spinome.io.opened_stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import write_volume
 

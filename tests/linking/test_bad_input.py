@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.blocks import cuboids
 from spinome.configuration.linking import Typing
+from spinome.cuboids import cuboids
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
 from spinome.linking.agglomerate import agglomerate, contingency, cut
 from spinome.linking.candidates import COLUMNS, group_candidates
 from spinome.linking.detach import detach_spines
 from spinome.linking.forest import flatten_forest
-from spinome.linking.graph import line_graph, synapse_centres, synapse_neurites
+from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
 from spinome.linking.membranes import (
     CONTEXT_FEATURES,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spinome.linking.evaluate import graph_rows, graph_states, score_states
-from spinome.linking.graph import induced, line_graph, rename_neurites
+from spinome.linking.line_graph import induced, line_graph, rename_neurites
 
 # orphans 10 and 11 belong to shaft 1, 12 to shaft 2; 11 is linked to the wrong shaft and its true one is second
 LINKS = pd.DataFrame(

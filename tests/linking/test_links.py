@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from spinome.gaps import gap_table
-from spinome.linking.approach import RAYS, blind_ends, directions
 from spinome.linking.candidates import COLUMNS, FEATURES, failed_orphans, find_candidates
+from spinome.linking.end_features import RAYS, blind_ends, directions
 from spinome.linking.evaluate import known_links, link_rows, precision_recall, top_k_table
-from spinome.linking.graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
     derive_truth,
     grammar_violations,

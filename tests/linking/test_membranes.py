@@ -6,7 +6,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.linking.forest import flatten_forest
 from spinome.linking.membranes import (
     CONTEXT_FEATURES,

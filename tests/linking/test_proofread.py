@@ -143,7 +143,7 @@ def test_decisions_that_cannot_be(rows, message):
         apply_decisions(LINKS, pd.DataFrame(rows, columns=["orphan", "shaft"]))
 
 
-PLACES = pd.DataFrame({"segment": [10, 11, 12], "z_nm": 1.0, "y_nm": 2.0, "x_nm": 3.0})
+PLACES = pd.DataFrame({"segment": [10, 11, 12], "inside_z_nm": 1.0, "inside_y_nm": 2.0, "inside_x_nm": 3.0})
 NO_SYNAPSES = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
 
 

@@ -103,6 +103,11 @@ def test_compact_knows_what_is_not_listed():
     assert compact(np.array([0, 5, 9, 7]), np.array([5, 7])).tolist() == [-1, 0, -1, 1]
 
 
+@pytest.mark.parametrize("label", [0, 1, 10**9])
+def test_compact_lists_nothing_where_nothing_is_asked_for(label):
+    assert compact(np.array([0, label]), np.zeros(0, int)).tolist() == [-1, -1]
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="shape"):
         region_graph(np.ones((2, 2, 2), int), np.ones((2, 2, 3)), VOXEL)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.linking.graph import line_graph, rename_neurites
+from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.simulate import CURVE, detachment_curve, largest_fragments, proofread_parents, true_sides
 from spinome.scores.graphs import score_graphs
 

@@ -6,9 +6,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.linking.basins import basins, paint
-from spinome.linking.landscape import landscape, reach
+from spinome.linking.flooding_heights import landscape, reach
 from spinome.linking.watershed import flood, superpixels
 from volumes import draw_cut, draw_mask, draw_membrane, draw_shape
 

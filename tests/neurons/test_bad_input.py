@@ -9,11 +9,12 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from spinome.io.cave import POSITION, read_synapses
-from spinome.io.meshes import Mesh, read_mesh, write_mesh
+from spinome.io.meshes import read_mesh, write_mesh
 from spinome.io.models import load_model
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import FEATURES, load_forest
-from spinome.neurons.labelled import label_mesh
 from spinome.neurons.pipeline import label_neuron
+from spinome.neurons.spines import label_mesh
 from spinome.neurons.synapses import label_synapses
 
 MODEL = Path(__file__).parents[2] / "workflow" / "models" / "neurons.skops"

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from spinome.io.meshes import vertex_areas
+from spinome.mesh.chunks import edge_graph
+from spinome.mesh.surface import vertex_areas
 from spinome.neurons.condense import condense
-from spinome.neurons.split import edge_graph
 
 
 def halves(tube):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 from spinome.neurons.evaluate import compare_spines, evaluation
 
 NO_LABELS = pd.DataFrame({"kind": []})

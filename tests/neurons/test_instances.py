@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spinome.io.meshes import Mesh, mesh_edges, vertex_areas
+from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
 from spinome.neurons.instances import shaft_distance, spine_instances
 
 

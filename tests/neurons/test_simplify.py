@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from spinome.io.meshes import Mesh, vertex_areas
+from spinome.mesh.surface import Mesh, vertex_areas
 from spinome.neurons.simplify import simplify
 
 

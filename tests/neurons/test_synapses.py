@@ -5,7 +5,7 @@ import trimesh
 
 from spinome.io.cave import POSITION, read_synapses
 from spinome.io.tables import write_table
-from spinome.neurons.surface import nearest_on_surface
+from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.neurons.synapses import COLUMNS, label_synapses
 from spinome.workflow.preflight import check_neuron
 from spinome.workflow.samples import Neuron

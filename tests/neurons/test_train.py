@@ -5,7 +5,7 @@ import pytest
 from spinome.neurons.classify import class_probabilities, domain_features
 from spinome.neurons.condense import Domains
 from spinome.neurons.evaluate import compare_points, evaluation
-from spinome.neurons.labelled import Labelled
+from spinome.neurons.spines import Labelled
 from spinome.neurons.train import neuron_examples, train, vertex_labels
 
 

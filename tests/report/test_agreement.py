@@ -7,8 +7,9 @@ import pandas as pd
 import trimesh
 
 from spinome.census.agreement import VERDICTS
-from spinome.io.meshes import Mesh, write_mesh
-from spinome.neurons.labelled import Labelled, write_labelled
+from spinome.io.meshes import write_mesh
+from spinome.mesh.surface import Mesh
+from spinome.neurons.spines import Labelled, write_labelled
 from spinome.neurons.units import NeuronUnit
 from spinome.report.agreement import SHOWN, Conflict, draw_agreement, draw_all, draw_conflicts
 

@@ -8,9 +8,9 @@ import pytest
 
 from spinome.io.volumes import Volume
 from spinome.report.density import draw_density, draw_mask, tables_by_volume
-from spinome.synapses.density import MASKED, SPLIT
-from spinome.synapses.mask import HIDDEN
-from spinome.synapses.uniformity import correct_density, describe_uniformity
+from spinome.synapses.density.blocks import MASKED, SPLIT
+from spinome.synapses.density.mask import HIDDEN
+from spinome.synapses.density.uniformity import correct_density, describe_uniformity
 
 
 def blocks_of(shape):

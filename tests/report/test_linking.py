@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.gaps import gap_table
 from spinome.io.volumes import Volume
 from spinome.report.linking import (
     Linked,
@@ -95,7 +96,15 @@ def linked(labels, links):
     image = np.random.default_rng(0).integers(0, 255, labels.shape)
     truth = pd.DataFrame({"orphan": [10], "shaft": [2]})
     return Linked(
-        opened(labels, "s"), typing, links, bridges, opened(image, "i"), opened(labels, "p"), opened(labels, "t"), truth
+        opened(labels, "s"),
+        typing,
+        links,
+        bridges,
+        image=opened(image, "i"),
+        superpixels=opened(labels, "p"),
+        gaps=gap_table(labels.shape, (6, 40, 20), {"0-0-0", "0-0-20"}, (30.0, 20.0, 20.0)),
+        true_segments=opened(labels, "t"),
+        truth=truth,
     )
 
 
@@ -119,6 +128,27 @@ def test_a_volume_is_drawn_with_what_it_has(linked, tmp_path):
     assert "true" not in " ".join(captions.values())
 
 
+def test_what_is_not_known_of_a_volume_is_told(linked, tmp_path):
+    draw_volumes(tmp_path / "known", [("v", linked)], 25.0)
+    assert "not known" not in " ".join(entries(tmp_path / "known").values())
+    gaps = gap_table(linked.segments.shape, (6, 40, 20), {"0-0-0"}, linked.segments.voxel_nm)
+    links = linked.links.assign(known=linked.links["orphan"] != 11)
+    draw_volumes(tmp_path / "gaps", [("v", replace(linked, gaps=gaps, links=links))], 25.0)
+    captions = entries(tmp_path / "gaps")
+    assert captions["segments_v"].endswith("1 cuboid failed: nothing is known of them (hatched).")
+    assert captions["dendrites_v"].endswith("Of blue orphans it is not known whether they have a parent.")
+
+
+def test_a_window_at_the_edge_asks_for_no_voxel_beyond_it(linked):
+    class Server(np.ndarray):
+        def __getitem__(self, box):
+            assert all(side.stop <= length for side, length in zip(box[1:], self.shape[1:]))
+            return np.asarray(self)[box]
+
+    arrays = {name: getattr(linked, name).array.view(Server) for name in ("segments", "image")}
+    assert disputed(replace(linked, **{name: opened(array, name) for name, array in arrays.items()}))
+
+
 def test_the_most_disputed_orphans_have_the_likeliest_second_candidate(linked):
     second = pd.DataFrame({"orphan": [11, 11], "shaft": [2, 1], "rank": [1, 2], "probability": [0.6, 0.5]})
     both = replace(linked, links=pd.concat([linked.links[linked.links["rank"] > 0], second]))
@@ -134,5 +164,8 @@ def test_results_are_drawn_as_far_as_the_truth_is_known(links, tmp_path):
     truth = {"v": pd.DataFrame({"orphan": [10], "shaft": [1]})}
     draw_results(tmp_path / "known", links, truth, {}, (0.5, 0.3), None)
     assert list(entries(tmp_path / "known")) == ["scores"]
+    failed = links[links["rank"] == 0].assign(known=False)
+    draw_results(tmp_path / "failed", failed, {"v": truth["v"].assign(orphan=11)}, {}, (0.5, 0.3), None)
+    assert entries(tmp_path / "failed") == {}
     draw_results(tmp_path / "unknown", links, {}, {}, (0.5, 0.3), None)
     assert entries(tmp_path / "unknown") == {}

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import trimesh
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.labelled import find_spines
+from spinome.neurons.spines import find_spines
 from spinome.report import neurons as figures
 
 SHAFT, SPINE, SOMA = (CLASSES.index(name) for name in ("shaft", "spine", "soma"))

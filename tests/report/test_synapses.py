@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.gaps import gap_table
 from spinome.io.volumes import Volume
 from spinome.report.synapses import Found, draw_all
-from spinome.synapses.uniformity import describe_uniformity
+from spinome.synapses.density.uniformity import describe_uniformity
 
-VOXEL_NM = (40.0, 20.0, 20.0)
+VOXEL_NM, CUBOID = (40.0, 20.0, 20.0), (6, 40, 30)
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def found():
     objects = pd.DataFrame(rows, columns=columns).assign(volume="v", score=0.8, volume_um3=0.001, block=[0, -1])
     image = np.random.default_rng(0).integers(0, 255, labels.shape)
     opened = [Volume(array, VOXEL_NM, name) for array, name in ((labels, "l"), (image, "i"), (labels == 1, "t"))]
-    return Found(opened[0], objects.assign(reason=["", "split"]), True, opened[1], opened[2])
+    gaps = gap_table(labels.shape, CUBOID, {"0-0-0", "0-0-30"}, VOXEL_NM)
+    return Found(opened[0], objects.assign(reason=["", "split"]), gaps, True, opened[1], opened[2])
 
 
 @pytest.fixture
@@ -45,18 +47,28 @@ def drawn(tmp_path):
 
 def test_a_volume_with_a_truth_is_drawn_with_it(found, blocks, drawn):
     uniformity = describe_uniformity(blocks, "v")
-    captions = drawn("true", {"v": found}, {"v": blocks}, uniformity, None, (6, 40, 30))
+    captions = drawn("true", {"v": found}, {"v": blocks}, uniformity, None, CUBOID)
     assert list(captions) == ["sections_v", "gallery_v", "merge_v", "precision_recall", "density_v"]
     assert "true synapses" in captions["sections_v"]
     # what lies in no block is told of in the volume where it lies
     assert "1 more in no block: split" in captions["density_v"]
 
 
+def test_what_touches_a_gap_is_left_out_of_the_score(found, drawn):
+    gaps = gap_table(found.labels.shape, CUBOID, {"0-0-30"}, VOXEL_NM)
+    captions = drawn("gap", {"v": replace(found, gaps=gaps)}, {}, pd.DataFrame({"volume": []}), None, CUBOID)
+    assert captions["sections_v"].endswith("1 cuboid failed: nothing is known of them (hatched).")
+    none = replace(found, gaps=gap_table(found.labels.shape, CUBOID, set(), VOXEL_NM), objects=found.objects.iloc[:0])
+    assert (
+        "2 cuboids failed" in drawn("none", {"v": none}, {}, pd.DataFrame({"volume": []}), None, CUBOID)["sections_v"]
+    )
+
+
 def test_given_synapses_are_drawn_without_a_score(found, drawn):
     given = replace(found, detected=False, truth=None)
-    assert list(drawn("given", {"v": given}, {}, pd.DataFrame({"volume": []}), None, (6, 40, 30))) == ["merge_v"]
+    assert list(drawn("given", {"v": given}, {}, pd.DataFrame({"volume": []}), None, CUBOID)) == ["merge_v"]
 
 
 def test_tables_counted_elsewhere_are_drawn_alone(blocks, drawn):
-    captions = drawn("elsewhere", {}, {"other": blocks}, describe_uniformity(blocks, "other"), None, (6, 40, 30))
+    captions = drawn("elsewhere", {}, {"other": blocks}, describe_uniformity(blocks, "other"), None, CUBOID)
     assert list(captions) == ["density_other"] and "in no block" not in captions["density_other"]

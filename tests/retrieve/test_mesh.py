@@ -14,11 +14,12 @@ import pytest
 import tensorstore
 import trimesh
 
-from spinome.io.meshes import Mesh, weld
 from spinome.io.multilod_meshes import draco_counts
 from spinome.io.sharded import find_value
 from spinome.io.web.addresses import public_address
 from spinome.io.web.limits import Allowance, DownloadError
+from spinome.mesh.surface import Mesh
+from spinome.mesh.welding import weld
 from spinome.retrieve.mesh import retrieve_mesh
 
 BITS, CHUNK = 16, np.array([4000.0, 4000.0, 4000.0])

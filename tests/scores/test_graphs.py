@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.linking.graph import line_graph
+from spinome.linking.line_graph import line_graph
 from spinome.scores.graphs import match_synapses, score_graphs
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume, chunks_to_write, create_volume, open_labels, open_probability, require_same_grid
-from spinome.synapses.density import (
+from spinome.synapses.density.blocks import (
     SPLIT,
     assign_blocks,
     block_axes,
@@ -21,10 +21,10 @@ from spinome.synapses.density import (
     count_voxels,
     gather_counts,
 )
-from spinome.synapses.detect import take_given
-from spinome.synapses.merge import merge_parts
-from spinome.synapses.parts import find_parts, load_parts, save_parts
-from spinome.synapses.uniformity import describe_uniformity
+from spinome.synapses.density.uniformity import describe_uniformity
+from spinome.synapses.objects.detect import take_given
+from spinome.synapses.objects.merge import merge_parts
+from spinome.synapses.objects.patches import find_parts, load_parts, save_parts
 from spinome.workflow.shards import Unit, run_shard
 
 VOXEL_NM = (50.0, 10.0, 10.0)

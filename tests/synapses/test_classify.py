@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume, open_volume
-from spinome.synapses import features, gate, vesicles
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, halo, open_evidence, training_classes
-from spinome.synapses.detect import forest_probability
-from spinome.synapses.forest import flatten
+from spinome.synapses.forest import features, vesicles
+from spinome.synapses.forest import membrane_mask as gate
+from spinome.synapses.forest.walk import flatten
 from spinome.synapses.grey import Grey, measure_grey, read_grey, write_grey
+from spinome.synapses.objects.detect import forest_probability
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 RECIPE = Recipe(contrast=0.5, vesicle_threshold=0.6)

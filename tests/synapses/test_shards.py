@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
 from spinome.seeds import number_of
-from spinome.synapses.detect import take_given
-from spinome.synapses.merge import merge_parts
-from spinome.synapses.parts import save_parts
+from spinome.synapses.objects.detect import take_given
+from spinome.synapses.objects.merge import merge_parts
+from spinome.synapses.objects.patches import save_parts
 from spinome.workflow.shards import Unit, run_shard
 from volumes import draw_cut, draw_labels, draw_shape
 

@@ -8,11 +8,11 @@ from spinome.io.models import Model
 from spinome.io.volumes import Volume
 from spinome.synapses.classifiers import Classifier
 from spinome.synapses.classify import Evidence
-from spinome.synapses.evaluate import compare, evaluate
-from spinome.synapses.features import FEATURES
+from spinome.synapses.density.uniformity import correct_density, describe_uniformity
+from spinome.synapses.forest.features import FEATURES
 from spinome.synapses.grey import Grey
-from spinome.synapses.train import train
-from spinome.synapses.uniformity import correct_density, describe_uniformity
+from spinome.synapses.objects.evaluate import compare, evaluate
+from spinome.synapses.training.train import train
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 SHAPE = (4, 24, 120)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spinome.twophoton.views import View
+from spinome.twophoton.training_images import View
 
 VOXEL = (1.0, 0.12, 0.12)
 PSF_XY, PSF_Z = 0.4, 2.0

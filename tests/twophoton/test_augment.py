@@ -2,7 +2,7 @@ import numpy as np
 
 from spinome.twophoton.augment import augmented_crop
 from spinome.twophoton.detector import CROP
-from spinome.twophoton.views import View
+from spinome.twophoton.training_images import View
 
 
 def test_augmented_boxes_lie_on_what_they_name(view):

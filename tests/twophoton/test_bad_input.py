@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 import tifffile
 
-from spinome.io.stack import require_voxel_um
+from spinome.io.opened_stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
 from spinome.io.volumes import write_volume
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS
-from spinome.twophoton.inputs import scale_intensity
 from spinome.twophoton.measure import measure, saturation
+from spinome.twophoton.preprocess import scale_intensity
 from spinome.twophoton.register import register
 from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
 from spinome.twophoton.sessions import require_enough, session_table

@@ -4,7 +4,7 @@ import torch
 
 from spinome.twophoton.detect import BOX_COLUMNS, detect
 from spinome.twophoton.detector import Detector, load_detector, save_detector
-from spinome.twophoton.inputs import PIXEL_UM, compress, resample, scale_intensity
+from spinome.twophoton.preprocess import PIXEL_UM, compress, resample, scale_intensity
 
 
 class Brightest(torch.nn.Module):

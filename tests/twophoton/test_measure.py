@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.cylinder import cylinder_fill, shaft_nearby
 from spinome.twophoton.head import Head, ball_diameter_um, fit_head
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.shaft import shafts
+from spinome.twophoton.shaft_brightness import cylinder_fill, shaft_nearby
 from spinome.twophoton.shape import SHAPES, shape_probabilities
 
 PSF = (0.4, 2.0)

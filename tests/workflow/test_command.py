@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
-from spinome.io.meshes import Mesh, write_mesh
+from spinome.io.meshes import write_mesh
+from spinome.mesh.surface import Mesh
 from spinome.workflow.command import main
 
 TETRAHEDRON = Mesh(

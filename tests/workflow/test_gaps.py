@@ -1,143 +1,177 @@
 """Scripts that go on with the cuboids that are there: what is lacking becomes a gap, and stays one to the last."""
 
 import runpy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
-from spinome.blocks import cuboids
 from spinome.configuration.linking import Typing, Watershed
-from spinome.io.tables import read_table, write_table
+from spinome.cuboids import cuboids
+from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, write_volume
 from spinome.linking.basins import basins
-from spinome.linking.landscape import landscape, reach
-from spinome.synapses.density import CUT
-from spinome.synapses.parts import find_parts, save_parts
+from spinome.linking.flooding_heights import landscape, reach
+from spinome.synapses.density.blocks import CUT
+from spinome.synapses.objects.patches import find_parts, save_parts
+from spinome.workflow import step
+from spinome.workflow.shards import Unit, run_shard
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHAPE, CUBOID, VOXEL_NM = (16, 48, 96), (16, 48, 32), (20.0, 10.0, 10.0)
 SETTINGS = Watershed().model_dump()
 
 
-class Files(dict):
-    """Named files as Snakemake hands them over."""
+@pytest.fixture
+def run_script(tmp_path, monkeypatch):
+    """A function that runs a script as its rule does, with named files, parameters and what is set aside."""
+    # a script has its process for itself
+    monkeypatch.setattr(step, "log_to", lambda log: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
-    __getattr__ = dict.get
+    def run(name, given, made, aside=None, **params):
+        snakemake = SimpleNamespace(
+            input=InputFiles(fromdict=given),
+            output=OutputFiles(fromdict=made),
+            params=Params(fromdict=params | {"aside": SimpleNamespace(**(aside or {}))}),
+            wildcards=Wildcards(fromdict={"volume": "v", "shard": "0"}),
+            log=Log(fromdict={"log": str(tmp_path / "logs" / name / "v.log")}),
+            rule=name,
+        )
+        runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": snakemake})
 
-    def __getitem__(self, key):
-        return list(self.values())[key] if isinstance(key, int) else dict.__getitem__(self, key)
-
-
-def run_script(name, given, made, **params):
-    snakemake = SimpleNamespace(
-        input=Files(given), output=Files(made), params=SimpleNamespace(**params), log=[], rule=name
-    )
-    runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": snakemake})
+    return run
 
 
 @pytest.fixture
-def cuboid_tables(tmp_path):
-    """Membranes of tubes along x, and a function that writes the tables of finished cuboids without some of them."""
+def finish(tmp_path):
+    """A function that computes all cuboids but some, and writes the table of those that are finished."""
+
+    def run(name, compute, *failed):
+        def fail_or_compute(unit, path):
+            if unit.name in failed:
+                raise ValueError("is to fail")
+            compute(unit.name, path)
+
+        done = tmp_path / f"{name}.parquet"
+        run_shard(
+            [Unit(block.name) for block in cuboids(SHAPE, CUBOID)],
+            fail_or_compute,
+            step=name,
+            store=tmp_path / "units" / name,
+            suffix=".npz",
+            key="",
+            done=done,
+            failures=tmp_path / f"{name}_failures.parquet",
+            max_failed_fraction=1,
+        )
+        return str(done)
+
+    return run
+
+
+@pytest.fixture
+def finished_basins(tmp_path, finish):
+    """Membranes of tubes along x, and a function that writes the table of finished cuboids without some of them."""
     membrane = np.zeros(SHAPE, np.float32)
     membrane[:, ::12] = membrane[::8] = 1
     write_volume(tmp_path / "membrane.zarr", membrane, VOXEL_NM)
+    halo = reach(VOXEL_NM, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])
+    blocks = {block.name: block for block in cuboids(SHAPE, CUBOID, halo)}
 
-    def finished(name, *failed):
-        rows = []
-        for block in cuboids(SHAPE, CUBOID, reach(VOXEL_NM, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])):
-            if block.name not in failed:
-                height, seed = landscape(membrane[block.padded], VOXEL_NM, mask=None, **SETTINGS)
-                basin, left = basins(height, seed, block, SHAPE)
-                np.savez(tmp_path / f"{block.name}.npz", basin=basin, **vars(left))
-                rows.append({"unit": block.name, "key": "k", "file": str(tmp_path / f"{block.name}.npz")})
-        write_table(pd.DataFrame(rows, columns=["unit", "key", "file"]), tmp_path / f"{name}.parquet")
-        return str(tmp_path / f"{name}.parquet")
+    def compute(name, path):
+        height, seed = landscape(membrane[blocks[name].padded], VOXEL_NM, mask=None, **SETTINGS)
+        basin, left = basins(height, seed, blocks[name], SHAPE)
+        np.savez(path, basin=basin, **vars(left))
 
-    return finished
+    return lambda name, *failed: finish(name, compute, *failed)
 
 
 @pytest.mark.parametrize("step", ["basins", "membranes"])
-def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, cuboid_tables, step):
+def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script, finished_basins, step):
     failed = {"basins": [], "membranes": []} | {step: ["0-0-64"]}
-    made = {"superpixels": tmp_path / "superpixels.zarr", "gaps": tmp_path / "gaps.parquet"}
-    given = {"done": [cuboid_tables("done", *failed["basins"])], "membrane": str(tmp_path / "membrane.zarr")}
-    given["predicted"] = [cuboid_tables("predicted", *failed["membranes"])]
-    run_script("linking_watershed", given, made, membrane=str(tmp_path / "membrane.zarr"), voxel_nm=None, cuboid=CUBOID)
+    made = {
+        name: str(tmp_path / f"{name}{suffix}") for name, suffix in (("superpixels", ".zarr"), ("gaps", ".parquet"))
+    }
+    given = {
+        "done": [finished_basins("done", *failed["basins"])],
+        "predicted": [finished_basins("predicted", *failed["membranes"])],
+    }
+    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
+    run_script("linking_watershed", given, made, aside, voxel_nm=None, cuboid=CUBOID)
     gaps = read_table(made["gaps"])
     assert gaps[["x0", "x1"]].to_numpy().tolist() == [[64, 96]]
-    labels = open_labels(str(made["superpixels"]))[:]
+    labels = open_labels(made["superpixels"])[:]
     if step == "basins":
         assert not labels[..., 64:].any() and labels[..., :64].any()
     # two pieces of one size, one of them beside the gap
     segments = np.zeros(SHAPE, np.uint32)
     segments[4:8, 20:30, 54:64], segments[4:8, 20:30, 20:30] = 1, 2
     write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
-    typed = {"typing": tmp_path / "typing.parquet"}
+    typed, aside = str(tmp_path / "typing.parquet"), {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
     rules = Typing(orphan_min_um3=0.0001).model_dump()
-    files = {"gaps": made["gaps"], "model": []}
-    run_script("linking_typing", files, typed, segments=str(tmp_path / "segments.zarr"), voxel_nm=None, settings=rules)
-    assert read_table(typed["typing"]).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
+    run_script("linking_typing", {"gaps": made["gaps"]}, {"typing": typed}, aside, voxel_nm=None, settings=rules)
+    assert read_table(typed).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
 
 
-def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, cuboid_tables):
+@pytest.mark.parametrize("forest", [None, str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")])
+def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, run_script, finished_basins, forest):
     every = [block.name for block in cuboids(SHAPE, CUBOID)]
-    made = {"superpixels": tmp_path / "superpixels.zarr", "gaps": tmp_path / "gaps.parquet"}
-    given = {"done": [cuboid_tables("done", *every)], "membrane": str(tmp_path / "membrane.zarr"), "predicted": []}
-    membrane = {"membrane": str(tmp_path / "membrane.zarr"), "voxel_nm": None}
-    run_script("linking_watershed", given, made, cuboid=CUBOID, **membrane)
-    assert len(read_table(made["gaps"])) == len(every)
-    files = {"superpixels": str(made["superpixels"])}
-    run_script("linking_agglomerate", files, {"tree": tmp_path / "tree.parquet"}, priority="mean", **membrane)
-    files["tree"] = tmp_path / "tree.parquet"
-    run_script("linking_segments", files, {"segments": tmp_path / "segments.zarr"}, threshold=0.4)
-    source, rules = {"segments": str(tmp_path / "segments.zarr"), "voxel_nm": None}, Typing().model_dump()
-    typed, files = {"typing": tmp_path / "typing.parquet"}, {"gaps": made["gaps"], "model": []}
-    run_script("linking_typing", files, typed, settings=rules, **source)
-    table = read_table(typed["typing"])
+    names = {"superpixels": "zarr", "gaps": "parquet", "tree": "parquet", "segments": "zarr", "typing": "parquet"}
+    files = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
+
+    def of(*names):
+        return {name: files[name] for name in names}
+
+    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
+    given = {"done": [finished_basins("done", *every)], "predicted": []}
+    run_script("linking_watershed", given, of("superpixels", "gaps"), aside, voxel_nm=None, cuboid=CUBOID)
+    assert len(read_table(files["gaps"])) == len(every)
+    run_script("linking_agglomerate", of("superpixels"), of("tree"), aside, voxel_nm=None, priority="mean")
+    run_script("linking_segments", of("superpixels", "tree"), of("segments"), threshold=0.4)
+    aside = {"row": {"segmentation": files["segments"]}, "model": forest}
+    run_script("linking_typing", of("gaps"), of("typing"), aside, voxel_nm=None, settings=Typing().model_dump())
+    table = read_table(files["typing"])
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
 
 
-def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(tmp_path):
+def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(tmp_path, run_script, finish):
     labels = np.zeros(SHAPE, np.uint32)
     for number, x in enumerate((5, 24, 40, 70), start=1):
         labels[4:8, 10:20, x : x + 10] = number
     write_volume(tmp_path / "labels.zarr", labels, VOXEL_NM)
-    rows = []
-    for block in cuboids(SHAPE, CUBOID):
-        save_parts(tmp_path / f"{block.name}.npz", find_parts(labels[block.core], None, block.start, SHAPE))
-        rows.append({"unit": block.name, "key": "k", "file": str(tmp_path / f"{block.name}.npz")})
+    blocks = {block.name: block for block in cuboids(SHAPE, CUBOID)}
+
+    def find(name, path):
+        save_parts(path, find_parts(labels[blocks[name].core], None, blocks[name].start, SHAPE))
+
     # the second cuboid was never searched: it holds the third object and the rest of the second
-    write_table(pd.DataFrame(rows).drop(index=1), tmp_path / "detect.parquet")
+    parts = finish("synapses_detect", find, "0-0-32")
     row = {"synapses": str(tmp_path / "labels.zarr"), "image": None, "mask": None, "voxel_nm": None}
-    merged = {
-        "objects": tmp_path / "merged.parquet",
-        "ids": [tmp_path / "ids.npz"],
-        "labels": tmp_path / "out.zarr",
-        "gaps": tmp_path / "v.parquet",
-    }
-    given = {"parts": [tmp_path / "detect.parquet"], "model": []}
-    run_script("synapses_merge", given, merged, row=row, cuboid=CUBOID, rules={"connectivity": 18})
+    names = {"objects": "merged.parquet", "ids/0": "ids.npz", "labels": "out.zarr", "gaps": "v.parquet"}
+    merged = {name: str(tmp_path / file) for name, file in names.items()}
+    settings = {"cuboid": CUBOID, "voxel_nm": None}
+    run_script("synapses_merge", {"parts": [parts]}, merged, {"row": row}, rules={"connectivity": 18}, **settings)
     assert read_table(merged["gaps"])[["x0", "x1"]].to_numpy().tolist() == [[32, 64]]
-    (tmp_path / "v").mkdir()
-    counted = {"done": tmp_path / "v" / "0.parquet", "failures": tmp_path / "failures.parquet"}
-    given = {"parts": tmp_path / "detect.parquet", "ids": tmp_path / "ids.npz", "labels": str(merged["labels"])}
-    settings = {"cuboid": CUBOID, "block_um": [0.32, 0.48, 0.32]}
-    shard = {"row": row, "store": tmp_path / "store", "max_failed_fraction": 0, "code": ""}
-    run_script("synapses_density", given | {"mask": []}, counted, **settings, **shard)
-    made = {name: tmp_path / f"all_{name}.parquet" for name in ("blocks", "objects", "gaps")}
-    given = {"counts": [counted["done"]], "objects": [merged["objects"]], "labels": [str(merged["labels"])]}
-    run_script("synapses_blocks", given, made, volumes=["v"], **settings)
+    counted = {"done": str(tmp_path / "counted.parquet"), "failures": str(tmp_path / "failures.parquet")}
+    given = {"parts": parts, "ids": merged["ids/0"], "labels": merged["labels"], "mask": []}
+    settings["block_um"] = [0.32, 0.48, 0.32]
+    run_script("synapses_density", given, counted, {"row": row, "max_failed_fraction": 0}, **settings)
+    made = {name: str(tmp_path / f"all_{name}.parquet") for name in ("blocks", "objects", "gaps")}
+    given = {"counts/v/0": counted["done"], "objects/v": merged["objects"], "labels/v": merged["labels"]}
+    run_script("synapses_blocks", given, made, **settings)
     blocks, objects = read_table(made["blocks"]), read_table(made["objects"])
     # the second object reaches into the gap, so that its block is not known either
     assert blocks["known"].tolist() == [False, False, True]
     assert blocks["synapses"].isna().tolist() == [True, True, False] and blocks["synapses"].iloc[2] == 1
     assert objects["block"].tolist() == [0, -1, 2] and objects["reason"].tolist() == ["", CUT, ""]
-    given = {"objects": made["objects"], "gaps": made["gaps"], "labels": [str(merged["labels"])]}
-    truth = {"v": str(tmp_path / "labels.zarr")}
-    run_script("synapses_evaluate", given, {"evaluation": tmp_path / "evaluation.tsv"}, truth=truth, seed=0)
-    scores = read_table(tmp_path / "evaluation.tsv").set_index("metric")
+    given = {"objects": made["objects"], "gaps": made["gaps"], "labels/v": merged["labels"]}
+    scored = {"evaluation": str(tmp_path / "evaluation.tsv")}
+    rows = {"v": {"truth_synapses": str(tmp_path / "labels.zarr"), "voxel_nm": None}}
+    run_script("synapses_evaluate", given, scored, {"rows": rows}, seed=0)
+    scores = read_table(scored["evaluation"]).set_index("metric")
     assert scores.loc[["precision", "recall"], "value"].tolist() == [1, 1]
     assert scores.loc["not_known", ["value", "n"]].tolist() == [2, 4]

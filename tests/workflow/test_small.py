@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from spinome.neurons.storage import read_meshmash
+from spinome.neurons.features import read_meshmash
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"

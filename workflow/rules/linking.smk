@@ -6,6 +6,7 @@ linking_plan = planned(LinkingPlan, study, synapses_plan)
 if linking_plan.volumes:
     branches.append("linking")
 failure_tables += linking_plan.failures
+finished_tables |= linking_plan.finished
 
 
 localrules:

@@ -6,6 +6,7 @@ synapses_plan = planned(SynapsesPlan, study)
 if synapses_plan.volumes:
     branches.append("synapses")
 failure_tables += synapses_plan.failures
+finished_tables |= synapses_plan.finished
 
 
 localrules:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +20,8 @@ from spinome.io.hdf5 import data_set, member
 from spinome.io.json_text import parse_json
 from spinome.io.precomputed_meshes import fragment_files, read_fragments
 from spinome.io.sources import split_source
+from spinome.mesh.surface import Mesh
+from spinome.mesh.welding import weld
 
 VERTEX_KEYS = ("vertices_nm", "vertices")
 HDF5 = {".h5", ".hdf5"}
@@ -30,15 +31,6 @@ SMALLEST_EXTENT_NM = 1e3
 LARGEST_EXTENT_NM = 1e8
 SHORTEST_EDGE_NM = 1.0
 LONGEST_EDGE_NM = 2e4
-
-
-@dataclass(frozen=True)
-class Mesh:
-    """`vertices` (V, 3) float64, x y z in nm; `faces` (F, 3) int64; `vertex_data` arrays of length V by name."""
-
-    vertices: np.ndarray
-    faces: np.ndarray
-    vertex_data: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def read_mesh(source: str) -> Mesh:
@@ -131,62 +123,6 @@ def check_mesh(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:
             "was the mesh cut without renumbering its faces?"
         )
     _check_unit(vertices, faces.reshape(-1, 3), source)
-
-
-def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
-    """Merge vertices at the same position, which meshes made chunk by chunk have along their seams.
-
-    Faces that lose their area by it are left out. Vertex data is that of the first vertex merged.
-
-    Returns
-    -------
-    the welded mesh, and the welded vertex (V,) of each vertex
-    """
-    first, origin = _same_rows(mesh.vertices)
-    faces = proper_faces(origin[mesh.faces])
-    return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
-
-
-def proper_faces(faces: np.ndarray) -> np.ndarray:
-    """Those of the faces (F, 3) that have no corner twice."""
-    a, b, c = faces.T
-    return faces[(a != b) & (b != c) & (c != a)]
-
-
-def _same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first of each group of equal rows (N, 3), ascending, and the group of each row.
-
-    Rows are told apart by a hash, since sorting numbers is ten times faster than sorting rows.
-    """
-    bits = (np.ascontiguousarray(rows, np.float64) + 0.0).view(np.uint64)
-    key = bits[:, 0].copy()
-    for column in bits.T[1:]:
-        key = (key ^ (key >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15) + column
-    _, first, group = np.unique(key, return_index=True, return_inverse=True)
-    if (rows[first[group]] != rows).any():  # two different rows of one hash
-        _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        group = group.reshape(-1)
-    order = np.argsort(first)
-    rank = np.empty(len(first), np.int64)
-    rank[order] = np.arange(len(first))
-    return first[order], rank[group]
-
-
-def mesh_edges(faces: np.ndarray) -> np.ndarray:
-    """Each undirected edge once, (E, 2)."""
-    a, b = np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]).astype(np.int64).T
-    size = int(faces.max()) + 1 if len(faces) else 1
-    keys = np.sort(np.minimum(a, b) * size + np.maximum(a, b))
-    # np.unique hashes integers, which takes twenty times as long as sorting them
-    keys = keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys
-    return np.stack([keys // size, keys % size], axis=1)
-
-
-def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Barycentric area of each vertex (V,): a third of the area of its faces, in the square of the unit."""
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    return np.bincount(faces.reshape(-1), np.repeat(area, 3), minlength=len(vertices))
 
 
 def _check_unit(vertices: np.ndarray, faces: np.ndarray, source: str) -> None:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from spinome.io.hdf5 import data_set, member
-from spinome.io.stack import Channel, Stack, pick_plane
+from spinome.io.opened_stack import Channel, Stack, pick_plane
 from spinome.io.units import complete, in_um
 
 KINDS = {"TwoPhotonSeries", "ImageSeries", "OnePhotonSeries"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Channel, Stack, chosen_channel
+from spinome.io.opened_stack import Channel, Stack, chosen_channel
 from spinome.io.units import complete
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from spinome.io.stack import Channel, Stack, chosen_channel
+from spinome.io.opened_stack import Channel, Stack, chosen_channel
 from spinome.io.units import complete
 
 

@@ -15,11 +15,11 @@ import zarr
 
 from spinome.io.nwb import open_nwb
 from spinome.io.ome import read_image, xml_channels, xml_sizes
+from spinome.io.opened_stack import Channel, Stack, pick_plane
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
 from spinome.io.sections import in_order
 from spinome.io.sources import split_source
-from spinome.io.stack import Channel, Stack, pick_plane
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
 from spinome.io.zarr_arrays import open_array

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from spinome.blocks import Cuboid, Shape
+from spinome.cuboids import Cuboid, Shape
 from spinome.linking.region_graph import contacts, find_slot
 from spinome.union_find import find_root
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spinome.linking.graph import induced, line_graph, rename_neurites
+from spinome.linking.line_graph import induced, line_graph, rename_neurites
 from spinome.linking.links import label_candidates, not_known, parents, top_k, true_ranks
 from spinome.linking.simulate import largest_fragments, proofread_parents
 from spinome.scores.graphs import GraphScore, score_graphs

@@ -16,7 +16,7 @@ from numba import njit
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from spinome.blocks import Box, Cuboid
+from spinome.cuboids import Box, Cuboid
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 from spinome.linking.forest import FlatForest, flatten_forest, forest_probability

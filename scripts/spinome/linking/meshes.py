@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import zmesh
 
-from spinome.io.meshes import Mesh
 from spinome.io.units import VoxelSize
 from spinome.linking.region_graph import compact
+from spinome.mesh.surface import Mesh
 
 SYNAPSE_COLUMNS = [
     "id",

@@ -112,7 +112,7 @@ def contacts(regions: np.ndarray, n: int, lowest: int = 0) -> tuple[np.ndarray, 
 
 def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Number labels by their position in the sorted `ids`, -1 where a label is not among them; int32."""
-    top = max(int(ids[-1]), int(labels.max(initial=0)))
+    top = max(int(ids.max(initial=0)), int(labels.max(initial=0)))
     if top <= 4 * labels.size:
         lookup = np.full(top + 1, EMPTY, dtype=np.int32)
         lookup[ids.astype(np.int64)] = np.arange(len(ids), dtype=np.int32)
@@ -123,6 +123,8 @@ def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
         for plane, into in zip(labels, numbers):
             into[...] = lookup[plane]
         return numbers
+    if not len(ids):
+        return np.full(labels.shape, EMPTY, dtype=np.int32)
     position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)
     return np.where(ids[position] == labels, position, np.int32(EMPTY))
 

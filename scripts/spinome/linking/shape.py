@@ -10,7 +10,7 @@ from numba import njit
 from spinome.io.units import VoxelSize
 from spinome.linking.meshes import segment_meshes
 from spinome.linking.region_graph import compact
-from spinome.neurons.hks import log_hks
+from spinome.mesh.hks import log_hks
 
 DEPTHS_NM = (60.0, 120.0, 200.0, 300.0)
 # heat spreads over about sqrt(4 t), here 0.2 to 4 um

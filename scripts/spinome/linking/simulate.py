@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spinome.linking.graph import line_graph
+from spinome.linking.line_graph import line_graph
 from spinome.linking.links import label_candidates
 
 CURVE = ["fraction", "pairs", "f1", "f1_low", "f1_high"]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.units import VoxelSize
 from spinome.linking.basins import Basins, basins, by_height, join, paint, unite
-from spinome.linking.landscape import landscape
+from spinome.linking.flooding_heights import landscape
 
 
 def superpixels(

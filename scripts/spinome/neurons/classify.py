@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.tree._tree import Tree
 
 from spinome.io.models import Model, load_model
+from spinome.mesh.hks import TIMES_NM2
 from spinome.neurons.condense import Domains
-from spinome.neurons.hks import TIMES_NM2
 
 # the codes of labels on vertices, in truth and in results
 CLASSES = ("shaft", "spine", "soma")
@@ -99,7 +99,7 @@ def load_forest(path: str | Path, hks: Mapping[str, Any] = MappingProxyType({}))
 
     Parameters
     ----------
-    hks : options of the signatures, as of `spinome.neurons.hks.log_hks`; which solver makes no difference, the largest
+    hks : options of the signatures, as of `spinome.mesh.hks.log_hks`; which solver makes no difference, the largest
         eigenvalue that counts does
 
     Raises

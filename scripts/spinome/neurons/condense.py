@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from spinome.io.meshes import vertex_areas
-from spinome.neurons.split import edge_graph
-from spinome.neurons.ward import ward
+from spinome.mesh.chunks import edge_graph
+from spinome.mesh.surface import vertex_areas
+from spinome.mesh.ward import ward
 
 
 @dataclass(frozen=True)

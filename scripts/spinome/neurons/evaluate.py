@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh, vertex_areas, weld
+from spinome.mesh.closed_volume import closed_volumes, group_mean, owned_faces
+from spinome.mesh.nearest_point import nearest_on_surface
+from spinome.mesh.surface import Mesh, vertex_areas
+from spinome.mesh.welding import weld
 from spinome.neurons import truth
-from spinome.neurons.branches import BLOCK_NM
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.closed import closed_volumes, group_mean, owned_faces
-from spinome.neurons.labelled import Labelled
-from spinome.neurons.surface import nearest_on_surface
+from spinome.neurons.spines import Labelled
+from spinome.neurons.validation_groups import BLOCK_NM
 from spinome.scores.classification import classification_rows, confusions
 from spinome.scores.intervals import bootstrap, evaluation_row
 

@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from spinome.io.cave import ENDS, PARTNERS, POINT, POSITION
-from spinome.io.meshes import Mesh, write_coloured_mesh
+from spinome.io.meshes import write_coloured_mesh
 from spinome.io.neuroglancer import write_points
 from spinome.io.tables import write_table
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
 from spinome.report.style import COLOURS
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from spinome.io.meshes import Mesh
 from spinome.io.models import Model
+from spinome.mesh.hks import log_hks
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import class_probabilities, domain_features
 from spinome.neurons.condense import Domains, condense
-from spinome.neurons.hks import log_hks
-from spinome.neurons.labelled import Labelled, label_mesh
+from spinome.neurons.morphometry import carried
 from spinome.neurons.simplify import simplify
-from spinome.neurons.spines import carried
+from spinome.neurons.spines import Labelled, label_mesh
 from spinome.neurons.synapses import label_synapses
 
 

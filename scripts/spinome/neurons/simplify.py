@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh, mesh_edges, proper_faces, vertex_areas, weld
+from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
+from spinome.mesh.welding import proper_faces, weld
 
 # components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
 SMALLEST_SIMPLIFIED = 200

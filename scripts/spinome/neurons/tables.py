@@ -10,8 +10,9 @@ import pandas as pd
 
 from spinome.gaps import in_gap
 from spinome.io.tables import read_table
-from spinome.neurons import spines, synapses
-from spinome.neurons.labelled import read_spines
+from spinome.neurons import morphometry as spines
+from spinome.neurons import synapses
+from spinome.neurons.spines import read_spines
 from spinome.neurons.units import NeuronUnit
 
 NEURON_COLUMNS = {
@@ -63,7 +64,7 @@ def all_spines(
     ----------
     folders : labelled mesh by unit
     labelled : what `all_synapses` returns
-    same_head_nm : see `spinome.neurons.spines.carried`
+    same_head_nm : see `spinome.neurons.morphometry.carried`
     failed : units whose synapses could not be labelled
     gaps : of volumes by name, where their synapses could not be looked for (`spinome.gaps.gap_table`)
     """

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.cave import POSITION
-from spinome.io.meshes import Mesh
 from spinome.io.models import Model
+from spinome.mesh.nearest_point import nearest_on_surface
+from spinome.mesh.surface import Mesh
 from spinome.neurons import truth
-from spinome.neurons.branches import branches
 from spinome.neurons.classify import CLASSES, Examples, domain_features, join_examples, train_forest, vertex_examples
 from spinome.neurons.condense import Domains
-from spinome.neurons.surface import nearest_on_surface
+from spinome.neurons.validation_groups import branches
 
 
 def neuron_examples(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh
 from spinome.io.tables import read_table
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
 
 POINT = ["x_nm", "y_nm", "z_nm"]

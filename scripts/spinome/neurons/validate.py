@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.models import Model
+from spinome.mesh.hks import TIMES_NM2
 from spinome.neurons.classify import (
     CLASSES,
     FEATURES,
@@ -17,7 +18,6 @@ from spinome.neurons.classify import (
     join_examples,
     train_forest,
 )
-from spinome.neurons.hks import TIMES_NM2
 from spinome.scores.classification import accuracy, calibration, f1_scores, weighted_f1
 
 HELD_OUT = ("branch", "neuron")

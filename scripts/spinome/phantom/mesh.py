@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 from spinome.phantom.geometry import HEAD, NECK, SHAFT, SOMA, Tubes, surface, surface_at
 from spinome.phantom.specimen import NEURON, Specimen
 

@@ -12,8 +12,9 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from spinome.census.agreement import NOT_KNOWN, VERDICTS
-from spinome.io.meshes import Mesh, read_mesh
-from spinome.neurons.labelled import read_labelled
+from spinome.io.meshes import read_mesh
+from spinome.mesh.surface import Mesh
+from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import NeuronUnit
 from spinome.report.neurons import PALETTE, crop
 from spinome.report.render import Camera, fit_camera, render_mesh

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 from spinome.io.volumes import Volume
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure, show_section
-from spinome.synapses.mask import HIDDEN
-from spinome.synapses.uniformity import count_unknown
+from spinome.synapses.density.mask import HIDDEN
+from spinome.synapses.density.uniformity import count_unknown
 
 MASK_COLOURS = ("#30638e", "#f28f3b", "#d1495b")
 

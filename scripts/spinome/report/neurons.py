@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
 from spinome.report.render import Camera, fit_camera, render_mesh, visible
 from spinome.report.scale_bar import scale_bar

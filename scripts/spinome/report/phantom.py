@@ -12,12 +12,13 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from spinome.io.meshes import Mesh, read_mesh
+from spinome.io.meshes import read_mesh
+from spinome.io.opened_stack import require_voxel_um
 from spinome.io.sources import split_source
-from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_volume
+from spinome.mesh.surface import Mesh
 from spinome.report.render import fit_camera, render_mesh
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, save_figure

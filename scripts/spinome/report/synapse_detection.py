@@ -14,7 +14,7 @@ def draw_sweep(folder: Path, sweep: pd.DataFrame) -> None:
 
     Parameters
     ----------
-    sweep : what `spinome.synapses.sweep.operating_curve` returns
+    sweep : what `spinome.synapses.training.published_sweep.operating_curve` returns
     """
     curve = sweep[sweep["on_curve"]].sort_values("published_recall")
     chosen = sweep[sweep["chosen"]].iloc[0]

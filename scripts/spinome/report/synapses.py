@@ -19,8 +19,8 @@ from spinome.report.scale_bar import scale_bar
 from spinome.report.style import COLOURS, plt, save_figure, show_section
 from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import Matched, average_precision, pool, precision_recall_curve, precision_recall_f1
-from spinome.synapses.density import count_unplaced
-from spinome.synapses.evaluate import compare, known_objects
+from spinome.synapses.density.blocks import count_unplaced
+from spinome.synapses.objects.evaluate import compare, known_objects
 
 CROP_NM = 1000.0
 

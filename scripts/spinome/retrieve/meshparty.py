@@ -11,7 +11,7 @@ import hdf5plugin  # noqa: F401  registers the Blosc filter that the files are c
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 
 VOXEL_NM = np.array([4, 4, 40])
 

@@ -14,7 +14,7 @@ import trimesh
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 
 NM_PER_UM = 1000.0
 SHAFT, SPINE, SOMA = 0, 1, 2

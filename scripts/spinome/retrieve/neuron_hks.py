@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from spinome.io.meshes import Mesh
+from spinome.mesh.surface import Mesh
 
 # the colour that the published figure gives to each class; codes as in the other labelled meshes
 COLOURS = {0: (221, 179, 16), 1: (251, 73, 176)}

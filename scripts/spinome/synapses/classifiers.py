@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import safe_open
 
-from spinome.blocks import Cuboid
+from spinome.cuboids import Cuboid
 from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table
 from spinome.synapses.classify import Evidence, Recipe, halo
-from spinome.synapses.detect import forest_probability
-from spinome.synapses.features import FEATURES
-from spinome.synapses.forest import flatten
+from spinome.synapses.forest.features import FEATURES
+from spinome.synapses.forest.walk import flatten
+from spinome.synapses.objects.detect import forest_probability
 
 if TYPE_CHECKING:
-    from spinome.synapses.network import Network
+    from spinome.synapses.network.unet import Network
 
 NETWORK_SUFFIX = ".safetensors"
 
@@ -61,7 +61,7 @@ def read_recipe(settings: Mapping[str, Any], profile: Sequence[str | Path]) -> R
 def load_classifier(path: str | Path, recipe: Recipe) -> Classifier:
     """Load a model of either kind; the recipe is for forests and must be that of their training."""
     if Path(path).suffix == NETWORK_SUFFIX:
-        from spinome.synapses.network import load_network
+        from spinome.synapses.network.unet import load_network
 
         return of_network(load_network(path))
     return of_forest(load_model(path, FEATURES), recipe)
@@ -80,7 +80,7 @@ def save_classifier(path: str | Path, model: Model | Network) -> None:
     if isinstance(model, Model):
         save_model(path, model)
     else:
-        from spinome.synapses.network import save_network
+        from spinome.synapses.network.unet import save_network
 
         save_network(path, model)
 
@@ -96,6 +96,6 @@ def of_forest(model: Model, recipe: Recipe) -> Classifier:
 
 def of_network(network: Network) -> Classifier:
     """The network, which reads the image by tiles of its own and needs no halo."""
-    from spinome.synapses.tiles import network_probability
+    from spinome.synapses.network.tiles import network_probability
 
     return Classifier(partial(network_probability, network=network), lambda evidence: (0, 0, 0), network.card)

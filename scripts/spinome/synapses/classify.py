@@ -10,7 +10,7 @@ import edt
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from spinome.blocks import Cuboid
+from spinome.cuboids import Cuboid
 from spinome.io.volumes import (
     Volume,
     VoxelSize,
@@ -21,8 +21,9 @@ from spinome.io.volumes import (
     require_voxel_size,
 )
 from spinome.seeds import seed_of
-from spinome.synapses import features, gate, vesicles
-from spinome.synapses.forest import FlatForest
+from spinome.synapses.forest import features, vesicles
+from spinome.synapses.forest import membrane_mask as gate
+from spinome.synapses.forest.walk import FlatForest
 from spinome.synapses.grey import Grey
 
 NEGATIVE_DISTANCE_NM = 80.0
@@ -63,7 +64,8 @@ class Recipe:
     """How voxels are chosen and described.
 
     `contrast` of the gate where there is no membrane map; `vesicle_threshold` of the score and `profile` of a vesicle
-    (see `spinome.synapses.template`) where there is no vesicle map; `original` for the features as published.
+    (see `spinome.synapses.forest.vesicle_profile`) where there is no vesicle map; `original` for the features as
+    published.
     """
 
     contrast: float = 1.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinome.blocks import cuboids
+from spinome.cuboids import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.volumes import Volume
 

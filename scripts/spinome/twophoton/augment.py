@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from spinome.twophoton.detector import CROP
-from spinome.twophoton.inputs import compress
-from spinome.twophoton.views import View
+from spinome.twophoton.preprocess import compress
+from spinome.twophoton.training_images import View
 
 # a spine fades with the distance of a slice from its head as the axial point-spread function does
 FADE_UM = 0.8

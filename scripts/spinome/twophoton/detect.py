@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from spinome.twophoton.detector import UNIT_BOX, Detector
-from spinome.twophoton.inputs import compress, resample, scale_intensity, with_neighbours
+from spinome.twophoton.preprocess import compress, resample, scale_intensity, with_neighbours
 
 # boxes below this score are not kept; a spine's own threshold comes after depth tracking
 KEEP = 0.08

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from spinome.twophoton.cylinder import shaft_nearby
 from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import Shafts, shafts
+from spinome.twophoton.shaft_brightness import shaft_nearby
 from spinome.twophoton.shape import SHAPES, shape_probabilities
 
 # how far the shaft is looked for, and how far along it its brightness is taken

@@ -17,9 +17,9 @@ from spinome.twophoton.augment import sampler
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import Detector
-from spinome.twophoton.inputs import PIXEL_UM
 from spinome.twophoton.loss import set_loss
-from spinome.twophoton.views import View
+from spinome.twophoton.preprocess import PIXEL_UM
+from spinome.twophoton.training_images import View
 
 BATCH = 8
 # largest step of the weights of a new detector and of one that was trained before

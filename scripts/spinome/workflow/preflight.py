@@ -19,9 +19,9 @@ from spinome.failures import too_many
 from spinome.io.atomic import nearest_existing
 from spinome.io.cave import read_owners, require_own, require_synapses
 from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh, mesh_files, read_mesh
+from spinome.io.opened_stack import require_voxel_um
 from spinome.io.precomputed_meshes import check_fragment
 from spinome.io.sources import split_source
-from spinome.io.stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
 from spinome.io.tables import read_table, require_columns, table_columns
@@ -35,7 +35,7 @@ from spinome.io.volumes import (
     require_voxel_size,
 )
 from spinome.linking.proofread import DECISION_COLUMNS
-from spinome.synapses.uniformity import BLOCK_COLUMNS
+from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 from spinome.workflow.samples import PATH_COLUMNS, VOXEL_NM, VOXEL_UM, EMVolume, Neuron, Row, Stack, is_produced
 
@@ -62,7 +62,7 @@ SMALL_TABLE_BYTES = 50_000_000
 # the modules that say which features the forests take
 FOREST_FEATURES = {
     "judge": "spinome.twophoton.judge",
-    "synapses": "spinome.synapses.features",
+    "synapses": "spinome.synapses.forest.features",
     "membranes": "spinome.linking.membranes",
     "agglomeration": "spinome.linking.edge_features",
     "links": "spinome.linking.candidates",
@@ -391,7 +391,7 @@ def _load(name: str, path: str) -> None:
 
         load_detector(path)
     elif name == "synapses" and path.endswith(".safetensors"):
-        from spinome.synapses.network import load_network
+        from spinome.synapses.network.unet import load_network
 
         load_network(path)
     else:

@@ -1,0 +1,1 @@
+"""Synapses per block, and whether they are spread evenly."""

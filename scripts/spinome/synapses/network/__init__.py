@@ -1,0 +1,1 @@
+"""The synapse network: its architecture, its training crops, and its tiles."""

@@ -1,0 +1,1 @@
+"""Synapses as objects: labelled per cuboid, merged exactly across cuboids, scored."""

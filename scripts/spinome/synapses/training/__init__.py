@@ -1,0 +1,1 @@
+"""How a synapse classifier is trained, and where it is to operate."""

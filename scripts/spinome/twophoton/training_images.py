@@ -1,0 +1,135 @@
+"""Training images of the detector: stacks with known spines and flat field views with boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from spinome.io.tables import read_table
+from spinome.twophoton.detector import CROP
+from spinome.twophoton.preprocess import PIXEL_UM, resample, scale_intensity
+
+# reach of the annotation of a traced dendrite, along z and in the plane
+BESIDE_UM = (6.0, 3.6, 3.6)
+# field views are held out in blocks, every third of so many
+FIELD_BLOCKS = 14
+
+
+@dataclass(frozen=True)
+class View:
+    """A training image on the scale of `scale_intensity`, resampled to `PIXEL_UM`.
+
+    `stack` (Z, Y, X) float32 (Z = 1 for a flat field view), `spines` (N, 4): z in slices, y, x and box side in
+    pixels, `step_um` between slices.
+    """
+
+    stack: np.ndarray
+    spines: np.ndarray
+    step_um: float
+
+
+def stack_view(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    truth: pd.DataFrame,
+    dendrites: pd.DataFrame | None = None,
+) -> View:
+    """Make a training view of a stack (Z, Y, X) with its truth (`read_truth_spines`).
+
+    A box is the head with a margin of 0.2 um on each side, and the median box where no head's size is known. Where
+    `dendrites` (`read_truth_dendrites`) are given, spines were annotated along them alone: what lies farther away
+    becomes dark, so that its spines are not taken for background.
+    """
+    resampled, pixel = resample(stack, voxel_um)
+    side = truth["diameter_um"].to_numpy(float) + 0.4
+    known = np.isfinite(side)
+    side = np.where(known, side, np.median(side[known]) if known.any() else 1.1)
+    place = truth[["z_um", "y_um", "x_um"]].to_numpy(float) / (voxel_um[0], *pixel)
+    image = scale_intensity(resampled)
+    if dendrites is not None:
+        image *= _beside(dendrites, image.shape, (voxel_um[0], *pixel))
+    return View(image, np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
+
+
+def _beside(dendrites: pd.DataFrame, shape: tuple[int, int, int], voxel_um: tuple[float, float, float]) -> np.ndarray:
+    """1 where a stack lies beside the traced dendrites, 0 elsewhere, soft between: (Z, Y, X) float32."""
+    nodes = (dendrites[["z_um", "y_um", "x_um"]].to_numpy(float) / voxel_um).round().astype(int)
+    away = np.ones(shape, bool)
+    away[tuple(np.clip(nodes, 0, np.array(shape) - 1).T)] = False
+    distance = ndimage.distance_transform_edt(away, sampling=np.array(voxel_um) / BESIDE_UM)
+    return ndimage.gaussian_filter((distance <= 1).astype(np.float32), (0, 2, 2))
+
+
+def read_fields(folder: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read flat field views: `boxes.csv` with `image x_min_px y_min_px x_max_px y_max_px`, and `images` beside it.
+
+    They come in the order of their names, so that near-duplicates of one dendrite follow each other.
+
+    Yields
+    ------
+    image (Y, X) float32 and its boxes (N, 4): x_min, y_min, x_max, y_max in pixels from the image's corner
+    """
+    folder = Path(folder)
+    corners = ["x_min_px", "y_min_px", "x_max_px", "y_max_px"]
+    for name, own in read_table(folder / "boxes.csv", ["image", *corners]).groupby("image", sort=True):
+        image = np.asarray(imageio.imread(folder / "images" / str(name)), np.float32)
+        yield image if image.ndim == 2 else image[..., :3].mean(axis=2), own[corners].to_numpy(float)
+
+
+def field_view(image: np.ndarray, boxes: np.ndarray, pixel_um: float) -> View:
+    """Make a training view of a flat field view.
+
+    Parameters
+    ----------
+    image : (Y, X)
+    boxes : (N, 4) x_min, y_min, x_max, y_max in pixels
+    pixel_um : size of a pixel
+    """
+    side = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    stack, (pixel_y, pixel_x) = resample(image[None], (1.0, pixel_um, pixel_um))
+    centre_y = (boxes[:, 1] + boxes[:, 3]) / 2 * pixel_um / pixel_y - 0.5
+    centre_x = (boxes[:, 0] + boxes[:, 2]) / 2 * pixel_um / pixel_x - 0.5
+    spines = np.column_stack([np.zeros(len(boxes)), centre_y, centre_x, side * pixel_um / PIXEL_UM])
+    view = View(scale_intensity(stack), spines, 1.0)
+    return _mirrored(view) if min(stack.shape[1:]) < 1.3 * CROP else view
+
+
+def _mirrored(view: View) -> View:
+    """Four mirror images side by side, so that a crop of a small view is full."""
+    height, width = view.stack.shape[1:]
+    rows = np.concatenate([view.stack, view.stack[:, ::-1]], axis=1)
+    below = view.spines * [1, -1, 1, 1] + [0, 2 * height - 1, 0, 0]
+    spines = np.concatenate([view.spines, below])
+    right = spines * [1, 1, -1, 1] + [0, 0, 2 * width - 1, 0]
+    return View(np.concatenate([rows, rows[:, :, ::-1]], axis=2), np.concatenate([spines, right]), view.step_um)
+
+
+def hold_out(views: Sequence[View]) -> tuple[list[View], list[View]]:
+    """Hold the last tenth of the stacks out and the field views of `held_out_fields`.
+
+    Raises
+    ------
+    ValueError: if there is no view.
+    """
+    if not views:
+        raise ValueError("there is nothing to train the detector on; name series with truth in `twophoton.train`")
+    stacks, flat = ([view for view in views if (len(view.stack) == 1) == kind] for kind in (False, True))
+    count = max(1, round(len(stacks) / 10))
+    held = held_out_fields(len(flat))
+    training = (stacks[:-count] or stacks) + [view for view, out in zip(flat, held) if not out]
+    held_out = stacks[-count:] + [view for view, out in zip(flat, held) if out]
+    return training, held_out or training[-1:]
+
+
+def held_out_fields(count: int) -> np.ndarray:
+    """Which of `count` field views in the order of their names are held out, (count,) bool: every third block.
+
+    Neighbours by name are often near-duplicates of one dendrite, so they are held out in blocks.
+    """
+    return np.arange(count) * FIELD_BLOCKS // max(count, 1) % 3 == 2

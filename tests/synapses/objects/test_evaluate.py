@@ -1,0 +1,42 @@
+"""The evaluation counts objects of a single section apart."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.gaps import gap_table
+from spinome.io.volumes import Volume
+from spinome.synapses.objects.evaluate import compare, evaluate
+
+VOXEL_NM = (45.0, 8.0, 8.0)
+
+
+def test_a_missed_single_section_costs_nothing_where_it_is_left_out():
+    truth, found = np.zeros((5, 40, 90), np.uint8), np.zeros((5, 40, 90), np.uint64)
+    truth[1:4, 5:15, 5:15] = truth[1:4, 5:15, 35:45] = truth[2, 5:15, 65:75] = 1
+    found[1:4, 5:15, 5:15], found[1:4, 5:15, 35:45], found[2, 25:35, 5:15] = 1, 2, 3
+    # the false one is the most certain and the smallest
+    objects = pd.DataFrame(
+        {"synapse": [1, 2, 3], "score": [0.9, 0.8, 0.95], "volume_um3": np.array([300, 300, 100]) * 2.88e-6}
+    )
+    compared = compare(Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found"), objects)
+    assert compared.partner.tolist() == [0, 2, -1] or compared.partner.tolist() == [0, 1, -1]
+    values = evaluate([compared]).set_index("metric")["value"]
+    assert values["f1"] == pytest.approx(2 / 3)
+    assert values["f1_of_two_sections_or_more"] == pytest.approx(0.8)
+    assert values["recall_of_two_sections_or_more"] == 1
+    assert values["average_precision"] == pytest.approx(2 / 3)
+
+
+def test_objects_that_touch_a_gap_are_not_asked_for_and_counted():
+    truth, found = np.zeros((5, 40, 90), np.uint8), np.zeros((5, 40, 90), np.uint64)
+    truth[1:4, 5:15, 5:15] = truth[1:4, 5:15, 35:45] = truth[1:4, 5:15, 65:75] = 1
+    found[1:4, 5:15, 5:15], found[1:4, 5:15, 35:40] = 1, 2
+    objects = pd.DataFrame({"synapse": [1, 2, 3], "score": 0.9, "volume_um3": 0.001})
+    # the right half failed: it holds a true object, and cuts another; the voxels of object 3 were never written
+    gaps = gap_table((5, 40, 90), (5, 40, 40), {"0-0-0", "0-0-80"}, VOXEL_NM)
+    volumes = Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found")
+    rows = evaluate([compare(*volumes, objects, gaps)]).set_index("metric")
+    assert rows.loc[["precision", "recall", "f1"], "value"].tolist() == [1, 1, 1]
+    assert rows.loc["recall", "n"] == 1 and rows.loc["not_known", ["value", "n"]].tolist() == [2, 3]
+    assert "not_known" not in evaluate([compare(*volumes, objects)])["metric"].tolist()
