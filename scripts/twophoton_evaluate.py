@@ -10,13 +10,13 @@ from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks = step.by_name(inputs, "stacks")
+stacks, heads, traced = (step.by_name(inputs, kind) for kind in ("stacks", "truth_spines", "truth_dendrites"))
 candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
 tables = []
 for name in standing(params.each, stacks):
-    row, files = params.each[name], params.aside.truth[name]
+    row = params.each[name]
     _, voxel_um = registered_grid(stacks[name])
-    truth = read_truth(files["truth_spines"], files["truth_dendrites"], row["timepoint"], voxel_um)
+    truth = read_truth(heads[name], traced.get(name), row["timepoint"], voxel_um)
     identity = {key: row[key] for key in ("specimen", "field", "timepoint")}
     own = [table[(table[list(identity)] == pd.Series(identity)).all(axis=1)] for table in (candidates, spines)]
     tables.append(compare(*own, *truth, voxel_um[0]).assign(day=row["day"], **identity))

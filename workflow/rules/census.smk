@@ -15,7 +15,7 @@ census_plan = planned(
         "neurons": neurons_plan.scored,
     },
     Linked(
-        segmentation={volume: linking_segmentation(volume) for volume in linking_volumes},
+        segmentation={volume: volume_of[volume].segmentation for volume in linking_volumes},
         candidates={
             volume: [f"<results>/linking/candidates/{volume}/{shard}.parquet" for shard in linking_shards]
             for volume in linking_volumes
@@ -160,7 +160,6 @@ rule census_evaluate:
     params:
         each=census_plan.said(census_plan.views),
         inputs=census_plan.stamps(census_plan.views),
-        aside=study.aside(sources=census_plan.sources),
         code=script_hash("census_evaluate"),
     script:
         "../../scripts/census_evaluate.py"
