@@ -14,7 +14,7 @@ from spinome.workflow.caches import keep_caches_with_the_user
 
 keep_caches_with_the_user(CACHES)
 
-from spinome import configuration, samples
+from spinome import configuration
 from spinome.hashing import content_hash
 from spinome.io.sources import file_of
 from spinome.workflow.code import code_by_package, script_hash
@@ -38,9 +38,7 @@ failure_tables = []
 branches = []
 
 # LEGACY names of branches that do not plan from the study yet
-stacks, volumes, neurons_rows = list(study.stacks), list(study.volumes), list(study.neurons)
-stack_of, volume_of, neuron_of = study.stack_of, study.volume_of, study.neuron_of
-mesh_addresses = study.mesh_addresses
+volumes, volume_of = list(study.volumes), study.volume_of
 
 
 def model_file(name, teachers, suffix=".skops"):
