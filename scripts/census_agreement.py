@@ -24,15 +24,15 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-candidates, typing, meshes, labelled, truth = (
-    step.by_name(inputs, kind) for kind in ("candidates", "typing", "meshes", "labelled", "truth")
+candidates, typing, made, meshes, labelled, truth = (
+    step.by_name(inputs, kind) for kind in ("candidates", "typing", "segments", "meshes", "labelled", "truth")
 )
 every_link, every_spine = read_table(inputs.links), read_table(inputs.spines)
 tables = []
 for volume, said in params.each.items():
     links = every_link[every_link["volume"] == volume]
     best = best_candidates(links, read_candidates(candidates[volume]), read_table(typing[volume]))
-    segments = open_labels(params.aside.segmentation[volume], said["voxel_nm"])
+    segments = open_labels(params.aside.segmentation[volume] or made[volume], said["voxel_nm"])
     voxel_nm = require_voxel_size(segments)
     upper = np.multiply(segments.shape, voxel_nm)[::-1]
     border = np.multiply(working_stride(voxel_nm, params.working_nm), voxel_nm)[::-1]

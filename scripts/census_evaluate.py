@@ -11,12 +11,12 @@ from spinome.io.volumes import open_volume, require_voxel_size
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-truths = step.by_name(inputs, "truth")
+samples, truths = step.by_name(inputs, "samples"), step.by_name(inputs, "truth")
 
 
 def visible(name, said):
     """The true spines that a view of a sample can show."""
-    truth, source = read_table(truths[name]), params.aside.sources[name]
+    truth, source = read_table(truths[name]), f"{samples[name]}::{said['dataset']}"
     if said["view"] == "twophoton":
         return in_session(truth, said["timepoint"], said["voxel_um"] or open_stack(source).voxel_um)
     if said["view"] == "neurons":

@@ -6,9 +6,16 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 # the session's own spines, and of a cutout its synapses
-truth = step.by_name(inputs, "truth") | step.by_name(inputs, "synapses")
+files, truth = step.by_name(inputs, "samples"), step.by_name(inputs, "truth") | step.by_name(inputs, "synapses")
 samples = [
-    Shown(said["specimen"], said["view"], params.aside.sources[name], truth[name], said["timepoint"], said["voxel_um"])
+    Shown(
+        said["specimen"],
+        said["view"],
+        f"{files[name]}::{said['dataset']}",
+        truth[name],
+        said["timepoint"],
+        said["voxel_um"],
+    )
     for name, said in params.each.items()
 ]
 with atomic(output[0]) as folder:

@@ -10,12 +10,12 @@ from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks = step.by_name(inputs, "stacks")
+stacks, heads, traced = (step.by_name(inputs, kind) for kind in ("stacks", "truth_spines", "truth_dendrites"))
 candidates, spines = concatenate(inputs.candidates), read_table(inputs.spines)
 tables, failed = [], 0
 for name, row in params.each.items():
-    files, (_, voxel_um) = params.aside.truth[name], registered_grid(stacks[name])
-    truth, dendrites = read_truth(files["truth_spines"], files["truth_dendrites"], row["timepoint"], voxel_um)
+    _, voxel_um = registered_grid(stacks[name])
+    truth, dendrites = read_truth(heads[name], traced.get(name), row["timepoint"], voxel_um)
     if failure_of(stacks[name]) is not None:
         # its spines are not known, and are not asked for
         truth, failed = truth.iloc[:0], failed + 1

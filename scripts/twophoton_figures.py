@@ -8,12 +8,12 @@ from spinome.twophoton.truth import read_truth_spines
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks, projections = step.by_name(inputs, "stacks"), step.by_name(inputs, "projections")
+stacks, projections, truths = (step.by_name(inputs, kind) for kind in ("stacks", "projections", "truth_spines"))
 sessions = []
 for name, row in params.each.items():
-    file, (_, voxel_um) = params.aside.truth[name]["truth_spines"], registered_grid(stacks[name])
+    _, voxel_um = registered_grid(stacks[name])
     failed = failure_of(stacks[name]) is not None
-    truth = read_truth_spines(file, row["timepoint"], voxel_um) if file and not failed else None
+    truth = read_truth_spines(truths[name], row["timepoint"], voxel_um) if name in truths and not failed else None
     sessions.append(
         Session(**row, stack=stacks[name], projection=projections[name], voxel_um=voxel_um, truth=truth, failed=failed)
     )

@@ -14,11 +14,11 @@ from spinome.twophoton.register import as_stored, register
 from spinome.twophoton.registered import write_failed
 from spinome.workflow import step
 
-_, params, output = step.begin(snakemake)
+inputs, params, output = step.begin(snakemake)
 table = pd.DataFrame({"slice": [], "quality": [], "angle_deg": [], "y_um": [], "x_um": []})
 failures = []
 try:
-    opened = open_stack(params.aside.source, params.channel, params.voxel_um)
+    opened = open_stack(f"{inputs.stack}::{params.dataset}", params.channel, params.voxel_um)
     voxel_um = require_voxel_um(opened)
     reach = tuple(params.max_shift_um / size for size in voxel_um[1:])
     result = register(opened.read(), reach, max_angle_deg=params.max_rotation_deg, pixel=voxel_um[1:])

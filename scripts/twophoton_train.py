@@ -14,11 +14,11 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
-stacks, rows, settings = step.by_name(inputs, "stacks"), params.aside.rows, params.settings
-views = []
-for name in to_train_on(rows, stacks, params.aside.max_failed_fraction):
-    row, stack = rows[name], read_registered(stacks[name])
-    truth = read_truth(row["truth_spines"], row["truth_dendrites"], row["timepoint"], stack.voxel_um)
+stacks, spines, dendrites = (step.by_name(inputs, kind) for kind in ("stacks", "truth_spines", "truth_dendrites"))
+settings, views = params.settings, []
+for name in to_train_on(params.each, stacks, params.aside.max_failed_fraction):
+    stack = read_registered(stacks[name])
+    truth = read_truth(spines[name], dendrites.get(name), params.each[name]["timepoint"], stack.voxel_um)
     views.append(stack_view(stack.voxels, stack.voxel_um, *truth))
 if inputs.fields:
     views += [field_view(*field, settings["pixel_um"]) for field in read_fields(inputs.fields)]
@@ -28,7 +28,7 @@ facts = [[list(view.stack.shape), float(view.stack.sum()), float(np.sum(view.spi
 start = load_detector(params.aside.start)[0] if params.aside.start else None
 weights = [float(weight.double().sum()) for weight in start.parameters()] if start else []
 key = content_hash(facts, weights, settings, params.seed, params.code)
-checkpoint, steps = params.aside.checkpoint, settings["steps"]
+checkpoint, steps = step.store(snakemake) / "checkpoint.pt", settings["steps"]
 model, history = fit(training, held_out, steps, checkpoint, key, params.seed, start=start)
 threshold, f1 = calibrate(model, held_out)
 save_detector(output.model, model, {"threshold": threshold, "held_out_f1": f1, "steps": steps})

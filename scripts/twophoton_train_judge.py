@@ -11,12 +11,13 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
-rows, learned, truths = params.aside.rows, [], 0
+spines, dendrites = step.by_name(inputs, "truth_spines"), step.by_name(inputs, "truth_dendrites")
+rows, learned, truths = params.each, [], 0
 for name in to_train_on(rows, stacks, params.aside.max_failed_fraction):
     row, stack = rows[name], read_registered(stacks[name])
-    truth, dendrites = read_truth(row["truth_spines"], row["truth_dendrites"], row["timepoint"], stack.voxel_um)
-    spines = read_table(candidates[name])
-    learned.append(examples(stack.voxels, stack.voxel_um, spines, truth, dendrites, row["series"]))
+    truth, traced = read_truth(spines[name], dendrites.get(name), row["timepoint"], stack.voxel_um)
+    found = read_table(candidates[name])
+    learned.append(examples(stack.voxels, stack.voxel_um, found, truth, traced, row["series"]))
     truths += len(truth)
 features, labels, groups = (np.concatenate(parts) for parts in zip(*learned))
 model, threshold, f1 = train_judge(features, labels, groups, truths, params.seed)

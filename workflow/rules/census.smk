@@ -15,10 +15,7 @@ census_plan = planned(
         "neurons": neurons_plan.scored,
     },
     Linked(
-        segmentation={
-            row.volume: row.segmentation or f"{study.results}/linking/segments/{row.volume}.zarr"
-            for row in study.volumes
-        },
+        segmentation={row.volume: row.segmentation for row in study.volumes},
         candidates={
             volume: expand(
                 "<results>/linking/candidates/{volume}/{shard}.parquet", volume=volume, shard=linking_plan.shards
@@ -154,8 +151,8 @@ rule census_evaluate:
     """Hold the joint table against the spines of simulated specimens."""
     input:
         **census_plan.of_views(census_plan.views),
-        spines="<results>/spines.parquet",
         **per_volume("gaps", linking_plan.computed, "<results>/linking/gaps/{volume}.parquet"),
+        spines="<results>/spines.parquet",
         sessions=branch("twophoton" in branches, then="<results>/twophoton/sessions.parquet", otherwise=[]),
         neurons=branch("neurons" in branches, then="<results>/neurons/neurons.parquet", otherwise=[]),
     output:
@@ -171,7 +168,6 @@ rule census_evaluate:
     params:
         each=census_plan.said(census_plan.views),
         inputs=census_plan.stamps(census_plan.views),
-        aside=study.aside(sources=census_plan.sources),
         code=script_hash("census_evaluate"),
     script:
         "../../scripts/census_evaluate.py"

@@ -20,7 +20,6 @@ rule report_phantom:
     params:
         each=census_plan.said(census_plan.pictured),
         inputs=census_plan.stamps(census_plan.pictured),
-        aside=study.aside(sources=census_plan.sources),
         code=script_hash("report_phantom"),
     script:
         "../../scripts/report_phantom.py"

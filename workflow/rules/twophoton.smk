@@ -1,5 +1,5 @@
 # The twophoton branch: from stacks to spines with sizes and ids through time.
-from spinome.workflow.plans.twophoton import TRUTH, TwophotonPlan, stack_files, stack_rows
+from spinome.workflow.plans.twophoton import TRUTH, TwophotonPlan, stack_rows
 
 twophoton_plan = planned(TwophotonPlan, study)
 if study.stacks:
@@ -54,8 +54,8 @@ rule twophoton_register:
         **config["twophoton"]["registration"],
         channel=twophoton_plan.column("channel"),
         voxel_um=twophoton_plan.column("voxel_um"),
+        dataset=twophoton_plan.dataset,
         inputs=twophoton_plan.stamps("path"),
-        aside=twophoton_plan.aside("path"),
         code=script_hash("twophoton_register"),
     script:
         "../../scripts/twophoton_register.py"
@@ -65,7 +65,7 @@ rule twophoton_train:
     """Train the detector on the series and field views that the configuration names."""
     input:
         **twophoton_plan.per_stack("stacks", twophoton_plan.trained),
-        truth=stack_files(twophoton_plan.trained, *TRUTH),
+        **twophoton_plan.given(twophoton_plan.trained, *TRUTH),
         fields=config["twophoton"]["training"]["fields"] or [],
     output:
         model="<results>/models/detector.safetensors",
@@ -81,6 +81,7 @@ rule twophoton_train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
+        each=stack_rows(twophoton_plan.trained, "timepoint"),
         settings=twophoton_plan.training,
         start=twophoton_plan.start.stamp,
         seed=config["seed"],
@@ -88,11 +89,7 @@ rule twophoton_train:
             *twophoton_plan.stamps_of(twophoton_plan.trained, *TRUTH),
             *study.given([config["twophoton"]["training"]["fields"]]),
         ],
-        aside=study.aside(
-            rows=stack_rows(twophoton_plan.trained, "timepoint", *TRUTH),
-            start=twophoton_plan.start.given,
-            checkpoint=f"{study.results}/units/twophoton_train/checkpoint.pt",
-        ),
+        aside=study.aside(start=twophoton_plan.start.given),
         code=script_hash("twophoton_train"),
     script:
         "../../scripts/twophoton_train.py"
@@ -153,7 +150,7 @@ rule twophoton_train_judge:
     input:
         **twophoton_plan.per_stack("stacks", twophoton_plan.judge_trained),
         **twophoton_plan.per_stack("candidates", twophoton_plan.judge_trained),
-        truth=stack_files(twophoton_plan.judge_trained, *TRUTH),
+        **twophoton_plan.given(twophoton_plan.judge_trained, *TRUTH),
     output:
         model="<results>/models/judge.skops",
     log:
@@ -167,9 +164,10 @@ rule twophoton_train_judge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        each=stack_rows(twophoton_plan.judge_trained, "series", "timepoint"),
         seed=config["seed"],
         inputs=twophoton_plan.stamps_of(twophoton_plan.judge_trained, *TRUTH),
-        aside=study.aside(rows=stack_rows(twophoton_plan.judge_trained, "series", "timepoint", *TRUTH)),
+        aside=study.aside(),
         code=script_hash("twophoton_train_judge"),
     script:
         "../../scripts/twophoton_train_judge.py"
@@ -351,11 +349,11 @@ rule twophoton_evaluate:
     """Hold detections, tracks and sizes against the truth of stacks that no model was trained on."""
     input:
         **twophoton_plan.per_stack("stacks", twophoton_plan.scored),
+        **twophoton_plan.given(twophoton_plan.scored, *TRUTH),
         candidates=expand(
             "<results>/twophoton/judge/{series}.parquet", series=sorted({row.series for row in twophoton_plan.scored})
         ),
         spines="<results>/twophoton/spines.parquet",
-        truth=stack_files(twophoton_plan.scored, *TRUTH),
     output:
         evaluation="<results>/twophoton/evaluation.tsv",
         compared="<results>/twophoton/compared.parquet",
@@ -370,7 +368,6 @@ rule twophoton_evaluate:
     params:
         each=stack_rows(twophoton_plan.scored, "specimen", "field", "timepoint", "day"),
         inputs=twophoton_plan.stamps_of(twophoton_plan.scored, *TRUTH),
-        aside=study.aside(truth=stack_rows(twophoton_plan.scored, *TRUTH)),
         code=script_hash("twophoton_evaluate"),
     script:
         "../../scripts/twophoton_evaluate.py"
@@ -381,11 +378,11 @@ rule twophoton_figures:
     input:
         **twophoton_plan.per_stack("stacks", study.stacks),
         **twophoton_plan.per_stack("projections", study.stacks),
+        **twophoton_plan.given(study.stacks, "truth_spines"),
         spines="<results>/twophoton/spines.parquet",
         links="<results>/twophoton/links.parquet",
         turnover="<results>/twophoton/turnover.parquet",
         survival="<results>/twophoton/survival.parquet",
-        truth=stack_files(study.stacks, "truth_spines"),
         compared=branch(bool(twophoton_plan.scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
         history=branch(bool(twophoton_plan.detector.trained), then="<results>/twophoton/training.tsv", otherwise=[]),
     output:
@@ -401,7 +398,6 @@ rule twophoton_figures:
     params:
         each=stack_rows(study.stacks, "specimen", "field", "timepoint", "day"),
         inputs=twophoton_plan.stamps_of(study.stacks, "truth_spines"),
-        aside=study.aside(truth=stack_rows(study.stacks, "truth_spines")),
         code=script_hash("twophoton_figures"),
     script:
         "../../scripts/twophoton_figures.py"

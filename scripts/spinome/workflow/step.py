@@ -77,6 +77,12 @@ def model_file(snakemake: Any) -> Path | None:
     return Path(files[0]) if files[0] else None
 
 
+def store(snakemake: Any) -> Path:
+    """The folder of what the rule keeps for its next run, whether or not this one fails."""
+    results, step = _place(snakemake)
+    return results / "units" / step
+
+
 def own_units(snakemake: Any, names: Iterable[str], inputs: str = "") -> list[Unit]:
     """Those of these units that fall into the rule's shard, with what they are all made from.
 

@@ -27,7 +27,7 @@ NEURONS = [
     {"neuron": "real", "mesh": "real.npz", "cell_class": "L4", "broad_class": "excitatory"},
 ]
 LINKED = Linked(
-    segmentation={"v": "results/linking/segments/v.zarr", "real": "real.h5::labels"},
+    segmentation={"v": None, "real": "real.h5::labels"},
     candidates={"v": ["a.parquet", "b.parquet"], "real": ["c.parquet"]},
     true_links={"v": "true.parquet"},
     with_synapses=["v"],
@@ -77,7 +77,7 @@ def test_files_of_views_are_named(plan):
     assert named["truth/linking/v"] == f"{P}/p/truth_spines.parquet"
     assert named["truth/twophoton/q"] == f"{P}/q/truth_spines.csv"
     assert made.true_synapses(made.pictured) == {"synapses/linking/v": f"{P}/p/truth_synapses.parquet"}
-    assert made.sources["linking/v"] == f"{P}/p/em.zarr::image"
+    assert made.said(made.views)["linking/v"]["dataset"] == "image"
     assert "chain/v" not in names(made.pictured)
 
 
@@ -122,7 +122,8 @@ def test_links_and_labels_are_paired_by_volume(plan):
     made = plan()
     named = made.agreement
     assert named["candidates/v"] == ["a.parquet", "b.parquet"] and named["candidates/real"] == ["c.parquet"]
-    assert named["segments/real"] == "real.h5" and named["typing/v"] == "<results>/linking/typing/v.parquet"
+    assert named["segments/real"] == "real.h5" and named["segments/v"] == "<results>/linking/segments/v.zarr"
+    assert named["typing/v"] == "<results>/linking/typing/v.parquet"
     assert named["labelled/v"] == "<results>/neurons/spines/volume-v.parquet"
     assert [name for name in named if name.startswith("truth/")] == ["truth/v"]
     assert made.compared == {

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spinome.workflow.plans.twophoton import TRUTH, TwophotonPlan, stack_files, stack_rows
+from spinome.workflow.plans.twophoton import TRUTH, TwophotonPlan, stack_rows
 
 
 def row(timepoint, day, field="f", **columns):
@@ -58,17 +58,24 @@ def test_what_the_sheet_says_of_a_stack(study):
     assert plan.column("channel")(stack("c")) == 1
     assert plan.file("path")(stack("c")) == "fc.tif"
     assert plan.file("dendrites")(stack("c")) == [] and plan.file("dendrites")(stack("a")) == "traced.csv"
-    assert plan.aside("path")(stack("c")).source == "fc.tif"
-    assert stack_rows(plan.study.stacks[:1], "timepoint", *TRUTH) == {
-        "s.f.b": {"timepoint": "b", "truth_spines": "truth.csv", "truth_dendrites": None}
+    assert stack_rows(plan.study.stacks[:1], "series", "timepoint") == {"s.f.b": {"series": "s.f", "timepoint": "b"}}
+
+
+def test_the_truth_of_each_stack_is_named(study):
+    plan = TwophotonPlan(study(stacks=SERIES + OTHER))
+    assert plan.given(plan.study.stacks, *TRUTH) == {
+        "truth_spines/s.f.b": "truth.csv",
+        "truth_spines/s.g.x": "truth.csv",
+        "truth_dendrites/s.g.x": "nodes.csv",
     }
-    assert stack_files(plan.study.stacks, *TRUTH) == ["truth.csv"]
+    assert plan.stamps_of(plan.study.stacks[:1], *TRUTH) == plan.study.given(["truth.csv", None])
 
 
 def test_a_stack_counts_by_its_content_and_the_group_in_it(study):
     rows = [row("a", 0) | {"path": "one.zarr::x"}, row("b", 1) | {"path": "one.zarr::y"}]
     plan = TwophotonPlan(study(stacks=rows))
     assert plan.file("path")(stack("a")) == "one.zarr"
+    assert plan.dataset(stack("a")) == "x"
     before = plan.stamps("path")(stack("a"))
     assert before != plan.stamps("path")(stack("b"))
     Path("one.zarr").write_text("changed")

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from spinome.hashing import file_hash
-from spinome.io.sources import file_of
+from spinome.io.sources import file_of, split_source
 from spinome.neurons.units import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
 from spinome.workflow.samples import Stack
@@ -53,13 +53,13 @@ class Linked:
 
     Attributes
     ----------
-    segmentation : by volume the source of its segments, given or computed
+    segmentation : by volume the source of its segments, None where they are computed
     candidates : by volume the tables of candidates of its shards
     true_links : by volume the table of its true links, where they are known
     with_synapses : volumes that have synapses
     """
 
-    segmentation: Mapping[str, str] = field(default_factory=dict)
+    segmentation: Mapping[str, str | None] = field(default_factory=dict)
     candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
     true_links: Mapping[str, str] = field(default_factory=dict)
     with_synapses: Collection[str] = ()
@@ -233,14 +233,13 @@ class CensusPlan:
             if view.view == "linking"
         }
 
-    @property
-    def sources(self) -> dict[str, str]:
-        """The source of each view by its name."""
-        return {view.name: view.source for view in self.views}
-
     def said(self, views: Iterable[View]) -> dict[str, dict[str, Any]]:
-        """What is said of views, by name; no paths."""
-        return {view.name: {key: value for key, value in vars(view).items() if key != "source"} for view in views}
+        """What is said of views, by name; of the source the name of the data set in it, and no path."""
+        return {
+            view.name: {key: value for key, value in vars(view).items() if key != "source"}
+            | {"dataset": split_source(view.source)[1]}
+            for view in views
+        }
 
     def stamps(self, views: Iterable[View]) -> list[str]:
         """Stamps of the given files of views."""
@@ -266,7 +265,10 @@ class CensusPlan:
         kinds: dict[str, Mapping[str, Any]] = {
             "candidates": linked.candidates,
             "typing": {volume: f"<results>/linking/typing/{volume}.parquet" for volume in linked.segmentation},
-            "segments": {volume: file_of(source) for volume, source in linked.segmentation.items()},
+            "segments": {
+                volume: file_of(source) if source else f"<results>/linking/segments/{volume}.zarr"
+                for volume, source in linked.segmentation.items()
+            },
             "truth": linked.true_links,
         }
         named = {f"{kind}/{volume}": path for kind, paths in kinds.items() for volume, path in paths.items()}

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
-from spinome.io.sources import file_of
+from spinome.io.sources import file_of, split_source
 from spinome.workflow import samples
 from spinome.workflow.samples import Correction, Stack
 from spinome.workflow.study import Model, Study
@@ -150,6 +149,11 @@ class TwophotonPlan:
         """Tables of failed units of the branch."""
         return [f"<results>/failures/twophoton_register/{stack_name(row)}.parquet" for row in self.study.stacks]
 
+    def given(self, rows: Iterable[Stack], *columns: str) -> dict[str, str]:
+        """Named inputs `<column>/<specimen.field.timepoint>`: the files that these columns of rows name."""
+        files = {f"{column}/{stack_name(row)}": file_of(getattr(row, column)) for column in columns for row in rows}
+        return {name: file for name, file in files.items() if file}
+
     def per_stack(self, kind: str, rows: Iterable[Stack]) -> dict[str, str]:
         """Named inputs `<kind>/<specimen.field.timepoint>` of these rows; kinds are those of `PER_STACK`."""
         return {f"{kind}/{stack_name(row)}": _file(kind, row) for row in rows}
@@ -185,9 +189,9 @@ class TwophotonPlan:
         """A function of wildcards: the stamp of the given file of a column of a stack."""
         return lambda wildcards: self.study.given([getattr(self._row(wildcards), column)])
 
-    def aside(self, column: str) -> Callable[[Any], SimpleNamespace]:
-        """A function of wildcards: the parameter `aside` with the source of a column of a stack."""
-        return lambda wildcards: self.study.aside(source=getattr(self._row(wildcards), column))
+    def dataset(self, wildcards: Any) -> str:
+        """The name of the image in the file of a stack; empty where the file is of one image."""
+        return split_source(self._row(wildcards).path)[1]
 
     def stamps_of(self, rows: Iterable[Stack], *columns: str) -> list[str]:
         """Stamps of the given files of these columns of rows."""
@@ -208,11 +212,6 @@ def stack_name(row: Stack) -> str:
 def stack_rows(rows: Iterable[Stack], *columns: str) -> dict[str, dict[str, Any]]:
     """What the sheet says of stacks, by `specimen.field.timepoint`: the columns that a step uses."""
     return {stack_name(row): {column: getattr(row, column) for column in columns} for row in rows}
-
-
-def stack_files(rows: Iterable[Stack], *columns: str) -> list[str]:
-    """The files that these columns of rows name, each once."""
-    return sorted({file for row in rows for column in columns if (file := file_of(getattr(row, column)))})
 
 
 def _file(kind: str, row: Stack) -> str:
