@@ -38,6 +38,7 @@ lint: install ## check format and style of Python, rules and workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
 
 format: install ## format Python and rules
 	$(BIN)/ruff check --fix .

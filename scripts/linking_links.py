@@ -1,5 +1,7 @@
 """Link every orphan to its most probable shaft, and write links, spines, violations, bridges and the line graph."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,7 @@ from spinome.gaps import GAP_COLUMNS
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
+from spinome.linking.exchange import synapse_graph, write_graphml
 from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
@@ -20,7 +23,9 @@ typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "s
 gap_files = step.by_name(inputs, "gaps")
 decided = inputs.decisions
 decisions = read_decisions(decided, params.volumes) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
-tables = {name: [] for name, _ in output.items()}
+tables = {name: [] for name, _ in output.items() if name != "graphs"}
+graphs = Path(output.graphs)
+graphs.mkdir(parents=True, exist_ok=True)
 for volume in params.volumes:
     done = list(step.by_name(inputs, f"candidates/{volume}").values())
     candidates, segments = read_candidates(done), read_table(typings[volume])
@@ -32,7 +37,9 @@ for volume in params.volumes:
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, params.threshold, failed)
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
-    pairs = line_graph(rename_neurites(synapses, parents(links)))
+    joined = rename_neurites(synapses, parents(links))
+    pairs = line_graph(joined)
+    write_graphml(graphs / f"{volume}.graphml", synapse_graph(joined, pairs))
     made = {
         "links": links,
         "spines": linked_spines(segments, links, synapses, gaps),
