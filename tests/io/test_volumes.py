@@ -377,3 +377,16 @@ def test_metadata_are_valid_by_the_models_of_the_field(tmp_path):
         image = models.open_ome_zarr(zarr.open_group(str(tmp_path / f"{name}.zarr"), mode="r"))
         assert image.attributes.ome.version == "0.5"
         assert [one.path for one in image.attributes.ome.multiscales[0].datasets] == ["0", "1"]
+
+
+def test_labels_and_probabilities_clip_as_volumes_do(tmp_path):
+    stored = (DATA % 2).astype(np.uint8)
+    write_volume(tmp_path / "v.zarr", stored, VOXEL_NM, chunks=(2, 4, 4))
+    for opened, dtype in (
+        (open_labels(str(tmp_path / "v.zarr")), np.uint8),
+        (open_probability(str(tmp_path / "v.zarr")), np.float32),
+    ):
+        for key in (np.s_[3:99, -99:4, ::-2], np.s_[9:, :, :], np.s_[-1, 0, 8]):
+            found = opened[key]
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, stored[key])

@@ -6,6 +6,7 @@ Slices are read one at a time. The voxel size comes from the sample sheet or fro
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -88,9 +89,10 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     voxel = complete(in_um(*size) for size in xml_sizes(file.ome_metadata)) or _imagej_voxel(file)
     names = xml_channels(file.ome_metadata)
     if "S" in axes or len(series.pages) != int(np.prod([n for axis, n in zip(axes, shape) if axis not in "YX"])):
-        pixels = series.asarray()
+        # not stored page by page: read whole when the first slice is asked for
+        pixels = cache(series.asarray)
         pick, depth = pick_plane(path, axes, shape, channel, names)
-        return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), lambda z: pixels[pick(z)])
+        return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), lambda z: pixels()[pick(z)])
     pick, depth = pick_plane(path, axes, shape, channel, names)
     outer = [length for axis, length in zip(axes, shape) if axis not in "YX"]
 

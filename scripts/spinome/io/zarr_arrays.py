@@ -89,5 +89,5 @@ def write_zeros(folder: Path) -> None:
         file.write_bytes(zeros)
 
 
-def _kvstore(folder: Path) -> dict[str, str]:
-    return {"driver": "file", "path": f"{folder.resolve()}/"}
+def _kvstore(folder: Path) -> dict[str, Any]:
+    return {"driver": "file", "path": f"{folder.resolve()}/", "file_io_sync": False}
