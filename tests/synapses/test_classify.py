@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.cuboids import cuboids
@@ -14,6 +16,7 @@ from spinome.synapses.forest import membrane_mask as gate
 from spinome.synapses.forest.walk import flatten
 from spinome.synapses.grey import Grey, measure_grey, read_grey, write_grey
 from spinome.synapses.objects.detect import forest_probability
+from volumes import draw_cut, draw_membrane, draw_objects, draw_shape
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 RECIPE = Recipe(contrast=0.5, vesicle_threshold=0.6)
@@ -49,14 +52,14 @@ def forest():
     return RandomForestClassifier(8, max_depth=6, random_state=0).fit(described, labels)
 
 
-@pytest.mark.parametrize(("given", "original"), [(False, False), (True, False), (True, True)])
-def test_probabilities_do_not_depend_on_the_cuboid(forest, given, original):
+@pytest.mark.parametrize(("mapped", "original"), [(False, False), (True, False), (True, True)])
+def test_probabilities_do_not_depend_on_the_cuboid(forest, mapped, original):
     image = tissue((18, 150, 170))
-    spots = Volume((image > 200).astype(np.uint8), VOXEL_NM, "vesicles") if given else None
+    spots = Volume((image > 200).astype(np.uint8), VOXEL_NM, "vesicles") if mapped else None
     evidence = evidence_of(image, vesicles=spots)
     flat = flatten(forest)
     recipe = replace(RECIPE, original=original)
-    margin = halo(VOXEL_NM, given, original)
+    margin = halo(VOXEL_NM, mapped, original)
     whole = next(iter(cuboids(image.shape, image.shape, margin)))
     expected = forest_probability(evidence, whole, flat, recipe)
     assert len(np.unique(expected)) > 100
@@ -65,6 +68,29 @@ def test_probabilities_do_not_depend_on_the_cuboid(forest, given, original):
         for piece in cuboids(image.shape, size, margin):
             found[piece.core] = forest_probability(evidence, piece, flat, recipe)
         np.testing.assert_array_equal(found, expected)
+
+
+@settings(max_examples=80, deadline=None)
+@given(random=st.randoms())
+def test_any_cut_gives_the_probabilities_of_the_whole(forest, random):
+    """Draws images, maps and voxels of many sizes, volumes down to a voxel, and cuts of them."""
+    shape = draw_shape(random)
+    voxel_nm = random.choice([(100.0, 60.0, 60.0), (200.0, 100.0, 100.0), (150.0, 45.5, 45.5), (40.0, 24.0, 24.0)])
+    noise = np.random.default_rng(random.getrandbits(32)).normal(128, 40, shape)
+    image = noise + 80 * draw_membrane(random, shape) - 60 * draw_membrane(random, shape)
+    maps = {}
+    if random.random() < 0.4:
+        maps["vesicles"] = Volume((draw_objects(random, shape) > 0).astype(np.uint8), voxel_nm, "vesicles")
+    if random.random() < 0.4:
+        maps["membrane"] = Volume(draw_membrane(random, shape), voxel_nm, "membrane")
+    evidence = Evidence(Volume(image.clip(0, 255).astype(np.uint8), voxel_nm, "image"), Grey(128.0, 32.0), **maps)
+    recipe = Recipe(random.choice([-5, 0.2, 0.5]), random.choice([0.2, 0.6, 1]), random.random() < 0.2)
+    margin, size = halo(voxel_nm, "vesicles" in maps, recipe.original), draw_cut(random, shape, most=8)
+    note(f"cuboids of {size} in {shape}, voxels of {voxel_nm} nm, {recipe}")
+    expected = forest_probability(evidence, next(cuboids(shape, shape, margin)), flatten(forest), recipe)
+    for piece in cuboids(shape, size, margin):
+        found = forest_probability(evidence, piece, flatten(forest), recipe)
+        np.testing.assert_array_equal(found, expected[piece.core])
 
 
 def test_original_features_take_voxels_for_cubes_and_weigh_far_gradients_more():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinome.failures import COLUMNS
 from spinome.io.atomic import sweep
@@ -72,9 +74,43 @@ def test_a_units_shard_follows_from_its_name_alone():
     assert all(number_of(name, 8) == shard for shard, group in before.items() for name in group)
 
 
-def test_the_plan_does_not_depend_on_the_order():
-    names = [f"unit{i}" for i in range(50)]
-    assert plan(names, 4) == plan(names[::-1], 4)
+# names that look alike, with what file systems and shells read otherwise, and letters of any script
+names = st.lists(st.text("ab01.-_/%*[] ", min_size=1, max_size=6) | st.text(min_size=1, max_size=8), unique=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(names=names, shards=st.integers(1, 300), random=st.randoms())
+def test_the_plan_depends_on_neither_the_order_nor_the_other_units(names, shards, random):
+    before = plan(names, shards)
+    assert sorted(name for group in before.values() for name in group) == sorted(names)
+    assert all(0 <= shard < shards and group for shard, group in before.items())
+    some = random.sample(names, random.randint(0, len(names)))
+    kept = {shard: [name for name in group if name in some] for shard, group in before.items()}
+    assert plan(some, shards) == {shard: group for shard, group in kept.items() if group}
+
+
+@settings(max_examples=25, deadline=None)
+@given(names=names)
+def test_units_of_any_names_have_files_of_their_own(names, tmp_path_factory):
+    folder, computed = tmp_path_factory.mktemp("shard"), []
+
+    def write(unit, path):
+        computed.append(unit.name)
+        path.write_text(unit.name, newline="")
+
+    for _ in range(2):
+        done = run_shard(
+            [Unit(name) for name in names],
+            write,
+            step="step",
+            store=folder / "store",
+            suffix=".txt",
+            key="k",
+            done=folder / "done.parquet",
+            failures=folder / "failures.parquet",
+            max_failed_fraction=0,
+        )
+        assert [Path(file).read_bytes().decode() for file in done["file"]] == list(done["unit"]) == names == computed
 
 
 def test_seeds_differ_between_units_and_runs_and_not_between_calls():

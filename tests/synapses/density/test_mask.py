@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume, write_volume
 from spinome.synapses.density.mask import HIDDEN, cell_size, hide, open_mask, survey
+from volumes import draw_cut, draw_membrane, draw_shape
 
 VOXEL_NM = (100.0, 50.0, 50.0)
 SHAPE = (60, 200, 240)
@@ -46,6 +49,20 @@ def test_bodies_and_blank_areas_are_hidden(tissue):
 def test_any_cuboids_give_the_same_mask(tissue):
     image = tissue[0]
     np.testing.assert_array_equal(hidden_in(image, (7, 33, 51)), hidden_in(image))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_any_cuboids_give_the_same_cells(random):
+    """Draws images of integers and of floats of all magnitudes, cells from a voxel to the volume, and cuts."""
+    shape = draw_shape(random)
+    values = draw_membrane(random, shape) * random.choice([1, 255, 1e7]) + random.choice([0, 1e6])
+    values = values.clip(0, 65535).astype(np.uint16) if random.random() < 0.3 else values.astype(np.float32)
+    image = Volume(values, VOXEL_NM, "image")
+    cell_um = tuple(random.uniform(1, 1.5 * length) * size / 1000 for length, size in zip(shape, VOXEL_NM))
+    whole, cut = (survey(image, cell_um, size) for size in (shape, draw_cut(random, shape)))
+    np.testing.assert_array_equal(cut.mean, whole.mean)
+    np.testing.assert_array_equal(cut.spread, whole.spread)
 
 
 def test_a_cell_of_floats_is_added_up_in_one_order():

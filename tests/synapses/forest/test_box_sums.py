@@ -15,11 +15,13 @@ odd = st.sampled_from([1, 3, 5, 9])
 @given(
     shape=st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 12)),
     size=st.tuples(odd, odd, odd),
+    dtype=st.sampled_from([bool, np.uint8, np.int16, np.int64]),
     seed=st.integers(0, 10**6),
 )
-def test_sum_equals_convolution(shape, size, seed):
-    values = np.random.default_rng(seed).integers(-500, 500, shape)
-    expected, inside = values, np.ones(shape, int)
+def test_sum_equals_convolution(shape, size, dtype, seed):
+    """Draws volumes down to a voxel, boxes that may be larger than they, and values of the types that are summed."""
+    values = np.random.default_rng(seed).integers(-500, 500, shape).astype(dtype)
+    expected, inside = values.astype(int), np.ones(shape, int)
     for axis, length in enumerate(size):
         expected = convolve1d(expected, np.ones(length, int), axis=axis, mode="constant")
         inside = convolve1d(inside, np.ones(length, int), axis=axis, mode="constant")
