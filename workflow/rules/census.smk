@@ -109,8 +109,8 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
-        neurons="<results>/neurons/neurons.parquet",
         cells=sheet_file("cells") or [],
+        neurons="<results>/neurons/neurons.parquet",
     output:
         counts="<results>/census/cells.parquet",
         classes="<results>/census/classes.parquet",
