@@ -190,6 +190,8 @@ def test_counts_that_are_not_known_are_no_zeros():
                            "unmasked_um3": [2.0, None], "known": [True, False]})  # fmt: skip
     row = summaries.summarise_synapses(pd.DataFrame({"volume": ["v"] * 5}), blocks)["Synapses by volume"].iloc[0]
     assert row["density_per_um3"] == 1.5 and row["blocks_not_known"] == 1
+    lost = summaries.summarise_synapses(pd.DataFrame({"volume": []}), blocks.iloc[1:])["Synapses by volume"].iloc[0]
+    assert pd.isna(lost["in_blocks"]) and pd.isna(lost["unmasked_um3"]) and pd.isna(lost["density_per_um3"])
     synapses = pd.DataFrame({"source": "sheet", "neuron": ["a", "b"], "tag": ["spine", None]})
     spines = pd.DataFrame({"source": "sheet", "neuron": ["a", "c"], "multi_input": pd.array([True, None], "boolean")})
     neurons = pd.DataFrame(

@@ -126,8 +126,8 @@ rule census_tables:
     input:
         spines="<results>/spines.parquet",
         synapses="<results>/neurons/synapses.parquet",
-        neurons="<results>/neurons/neurons.parquet",
         cells=study.cells,
+        neurons="<results>/neurons/neurons.parquet",
     output:
         counts="<results>/census/cells.parquet",
         classes="<results>/census/classes.parquet",

@@ -97,9 +97,12 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
 
 def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Synapses, volume searched and density of each volume."""
-    table = blocks.groupby("volume").agg(blocks=("block", "size"), unmasked_um3=("unmasked_um3", "sum"))
+    groups = blocks.groupby("volume")
+    table = groups["block"].size().rename("blocks").to_frame()
+    # of a volume of which no block is known nothing adds up to 0
+    table["unmasked_um3"] = groups["unmasked_um3"].sum(min_count=1)
     table.insert(0, "synapses", objects.groupby("volume").size().reindex(table.index, fill_value=0))
-    table["in_blocks"] = blocks.groupby("volume")["synapses"].sum()
+    table["in_blocks"] = groups["synapses"].sum(min_count=1)
     table["density_per_um3"] = table["in_blocks"] / table["unmasked_um3"].where(table["unmasked_um3"] > 0)
     if "known" in blocks:
         table["blocks_not_known"] = (~blocks["known"].astype(bool)).groupby(blocks["volume"]).sum()
@@ -188,9 +191,11 @@ def summarise_phantom(truth: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
 def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Rows of the joint table by view and specimen, spines that several views share, and the census by class."""
     spines = tables["spines"].assign(view=view(tables["spines"]))
-    counts = spines.groupby(["specimen", "view"]).agg(rows=("spine", "size"), synapses=("synapses", "sum"))
-    medians = spines.groupby(["specimen", "view"])["volume_um3"].median()
-    result = {"The joint table": counts.assign(median_volume_um3=medians).reset_index()}
+    groups = spines.groupby(["specimen", "view"])
+    counts = groups["spine"].size().rename("rows").to_frame()
+    counts["synapses"] = groups["synapses"].sum(min_count=1)
+    counts["median_volume_um3"] = groups["volume_um3"].median()
+    result = {"The joint table": counts.reset_index()}
     if len(tables["matches"]):
         pairs = tables["matches"].groupby(["specimen", "view", "other_view"])["distance_um"].agg(["size", "median"])
         pairs.columns = ["spines in both", "median_distance_um"]

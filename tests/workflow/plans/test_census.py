@@ -92,9 +92,18 @@ def test_the_place_of_a_view_is_aside_and_what_is_in_it_counts(plan):
 def test_a_branch_gives_its_tables_where_it_has_samples(plan):
     assert set(plan().spines) == {"twophoton", "linking", "neurons", "neuron_synapses"}
     assert plan(branches=("synapses",)).spines == {}
-    assert set(plan().tables) == {"spines", "matches", "failures", "counts", "classes", "agreement", "seen"}
+    assert set(plan().tables) == {
+        "spines",
+        "matches",
+        "failures",
+        "completeness",
+        "counts",
+        "classes",
+        "agreement",
+        "seen",
+    }
     alone = plan(branches=("twophoton",), linked=Linked(), stacks=[], volumes=[], meshes=[])
-    assert set(alone.tables) == {"spines", "matches", "failures"}
+    assert set(alone.tables) == {"spines", "matches", "failures", "completeness"}
     assert alone.results == [*alone.tables.values(), "<results>/census/figures"]
 
 
