@@ -60,11 +60,12 @@ def imported(file):
                 continue
             for name in names:
                 top = name.partition(".")[0]
-                if top == "spinome" and name not in modules:
+                # the names at the top of the package are imported when they are used
+                if top == "spinome" and name != "spinome" and name not in modules:
                     modules.add(name)
                     stem = SCRIPTS.joinpath(*name.split("."))
                     todo += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
-                elif top in distributions:
+                elif top != "spinome" and top in distributions:
                     found.add(normalise(distributions[top][0]))
     return found
 
