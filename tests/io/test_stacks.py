@@ -239,6 +239,12 @@ def test_prairie_folder(tmp_path, stack):
     )
     with pytest.raises(ValueError, match=r"z.xml: lists 5 planes and 4 images of channel 2"):
         open_stack(tmp_path / "lacks", channel=1)
+    for said, lack in ((' channel="1"', "File lacks its channel"), (' value="', "IndexedValue lacks its value")):
+        (tmp_path / "lacks" / "z.xml").write_text(text.replace(said, said.replace("=", "s="), 1))
+        for image in tmp_path.glob("*.tif"):
+            (tmp_path / "lacks" / image.name).write_bytes(image.read_bytes())
+        with pytest.raises(ValueError, match=f"z.xml: an element {lack}; copy or export"):
+            open_stack(tmp_path / "lacks", channel=1)
     (tmp_path / "z_Cycle00001_Ch2_000003.ome.tif").unlink()
     with pytest.raises(ValueError, match=r"z.xml: lists z_Cycle00001_Ch2_000003.ome.tif, which is not beside it"):
         open_stack(tmp_path, channel=1)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from types import NoneType
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, nested_section
+from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, is_section
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
@@ -109,14 +110,14 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"the configuration has {error.error_count()} error(s):\n{lines}") from None
 
 
-def _explain(item: dict[str, Any]) -> str:
+def _explain(item: Mapping[str, Any]) -> str:
     path, kind, value = list(item["loc"]), item["type"], item["input"]
     if kind == "invalid_key":
         return f"{_dotted(path[:-1]) or 'the configuration'}: the key {path[-1]!r} is no text; write it in quotes"
     if kind == "extra_forbidden":
-        known = list(_section(path[:-1]).model_fields)
-        close = difflib.get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+        keys = list(_section(path[:-1]).model_fields)
+        close = difflib.get_close_matches(str(path[-1]), keys, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(keys)}"
         return f"{_dotted(path)}: no such key; {hint}"
     if kind == "missing" and isinstance(path[-1], int):
         # of a list that is too short, its first absent element
@@ -126,7 +127,7 @@ def _explain(item: dict[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return f"{_dotted(path)}: {shown(value)} does not match the pattern {item['ctx']['pattern']}"
     annotation, limits = _field(path)
-    if nested_section(annotation) is annotation:
+    if is_section(annotation):
         known = ", ".join(annotation.model_fields)
         return f"{_dotted(path)}: give keys below it ({known}), or leave it out, not {shown(value)}"
     if kind == "missing" and not isinstance(value, list | tuple):
@@ -144,18 +145,19 @@ def _dotted(path: list[str | int]) -> str:
 def _section(path: list[str | int]) -> type[Section]:
     """The section that a path of keys leads to; the names in a mapping of sections count as keys."""
     annotation = _field(path)[0]
-    return annotation if nested_section(annotation) is annotation else Configuration
+    return annotation if is_section(annotation) else Configuration
 
 
 def _field(path: list[str | int]) -> tuple[Any, list[Any]]:
     """The type of what a path leads to, and its limits."""
-    annotation, limits = Configuration, []
+    annotation: Any = Configuration
+    limits: list[Any] = []
     for part in path:
         inner = get_args(annotation)
         if part == "[key]":
             annotation, limits = str, []
-        elif nested_section(annotation) is annotation:
-            field = annotation.model_fields[part]
+        elif is_section(annotation):
+            field = annotation.model_fields[str(part)]
             annotation, limits = field.annotation, field.metadata
         else:
             # an element of a tuple of equal ones or of a list, or a value of a mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeGuard, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -31,6 +31,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
         field = cls.model_fields[info.field_name]
         remark = wrong_kind(value, field.annotation)
         if remark is not None:
@@ -39,17 +40,22 @@ class Section(BaseModel):
         return value
 
 
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    """Whether a key holds a section itself."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
 def nested_section(annotation: Any) -> type[Section] | None:
     """The section that a key holds: itself one, or a mapping from names to one; None for a plain value."""
     for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if is_section(kind):
             return kind
     return None
 
 
 def require_order(low: tuple[str, float | None], high: tuple[str, float | None]) -> None:
     """Raise a ValueError where the first of two keys, each with its value, is above the second; None is no limit."""
-    if None not in (low[1], high[1]) and low[1] > high[1]:
+    if low[1] is not None and high[1] is not None and low[1] > high[1]:
         raise ValueError(f"{low[0]} is {low[1]:g}, which is above {high[0]} with {high[1]:g}; nothing can be both")
 
 

@@ -98,7 +98,7 @@ def sweep(folder: str | Path) -> list[Path]:
     """
     found = []
     for parent, folders, files in os.walk(folder):
-        found += [Path(parent, name) for name in [*folders, *files] if PART.match(name) and _is_litter(parent, name)]
+        found += [Path(parent, name) for name in [*folders, *files] if _is_litter(parent, name)]
         # a volume has many thousand files and no temporary ones
         folders[:] = [name for name in folders if not name.endswith(".zarr") and not PART.match(name)]
     for path in found:
@@ -108,6 +108,8 @@ def sweep(folder: str | Path) -> list[Path]:
 
 def _is_litter(parent: str, name: str) -> bool:
     maker = PART.match(name)
+    if maker is None:
+        return False
     if maker["host"] == HOST:
         return not Path(f"/proc/{maker['process']}").exists() if Path("/proc").is_dir() else True
     return time.time() - Path(parent, name).lstat().st_mtime > STALE_S

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import h5py
@@ -47,14 +48,15 @@ def read_mesh(source: str) -> Mesh:
     suffix = path.suffix.lower()
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such mesh")
+    extra: dict[str, np.ndarray] = {}
     try:
         if path.is_dir():
-            (vertices, faces), extra = read_fragments(path, name), {}
+            vertices, faces = read_fragments(path, name)
         elif suffix == ".npz":
             vertices, faces, extra = _read_npz(path)
         elif suffix in HDF5:
             with hdf5_mesh(path, name) as group:
-                vertices, faces, extra = group["vertices"][()], group["faces"][()], {}
+                vertices, faces = group["vertices"][()], group["faces"][()]
         else:
             vertices, faces, extra = _read_trimesh(path)
     except ValueError as error:
@@ -82,9 +84,11 @@ def mesh_files(source: str) -> list[Path]:
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
     """Write a mesh as a compressed NPZ with `vertices_nm`, `faces` and its vertex data."""
+    # any array may go by any name, which the types of numpy do not say
+    more: dict[str, Any] = mesh.vertex_data
     with atomic(path) as part:
         np.savez_compressed(
-            part, vertices_nm=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32), **mesh.vertex_data
+            part, vertices_nm=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32), **more
         )
 
 
@@ -198,12 +202,12 @@ def _read_trimesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndar
     mesh_files(str(path))  # says what a glTF lacks, which trimesh does not
     loaded = trimesh.load(path, process=False)
     parts = list(loaded.geometry.values()) if isinstance(loaded, trimesh.Scene) else [loaded]
-    parts = [part for part in parts if isinstance(part, trimesh.Trimesh)]
-    if not parts:
+    surfaces = [part for part in parts if isinstance(part, trimesh.Trimesh)]
+    if not surfaces:
         raise ValueError(f"{path}: holds no triangle mesh; give the surface of a neuron")
-    starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
-    faces = np.concatenate([np.asarray(part.faces) + start for part, start in zip(parts, starts)])
-    return np.concatenate([np.asarray(part.vertices) for part in parts]), faces, {}
+    starts = np.cumsum([0, *(len(part.vertices) for part in surfaces[:-1])])
+    faces = np.concatenate([np.asarray(part.faces) + start for part, start in zip(surfaces, starts)])
+    return np.concatenate([np.asarray(part.vertices) for part in surfaces]), faces, {}
 
 
 def _per_vertex(extra: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:

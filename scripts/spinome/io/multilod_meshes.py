@@ -53,11 +53,12 @@ def read_multilod(name: str, info: dict[str, Any], read: Read, most: int) -> tup
     # the format knows 10 and 16 bits
     highest = 2 ** integer(info["vertex_quantization_bits"], "vertex_quantization_bits", 1, 30) - 1
     transform = np.asarray(info.get("transform", [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]), float).reshape(3, 4)
+    place, content = None, None
     if sharding:
         place = find_value(int(name), sharding, read)
         if place:
             integer(place.stop - place.start, "the length of a manifest", 0, DESCRIPTION_BYTES)
-        content = place and read(place.file, place.start, place.stop)
+            content = read(place.file, place.start, place.stop)
         if content and sharding.get("data_encoding", "raw") == "gzip":
             content = gunzip(content, DESCRIPTION_BYTES)
     else:
@@ -66,7 +67,7 @@ def read_multilod(name: str, info: dict[str, Any], read: Read, most: int) -> tup
         return None
     manifest = parse_manifest(content)
     # in a shard the fragments lie in front of their manifest
-    file, start = (place.file, place.start - manifest.total) if sharding else (name, 0)
+    file, start = (place.file, place.start - manifest.total) if place else (name, 0)
     if start < 0:
         raise ValueError(f"mesh {name}: its manifest names fragments in front of the file; copy it again")
     data = read(file, start, start + int(manifest.lengths.sum()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zarr
 
@@ -31,7 +32,12 @@ class Image:
 
 def multiscales(node: zarr.Group | zarr.Array) -> list[dict]:
     """The images of a node: an attribute of its own in version 0.4, within `ome` in 0.5; empty where it has none."""
-    return node.attrs.get("multiscales") or dict(node.attrs.get("ome", {})).get("multiscales") or []
+    return _metadata(node, "multiscales") or []
+
+
+def _metadata(node: zarr.Group | zarr.Array, key: str) -> Any:
+    attributes: dict[str, Any] = node.attrs.asdict()
+    return attributes.get(key) or dict(attributes.get("ome", {})).get(key)
 
 
 def read_image(group: zarr.Group, path: Path) -> Image:
@@ -48,10 +54,12 @@ def read_image(group: zarr.Group, path: Path) -> Image:
         raise ValueError(
             f"{path}: is a Zarr group without multiscales metadata; write {path}::NAME with one of {inside}"
         )
-    about = group.attrs.get("omero") or dict(group.attrs.get("ome", {})).get("omero") or {}
+    about = _metadata(group, "omero") or {}
     try:
         dataset = images[0]["datasets"][0]
         array = group[dataset["path"]]
+        if not isinstance(array, zarr.Array):
+            raise TypeError(f"{dataset['path']} is a group")
         axes = images[0].get("axes") or [{"name": axis} for axis in "tczyx"[-array.ndim :]]
         if len(axes) != array.ndim:
             raise ValueError(
@@ -72,7 +80,8 @@ def read_image(group: zarr.Group, path: Path) -> Image:
 
 def _apply(steps: list[dict], axes: int) -> tuple[list[float | None], list[float]]:
     """The size of a voxel, None where no step says it, and the place of the first one."""
-    scale, start = [None] * axes, [0.0] * axes
+    scale: list[float | None] = [None] * axes
+    start = [0.0] * axes
     for step in steps:
         if step["type"] == "scale":
             scale = [own * (size or 1) for own, size in zip(step["scale"], scale, strict=True)]

@@ -39,7 +39,7 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
     frames = [frame.findall("File") for frame in root.iter("Frame")]
     if not frames or not frames[0]:
         raise ValueError(f"{path}: lists no image; give the XML of a Z series")
-    channels = sorted({int(file.get("channel")) for file in frames[0]})
+    channels = sorted({int(_said(path, file, "channel")) for file in frames[0]})
     taken = chosen_channel(path, [f"Ch{number}" for number in channels], channel)
     wanted = str(channels[taken])
     files = [file for frame in frames for file in frame if file.get("channel") == wanted]
@@ -48,7 +48,7 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
             f"{path}: lists {len(frames)} planes and {len(files)} images of channel {wanted}; copy the whole folder, "
             "or choose another channel"
         )
-    names = [(path.parent / file.get("filename"), int(file.get("page", 1)) - 1) for file in files]
+    names = [(path.parent / _said(path, file, "filename"), int(file.get("page", 1)) - 1) for file in files]
     if len({name for name, _ in names}) == len(names):
         # a file a plane: its one page, whatever the XML counts
         names = [(name, 0) for name, _ in names]
@@ -56,7 +56,7 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
         if not name.exists():
             raise ValueError(f"{path}: lists {name.name}, which is not beside it; copy the whole folder")
     microns = {
-        item.get("index"): float(item.get("value"))
+        item.get("index"): float(_said(path, item, "value"))
         for value in root.iter("PVStateValue")
         if value.get("key") == "micronsPerPixel"
         for item in value.findall("IndexedValue")
@@ -67,6 +67,13 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
     except Exception as error:
         raise ValueError(f"{names[0][0]}: is truncated or damaged ({error}); copy it again") from None
     return Stack((len(names), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*names[z]))
+
+
+def _said(path: Path, element: ElementTree.Element, key: str) -> str:
+    value = element.get(key)
+    if value is None:
+        raise ValueError(f"{path}: an element {element.tag} lacks its {key}; copy or export the stack again")
+    return value
 
 
 def _read_page(path: Path, page: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def fragment_files(folder: Path, name: str) -> list[Path]:
             f"{manifest}: {len(lacking)} of its {len(fragments)} fragments are absent, the first {lacking[0]}; "
             "copy them into the folder"
         )
-    return [manifest, *files]
+    return [manifest, *filter(None, files)]
 
 
 def fragment_names(manifest: bytes) -> list[str]:

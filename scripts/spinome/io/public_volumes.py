@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from spinome.io.sharded import Read, find_value
 from spinome.io.untrusted import DESCRIPTION_BYTES, checked_name, gunzip, integer, json_object
 from spinome.io.web.addresses import address_of, public_address, without_password
 from spinome.io.web.fetch import fetch
-from spinome.io.web.transfer import CODES, CONNECTIONS
+from spinome.io.web.transfer import CONNECTIONS
 
 # largest chunk, unpacked; usual ones are below 16 MB
 CHUNK_BYTES = 1 << 29
@@ -131,7 +132,7 @@ def _chunk_reader(
 ) -> Callable[[str, Sequence[int]], bytes | None]:
     """A function that fetches a chunk by its name and its place in the grid; None for one that is not stored."""
     # where a chunk lacks, its voxels are 0: so an answer that is another than 'not found' must not count as that
-    absent = (CODES.not_found,)
+    absent = (HTTPStatus.NOT_FOUND,)
 
     def read(name: str, start: int | None = None, stop: int | None = None) -> bytes | None:
         return fetch(address_of(folder, name), start, stop, most=most, absent=absent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import tensorstore
 
@@ -17,7 +17,8 @@ from spinome.io.units import VoxelSize
 from spinome.io.zarr_arrays import tensorstore_to_write
 
 Kind = Literal["image", "labels"]
-METHODS: dict[Kind, str] = {"image": "mean", "labels": "mode"}
+Method = Literal["mean", "mode"]
+METHODS: dict[Kind, Method] = {"image": "mean", "labels": "mode"}
 # the coarsest level is no longer than this along any axis
 THUMBNAIL = 64
 
@@ -39,7 +40,7 @@ def level_factors(shape: Sequence[int], voxel_nm: VoxelSize) -> list[tuple[int, 
                 factor[axis], sizes[axis], lengths[axis] = 2 * factor[axis], 2 * size, -(-length // 2)
 
 
-def fill_levels(levels: Sequence[Path], factors: Sequence[tuple[int, ...]], method: str) -> None:
+def fill_levels(levels: Sequence[Path], factors: Sequence[tuple[int, ...]], method: Method) -> None:
     """Write the levels of a pyramid from the first one, each from the one before.
 
     It is done chunk by chunk: memory is that of a few chunks, whatever the size of the volume, and of 2 x 2 x 2 voxels
@@ -55,7 +56,8 @@ def fill_levels(levels: Sequence[Path], factors: Sequence[tuple[int, ...]], meth
         steps = [after // before for before, after in zip(factors[number - 1], factors[number])]
         finer = tensorstore.downsample(tensorstore_to_write(levels[number - 1]), steps, method)
         coarser = tensorstore_to_write(levels[number])
-        chunk = coarser.chunk_layout.write_chunk.shape
+        # stored arrays have chunks, which the types of TensorStore leave open
+        chunk = cast(tuple[int, ...], coarser.chunk_layout.write_chunk.shape)
         for start in product(*(range(0, length, step) for length, step in zip(coarser.shape, chunk))):
             box = tuple(slice(low, min(low + step, end)) for low, step, end in zip(start, chunk, coarser.shape))
             coarser[box].write(finer[box]).result()

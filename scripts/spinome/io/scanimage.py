@@ -51,14 +51,14 @@ def open_scanimage(path: Path, file: tifffile.TiffFile, channel: Channel | None)
 
     def read(z: int) -> np.ndarray:
         images = [pages[frame * len(saved) + taken].asarray() for frame in groups[z]]
-        return np.mean(images, axis=0, dtype=np.float32) if averaging else images[0]
+        return np.asarray(np.mean(images, axis=0, dtype=np.float32)) if averaging else images[0]
 
     return Stack((slices, height, width), np.dtype(np.float32) if averaging else stored, voxel, str(path), read)
 
 
 def _header(path: Path, file: tifffile.TiffFile) -> dict[str, Any]:
     """The settings of the microscope, from the start of the file or from its first page."""
-    facts = (file.scanimage_metadata or {}).get("FrameData") or tifffile.matlabstr2py(file.pages[0].software)
+    facts = (file.scanimage_metadata or {}).get("FrameData") or tifffile.matlabstr2py(file.pages.first.software)
     if not any(str(key).startswith("SI.hStackManager") for key in facts):
         raise ValueError(
             f"{path}: is of ScanImage and its header says nothing of slices and frames; export the slices as a plain "

@@ -30,7 +30,9 @@ def read_as_numpy(read: Callable[[Box], np.ndarray], shape: tuple[int, ...], dty
     IndexError: for an integer beyond the edges, and for too many axes.
     TypeError: for a key of another kind, such as an array.
     """
-    box, rest, lengths = [], [], []
+    box: list[slice] = []
+    rest: list[int | slice] = []
+    lengths: list[int] = []
     for axis, (item, length) in enumerate(zip(_every_axis(key, len(shape)), shape)):
         if not isinstance(item, slice):
             index = _index(item, axis, length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 # no file system takes a longer name, and none of a longer path
@@ -26,6 +27,11 @@ def split_source(source: str | Path) -> tuple[Path, str]:
 def file_of(source: str | None) -> str | list[str]:
     """The file of a source, as an input of a rule; an empty list for an empty source or a public address."""
     return source.partition("::")[0] if source and not is_address(source) else []
+
+
+def given_files(files: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Named files of `file_of`, without the names that have none."""
+    return {name: file for name, file in files.items() if isinstance(file, str) and file}
 
 
 def path_problem(path: str) -> str | None:

@@ -126,7 +126,7 @@ def _plane(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
 def _imagej_voxel(file: tifffile.TiffFile) -> VoxelSize | None:
     if not file.is_imagej:
         return None
-    facts, tags = file.imagej_metadata or {}, file.pages[0].tags
+    facts, tags = file.imagej_metadata or {}, file.pages.first.tags
     plane = []
     for name in ("YResolution", "XResolution"):
         per, of = tags[name].value if name in tags else (0, 1)
@@ -156,8 +156,8 @@ def _open_folder(path: Path, channel: Channel | None) -> Stack:
     if len(shapes[0]) != len(axes):
         raise ValueError(f"{files[0]}: has shape {shapes[0]}; a folder of slices holds one image a file")
     pick, _ = pick_plane(path, axes, shapes[0], channel)
-    dtype = imageio.improps(files[0]).dtype
-    return Stack((len(files), *shapes[0][:2]), dtype, None, str(path), lambda z: imageio.imread(files[z])[pick(0)])
+    dtype, (height, width) = imageio.improps(files[0]).dtype, shapes[0][:2]
+    return Stack((len(files), height, width), dtype, None, str(path), lambda z: imageio.imread(files[z])[pick(0)])
 
 
 def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:

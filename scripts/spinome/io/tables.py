@@ -70,7 +70,7 @@ def read_table(
     for column in integers:
         if column not in frame:
             continue
-        if (read := ARROW.get(table_kind(path))) and frame[column].dtype.kind == "f":
+        if (read := ARROW.get(table_kind(path) or "")) and frame[column].dtype.kind == "f":
             frame[column] = read(path, columns=[column]).to_pandas(types_mapper=NULLABLE.get, ignore_metadata=True)
         try:
             frame[column] = exact_integers(frame[column])

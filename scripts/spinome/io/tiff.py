@@ -30,7 +30,7 @@ def require_whole_tiff(path: str | Path) -> None:
         header = file.read(16)
         endian = {b"II": "<", b"MM": ">"}.get(header[:2])
         version = struct.unpack(f"{endian}H", header[2:4])[0] if endian and len(header) == 16 else None
-        if version not in LAYOUTS:
+        if endian is None or version not in LAYOUTS:
             raise ValueError(f"{path}: is empty or no TIFF; copy or export it again")
         try:
             end = _end_of_chain(file, endian, version)

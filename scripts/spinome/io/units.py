@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 VoxelSize = tuple[float, float, float]
 UM_PER = {"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "m": 1e6, "inch": 25400.0}
@@ -27,5 +28,6 @@ def in_nm(size: str | float | None, unit: str) -> float | None:
 
 def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
     """A voxel size of which all three axes are known, else None."""
-    sizes = tuple(sizes)
-    return sizes if len(sizes) == 3 and all(size is not None and size > 0 for size in sizes) else None
+    known = tuple(sizes)
+    whole = len(known) == 3 and all(size is not None and size > 0 for size in known)
+    return cast(VoxelSize, known) if whole else None

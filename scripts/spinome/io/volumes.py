@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import h5py
 import numpy as np
@@ -134,6 +134,8 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     FileNotFoundError, ValueError: the message names the file, what is wrong and the remedy.
     """
     path, name = split_source(source)
+    array: Any
+    stored: VoxelSize | None
     corner = (0.0, 0.0, 0.0)
     if is_address(source):
         array, stored, corner = _open_precomputed(source.partition("::")[0], name)
@@ -277,7 +279,7 @@ def create_volume(
     group = root.require_group(name) if name else root
     factors = level_factors(shape, voxel_nm)
     # one shape of chunks for all levels, however small: cloud-volume goes by that of the first
-    chunks = tuple(min(chunk, length) for chunk, length in zip(chunks, shape))
+    clipped = tuple(min(chunk, length) for chunk, length in zip(chunks, shape))
     finest = [float(edge) / space.nm for edge in voxel_nm]
     datasets = []
     for level, factor in enumerate(factors):
@@ -290,9 +292,14 @@ def create_volume(
         ]
         datasets.append({"path": f"{level}", "coordinateTransformations": transformations})
         coarse = tuple(-(-length // step) for length, step in zip(shape, factor))
-        create_array(group, f"{level}", coarse, dtype, chunks, "zyx")
+        create_array(group, f"{level}", coarse, dtype, clipped, "zyx")
     axes = [{"name": axis, "type": "space", "unit": space.unit} for axis in "zyx"]
-    image = {"name": name or final_path(path).stem, "axes": axes, "datasets": datasets, "type": METHODS[kind]}
+    image: dict[str, Any] = {
+        "name": name or final_path(path).stem,
+        "axes": axes,
+        "datasets": datasets,
+        "type": METHODS[kind],
+    }
     group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
     return array_to_write(Path(path) / name / "0")
 
@@ -362,7 +369,7 @@ def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
         file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
         raise ValueError(f"{path}: has no data set '{name}'; write {path}::NAME with one of {', '.join(names)}")
     size = array.attrs.get("voxel_size_nm_zyx")
-    return array, None if size is None else tuple(float(value) for value in size)
+    return array, None if size is None else cast(VoxelSize, tuple(float(value) for value in size))
 
 
 def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[float, float, float]]:
@@ -376,7 +383,9 @@ def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[floa
         return open_array(path / name, node), None, (0.0, 0.0, 0.0)
     image = read_image(node, path)
     voxel_nm = complete(in_nm(*size) for size in image.sizes[-3:])
-    return open_array(path / name / image.path, image.array), voxel_nm, tuple(image.corner[-3:])
+    # `open_volume` stops where there are fewer axes than three
+    corner = cast(tuple[float, float, float], image.corner[-3:])
+    return open_array(path / name / image.path, image.array), voxel_nm, corner
 
 
 def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
@@ -387,7 +396,7 @@ def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
         # axes of one entry are left out of a squeezed series, and with them the z of a single section
         axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
         spatial = set("ZYX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
-        array = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
+        array: Any = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
     except Exception as error:
         raise ValueError(
             f"{path}: is not a readable TIFF; it may be empty or cut short ({error}); copy or export it again"
@@ -400,7 +409,7 @@ def _is_section(file: Path) -> bool:
     return file.suffix.lower() in TIFF_SUFFIXES and not file.name.startswith(".")
 
 
-def _open_sections(path: Path) -> tuple[zarr.Array, None]:
+def _open_sections(path: Path) -> tuple[Any, None]:
     """A folder with one TIFF a section, in the order of the numbers in their names, which have no gap."""
     files = in_order(path, [file for file in path.iterdir() if _is_section(file)])
     pages = []
@@ -460,6 +469,8 @@ def _open_precomputed(address: str, name: str) -> tuple[tensorstore.TensorStore,
         raise ValueError(f"{address}: has {store.domain['channel'].size} channels; a volume has one")
     first = store[tensorstore.d["channel"][store.domain["channel"].inclusive_min]]
     spatial = first[tensorstore.d["z", "y", "x"].transpose[:]]
-    corner = tuple(float(start) for start in spatial.domain.inclusive_min)
+    corner_z, corner_y, corner_x = (float(start) for start in spatial.domain.inclusive_min)
     spatial = spatial[tensorstore.d[:].translate_to[0]]
-    return spatial, tuple(float(unit.multiplier) for unit in spatial.dimension_units), corner
+    # the format states the size of a voxel
+    size_z, size_y, size_x = (float(unit.multiplier) for unit in spatial.dimension_units if unit is not None)
+    return spatial, (size_z, size_y, size_x), (corner_z, corner_y, corner_x)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import hashlib
+from http import HTTPStatus
 from pathlib import Path
 
 from spinome.io.web.addresses import without_password
 from spinome.io.web.limits import Allowance, DownloadError, TooLargeError
-from spinome.io.web.transfer import CODES, get, persist
+from spinome.io.web.transfer import get, persist
 from spinome.io.web.watched import BrokenTransferError
 from spinome.retrieve.checksums import checked_checksum, has_checksum
 
@@ -84,10 +85,10 @@ def _complete(url: str, part: Path, checksum: str, allowance: Allowance) -> None
 def _continue(url: str, part: Path, allowance: Allowance) -> None:
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    with get(url, allowance, headers, (CODES.requested_range_not_satisfiable,) if have else ()) as answer:
-        if answer.status == CODES.requested_range_not_satisfiable:
+    with get(url, allowance, headers, (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,) if have else ()) as answer:
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is left to fetch; the checksum decides
-        size = have if answer.status == CODES.partial_content else 0
+        size = have if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
         if not answer.starts_at(size):
             part.unlink(missing_ok=True)
             raise BrokenTransferError(f"sends {answer.headers.get('Content-Range')!r}, not the bytes from {size} on")

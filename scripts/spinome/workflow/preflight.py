@@ -37,7 +37,17 @@ from spinome.io.volumes import (
 from spinome.linking.proofread import DECISION_COLUMNS
 from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
-from spinome.workflow.samples import PATH_COLUMNS, VOXEL_NM, VOXEL_UM, EMVolume, Neuron, Row, Stack, is_produced
+from spinome.workflow.samples import (
+    PATH_COLUMNS,
+    VOXEL_NM,
+    VOXEL_UM,
+    EMVolume,
+    Neuron,
+    Row,
+    RowType,
+    Stack,
+    is_produced,
+)
 
 COLUMNS = {
     "truth_spines": SPINE_COLUMNS,
@@ -106,16 +116,16 @@ def check_inputs(
         for check, rows in checks:
             given = (_without(row, produced) for row in rows)
             problems += [problem for found in pool.map(check, given) for problem in found]
-        rows = [_without(row, produced) for row in neurons]
+        own = [_without(row, produced) for row in neurons]
         # neurons may share a table, which is read once
-        tables = sorted({row.synapses for row in rows if row.synapses})
+        tables = sorted({row.synapses for row in own if row.synapses})
         owners = dict(zip(tables, pool.map(_owners, tables)))
-        for found in pool.map(lambda row: check_neuron(row, owners.get(row.synapses)), rows):
+        for found in pool.map(lambda row: check_neuron(row, owners.get(row.synapses or "")), own):
             problems += found
-        given = [row.mesh for row in rows if row.mesh]
-        found = list(pool.map(check_unit, given[:: -(-len(given) // WHOLE_MESHES)])) if given else []
+        meshes = [row.mesh for row in own if row.mesh]
+        units = list(pool.map(check_unit, meshes[:: -(-len(meshes) // WHOLE_MESHES)])) if meshes else []
         # a mesh that is bad alone becomes a failed unit; where all are, as in another unit, no work is worth starting
-        problems += [problem for own in found for problem in own] if all(found) else []
+        problems += [problem for found in units for problem in found] if all(units) else []
     return list(dict.fromkeys(problems))
 
 
@@ -142,7 +152,8 @@ def check_stack(row: Stack) -> list[str]:
 
 def check_volume(row: EMVolume) -> list[str]:
     """Problems of one EM volume: readable, one grid, one voxel size, labels that are integers."""
-    problems, opened = [], {}
+    problems: list[str] = []
+    opened: dict[str, Volume] = {}
     openers = {"image": open_volume, **dict.fromkeys(LABELS, open_labels), "membrane": _open_membrane}
     for column, opener in openers.items():
         if source := getattr(row, column):
@@ -163,15 +174,13 @@ def check_neuron(row: Neuron, owners: Collection[int] | None = None) -> list[str
     `owners` are the neurons that its table has synapses of (`read_owners`), read where they are not given.
     """
     problems = _problems(lambda: _check_mesh_header(row.mesh), row.mesh) if row.mesh else []
-    if row.synapses:
-        found = _problems(
-            lambda: require_synapses(row.synapses, table_columns(row.synapses), row.synapse_voxel_nm), row.synapses
-        )
+    if table := row.synapses:
+        found = _problems(lambda: require_synapses(table, table_columns(table), row.synapse_voxel_nm), table)
         problems += found or [
-            f"neuron {row.neuron}: {problem}" for problem in _problems(lambda: _check_own(row, owners), row.synapses)
+            f"neuron {row.neuron}: {problem}" for problem in _problems(partial(_check_own, table, row, owners), table)
         ]
     if row.truth_labels:
-        problems += _problems(lambda: _check_truth_labels(row.truth_labels), row.truth_labels)
+        problems += _problems(partial(_check_truth_labels, row.truth_labels), row.truth_labels)
     return problems
 
 
@@ -202,19 +211,18 @@ def check_configured(config: Mapping[str, Any], stacks: Sequence[Stack], volumes
     produced = [config["results"], config["resources"]]
     twophoton, synapses = config["twophoton"], config["synapses"]
     training, decisions = twophoton["training"], config["linking"]["proofread"]["decisions"]
-    checks = [(path, lambda path=path, name=name: _load(name, path)) for name, path in config["models"].items()]
+    checks: list[tuple[Any, Callable[[], object]]]
+    checks = [(path, partial(_load, name, path)) for name, path in config["models"].items()]
     checks.append((training["start"], lambda: _load("detector", training["start"])))
     checks.append((training["fields"], lambda: _check_fields(Path(training["fields"]))))
     checks.append((decisions, lambda: _check_decisions(decisions, {row.volume for row in volumes})))
     checks += [
-        (twophoton["detect"]["boxes"], lambda row=row: _check_boxes(twophoton["detect"]["boxes"], row))
-        for row in stacks
+        (twophoton["detect"]["boxes"], partial(_check_boxes, twophoton["detect"]["boxes"], row)) for row in stacks
     ]
+    tables: list[tuple[Any, Sequence[str]]]
     tables = [(table, MARKED_COLUMNS) for table in synapses["classify"]["marked_vesicles"].values()]
     tables += [(table, BLOCK_COLUMNS) for table in synapses["uniformity"]["block_tables"].values()]
-    checks += [
-        (table, lambda table=table, columns=columns: _check_numbers(table, columns)) for table, columns in tables
-    ]
+    checks += [(table, partial(_check_numbers, table, columns)) for table, columns in tables]
     given = [(path, check) for path, check in checks if path and not is_produced(path, produced)]
     return list(dict.fromkeys(problem for path, check in given for problem in _problems(check, path)))
 
@@ -231,14 +239,14 @@ def failed_units(table: str | Path) -> list[str]:
     return [f"{len(failures)} unit(s) failed and are not in the results; {table} has all reasons:", *shown]
 
 
-def _without(row: Row, produced: Sequence[str]) -> Row:
+def _without(row: RowType, produced: Sequence[str]) -> RowType:
     """The row without the files that this workflow makes."""
     made = {column: None for column, value in row if column in PATH_COLUMNS and value and is_produced(value, produced)}
     return row.model_copy(update=made)
 
 
-def _check_own(row: Neuron, owners: Collection[int] | None) -> None:
-    require_own(row.synapses, read_owners(row.synapses) if owners is None else owners, row.root_id)
+def _check_own(table: str, row: Neuron, owners: Collection[int] | None) -> None:
+    require_own(table, read_owners(table) if owners is None else owners, row.root_id)
 
 
 def _owners(table: str) -> list[int] | None:
@@ -322,7 +330,9 @@ def _check_numbers(source: str, numbers: Sequence[str], columns: Sequence[str] |
     """Raise a ValueError where a table lacks columns, or has no number where a number is needed."""
     require_columns(source, table_columns(source), columns or numbers)
     table = _small_table(source)
-    for column in numbers if table is not None else []:
+    if table is None:
+        return
+    for column in numbers:
         bad = ~np.isfinite(pd.to_numeric(table[column], errors="coerce").to_numpy(float))
         if bad.any():
             first = int(bad.argmax())

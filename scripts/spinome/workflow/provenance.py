@@ -32,12 +32,12 @@ def fingerprint(path: str | Path, sampled_above: int = 1 << 28) -> dict[str, Any
     size = path.stat().st_size
     if size <= sampled_above:
         return {"bytes": size, "hash": file_hash(path), "hashed": "whole"}
-    digest, piece, pieces = hashlib.blake2b(str(size).encode(), digest_size=8), 1 << 16, 64
+    sample, piece, pieces = hashlib.blake2b(str(size).encode(), digest_size=8), 1 << 16, 64
     with path.open("rb") as stream:
         for number in range(pieces):
             stream.seek((size - piece) * number // (pieces - 1))
-            digest.update(stream.read(piece))
-    return {"bytes": size, "hash": digest.hexdigest(), "hashed": "sampled"}
+            sample.update(stream.read(piece))
+    return {"bytes": size, "hash": sample.hexdigest(), "hashed": "sampled"}
 
 
 def installed_versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -68,7 +68,7 @@ class Row(BaseModel):
     def files(self) -> list[str]:
         """The files that the row names, without the name of a data set inside of them."""
         values = [getattr(self, column) for column in type(self).model_fields if column in PATH_COLUMNS]
-        return [file for value in values if (file := file_of(value))]
+        return [file for value in values if isinstance(file := file_of(value), str) and file]
 
 
 class Stack(Row):
@@ -247,16 +247,27 @@ def _each_once(*names: str | None) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _all_or_none(*values: float | None) -> tuple[float, ...] | None:
-    if None not in values:
-        return values
-    if any(value is not None for value in values):
+def _all_or_none(first: float | None, second: float | None, third: float | None) -> tuple[float, float, float] | None:
+    if first is not None and second is not None and third is not None:
+        return first, second, third
+    if any(value is not None for value in (first, second, third)):
         raise ValueError("columns *voxel_* or soma_*: give the value along all three axes, or along none")
     return None
 
 
 RowType = TypeVar("RowType", bound=Row)
-SHEETS = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+SHEETS: dict[str, type[Row]] = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+
+
+class Sheets(TypedDict):
+    """The rows of each kind of `SHEETS`."""
+
+    stacks: list[Stack]
+    volumes: list[EMVolume]
+    neurons: list[Neuron]
+    cells: list[Cell]
+
+
 IDENTITY = {
     Stack: ("specimen", "field", "timepoint"),
     EMVolume: ("volume",),
@@ -287,7 +298,8 @@ def read_sheet(
     sheet = Path(sheet)
     header, records = _read_cells(sheet)
     errors = [f"header, {problem}" for problem in _header_problems(header, row_type)]
-    rows, lines = [], {}
+    rows: list[RowType] = []
+    lines: dict[tuple[str, ...], int] = {}
     for number, cells in records if not errors else []:
         if len(cells) > len(header):
             errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
@@ -329,9 +341,7 @@ def read_sheet(
     return rows
 
 
-def read_sheets(
-    sheets: Mapping[str, str | None], produced: Sequence[str], search: Sequence[Path] = ()
-) -> dict[str, list[Row]]:
+def read_sheets(sheets: Mapping[str, str | None], produced: Sequence[str], search: Sequence[Path] = ()) -> Sheets:
     """Read the sample sheets of a configuration, the errors of all of them together.
 
     Parameters
@@ -347,15 +357,15 @@ def read_sheets(
     rows: dict[str, list[Row]] = {kind: [] for kind in SHEETS}
     errors = []
     for kind, row_type in SHEETS.items():
-        if not sheets[kind]:
+        if not (sheet := sheets[kind]):
             continue
         try:
-            rows[kind] = read_sheet(find_sheet(sheets[kind], search), row_type, produced=produced)
+            rows[kind] = read_sheet(find_sheet(sheet, search), row_type, produced=produced)
         except ValueError as error:
             errors.append(str(error))
     if errors:
         raise ValueError("\n".join(errors))
-    return rows
+    return cast(Sheets, rows)
 
 
 def find_sheet(sheet: str, search: Sequence[Path]) -> str:
@@ -388,7 +398,9 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
 
 def series_problems(stacks: Sequence[Stack]) -> list[str]:
     """What is wrong between the sessions of a series: two of one day, whose order nobody knows, or of one file."""
-    problems, days, files = [], {}, {}
+    problems: list[str] = []
+    days: dict[tuple[str, float], str] = {}
+    files: dict[tuple[str, str, int | str | None], str] = {}
     for row in stacks:
         day, file = (row.series, row.day), (row.series, row.path, row.channel)
         if day in days:
@@ -476,7 +488,7 @@ def _cell_problem(column: str, text: str) -> str | None:
     return None
 
 
-def _explain(item: dict, row_type: type[Row]) -> str:
+def _explain(item: Mapping[str, Any], row_type: type[Row]) -> str:
     """What pydantic found in a row, with the column and what it may hold."""
     message = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:
@@ -496,9 +508,9 @@ def _explain(item: dict, row_type: type[Row]) -> str:
     return f"column {column}: give {allowed(field.annotation, field.metadata).removesuffix(' or nothing')}, not {value}"
 
 
-def _look_alikes(lines: Mapping[tuple[str, ...], int], columns: Sequence[str]) -> list[str]:
+def _look_alikes(lines: dict[tuple[str, ...], int], columns: Sequence[str]) -> list[str]:
     """Rows whose names differ by case alone, as do the files that are named after them."""
-    problems = {}
+    problems: dict[int, str] = {}
     for count in range(1, len(columns) + 1):
         joined = {".".join(identity[:count]): number for identity, number in reversed(lines.items())}
         for one, other in same_files(dict.fromkeys(".".join(identity[:count]) for identity in lines)):

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -103,7 +104,7 @@ def run_shard(
         if file is None:
             started = time.monotonic()
             try:
-                file = stored.make(unit_key, lambda part, unit=unit: compute(unit, part))
+                file = stored.make(unit_key, partial(compute, unit))
             except Exception as error:
                 traceback.print_exc()
                 if faults.is_machine_fault(error, own):
@@ -232,8 +233,9 @@ class _Stored:
 
 def _is_whole(file: Path) -> bool:
     """Whether a stored file is there and has the content that its name says."""
+    named = STORED.search(file.name)
     try:
-        return file_hash(file) == STORED.search(file.name)["content"]
+        return named is not None and file_hash(file) == named["content"]
     except FileNotFoundError:
         return False
 

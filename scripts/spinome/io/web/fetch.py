@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from spinome.io.untrusted import gunzip
 from spinome.io.web.addresses import without_password
 from spinome.io.web.limits import Allowance, DownloadError
-from spinome.io.web.transfer import CODES, Answer, get, persist
+from spinome.io.web.transfer import Answer, get, persist
 from spinome.io.web.watched import BrokenTransferError
 
 # buckets that may be read but not listed answer 403 for what is not there
-ABSENT = (CODES.not_found, CODES.forbidden)
+ABSENT = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
 
 
 def fetch(
@@ -44,7 +46,7 @@ def _fetch_once(
     if wanted == 0:
         return b""
     # a part of a compressed file cannot be unpacked
-    headers = {"Accept-Encoding": "gzip"} if wanted is None else {"Range": f"bytes={start}-{stop - 1}"}
+    headers = {"Accept-Encoding": "gzip"} if stop is None else {"Range": f"bytes={start}-{stop - 1}"}
     with get(url, allowance, headers, absent) as answer:
         if answer.status in absent:
             return None
@@ -64,7 +66,7 @@ def _fetch_once(
 
 def _read(answer: Answer, start: int, wanted: int | None, shown: str, allowance: Allowance, most: int | None) -> bytes:
     """The content of an answer, or `wanted` bytes of it, which are taken from the allowance once they are whole."""
-    skip = start if answer.status != CODES.partial_content else 0
+    skip = start if answer.status != HTTPStatus.PARTIAL_CONTENT else 0
     if not answer.starts_at(start - skip):
         raise BrokenTransferError(f"sends {answer.headers.get('Content-Range')!r}, not the bytes from {start} on")
     if skip > allowance.max_bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urljoin
 
@@ -21,9 +22,8 @@ from spinome.io.web.watched import BrokenTransferError, Watch, watched, watched_
 BLOCK_BYTES = 1 << 16
 # requests that may run at once, each on a connection that is kept
 CONNECTIONS = 16
-CODES = requests.codes
 # answers that another attempt may better; those of the server's own faults, 500 and more, are so too
-TRY_AGAIN = {CODES.request_timeout, CODES.too_many_requests}
+TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 # the first wait, and what is added to each at random, so that many jobs do not come back at once
 FIRST_WAIT_S, JITTER_S = 1.0, 1.0
 FAULTS = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError)
@@ -52,7 +52,7 @@ class Answer:
 
     def starts_at(self, position: int) -> bool:
         """Whether the content is the part of the file from a position on, as far as the server says."""
-        if self.status != CODES.partial_content:
+        if self.status != HTTPStatus.PARTIAL_CONTENT:
             return position == 0
         stated = self.headers.get("Content-Range")
         return stated is None or stated.strip().lower().startswith(f"bytes {position}-")
@@ -80,7 +80,7 @@ def get(
                 raise BrokenTransferError(
                     f"answers {status} {response.reason}", _asked_wait(response, allowance.limits.patience_s)
                 )
-            if status not in (CODES.ok, CODES.partial_content, *also):
+            if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *also):
                 raise DownloadError(
                     f"{shown}: answers {status} {response.reason}. Check the address, and whether it is public"
                 )
@@ -100,12 +100,12 @@ def persist(work: Callable[[], T], url: str, allowance: Allowance) -> T:
 
     def wait(state: tenacity.RetryCallState) -> float:
         grown = tenacity.wait_exponential_jitter(FIRST_WAIT_S, max=limits.patience_s, jitter=JITTER_S)(state)
-        return max(grown, state.outcome.exception().wait_s)
+        return max(grown, _broken_off(state).wait_s)
 
     def tell(state: tenacity.RetryCallState) -> None:
         print(
             f"{shown}: attempt {state.attempt_number} of {limits.attempts} broke off "
-            f"({state.outcome.exception()}); again in {state.next_action.sleep:.1f} s",
+            f"({_broken_off(state)}); again in {state.upcoming_sleep:.1f} s",
             flush=True,
         )
 
@@ -126,6 +126,13 @@ def persist(work: Callable[[], T], url: str, allowance: Allowance) -> T:
         ) from error
 
 
+def _broken_off(state: tenacity.RetryCallState) -> BrokenTransferError:
+    """What made an attempt break off; after another error none is tried again."""
+    error = state.outcome and state.outcome.exception()
+    assert isinstance(error, BrokenTransferError)
+    return error
+
+
 @cache
 def _session() -> requests.Session:
     return watched_session(CONNECTIONS)
@@ -137,8 +144,9 @@ def _follow(url: str, allowance: Allowance, headers: Mapping[str, str]) -> reque
     for _ in range(allowance.limits.max_depth + 1):
         with _faults(first):
             request = session.prepare_request(requests.Request("GET", url, headers=headers))
-            settings = session.merge_environment_settings(request.url, {}, True, None, None)
-            adapter = session.get_adapter(request.url)
+            asked = request.url or url
+            settings = session.merge_environment_settings(asked, {}, True, None, None)
+            adapter = session.get_adapter(asked)
             response = adapter.send(request, timeout=(patience, patience), **settings)
             target = session.get_redirect_target(response)
             if target is None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,6 +21,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from spinome.io.web.limits import Allowance, DownloadError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # most that may arrive between two blocks of content, headers for example, of which servers send some kB
 MOST_WITHOUT_CONTENT = 1 << 20
@@ -89,7 +93,7 @@ class _WatchedStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         count = self._stream.readinto(buffer)
         self._watch.received(count or 0)
         return count

@@ -205,9 +205,9 @@ class CensusPlan:
         ]
         return [view for view in found if view]
 
-    def _view(self, view: str, sample: str, source: str, **more: Any) -> View | None:
+    def _view(self, view: str, sample: str, source: str | None, **more: Any) -> View | None:
         specimen = self.phantom.specimen_of(source)
-        return View(view, sample, specimen, source, **more) if specimen else None
+        return View(view, sample, specimen, source, **more) if source and specimen else None
 
     @property
     def specimens(self) -> list[str]:

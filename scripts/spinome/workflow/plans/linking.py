@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from spinome.io.sources import file_of
+from spinome.io.sources import file_of, given_files
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.plans.volumes import VolumesPlan
 from spinome.workflow.samples import EMVolume
@@ -206,7 +206,7 @@ class LinkingPlan(VolumesPlan):
     def segmentations(self, volumes: Iterable[str]) -> dict[str, str]:
         """Named inputs `segmentation/<volume>`."""
         files = {f"segmentation/{volume}": self.segmentation_file(volume) for volume in volumes}
-        return {name: file for name, file in files.items() if file}
+        return given_files(files)
 
     def membrane(self, wildcards: Any) -> str | list[str]:
         """The file of the membranes of the rule's volume: given, predicted in its image, or none."""
@@ -254,7 +254,7 @@ class LinkingPlan(VolumesPlan):
         membranes = {f"membrane/{volume}": self.membrane_file(volume) for volume in volumes}
         return {
             **{f"superpixels/{volume}": f"<results>/linking/watershed/{volume}.zarr" for volume in volumes},
-            **{name: file for name, file in membranes.items() if file},
+            **given_files(membranes),
             **self.files_of(volumes, "truth_segmentation"),
         }
 

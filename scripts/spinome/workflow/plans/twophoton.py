@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from spinome.io.sources import file_of, split_source
+from spinome.io.sources import file_of, given_files, split_source
 from spinome.workflow import samples
 from spinome.workflow.samples import Correction, Stack
 from spinome.workflow.study import Model, Study
@@ -152,7 +152,7 @@ class TwophotonPlan:
     def given(self, rows: Iterable[Stack], *columns: str) -> dict[str, str]:
         """Named inputs `<column>/<specimen.field.timepoint>`: the files that these columns of rows name."""
         files = {f"{column}/{stack_name(row)}": file_of(getattr(row, column)) for column in columns for row in rows}
-        return {name: file for name, file in files.items() if file}
+        return given_files(files)
 
     def per_stack(self, kind: str, rows: Iterable[Stack]) -> dict[str, str]:
         """Named inputs `<kind>/<specimen.field.timepoint>` of these rows; kinds are those of `PER_STACK`."""

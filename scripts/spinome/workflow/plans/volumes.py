@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from spinome.io.sources import file_of
+from spinome.io.sources import file_of, given_files
 from spinome.io.units import VoxelSize
 from spinome.workflow.samples import EMVolume
 from spinome.workflow.study import Study
@@ -53,12 +53,13 @@ class VolumesPlan:
 
     def files_of(self, volumes: Iterable[str], *columns: str) -> dict[str, str]:
         """Named inputs `<column>/<volume>`: the files of these columns, where they are given."""
-        return {
-            f"{column}/{volume}": file
-            for column in columns
-            for volume in volumes
-            if (file := file_of(getattr(self.row(volume), column)))
-        }
+        return given_files(
+            {
+                f"{column}/{volume}": file_of(getattr(self.row(volume), column))
+                for column in columns
+                for volume in volumes
+            }
+        )
 
     def stamps_of(self, volumes: Iterable[str], *columns: str) -> list[str]:
         """What counts of these columns of these volumes."""
