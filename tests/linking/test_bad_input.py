@@ -6,11 +6,11 @@ import pytest
 
 from spinome.configuration.linking import Typing
 from spinome.cuboids import cuboids
+from spinome.flat_forest import flatten_forest
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
 from spinome.linking.agglomerate import agglomerate, contingency, cut
 from spinome.linking.candidates import COLUMNS, group_candidates
 from spinome.linking.detach import detach_spines
-from spinome.linking.forest import flatten_forest
 from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
 from spinome.linking.membranes import (

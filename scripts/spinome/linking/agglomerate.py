@@ -14,8 +14,8 @@ import pandas as pd
 from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 
+from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
-from spinome.linking.forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.region_graph import EMPTY, RegionGraph, compact, find_slot, grow
 from spinome.union_find import find_root
 
