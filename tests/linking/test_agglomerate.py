@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from spinome.flat_forest import flatten_forest
+from spinome.labels import compact
 from spinome.linking.agglomerate import (
     agglomerate,
     assign,
@@ -12,7 +13,7 @@ from spinome.linking.agglomerate import (
     train_forest,
     training_edges,
 )
-from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.region_graph import region_graph
 from spinome.scores.segmentation import score_segmentation
 
 VOXEL = (10.0, 10.0, 10.0)

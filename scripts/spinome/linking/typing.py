@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from spinome.io.models import Model
 from spinome.io.units import VoxelSize
-from spinome.linking.region_graph import compact
+from spinome.labels import compact
 from spinome.linking.shape import FEATURES
 
 KINDS = ("orphan", "shaft", "other")
