@@ -29,3 +29,8 @@ def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
     """A voxel size of which all three axes are known, else None."""
     sizes = tuple(sizes)
     return sizes if len(sizes) == 3 and all(size is not None and size > 0 for size in sizes) else None
+
+
+def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
+    """Every how manieth voxel (z, y, x) to take, so that voxels come near to, and not above, a working size."""
+    return tuple(max(1, int(working_nm // size)) for size in voxel_nm)
