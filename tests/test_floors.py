@@ -75,8 +75,6 @@ def test_no_module_of_the_library_imports_the_report():
 
 def test_the_walk_sees_what_is_imported_late_and_whole(tmp_path):
     file = tmp_path / "module.py"
-    file.write_text(
-        "import spinome.io.tables\ndef f():\n    from spinome.mesh import hks\n    from spinome import gaps\n"
-    )
+    file.write_text("import spinome.io.tables\ndef f():\n    from spinome.mesh import hks\nfrom spinome import gaps\n")
     assert list(imports_of(file)) == ["spinome.io.tables", "spinome.gaps", "spinome.mesh"]
     assert len(ARROWS) > 300
