@@ -32,7 +32,7 @@ STEPS = {
     "linking_membranes": ("part", "units/linking_membranes"),
     "linking_basins": ("part", "units/linking_basins"),
     "linking_watershed": ("unit", "linking/watershed"),
-    "linking_agglomerate": ("unit", "linking/merge_tree"),
+    "linking_agglomerate": ("unit", "linking/agglomerate"),
     "linking_typing": ("unit", "linking/segments"),
     "linking_candidates": ("part", "units/linking_candidates"),
     "linking_meshes": ("unit", "linking/meshes"),

@@ -13,15 +13,16 @@ import numpy as np
 
 from runner import Row, measure
 from spinome.cuboids import cuboids
+from spinome.flat_forest import FlatForest, flatten_forest
 from spinome.io.models import load_model
+from spinome.labels import compact
 from spinome.linking.agglomerate import agglomerate, assign, cut, train_forest
 from spinome.linking.basins import basins, paint
 from spinome.linking.edge_features import FEATURES as EDGE_FEATURES
 from spinome.linking.flooding_heights import landscape, reach
-from spinome.linking.forest import FlatForest, flatten_forest
 from spinome.linking.membranes import FEATURES as MEMBRANE_FEATURES
 from spinome.linking.membranes import LEVELS, grey_range, halo, predict_membranes, train_membranes, training_voxels
-from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.region_graph import region_graph
 from spinome.linking.watershed import flood, superpixels
 from spinome.scores.segmentation import score_segmentation
 

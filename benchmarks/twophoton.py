@@ -15,7 +15,8 @@ from scipy.spatial import cKDTree
 from runner import PeerUnavailable, Row, measure, measure_command, peer_python, write_rows
 from spinome.io.models import load_model
 from spinome.io.stacks import open_stack
-from spinome.scores.detection import average_precision, match_boxes, match_points
+from spinome.scores.detection import average_precision, match_boxes
+from spinome.scores.matching import match_points
 from spinome.scores.tracking import idf1, link_f1
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.cross_session import agreed_scores

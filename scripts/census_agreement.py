@@ -13,9 +13,9 @@ from spinome.census.agreement import (
 )
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.candidates import read_candidates
-from spinome.linking.typing import working_stride
 from spinome.mesh.surface import vertex_areas
 from spinome.neurons.instances import SPINE
 from spinome.neurons.spines import read_labelled

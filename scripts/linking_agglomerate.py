@@ -2,12 +2,12 @@
 
 import pandas as pd
 
+from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
 from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels, open_probability, require_voxel_size
 from spinome.linking.agglomerate import TREE_COLUMNS, agglomerate
 from spinome.linking.edge_features import FEATURES
-from spinome.linking.forest import flatten_forest
 from spinome.linking.region_graph import region_graph
 from spinome.workflow import step
 

@@ -1,9 +1,9 @@
 """Find the candidate shafts of one shard of a volume's orphans; orphans in one cube are one unit."""
 
 from spinome.io.tables import read_table, write_table
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, require_voxel_size
 from spinome.linking.candidates import group_candidates, group_names
-from spinome.linking.typing import working_stride
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 

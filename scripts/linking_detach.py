@@ -4,9 +4,9 @@ import pandas as pd
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table, write_table
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
 from spinome.linking.detach import detach_spines
-from spinome.linking.typing import working_stride
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

@@ -16,7 +16,7 @@ from spinome.linking.evaluate import (
 )
 from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
 from spinome.scores.intervals import evaluation_table
-from spinome.scores.segmentation import overlaps
+from spinome.scores.overlap import overlap_table
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -26,7 +26,7 @@ rows, tables = [], []
 for volume, row in params.aside.rows.items():
     pair = [open_labels(source, row["voxel_nm"]) for source in (segments[volume], row["truth_segmentation"])]
     require_same_grid(pair)
-    tables.append(overlaps(pair[0][:], without_gaps(pair[1][:], gaps[volume])).table)
+    tables.append(overlap_table(pair[0][:], without_gaps(pair[1][:], gaps[volume])).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
 links = read_table(inputs.links)

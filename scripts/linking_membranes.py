@@ -3,9 +3,9 @@
 import numpy as np
 
 from spinome.cuboids import cuboids
+from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
 from spinome.io.volumes import open_volume, require_voxel_size
-from spinome.linking.forest import flatten_forest
 from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp

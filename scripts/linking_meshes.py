@@ -5,10 +5,10 @@ import pandas as pd
 from spinome.io.atomic import atomic
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.line_graph import rename_neurites
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables, vertex_segments
-from spinome.linking.typing import working_stride
 from spinome.mesh.surface import Mesh
 from spinome.workflow import step
 

@@ -6,8 +6,8 @@ import numpy as np
 from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
+from spinome.labels import compact
 from spinome.linking.agglomerate import cut
-from spinome.linking.region_graph import compact
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

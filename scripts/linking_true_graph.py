@@ -6,10 +6,10 @@ import pandas as pd
 from spinome.gaps import labels_at_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid, require_voxel_size
-from spinome.linking.agglomerate import contingency
 from spinome.linking.line_graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.scores.graphs import match_synapses
 from spinome.scores.objects import object_labels
+from spinome.scores.overlap import overlaps
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -31,7 +31,7 @@ if not dense:
     links = read_table(inputs.links)
     neurites = rename_neurites(neurites, dict(zip(links["orphan"].tolist(), links["shaft"].tolist())))
 pairs = line_graph(neurites)
-match = match_synapses(*contingency(object_labels(synapses[:]), true_labels))
+match = match_synapses(*overlaps(object_labels(synapses[:]), true_labels))
 print(f"{len(neurites)} true synapses, {len(pairs)} pairs, {len(match)} synapses found")
 write_table(pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]), output.pairs)
 write_table(pd.DataFrame(match.items(), columns=["synapse", "true"], dtype="int64"), output.matches)

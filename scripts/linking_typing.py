@@ -5,9 +5,10 @@ import numpy as np
 from spinome.gaps import labels_at_gaps
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.shape import FEATURES, shape_features
-from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments, working_stride
+from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)

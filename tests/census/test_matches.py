@@ -1,32 +1,11 @@
-"""Matches are one to one, as many as can be within the tolerance, and only within one frame."""
+"""Views are matched only within one frame."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
 
-from spinome.census.matches import distance_to_spines, match_distances, match_views
+from spinome.census.matches import distance_to_spines, match_views
 from spinome.census.spines import from_linking, from_neurons, from_twophoton, join
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 1000))
-def test_matches_are_one_to_one_and_within_the_tolerance(n, m, seed):
-    rng = np.random.default_rng(seed)
-    first, second = rng.random((n, 3)) * 3, rng.random((m, 3)) * 3
-    i, j, distance = match_distances(cdist(first, second), 0.8)
-    assert len(set(i)) == len(i) == len(set(j)) == len(j)
-    assert (distance <= 0.8).all()
-    np.testing.assert_allclose(distance, np.linalg.norm(first[i] - second[j], axis=1))
-
-
-def test_two_pairs_are_better_than_one_close_pair():
-    # greedy matching would take (1, 0) at distance 0.1 and leave the others alone
-    first, second = np.array([[0.0, 0, 0], [0, 0, 1.0]]), np.array([[0.0, 0, 0.9], [0, 0, 1.8]])
-    i, j, _ = match_distances(cdist(first, second), 1.0)
-    assert sorted(zip(i.tolist(), j.tolist())) == [(0, 0), (1, 1)]
 
 
 def test_distance_is_to_the_line_from_base_to_head():

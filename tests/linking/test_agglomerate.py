@@ -4,17 +4,16 @@ import h5py
 import numpy as np
 import pytest
 
+from spinome.flat_forest import flatten_forest
+from spinome.labels import compact
 from spinome.linking.agglomerate import (
     agglomerate,
     assign,
     cut,
-    initial_features,
     train_forest,
     training_edges,
 )
-from spinome.linking.edge_features import FEATURES
-from spinome.linking.forest import flatten_forest, forest_probability
-from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.region_graph import region_graph
 from spinome.scores.segmentation import score_segmentation
 
 VOXEL = (10.0, 10.0, 10.0)
@@ -73,16 +72,6 @@ def test_regions_without_contact_stay_apart():
     assert len(graph.pairs) == 0
     tree = agglomerate(graph, "mean")
     assert len(tree) == 0 and cut(tree, graph.labels, 1.0).tolist() == [1, 2, 3]
-
-
-def test_flat_forest_is_the_forest(small):
-    _, _, graph = small
-    forest = train_forest([(graph, (np.arange(125) // 25) + 1)], seed=0, trees=10)
-    features = initial_features(graph)
-    assert features.shape == (len(graph.pairs), len(FEATURES)) and np.isfinite(features).all()
-    flat = flatten_forest(forest)
-    found = [forest_probability(flat, row) for row in features]
-    np.testing.assert_allclose(found, forest.predict_proba(features)[:, 1], atol=1e-12)
 
 
 def test_flat_epoch_takes_known_edges_only(small):

@@ -6,11 +6,12 @@ import pytest
 
 from spinome.configuration.linking import Typing
 from spinome.cuboids import cuboids
+from spinome.flat_forest import flatten_forest
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
-from spinome.linking.agglomerate import agglomerate, contingency, cut
+from spinome.labels import compact
+from spinome.linking.agglomerate import agglomerate, cut
 from spinome.linking.candidates import COLUMNS, group_candidates
 from spinome.linking.detach import detach_spines
-from spinome.linking.forest import flatten_forest
 from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
 from spinome.linking.membranes import (
@@ -22,7 +23,7 @@ from spinome.linking.membranes import (
     train_membranes,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes
-from spinome.linking.region_graph import compact, region_graph
+from spinome.linking.region_graph import region_graph
 from spinome.linking.typing import measure_segments, type_segments
 from spinome.linking.watershed import superpixels
 
@@ -199,12 +200,6 @@ def test_an_image_smaller_than_a_block_has_membranes(shape):
     for image in (rng.integers(0, 255, shape).astype(np.uint8), np.full(shape, 9, np.uint8)):
         found = predict_membranes(image[block.padded], block.inner, grey_range(image), VOXEL, forests)
         assert found.shape == shape
-
-
-def test_overlaps_of_64_bit_ids():
-    segments, truth = np.array([[BIG, BIG, BIG + 1]], np.uint64), np.array([[BIG - 9, 3, 3]], np.uint64)
-    pairs, counts = contingency(segments, truth)
-    assert pairs.tolist() == [[BIG, 3], [BIG, BIG - 9], [BIG + 1, 3]] and counts.tolist() == [1, 1, 1]
 
 
 def test_a_synapse_at_the_corner_of_a_volume_has_its_neurites():

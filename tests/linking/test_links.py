@@ -21,7 +21,7 @@ from spinome.linking.links import (
     true_fragments,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
-from spinome.linking.typing import measure_segments, type_segments, working_stride
+from spinome.linking.typing import measure_segments, type_segments
 
 VOXEL = (40.0, 20.0, 20.0)
 RULES = {
@@ -67,7 +67,6 @@ def test_kinds_of_segments(tissue):
 
 
 def test_thinned_voxels_measure_the_same():
-    assert working_stride((40.0, 8.0, 8.0), 20.0) == (1, 2, 2)
     labels = np.zeros((30, 60, 60), int)
     labels[5:25, 10:50, 10:50] = 4
     whole = measure_segments(labels, (20.0, 10.0, 10.0), (1, 1, 1)).iloc[0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from spinome.cuboids import cuboids
-from spinome.linking.forest import flatten_forest
+from spinome.flat_forest import flatten_forest
 from spinome.linking.membranes import (
     CONTEXT_FEATURES,
     GREY_FEATURES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spinome.linking.region_graph import BINS, compact, region_graph
+from spinome.linking.region_graph import BINS, region_graph
 from volumes import draw_labels, draw_membrane, draw_shape
 
 VOXEL = (40.0, 10.0, 10.0)
@@ -97,15 +97,6 @@ def test_graphs_are_those_of_a_slow_way(random):
         for own_moments, own_histogram, (slow_moments, slow_histogram) in found:
             np.testing.assert_allclose(own_moments, slow_moments)
             np.testing.assert_allclose(own_histogram, slow_histogram, rtol=1e-4)
-
-
-def test_compact_knows_what_is_not_listed():
-    assert compact(np.array([0, 5, 9, 7]), np.array([5, 7])).tolist() == [-1, 0, -1, 1]
-
-
-@pytest.mark.parametrize("label", [0, 1, 10**9])
-def test_compact_lists_nothing_where_nothing_is_asked_for(label):
-    assert compact(np.array([0, label]), np.zeros(0, int)).tolist() == [-1, -1]
 
 
 def test_bad_input_is_named():

@@ -9,12 +9,12 @@ import pytest
 import tifffile
 from matplotlib.colors import to_rgb
 
+from spinome.colours import COLOURS
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import write_table
 from spinome.io.volumes import write_volume
 from spinome.mesh.surface import Mesh
 from spinome.report.phantom import Shown, draw_all, draw_em, draw_mesh, draw_session
-from spinome.report.style import COLOURS
 
 
 @pytest.fixture(autouse=True)

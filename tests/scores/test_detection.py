@@ -1,23 +1,7 @@
 import numpy as np
 import pytest
 
-from spinome.scores.detection import average_precision, match_boxes, match_points, precision_recall
-
-
-def test_matching_takes_as_many_pairs_as_there_can_be():
-    # the nearest pair first would leave the other two alone
-    found = np.array([[0, 0, 0.0], [0, 0, 1.0]])
-    true = np.array([[0, 0, 0.9], [0, 0, 1.7]])
-    rows, columns = match_points(found, true, 1.0)
-    assert dict(zip(rows.tolist(), columns.tolist())) == {0: 0, 1: 1}
-
-
-def test_matching_keeps_to_its_reach_in_the_plane_and_along_z():
-    found, true = np.array([[0.0, 0, 0]]), np.array([[2.5, 0.3, 0.4]])
-    assert len(match_points(found, true, 0.51, 3.0)[0]) == 1
-    assert len(match_points(found, true, 0.49, 3.0)[0]) == 0
-    assert len(match_points(found, true, 0.51, 2.0)[0]) == 0
-    assert len(match_points(found[:0], true, 1.0)[0]) == 0
+from spinome.scores.detection import average_precision, match_boxes, precision_recall
 
 
 def test_the_best_box_takes_the_truth_and_a_second_one_is_false():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from spinome.scores.segmentation import merge_rows, object_terms, overlaps, pool_terms, score_segmentation
+from spinome.scores.overlap import overlap_table
+from spinome.scores.segmentation import merge_rows, object_terms, pool_terms, score_segmentation
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_background_of_the_truth_does_not_count(volumes):
 
 def test_merging_rows_equals_merging_segments(volumes):
     segments, truth = volumes
-    table, names = overlaps(segments, truth)
+    table, names = overlap_table(segments, truth)
     merged = merge_rows(table, names // 4)
     assert pool_terms(object_terms(merged)) == pytest.approx(score_segmentation(segments // 4, truth))
 

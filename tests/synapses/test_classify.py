@@ -1,4 +1,4 @@
-"""A voxel's probability does not depend on its cuboid; the forest walks as scikit-learn's does."""
+"""A voxel's probability does not depend on its cuboid."""
 
 from dataclasses import replace
 
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.cuboids import cuboids
+from spinome.flat_forest import complete_forest
 from spinome.io.volumes import Volume, open_volume
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, halo, open_evidence, training_classes
 from spinome.synapses.forest import features, vesicles
 from spinome.synapses.forest import membrane_mask as gate
-from spinome.synapses.forest.walk import flatten
 from spinome.synapses.grey import Grey, measure_grey, read_grey, write_grey
 from spinome.synapses.objects.detect import forest_probability
 from volumes import draw_cut, draw_membrane, draw_objects, draw_shape
@@ -57,7 +57,7 @@ def test_probabilities_do_not_depend_on_the_cuboid(forest, mapped, original):
     image = tissue((18, 150, 170))
     spots = Volume((image > 200).astype(np.uint8), VOXEL_NM, "vesicles") if mapped else None
     evidence = evidence_of(image, vesicles=spots)
-    flat = flatten(forest)
+    flat = complete_forest(forest)
     recipe = replace(RECIPE, original=original)
     margin = halo(VOXEL_NM, mapped, original)
     whole = next(iter(cuboids(image.shape, image.shape, margin)))
@@ -87,9 +87,9 @@ def test_any_cut_gives_the_probabilities_of_the_whole(forest, random):
     recipe = Recipe(random.choice([-5, 0.2, 0.5]), random.choice([0.2, 0.6, 1]), random.random() < 0.2)
     margin, size = halo(voxel_nm, "vesicles" in maps, recipe.original), draw_cut(random, shape, most=8)
     note(f"cuboids of {size} in {shape}, voxels of {voxel_nm} nm, {recipe}")
-    expected = forest_probability(evidence, next(cuboids(shape, shape, margin)), flatten(forest), recipe)
+    expected = forest_probability(evidence, next(cuboids(shape, shape, margin)), complete_forest(forest), recipe)
     for piece in cuboids(shape, size, margin):
-        found = forest_probability(evidence, piece, flatten(forest), recipe)
+        found = forest_probability(evidence, piece, complete_forest(forest), recipe)
         np.testing.assert_array_equal(found, expected[piece.core])
 
 
@@ -103,23 +103,6 @@ def test_original_features_take_voxels_for_cubes_and_weigh_far_gradients_more():
     assert (mended[distance], original[distance]) == (90, 16)
     changed = [name for name, a, b in zip(features.FEATURES, mended, original) if a != b]
     assert changed == ["vesicle_distance_nm", "coherence_120nm", "coherence_200nm"]
-
-
-def test_forest_equals_scikit_learn(forest):
-    described = np.random.default_rng(1).normal(100, 60, (5000, len(features.FEATURES))).astype(np.float32)
-    # values on a threshold go left, as in scikit-learn
-    tree = forest.estimators_[0].tree_
-    described[:20, tree.feature[0]] = np.float32(tree.threshold[0])
-    np.testing.assert_array_equal(flatten(forest).probabilities(described), forest.predict_proba(described)[:, 1])
-
-
-def test_forest_refuses_deep_trees_and_features_that_are_not_finite(forest):
-    rng = np.random.default_rng(0)
-    deep = RandomForestClassifier(2, random_state=0).fit(rng.random((20000, 3)), rng.integers(0, 2, 20000))
-    with pytest.raises(ValueError, match="depth"):
-        flatten(deep)
-    with pytest.raises(ValueError, match="1 voxels have features that are not finite"):
-        flatten(forest).probabilities(np.full((1, len(features.FEATURES)), np.nan, np.float32))
 
 
 def test_features_of_simple_images():

@@ -28,10 +28,10 @@ rule linking:
             ],
             otherwise=[],
         ),
-        expand("<results>/linking/merge_tree/{volume}.parquet", volume=linking_plan.computed),
+        expand("<results>/linking/agglomerate/{volume}.parquet", volume=linking_plan.computed),
         expand("<results>/linking/segments/{volume}.zarr", volume=linking_plan.computed),
         expand("<results>/linking/meshes/{volume}", volume=linking_plan.volumes),
-        expand("<results>/linking/detached/{volume}", volume=linking_plan.detached),
+        expand("<results>/linking/detach/{volume}", volume=linking_plan.detached),
         branch(
             bool(linking_plan.scored),
             then=["<results>/linking/evaluation.tsv", "<results>/linking/topk.parquet"],
@@ -219,7 +219,7 @@ rule linking_agglomerate:
         membrane=linking_plan.membrane,
         model=linking_plan.agglomeration_model.trained,
     output:
-        "<results>/linking/merge_tree/{volume}.parquet",
+        "<results>/linking/agglomerate/{volume}.parquet",
     log:
         "<logs>/linking_agglomerate/{volume}.log",
     benchmark:
@@ -244,7 +244,7 @@ rule linking_segments:
     """Cut the merge tree of a volume into segments."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
-        tree="<results>/linking/merge_tree/{volume}.parquet",
+        tree="<results>/linking/agglomerate/{volume}.parquet",
     output:
         directory("<results>/linking/segments/{volume}.zarr"),
     log:
@@ -296,7 +296,7 @@ rule linking_synapses:
     input:
         segmentation=linking_plan.segmentation,
         synapses=linking_plan.file("synapses"),
-        objects=branch(linking_plan.has_synapses, then=[], otherwise="<results>/synapses/merged/{volume}.parquet"),
+        objects=branch(linking_plan.has_synapses, then=[], otherwise="<results>/synapses/merge/{volume}.parquet"),
     output:
         "<results>/linking/synapses/{volume}.parquet",
     log:
@@ -354,7 +354,7 @@ rule linking_detach:
         segmentation=linking_plan.segmentation,
         typing="<results>/linking/typing/{volume}.parquet",
     output:
-        directory("<results>/linking/detached/{volume}"),
+        directory("<results>/linking/detach/{volume}"),
     log:
         "<logs>/linking_detach/{volume}.log",
     benchmark:
@@ -534,7 +534,7 @@ rule linking_thresholds:
     """Score the segments of a volume for every threshold of its merge tree."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
-        tree="<results>/linking/merge_tree/{volume}.parquet",
+        tree="<results>/linking/agglomerate/{volume}.parquet",
         gaps="<results>/linking/gaps/{volume}.parquet",
         truth_segmentation=linking_plan.file("truth_segmentation"),
     output:

@@ -54,7 +54,7 @@ rule synapses_grey:
         "../../scripts/synapses_grey.py"
 
 
-rule synapses_template:
+rule synapses_vesicle_profile:
     """Measure the mean profile of the vesicles that a person has marked."""
     input:
         **synapses_plan.files_of(synapses_plan.marked, "image"),
@@ -63,7 +63,7 @@ rule synapses_template:
     output:
         "<results>/synapses/vesicle_profile.tsv",
     log:
-        "<logs>/synapses_template.log",
+        "<logs>/synapses_vesicle_profile.log",
     conda:
         "../../envs/synapses.yaml"
     threads: 1
@@ -77,9 +77,9 @@ rule synapses_template:
             *study.given(synapses_plan.marked.values()),
         ],
         aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.marked, "image")),
-        code=script_hash("synapses_template"),
+        code=script_hash("synapses_vesicle_profile"),
     script:
-        "../../scripts/synapses_template.py"
+        "../../scripts/synapses_vesicle_profile.py"
 
 
 rule synapses_train:
@@ -162,7 +162,7 @@ rule synapses_merge:
         model=synapses_plan.trained_model,
     output:
         **synapses_plan.ids(),
-        objects="<results>/synapses/merged/{volume}.parquet",
+        objects="<results>/synapses/merge/{volume}.parquet",
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
         gaps="<results>/synapses/gaps/{volume}.parquet",
     log:
@@ -192,7 +192,7 @@ rule synapses_mask:
     input:
         image=synapses_plan.file("image"),
     output:
-        directory("<results>/synapses/masks/{volume}.zarr"),
+        directory("<results>/synapses/mask/{volume}.zarr"),
     log:
         "<logs>/synapses_mask/{volume}.log",
     benchmark:
@@ -219,7 +219,7 @@ rule synapses_density:
     input:
         mask=branch(
             synapses_plan.is_masked,
-            then="<results>/synapses/masks/{volume}.zarr",
+            then="<results>/synapses/mask/{volume}.zarr",
             otherwise=synapses_plan.file("mask"),
         ),
         parts="<results>/synapses/detect/{volume}/{shard}.parquet",
@@ -277,7 +277,7 @@ rule synapses_blocks:
     """Gather the objects and the blocks of all volumes."""
     input:
         **synapses_plan.counts(),
-        **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merged/{volume}.parquet"),
+        **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merge/{volume}.parquet"),
         **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
     output:
         blocks="<results>/synapses/blocks.parquet",
@@ -391,7 +391,7 @@ rule synapses_figures:
         **synapses_plan.files_of(synapses_plan.volumes, "image"),
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
-        **per_volume("masks", synapses_plan.masked, "<results>/synapses/masks/{volume}.zarr"),
+        **per_volume("masks", synapses_plan.masked, "<results>/synapses/mask/{volume}.zarr"),
         **{f"tables/{name}": table for name, table in synapses_plan.block_tables.items()},
         objects=branch(bool(synapses_plan.volumes), then="<results>/synapses/objects.parquet", otherwise=[]),
         blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),

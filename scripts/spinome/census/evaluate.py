@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from spinome.census.matches import TOLERANCE_UM, distance_to_spines, match_distances, positions_um
+from spinome.census.matches import TOLERANCE_UM, distance_to_spines, positions_um
 from spinome.gaps import in_gap
 from spinome.scores.intervals import bootstrap, evaluation_row, evaluation_table
+from spinome.scores.matching import match_within
 
 # views of one specimen, in the order of the data's way
 VIEWS = ("twophoton", "linking", "chain", "neurons")
@@ -76,7 +77,7 @@ def seen(
     """
     head, base = (truth[[f"{end}_{axis}_um" for axis in "zyx"]].to_numpy(float) for end in ("head", "base"))
     distance = distance_to_spines(positions_um(spines) / tolerance_um, base / tolerance_um, head / tolerance_um)
-    rows, columns, _ = match_distances(distance, 1.0)
+    rows, columns = match_within(distance, distance <= 1.0)
     found = pd.Series(None, truth.index, dtype=object)
     volume = pd.Series(np.nan, truth.index)
     found.iloc[columns] = spines["spine"].iloc[rows].astype(object).to_numpy()

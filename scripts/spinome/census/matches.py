@@ -6,8 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+
+from spinome.scores.matching import match_within
 
 MATCH_COLUMNS = ["specimen", "view", "spine", "other_view", "other_spine", "distance_um"]
 # a spine's position is its centroid on a mesh and its head in a stack; this is about the length of a small spine
@@ -18,23 +19,6 @@ def view(spines: pd.DataFrame) -> pd.Series:
     """What a row was seen by: its branch, and `chain` for meshes that were made from a volume's grey values."""
     from_volume = (spines["source"] == "neurons") & (spines["sheet"] == "volumes")
     return spines["source"].astype(object).where(~from_volume, "chain")
-
-
-def match_distances(distance: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match rows with columns of a matrix of distances (N, M) one to one.
-
-    The assignment has as many pairs within the tolerance as there can be, and of those the smallest sum of
-    distances (Hungarian method).
-
-    Returns
-    -------
-    Rows, columns and distances of the pairs
-    """
-    # a pair out of reach costs more than any set of pairs within it
-    cost = np.where(distance <= tolerance, distance, (min(distance.shape) + 1) * tolerance)
-    rows, columns = linear_sum_assignment(cost)
-    near = distance[rows, columns] <= tolerance
-    return rows[near], columns[near], distance[rows[near], columns[near]]
 
 
 def distance_to_spines(points: np.ndarray, base: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -65,9 +49,10 @@ def match_views(spines: pd.DataFrame, tolerance_um: float = TOLERANCE_UM) -> pd.
     for specimen, group in em.groupby("specimen"):
         for one, other in combinations(sorted(group["view"].unique()), 2):
             first, second = group[group["view"] == one], group[group["view"] == other]
-            i, j, distances = match_distances(cdist(positions_um(first), positions_um(second)), tolerance_um)
-            pairs = zip(first["spine"].iloc[i], second["spine"].iloc[j], distances)
-            rows += [(specimen, one, spine, other, other_spine, distance) for spine, other_spine, distance in pairs]
+            distance = cdist(positions_um(first), positions_um(second))
+            i, j = match_within(distance, distance <= tolerance_um)
+            pairs = zip(first["spine"].iloc[i], second["spine"].iloc[j], distance[i, j])
+            rows += [(specimen, one, spine, other, other_spine, apart) for spine, other_spine, apart in pairs]
     return pd.DataFrame(rows, columns=MATCH_COLUMNS).astype({"distance_um": float})
 
 

@@ -115,7 +115,7 @@ class Detach(Section):
     volumes: SampleNames = Field(
         [],
         description="volumes with a `segmentation` whose spines are cut off; each gives a sample sheet of its own, "
-        "`linking/detached/<volume>/volumes.tsv`, to run this branch on and score it",
+        "`linking/detach/<volume>/volumes.tsv`, to run this branch on and score it",
     )
     gap_nm: tuple[Gap, Gap] = Field((0.0, 300.0), description="length of neck that is lost, drawn between these")
     noise_nm: float = Field(

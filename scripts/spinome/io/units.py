@@ -31,3 +31,9 @@ def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
     known = tuple(sizes)
     whole = len(known) == 3 and all(size is not None and size > 0 for size in known)
     return cast(VoxelSize, known) if whole else None
+
+
+def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
+    """Take every so many voxels along (z, y, x), so that what is left comes near to, and not above, a working size."""
+    z, y, x = (max(1, int(working_nm // size)) for size in voxel_nm)
+    return z, y, x

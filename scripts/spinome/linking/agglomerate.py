@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-import fastremap
 import numpy as np
 import pandas as pd
 from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 
+from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
-from spinome.linking.forest import FlatForest, flatten_forest, forest_probability, no_forest
-from spinome.linking.region_graph import EMPTY, RegionGraph, compact, find_slot, grow
+from spinome.linking.region_graph import EMPTY, RegionGraph, find_slot, grow
+from spinome.scores.overlap import overlaps
 from spinome.union_find import find_root
 
 PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
@@ -135,20 +135,10 @@ def assign(superpixels: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np
     superpixels, truth : (Z, Y, X) int
     labels : (N,) the superpixels to assign
     """
-    pairs, counts = contingency(superpixels, truth)
+    pairs, counts = overlaps(superpixels, truth)
     order = np.lexsort((pairs[:, 1], counts))
     best = dict(zip(pairs[order, 0].tolist(), pairs[order, 1].tolist()))
     return np.array([best.get(int(label), 0) for label in labels], dtype=np.int64)
-
-
-def contingency(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of labels (P, 2) int64 that share voxels, and how many they share (P,)."""
-    names = [fastremap.unique(labels) for labels in (first, second)]
-    rows, columns = (compact(labels, ids).ravel() for labels, ids in zip((first, second), names))
-    span = len(names[1])
-    keys, counts = fastremap.unique(rows.astype(np.int64) * span + columns, return_counts=True)
-    pairs = [names[0][keys // span].astype(np.int64), names[1][keys % span].astype(np.int64)]
-    return np.stack(pairs, axis=1), counts
 
 
 def initial_features(graph: RegionGraph) -> np.ndarray:

@@ -19,9 +19,9 @@ from numba import njit
 from spinome.io.tables import concatenate
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
+from spinome.labels import compact
 from spinome.linking import end_features as approach
 from spinome.linking.path_cost import cheapest_paths, label_membrane
-from spinome.linking.region_graph import compact
 
 MEASURES = [
     "distance_nm",

@@ -24,7 +24,7 @@ def segmentation_rows(tables: list[sparse.csr_array], seed: int) -> list[dict]:
 
     Parameters
     ----------
-    tables : `overlaps` of each volume
+    tables : `overlap_table` of each volume
     """
     terms = np.concatenate([object_terms(table) for table in tables])
     score = pool_terms(terms)

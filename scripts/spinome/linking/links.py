@@ -241,7 +241,7 @@ def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) 
     Parameters
     ----------
     segments : table with `segment kind`
-    pairs, counts : labels of segments and of true neurites that share voxels, and how many (`contingency`)
+    pairs, counts : labels of segments and of true neurites that share voxels, and how many (`overlaps`)
 
     Returns
     -------

@@ -17,9 +17,9 @@ from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.cuboids import Box, Cuboid
+from spinome.flat_forest import FlatForest, flatten_forest, forest_probability
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
-from spinome.linking.forest import FlatForest, flatten_forest, forest_probability
 
 SCALES_NM = (15.0, 30.0, 60.0)
 TRUNCATE = 3.0

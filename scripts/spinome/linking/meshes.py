@@ -10,7 +10,7 @@ import pandas as pd
 import zmesh
 
 from spinome.io.units import VoxelSize
-from spinome.linking.region_graph import compact
+from spinome.labels import compact
 from spinome.mesh.surface import Mesh
 
 SYNAPSE_COLUMNS = [

@@ -11,6 +11,8 @@ import fastremap
 import numpy as np
 from numba import njit
 
+from spinome.labels import compact
+
 BINS = 25
 EMPTY = -1
 
@@ -108,25 +110,6 @@ def contacts(regions: np.ndarray, n: int, lowest: int = 0) -> tuple[np.ndarray, 
     keys = np.sort(table[table[:, 0] != EMPTY, 0])
     table[_slots(table, keys), 1] = np.arange(len(keys))
     return np.stack([keys // n, keys % n], axis=1), table
-
-
-def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Number labels by their position in the sorted `ids`, -1 where a label is not among them; int32."""
-    top = max(int(ids.max(initial=0)), int(labels.max(initial=0)))
-    if top <= 4 * labels.size:
-        lookup = np.full(top + 1, EMPTY, dtype=np.int32)
-        lookup[ids.astype(np.int64)] = np.arange(len(ids), dtype=np.int32)
-        if labels.ndim == 1:
-            return lookup[labels]
-        # plane by plane, since an index is copied as int64
-        numbers = np.empty(labels.shape, dtype=np.int32)
-        for plane, into in zip(labels, numbers):
-            into[...] = lookup[plane]
-        return numbers
-    if not len(ids):
-        return np.full(labels.shape, EMPTY, dtype=np.int32)
-    position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)
-    return np.where(ids[position] == labels, position, np.int32(EMPTY))
 
 
 @njit(cache=True)

@@ -8,8 +8,8 @@ import pandas as pd
 from numba import njit
 
 from spinome.io.units import VoxelSize
+from spinome.labels import compact
 from spinome.linking.meshes import segment_meshes
-from spinome.linking.region_graph import compact
 from spinome.mesh.hks import log_hks
 
 DEPTHS_NM = (60.0, 120.0, 200.0, 300.0)

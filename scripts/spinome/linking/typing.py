@@ -16,17 +16,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from spinome.io.models import Model
 from spinome.io.units import VoxelSize
-from spinome.linking.region_graph import compact
+from spinome.labels import compact
 from spinome.linking.shape import FEATURES
 
 KINDS = ("orphan", "shaft", "other")
 INSIDE = ("inside_z_nm", "inside_y_nm", "inside_x_nm")
 TYPES = ("spine", "shaft", "axon", "soma", "glia", "other")
-
-
-def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
-    """Every how manieth voxel (z, y, x) to take, so that voxels come near to, and not above, a working size."""
-    return tuple(max(1, int(working_nm // size)) for size in voxel_nm)
 
 
 def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[int, int, int]) -> pd.DataFrame:

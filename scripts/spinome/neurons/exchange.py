@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
+from spinome.colours import COLOURS
 from spinome.io.cave import ENDS, PARTNERS, POINT, POSITION
 from spinome.io.meshes import write_coloured_mesh
 from spinome.io.neuroglancer import write_points
 from spinome.io.tables import write_table
 from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
-from spinome.report.style import COLOURS
 
 # the columns of the published tables (Pedigo et al. 2026), positions in nm
 PUBLISHED = ["id", "size", *PARTNERS, "tag", "value", *POSITION]

@@ -13,7 +13,8 @@ from matplotlib.patches import Circle
 
 from spinome.census.matches import view
 from spinome.census.tables import HANDFUL, SPINES_OF_A_FRACTION
-from spinome.report.style import COLOURS, save_figure
+from spinome.colours import COLOURS
+from spinome.report.style import save_figure
 
 VIEWS = {
     "twophoton": ("two-photon", "#7d5ba6"),

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from spinome.colours import COLOURS
 from spinome.io.volumes import Volume
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, plt, save_figure, show_section
+from spinome.report.style import plt, save_figure, show_section
 from spinome.synapses.density.mask import HIDDEN
 from spinome.synapses.density.uniformity import count_unknown
 

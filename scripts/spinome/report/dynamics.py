@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from spinome.report.style import COLOURS
+from spinome.colours import COLOURS
 from spinome.twophoton.dynamics import SERIES, each_series
 from spinome.twophoton.size_changes import changes_between, measured_spines
 

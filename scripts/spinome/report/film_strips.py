@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from scipy import ndimage
 
-from spinome.report.style import COLOURS
+from spinome.colours import COLOURS
 from spinome.twophoton.registered import RegisteredStack
 
 # side of a frame in um and in pixels, the border around it, and room for the number in front of a strip

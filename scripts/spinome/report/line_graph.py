@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from spinome.colours import COLOURS
 from spinome.linking.evaluate import KS
-from spinome.report.style import COLOURS
 
 STATES = {
     "orphans": "no orphan linked",

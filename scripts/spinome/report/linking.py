@@ -12,15 +12,15 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from scipy import ndimage
 
-from spinome.io.units import VoxelSize
+from spinome.colours import COLOURS
+from spinome.io.units import VoxelSize, working_stride
 from spinome.io.volumes import Volume
 from spinome.linking.evaluate import KS, known_links, precision_recall, top_k_table
 from spinome.linking.links import not_known
-from spinome.linking.typing import working_stride
 from spinome.report.gaps import hatch_gaps, tell_gaps
 from spinome.report.line_graph import draw_graph
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, save_figure
+from spinome.report.style import save_figure
 
 # of a window around a disputed orphan, to each side, and how many orphans are shown
 WINDOW_NM, DISPUTED = 1600, 3

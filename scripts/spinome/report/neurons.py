@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy.spatial import cKDTree
 
+from spinome.colours import COLOURS
 from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
 from spinome.report.render import Camera, fit_camera, render_mesh, visible
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS
 from spinome.scores.classification import calibration, f1_scores
 
 PALETTE = np.array([to_rgb(COLOURS[name]) for name in CLASSES])

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from spinome.colours import COLOURS
 from spinome.neurons.classify import CLASSES
 from spinome.neurons.validate import HELD_OUT, calibration_table, confusion_table, score_table
-from spinome.report.style import COLOURS
 
 TITLES = {"branch": "unseen branches", "neuron": "unseen neurons"}
 

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
+from spinome.colours import COLOURS
 from spinome.io.meshes import read_mesh
 from spinome.io.opened_stack import require_voxel_um
 from spinome.io.sources import split_source
@@ -21,7 +22,7 @@ from spinome.io.volumes import open_volume
 from spinome.mesh.surface import Mesh
 from spinome.report.render import fit_camera, render_mesh
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, save_figure
+from spinome.report.style import save_figure
 
 LABELS = ("shaft", "spine", "soma")
 

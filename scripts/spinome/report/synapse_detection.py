@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from spinome.report.style import COLOURS, plt, save_figure
+from spinome.colours import COLOURS
+from spinome.report.style import plt, save_figure
 
 
 def draw_sweep(folder: Path, sweep: pd.DataFrame) -> None:

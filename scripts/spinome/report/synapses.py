@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from spinome.colours import COLOURS
 from spinome.io.volumes import Volume
 from spinome.report.density import draw_density, draw_mask
 from spinome.report.gaps import hatch_gaps, tell_gaps
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, plt, save_figure, show_section
+from spinome.report.style import plt, save_figure, show_section
 from spinome.report.synapse_detection import draw_sweep
 from spinome.scores.objects import Matched, average_precision, pool, precision_recall_curve, precision_recall_f1
 from spinome.synapses.density.blocks import count_unplaced

@@ -12,10 +12,11 @@ import tifffile
 from matplotlib.lines import Line2D
 from scipy.spatial import cKDTree
 
+from spinome.colours import COLOURS
 from spinome.report.dynamics import draw_size_changes, draw_survival, draw_turnover
 from spinome.report.film_strips import FRAME_UM, MOST, draw_strips
 from spinome.report.scale_bar import scale_bar
-from spinome.report.style import COLOURS, save_figure
+from spinome.report.style import save_figure
 from spinome.scores.detection import precision_recall_curve
 from spinome.twophoton.dynamics import SERIES
 from spinome.twophoton.evaluate import REACH, SCORED_UM

@@ -1,33 +1,8 @@
-"""Scores of detected points and boxes against true ones: matching, precision, recall, F1, average precision."""
+"""Scores of detected boxes and points against true ones: matched boxes, precision, recall, F1, average precision."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-
-
-def match_points(
-    found: np.ndarray, true: np.ndarray, lateral: float, axial: float = np.inf
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pair points one to one, as many as lie within reach of each other, at the least total lateral distance.
-
-    Parameters
-    ----------
-    found, true : (N, 3) and (M, 3), z y x in one unit
-    lateral, axial : reach in the plane and along z, in that unit
-
-    Returns
-    -------
-    indices into `found` and into `true`, of equal length
-    """
-    if not len(found) or not len(true):
-        return np.zeros(0, int), np.zeros(0, int)
-    plane = np.linalg.norm(found[:, None, 1:] - true[None, :, 1:], axis=-1)
-    near = (plane <= lateral) & (np.abs(found[:, None, 0] - true[None, :, 0]) <= axial)
-    # a pair out of reach costs more than all pairs within reach together, so the number of pairs comes first
-    rows, columns = linear_sum_assignment(np.where(near, plane, (lateral + 1) * (min(near.shape) + 1)))
-    kept = near[rows, columns]
-    return rows[kept], columns[kept]
 
 
 def match_boxes(found: np.ndarray, scores: np.ndarray, true: np.ndarray, least_iou: float) -> np.ndarray:

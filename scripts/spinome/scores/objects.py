@@ -38,21 +38,12 @@ def object_labels(objects: np.ndarray) -> np.ndarray:
     return objects
 
 
-def overlaps(truth: np.ndarray, found: np.ndarray) -> pd.DataFrame:
-    """Shared voxels of objects of two label volumes of one shape: `truth found voxels`, background left out."""
-    if truth.shape != found.shape:
-        raise ValueError(f"truth of shape {truth.shape} cannot be compared with objects of shape {found.shape}")
-    both = (truth > 0) & (found > 0)
-    pairs = pd.DataFrame({"truth": truth[both].astype(np.int64), "found": found[both].astype(np.int64)})
-    return pairs.value_counts(sort=False).rename("voxels").reset_index()
-
-
 def match_one_to_one(shared: pd.DataFrame, min_voxels: int = 10) -> pd.DataFrame:
     """The largest set of pairs in which no object appears twice; among those of one size, the largest overlap.
 
     Parameters
     ----------
-    shared : what `overlaps` returns
+    shared : what `spinome.scores.overlap.object_overlaps` returns
     min_voxels : overlaps below this do not count
 
     Returns

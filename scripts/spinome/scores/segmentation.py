@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import fastremap
 import numpy as np
 from scipy import sparse
+
+from spinome.scores.overlap import overlap_table
 
 
 class SegmentationScore(NamedTuple):
@@ -15,24 +16,6 @@ class SegmentationScore(NamedTuple):
     vi_split: float
     vi_merge: float
     rand_error: float
-
-
-class Overlaps(NamedTuple):
-    """Voxels shared by each segment (rows of `table`) and each true object (columns); `segments` names the rows."""
-
-    table: sparse.csr_array
-    segments: np.ndarray
-
-
-def overlaps(segments: np.ndarray, truth: np.ndarray) -> Overlaps:
-    """Count shared voxels where the truth is not 0; the segment 0 counts as one segment."""
-    known = truth.ravel() != 0
-    names, rows = _numbered(segments.ravel()[known])
-    objects, columns = _numbered(truth.ravel()[known])
-    keys, counts = fastremap.unique(rows * len(objects) + columns, return_counts=True)
-    places = (keys // max(len(objects), 1), keys % max(len(objects), 1))
-    table = sparse.coo_array((counts.astype(float), places), shape=(len(names), len(objects)))
-    return Overlaps(table.tocsr(), names)
 
 
 def object_terms(table: sparse.csr_array) -> np.ndarray:
@@ -81,7 +64,7 @@ def score_segmentation(segments: np.ndarray, truth: np.ndarray) -> SegmentationS
     """
     if segments.shape != truth.shape:
         raise ValueError(f"the segmentation has shape {segments.shape} and the truth {truth.shape}")
-    return pool_terms(object_terms(overlaps(segments, truth).table))
+    return pool_terms(object_terms(overlap_table(segments, truth).table))
 
 
 def merge_rows(table: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
@@ -91,9 +74,3 @@ def merge_rows(table: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     merged = (gather.tocsr() @ table).tocsr()
     merged.sum_duplicates()
     return merged
-
-
-def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted labels, and the number of each voxel's label among them."""
-    names = fastremap.unique(labels)
-    return names, np.searchsorted(names, labels).astype(np.int64)

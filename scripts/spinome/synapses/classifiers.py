@@ -17,11 +17,11 @@ import numpy as np
 from safetensors import safe_open
 
 from spinome.cuboids import Cuboid
+from spinome.flat_forest import complete_forest
 from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table
 from spinome.synapses.classify import Evidence, Recipe, halo
 from spinome.synapses.forest.features import FEATURES
-from spinome.synapses.forest.walk import flatten
 from spinome.synapses.objects.detect import forest_probability
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def save_classifier(path: str | Path, model: Model | Network) -> None:
 def of_forest(model: Model, recipe: Recipe) -> Classifier:
     """The published features and a forest; voxels that do not pass the membrane gate have probability 0."""
     return Classifier(
-        partial(forest_probability, forest=flatten(model.estimator), recipe=recipe),
+        partial(forest_probability, forest=complete_forest(model.estimator), recipe=recipe),
         lambda evidence: halo(evidence.voxel_nm, evidence.vesicles is not None, recipe.original),
         model.card,
     )

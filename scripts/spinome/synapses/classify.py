@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.cuboids import Cuboid
+from spinome.flat_forest import CompleteForest
 from spinome.io.volumes import (
     Volume,
     VoxelSize,
@@ -23,7 +24,6 @@ from spinome.io.volumes import (
 from spinome.seeds import seed_of
 from spinome.synapses.forest import features, vesicles
 from spinome.synapses.forest import membrane_mask as gate
-from spinome.synapses.forest.walk import FlatForest
 from spinome.synapses.grey import Grey
 
 NEGATIVE_DISTANCE_NM = 80.0
@@ -116,7 +116,7 @@ def describe(
     return where, features.compute_features(levels, spots, where + offset, evidence.voxel_nm, recipe.original)
 
 
-def probability_map(where: np.ndarray, described: np.ndarray, forest: FlatForest, shape: tuple) -> np.ndarray:
+def probability_map(where: np.ndarray, described: np.ndarray, forest: CompleteForest, shape: tuple) -> np.ndarray:
     """Probability of a synapse at every voxel of a core, zero outside of the gate: float32 of `shape`."""
     result = np.zeros(shape, np.float32)
     result[tuple(where.T)] = forest.probabilities(described)

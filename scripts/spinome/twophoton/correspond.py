@@ -232,7 +232,11 @@ def _medians(votes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
 
 
 def match(expected: np.ndarray, second: np.ndarray, gate_um: float) -> tuple[np.ndarray, np.ndarray]:
-    """One-to-one pairs within a gate, at the least total distance, with z counting less."""
+    """One-to-one pairs within a gate, at the least total distance, with z counting less.
+
+    Unlike `spinome.scores.matching`, a point alone costs no more than the gate: two pairs at the edge of it do not
+    outweigh a close one, since each pair moves the field around it.
+    """
     distance = weighted_distance(expected, second)
     rows, columns = linear_sum_assignment(np.minimum(distance, gate_um))
     kept = distance[rows, columns] < gate_um

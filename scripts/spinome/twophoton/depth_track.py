@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
+
+from spinome.scores.matching import match_within
 
 # boxes of one spine in neighbouring slices lie this close, and never farther than half a box
 REACH_UM = 0.45
@@ -61,9 +62,8 @@ def depth_track(boxes: pd.DataFrame, gap_slices: int = 1, reach_um: float = REAC
             # a missed slice costs a little, so that an unbroken spine comes first
             waiting = np.array([z - opened[name][0] - 1 for name in names])
             cost = distance + 0.1 * reach_um * waiting
-            rows, columns = linear_sum_assignment(np.where(distance <= reach[:, None], cost, 1e3))
-            near = distance[rows, columns] <= reach[rows]
-            taken[rows[near]] = np.array(names)[columns[near]]
+            rows, columns = match_within(cost, distance <= reach[:, None])
+            taken[rows] = np.array(names)[columns]
         for row in np.flatnonzero(taken < 0):
             taken[row] = following
             following += 1

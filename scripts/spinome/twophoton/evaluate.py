@@ -15,10 +15,10 @@ from spinome.scores.detection import (
     average_precision,
     coco_average_precision,
     match_boxes,
-    match_points,
     precision_recall,
 )
 from spinome.scores.intervals import bootstrap, evaluation_row
+from spinome.scores.matching import match_points
 from spinome.scores.tracking import association_counts, error_counts, identity_counts, link_counts
 from spinome.twophoton.truth import distance_to_dendrites
 

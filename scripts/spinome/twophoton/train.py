@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 
 from spinome.io.atomic import atomic
-from spinome.scores.detection import average_precision, match_points
+from spinome.scores.detection import average_precision
+from spinome.scores.matching import match_points
 from spinome.twophoton.augment import sampler
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect

@@ -1,1 +1,1 @@
-"""The published features of synapses, and the forest that is trained on them."""
+"""The published features of synapses."""

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from spinome.cuboids import Cuboid
+from spinome.flat_forest import CompleteForest
 from spinome.io.volumes import Volume
 from spinome.synapses.classify import SMOOTH_NM, Evidence, Recipe, describe, probability_map
 from spinome.synapses.forest.box_sums import box_count, box_sum
 from spinome.synapses.forest.section_filters import odd_box
-from spinome.synapses.forest.walk import FlatForest
 from spinome.synapses.objects.patches import Parts, find_parts
 
 SMOOTH_UNIT = 10_000
 
 
-def forest_probability(evidence: Evidence, cuboid: Cuboid, forest: FlatForest, recipe: Recipe) -> np.ndarray:
+def forest_probability(evidence: Evidence, cuboid: Cuboid, forest: CompleteForest, recipe: Recipe) -> np.ndarray:
     """Probability by features and forest at each voxel of a cuboid's core, averaged over 40 nm in the section: float32.
 
     It is zero where there is no membrane. The cuboid needs the halo of `spinome.synapses.classify.halo`; then the

@@ -20,12 +20,12 @@ from spinome.scores.objects import (
     leave_out,
     match_one_to_one,
     outcome,
-    overlaps,
     partners,
     pool,
     precision_recall_f1,
     published_counts,
 )
+from spinome.scores.overlap import object_overlaps
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFr
     true, labels, objects, unknown = known_objects(truth, found, objects, gaps)
     boxes = cc3d.statistics(true)["bounding_boxes"][1:]
     sections = np.array([box[0].stop - box[0].start for box in boxes if box is not None], np.int64)
-    shared = overlaps(true, labels)
+    shared = object_overlaps(true, labels)
     ids = np.arange(1, len(sections) + 1)
     matched, found_ids = match_one_to_one(shared), objects["synapse"].to_numpy()
     expected_um3 = (objects["score"] * objects["volume_um3"]).to_numpy()

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from spinome.io.units import VoxelSize
-from spinome.scores.objects import Matched, match_one_to_one, outcome, overlaps, partners, pool
+from spinome.scores.objects import Matched, match_one_to_one, outcome, partners, pool
+from spinome.scores.overlap import object_overlaps
 
 # threshold, least volume in um3, least highest probability
 Point = tuple[float, float, float]
@@ -67,7 +68,7 @@ def try_points(probability: np.ndarray, truth: np.ndarray, voxel_nm: VoxelSize) 
         np.maximum.at(peak, ids - 1, values)
         found_x = np.bincount(ids, np.nonzero(inside)[2])[1:] / count
         volume = count * (np.prod(voxel_nm) / 1e9)
-        shared = overlaps(true, found)
+        shared = object_overlaps(true, found)
         for min_volume, min_peak in product(MIN_VOLUMES_UM3, MIN_PEAKS):
             kept = np.flatnonzero((volume >= min_volume) & (peak >= min_peak))
             matched = match_one_to_one(shared[shared["found"].isin(kept + 1)])

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from spinome.io.units import VoxelSize
-from spinome.scores.objects import match_one_to_one, outcome, overlaps, pool, precision_recall_f1, published_counts
+from spinome.scores.objects import match_one_to_one, outcome, pool, precision_recall_f1, published_counts
+from spinome.scores.overlap import object_overlaps
 
 PIXEL_UM2, VOXEL_UM3 = 6.4e-5, 2.88e-6
 THRESHOLDS = (0.5, 0.6, *(round(0.7 + 0.025 * step, 3) for step in range(13)))
@@ -55,7 +56,7 @@ def try_combinations(
             volumes = statistics["voxel_counts"][1:] * voxel_um3
             boxes = statistics["bounding_boxes"][1:]
             sections = boxes[:, 1].astype(int) - boxes[:, 0] + 1
-            shared = overlaps(true, found)
+            shared = object_overlaps(true, found)
             for least, thinnest in product(MIN_VOLUMES_UM3, MIN_SECTIONS):
                 ids = np.flatnonzero((volumes >= least) & (sections >= thinnest)) + 1
                 pairs = shared[shared["found"].isin(ids)]
