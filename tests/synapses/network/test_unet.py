@@ -1,21 +1,30 @@
 """The network gives every voxel the same probability in any cuboid, learns, and comes back from its file."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
 from spinome.synapses.classifiers import load_card, load_classifier, of_network, save_classifier
 from spinome.synapses.classify import Evidence, Recipe
 from spinome.synapses.grey import Grey
+<<<<<<< HEAD:tests/synapses/network/test_unet.py
 from spinome.synapses.network import tiles
 from spinome.synapses.network.augment import CROP, draw_crop, teacher
 from spinome.synapses.network.fit import fit_network, loss_of
 from spinome.synapses.network.unet import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
 from spinome.synapses.training.learners import network_learner
+=======
+from spinome.synapses.learners import network_learner
+from spinome.synapses.network import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
+from volumes import draw_cut, draw_shape
+>>>>>>> t-exact:tests/synapses/test_network.py
 
 MODELS = Path(__file__).parents[3] / "workflow" / "models"
 VOXEL_NM = (45.0, 5.0, 5.0)
@@ -49,6 +58,22 @@ def test_probabilities_do_not_depend_on_the_cuboid(monkeypatch, voxel_nm):
         for piece in cuboids(expected.shape, size, classifier.halo(evidence)):
             found[piece.core] = classifier.probability(evidence, piece)
         np.testing.assert_array_equal(found, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_any_cuboid_takes_its_own_voxels_of_the_tiles(random):
+    """Draws volumes down to a voxel, cuts and tiles, whose probabilities are numbers of voxels here."""
+    shape = draw_shape(random)
+    number = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    factor = random.randint(1, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiles, "TILE", draw_cut(random, shape))
+        patch.setattr(tiles, "_run", lambda evidence, tile, network, factors: evidence.image[tile])
+        network = SimpleNamespace(factors=lambda voxel_nm: (factor, factor))
+        for piece in cuboids(shape, draw_cut(random, shape)):
+            found = tiles.network_probability(Evidence(Volume(number, VOXEL_NM, "image"), GREY), piece, network)
+            np.testing.assert_array_equal(found, number[piece.core])
 
 
 def test_tiles_agree_with_the_whole_image(monkeypatch):
