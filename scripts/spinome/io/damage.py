@@ -8,11 +8,12 @@ from pathlib import Path
 class DamagedError(ValueError):
     """A file that is truncated, altered or gone; `path` is what has to be made or copied again.
 
-    A workflow that wrote the file itself removes it, so that the next run makes it again.
+    `path` may be a source `file::name`. A workflow that wrote the file itself removes it, so that the next run makes it
+    again.
     """
 
     def __init__(self, path: str | Path, what: str):
-        self.path = str(path)
+        self.path = str(path).partition("::")[0]
         super().__init__(f"{path}: {what}")
 
     def __reduce__(self):

@@ -13,6 +13,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from spinome.io.atomic import atomic
+from spinome.io.damage import DamagedError
 
 # integers of text are read as text, since a column with empty cells would be read as floats
 READERS = {
@@ -132,7 +133,7 @@ def _by_kind(readers: Mapping[str, Callable], path: str | Path, *more: object) -
     try:
         return readers[kind](path, *more)
     except Exception as error:
-        raise ValueError(f"{path}: cannot be read as a {kind} table ({error}); write it again") from error
+        raise DamagedError(path, f"cannot be read as a {kind} table ({error}); write it again") from error
 
 
 def require_columns(path: str | Path, columns: Collection[str], required: Iterable[str]) -> None:

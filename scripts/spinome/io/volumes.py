@@ -20,6 +20,7 @@ import tifffile
 import zarr
 
 from spinome.io.atomic import final_path
+from spinome.io.damage import DamagedError
 from spinome.io.hdf5 import data_set
 from spinome.io.ome import multiscales, read_image, xml_sizes
 from spinome.io.public_volumes import open_public_volume, public_info
@@ -30,6 +31,7 @@ from spinome.io.sources import is_address, split_source
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
 from spinome.io.untrusted import json_object
+from spinome.io.web.limits import DownloadError
 from spinome.io.zarr_arrays import array_to_write, create_array, open_array, write_zeros
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
@@ -75,13 +77,14 @@ class Volume:
     def _read(self, box: Box) -> np.ndarray:
         try:
             return np.asarray(self.array[box])
-        except MemoryError:
+        except (MemoryError, DownloadError):
             raise
         except Exception as error:
             place = ", ".join(f"{axis.start}:{axis.stop}" for axis in box)
-            raise ValueError(
-                f"{self.source}: voxels [{place}] cannot be read, the volume is damaged or not whole ({error}); copy "
-                "it again, or remove it where this program made it"
+            raise DamagedError(
+                self.source,
+                f"voxels [{place}] cannot be read, the volume is damaged or not whole ({error}); copy it again, or "
+                "remove it where this program made it",
             ) from error
 
 

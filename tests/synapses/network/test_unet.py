@@ -14,17 +14,12 @@ from spinome.io.volumes import Volume
 from spinome.synapses.classifiers import load_card, load_classifier, of_network, save_classifier
 from spinome.synapses.classify import Evidence, Recipe
 from spinome.synapses.grey import Grey
-<<<<<<< HEAD:tests/synapses/network/test_unet.py
 from spinome.synapses.network import tiles
 from spinome.synapses.network.augment import CROP, draw_crop, teacher
 from spinome.synapses.network.fit import fit_network, loss_of
 from spinome.synapses.network.unet import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
 from spinome.synapses.training.learners import network_learner
-=======
-from spinome.synapses.learners import network_learner
-from spinome.synapses.network import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
 from volumes import draw_cut, draw_shape
->>>>>>> t-exact:tests/synapses/test_network.py
 
 MODELS = Path(__file__).parents[3] / "workflow" / "models"
 VOXEL_NM = (45.0, 5.0, 5.0)
