@@ -22,7 +22,7 @@ html = render(
     failures=tables["failures"],
     provenance=json.loads(Path(inputs.provenance).read_text()),
     configuration=Path(inputs.configuration).read_text(),
-    unknown=tell_unknown(tables["completeness"], params.aside.max_failed_fraction),
+    unknown=tell_unknown(tables["completeness"], params.max_failed_fraction),
 )
 with atomic(output[0]) as part:
     part.write_text(html, encoding="utf-8")

@@ -40,7 +40,7 @@ rule census_spines:
     input:
         **census_plan.spines,
     output:
-        "<results>/spines.parquet",
+        report("<results>/spines.parquet", caption="../report/census_spines.rst", category="Census"),
     log:
         "<logs>/census_spines.log",
     conda:
@@ -156,7 +156,9 @@ rule census_evaluate:
         sessions=branch("twophoton" in branches, then="<results>/twophoton/sessions.parquet", otherwise=[]),
         neurons=branch("neurons" in branches, then="<results>/neurons/neurons.parquet", otherwise=[]),
     output:
-        evaluation=report("<results>/census/evaluation.tsv", caption="../report/evaluation.rst", category="Tables"),
+        evaluation=report(
+            "<results>/census/evaluation.tsv", caption="../report/census_evaluation.rst", category="Census"
+        ),
         seen="<results>/census/seen.parquet",
     log:
         "<logs>/census_evaluate.log",
@@ -181,7 +183,7 @@ rule census_figures:
         report(
             directory("<results>/census/figures"),
             patterns=["{name}.png"],
-            caption="../report/census_figure.rst",
+            caption="../report/figure.rst",
             category="Census",
         ),
     log:

@@ -441,8 +441,8 @@ rule linking_links:
         model=linking_plan.links_model.trained,
         decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
-        links="<results>/linking/links.parquet",
-        spines="<results>/linking/spines.parquet",
+        links=report("<results>/linking/links.parquet", caption="../report/linking_links.rst", category="Linking"),
+        spines=report("<results>/linking/spines.parquet", caption="../report/linking_spines.rst", category="Linking"),
         violations="<results>/linking/violations.parquet",
         line_graph="<results>/linking/line_graph.parquet",
         bridges="<results>/linking/bridges.parquet",
@@ -606,7 +606,9 @@ rule linking_evaluate:
         **per_volume("fragments", linking_plan.true_graphs, "<results>/linking/truth/{volume}/fragments.parquet"),
         links="<results>/linking/links.parquet",
     output:
-        evaluation="<results>/linking/evaluation.tsv",
+        evaluation=report(
+            "<results>/linking/evaluation.tsv", caption="../report/linking_evaluation.rst", category="Linking"
+        ),
         detachment="<results>/linking/detachment.parquet",
         topk="<results>/linking/topk.parquet",
     log:
@@ -644,7 +646,12 @@ rule linking_figures:
         evaluation=branch(bool(linking_plan.true_graphs), then="<results>/linking/evaluation.tsv", otherwise=[]),
         detachment=branch(bool(linking_plan.true_graphs), then="<results>/linking/detachment.parquet", otherwise=[]),
     output:
-        directory("<results>/linking/figures"),
+        report(
+            directory("<results>/linking/figures"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Linking",
+        ),
     log:
         "<logs>/linking_figures.log",
     conda:

@@ -370,7 +370,12 @@ rule neurons_figures:
             otherwise=[],
         ),
     output:
-        directory("<results>/neurons/figures"),
+        report(
+            directory("<results>/neurons/figures"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Neurons",
+        ),
     log:
         "<logs>/neurons_figures.log",
     conda:

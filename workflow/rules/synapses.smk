@@ -280,7 +280,7 @@ rule synapses_blocks:
         **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merge/{volume}.parquet"),
         **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
     output:
-        blocks="<results>/synapses/blocks.parquet",
+        blocks=report("<results>/synapses/blocks.parquet", caption="../report/synapses_blocks.rst", category="Synapses"),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
     log:
@@ -306,7 +306,9 @@ rule synapses_uniformity:
         blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
         evaluation=branch(bool(synapses_plan.scored), then="<results>/synapses/evaluation.tsv", otherwise=[]),
     output:
-        "<results>/synapses/uniformity.parquet",
+        report(
+            "<results>/synapses/uniformity.parquet", caption="../report/synapses_uniformity.rst", category="Synapses"
+        ),
     log:
         "<logs>/synapses_uniformity.log",
     conda:
@@ -334,7 +336,7 @@ rule synapses_evaluate:
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
     output:
-        "<results>/synapses/evaluation.tsv",
+        report("<results>/synapses/evaluation.tsv", caption="../report/synapses_evaluation.rst", category="Synapses"),
     log:
         "<logs>/synapses_evaluate.log",
     conda:
@@ -399,7 +401,12 @@ rule synapses_figures:
         uniformity="<results>/synapses/uniformity.parquet",
         sweep=branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
     output:
-        directory("<results>/synapses/figures"),
+        report(
+            directory("<results>/synapses/figures"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Synapses",
+        ),
     log:
         "<logs>/synapses_figures.log",
     conda:

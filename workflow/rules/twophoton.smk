@@ -321,12 +321,16 @@ rule twophoton_tables:
             *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_plan.series),
         ],
     output:
-        spines="<results>/twophoton/spines.parquet",
+        spines=report(
+            "<results>/twophoton/spines.parquet", caption="../report/twophoton_spines.rst", category="Two-photon"
+        ),
         links="<results>/twophoton/links.parquet",
         dendrites="<results>/twophoton/dendrites.parquet",
         sessions="<results>/twophoton/sessions.parquet",
         corrections="<results>/twophoton/corrections.parquet",
-        turnover="<results>/twophoton/turnover.parquet",
+        turnover=report(
+            "<results>/twophoton/turnover.parquet", caption="../report/twophoton_turnover.rst", category="Two-photon"
+        ),
         survival="<results>/twophoton/survival.parquet",
         size_changes="<results>/twophoton/size_changes.parquet",
     log:
@@ -355,7 +359,9 @@ rule twophoton_evaluate:
         ),
         spines="<results>/twophoton/spines.parquet",
     output:
-        evaluation="<results>/twophoton/evaluation.tsv",
+        evaluation=report(
+            "<results>/twophoton/evaluation.tsv", caption="../report/twophoton_evaluation.rst", category="Two-photon"
+        ),
         compared="<results>/twophoton/compared.parquet",
     log:
         "<logs>/twophoton_evaluate.log",
@@ -386,7 +392,12 @@ rule twophoton_figures:
         compared=branch(bool(twophoton_plan.scored), then="<results>/twophoton/compared.parquet", otherwise=[]),
         history=branch(bool(twophoton_plan.detector.trained), then="<results>/twophoton/training.tsv", otherwise=[]),
     output:
-        directory("<results>/twophoton/figures"),
+        report(
+            directory("<results>/twophoton/figures"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Two-photon",
+        ),
     log:
         "<logs>/twophoton_figures.log",
     conda:
