@@ -11,8 +11,7 @@ import yaml
 
 from spinome.neurons.features import read_meshmash
 
-REPOSITORY = Path(__file__).parents[2]
-CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
+CONFIGURATION = Path(__file__).parents[2] / "config" / "small" / "config.yaml"
 # what others may build upon: these columns are in these tables
 COLUMNS = {
     "twophoton/spines.parquet": "specimen field timepoint day spine z_um y_um x_um score",
@@ -27,15 +26,6 @@ COLUMNS = {
     "spines.parquet": "spine",
     "failures.parquet": "step unit reason",
 }
-
-
-@pytest.fixture(scope="module")
-def small(snakemake, tmp_path_factory):
-    """The folder in which the small configuration has run, and what the run said."""
-    folder = tmp_path_factory.mktemp("small")
-    run = snakemake(folder, "--configfile", CONFIGURATION, "--cores", "2", timeout=1800, OMP_NUM_THREADS="1")
-    assert run.returncode == 0, run.stdout
-    return folder, run.stdout
 
 
 def planned(snakemake, folder, **keys):
