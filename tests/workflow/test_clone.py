@@ -64,8 +64,10 @@ def test_a_change_of_the_library_reruns_the_rules_that_reach_it(plan, clone):
     first = {rule for rule, texts in reasons.items() if any("Params have changed" in text for text in texts)}
     scripts = {path.stem for path in code.SCRIPTS.glob("*.py")}
     reach = {name for name in scripts if CHANGED in code.reached(name)}
+    # of a rule that reaches it and follows another one, Snakemake gives one reason alone
+    assert rules_of(reach) == {"census_evaluate", "report_phantom", "twophoton_register"} <= reasons.keys()
     # what was made with it is written down, whatever reaches it
-    assert first - {"provenance"} == rules_of(reach) == {"census_evaluate", "report_phantom", "twophoton_register"}
+    assert "twophoton_register" in first and first <= rules_of(reach) | {"provenance"}
     # the others follow: their inputs are made again
     others = {rule: texts for rule, texts in reasons.items() if rule not in first}
     assert all("Input files updated by another job" in text for texts in others.values() for text in texts), others
