@@ -11,8 +11,7 @@ import yaml
 
 from spinome.neurons.features import read_meshmash
 
-REPOSITORY = Path(__file__).parents[2]
-CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
+CONFIGURATION = Path(__file__).parents[2] / "config" / "small" / "config.yaml"
 # what others may build upon: these columns are in these tables
 COLUMNS = {
     "twophoton/spines.parquet": "specimen field timepoint day spine z_um y_um x_um score",
@@ -27,15 +26,6 @@ COLUMNS = {
     "spines.parquet": "spine",
     "failures.parquet": "step unit reason",
 }
-
-
-@pytest.fixture(scope="module")
-def small(snakemake, tmp_path_factory):
-    """The folder in which the small configuration has run, and what the run said."""
-    folder = tmp_path_factory.mktemp("small")
-    run = snakemake(folder, "--configfile", CONFIGURATION, "--cores", "2", timeout=1800, OMP_NUM_THREADS="1")
-    assert run.returncode == 0, run.stdout
-    return folder, run.stdout
 
 
 def planned(snakemake, folder, **keys):
@@ -156,3 +146,15 @@ def test_a_branch_can_be_run_alone(snakemake, small):
     for branch in ("twophoton", "synapses", "linking", "neurons", "census", "report"):
         plan = snakemake(small[0], "--dry-run", "--configfile", CONFIGURATION, "--", branch)
         assert plan.returncode == 0 and "Nothing to be done" in plan.stdout, branch
+
+
+@pytest.mark.slow
+def test_the_report_of_snakemake_builds_without_a_network(snakemake, small, tmp_path):
+    page = tmp_path / "report.html"
+    # no proxy answers there, so that anything that is fetched fails
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    made = snakemake(small[0], "--configfile", CONFIGURATION, "--report", page, **nowhere)
+    assert made.returncode == 0, made.stdout
+    text = page.read_text()
+    for branch in ("Two-photon", "Synapses", "Linking", "Neurons", "Census"):
+        assert branch in text

@@ -91,7 +91,8 @@ rule linking_membranes:
         cuboid=config["linking"]["cuboid"],
         model=linking_plan.membrane_model.stamp,
         inputs=linking_plan.stamps("image"),
-        aside=linking_plan.aside("image", model=linking_plan.membrane_model.given, shards=config["linking"]["shards"]),
+        aside=linking_plan.aside("image", model=linking_plan.membrane_model.given),
+        shards=config["linking"]["shards"],
         code=script_hash("linking_membranes"),
     script:
         "../../scripts/linking_membranes.py"
@@ -145,7 +146,8 @@ rule linking_basins:
         settings=config["linking"]["watershed"],
         cuboid=config["linking"]["cuboid"],
         inputs=linking_plan.stamps("membrane", "mask"),
-        aside=linking_plan.aside("membrane", "mask", shards=config["linking"]["shards"]),
+        aside=linking_plan.aside("membrane", "mask"),
+        shards=config["linking"]["shards"],
         code=script_hash("linking_basins"),
     script:
         "../../scripts/linking_basins.py"
@@ -342,7 +344,8 @@ rule linking_candidates:
         radius_nm=config["linking"]["candidates"]["radius_nm"],
         group_nm=config["linking"]["candidates"]["group_nm"],
         inputs=linking_plan.stamps("segmentation", "membrane"),
-        aside=linking_plan.aside("segmentation", "membrane", shards=config["linking"]["shards"]),
+        aside=linking_plan.aside("segmentation", "membrane"),
+        shards=config["linking"]["shards"],
         code=script_hash("linking_candidates"),
     script:
         "../../scripts/linking_candidates.py"

@@ -53,7 +53,7 @@ rule neurons_simplify:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
-        options=config["neurons"]["simplify"],
+        options=neurons_plan.simplification,
         inputs=neurons_plan.stamps("mesh"),
         aside=neurons_plan.aside("mesh"),
         code=script_hash("neurons_simplify"),
@@ -164,7 +164,7 @@ rule neurons_train:
     params:
         each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "root_id", "truth_weight"),
         options={
-            "simplify": config["neurons"]["simplify"],
+            "simplify": neurons_plan.simplification,
             "hks": neurons_plan.solver,
             "condense": config["neurons"]["condense"],
         },

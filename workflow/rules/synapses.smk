@@ -149,6 +149,7 @@ rule synapses_detect:
         model=synapses_plan.model_stamp,
         inputs=synapses_plan.detection_stamps,
         aside=synapses_plan.detection_aside,
+        shards=config["synapses"]["shards"],
         code=script_hash("synapses_detect"),
     script:
         "../../scripts/synapses_detect.py"
@@ -318,7 +319,7 @@ rule synapses_uniformity:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        settings={key: value for key, value in config["synapses"]["uniformity"].items() if key != "block_tables"},
+        settings=synapses_plan.uniformity,
         tables=list(synapses_plan.block_tables),
         scored_alike=synapses_plan.scored_alike,
         seed=config["seed"],

@@ -12,7 +12,7 @@ def uncounted(**values: Any) -> SimpleNamespace:
     """Values for a rule's parameter `aside`: a change of them makes no job run again.
 
     Snakemake records parameters of builtin types alone and compares what it has recorded, so a namespace passes
-    unseen. For paths (content counts, by `inputs`), for how many units may fail, and for the number of shards.
+    unseen. For paths (content counts, by `inputs`), and for how many units may fail.
     """
     return SimpleNamespace(**values)
 

@@ -1,11 +1,13 @@
 """What every scripted rule does around its one call of the library: its log, its inputs by name, its shard.
 
-The parameters of a rule are of four kinds, told apart by their names:
+The parameters of a rule are of five kinds, told apart by their names:
 
 - `code`, and settings under whatever name: they count for every unit of the rule, and for Snakemake
 - `each`: what is said of single units, by unit; it counts for that unit, and for Snakemake
 - `inputs`: stamps of the files that were given from outside (`spinome.workflow.stamps`); they count for Snakemake
   alone, since each unit counts the content of its own files
+- `shards`: how many there are of a volume; it counts for Snakemake alone, since another number leaves a shard of the
+  same name with other units, and finished units are found in the store
 - `aside`: what decides how and where, and not what (`spinome.workflow.params.uncounted`); it counts for nothing
 """
 
@@ -25,7 +27,7 @@ from spinome.logs import log_to
 from spinome.seeds import number_of
 from spinome.workflow.shards import Finished, Unit, run_shard
 
-NOT_IN_KEY = ("each", "inputs", "aside")
+NOT_IN_KEY = ("each", "inputs", "shards", "aside")
 
 
 def begin(snakemake: Any) -> tuple[Any, Any, Any]:
@@ -91,7 +93,7 @@ def own_units(snakemake: Any, names: Iterable[str], inputs: str = "") -> list[Un
     names : of all units of the step
     inputs : hash of what every one of them is made from, such as the stamp of a volume
     """
-    shard, shards = int(snakemake.wildcards.shard), snakemake.params.aside.shards
+    shard, shards = int(snakemake.wildcards.shard), snakemake.params.shards
     return [Unit(name, inputs) for name in names if number_of(name, shards) == shard]
 
 

@@ -92,6 +92,13 @@ class NeuronsPlan:
         options = self.config["hks"]
         return {key: options[key] for key in ("solver", "mollify")} | options[options["solver"]]
 
+    @property
+    def simplification(self) -> dict[str, Any]:
+        """How meshes are simplified; how boldly counts only where faces are removed at all."""
+        options = self.config["simplify"]
+        removes = options["vertices_per_um2"] is not None or options["reduction"] is not None
+        return {key: value for key, value in options.items() if removes or key != "aggressiveness"}
+
     @cached_property
     def model(self) -> Model:
         """The forest of soma, shaft and spine."""

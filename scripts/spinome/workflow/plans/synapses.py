@@ -141,6 +141,13 @@ class SynapsesPlan(VolumesPlan):
         return self.config["uniformity"]["block_tables"]
 
     @property
+    def uniformity(self) -> dict[str, Any]:
+        """Settings of the statistics; what is stated of the detector counts only where this run does not measure it."""
+        measured = (self.scored or not self.scored_alike) and not self.block_tables
+        settings = {key: value for key, value in self.config["uniformity"].items() if key != "block_tables"}
+        return settings | ({"precision": None, "recall": None} if measured else {})
+
+    @property
     def swept(self) -> list[str]:
         """Volumes that the published sweep runs on."""
         return self.scored if self.config["sweep"]["run"] else []
@@ -201,7 +208,7 @@ class SynapsesPlan(VolumesPlan):
     def detection_aside(self, wildcards: Any) -> SimpleNamespace:
         """The parameter `aside` of the detection in the rule's volume."""
         row = self.sources(wildcards.volume, *dict.fromkeys([*self.columns(wildcards), "synapses"]))
-        return self.study.aside(row=row, model=self.model.given, shards=self.config["shards"])
+        return self.study.aside(row=row, model=self.model.given)
 
     def grid_file(self, wildcards: Any) -> str | list[str]:
         """The file of the volume that objects of the rule's volume lie on the grid of."""
