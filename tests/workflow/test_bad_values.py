@@ -312,9 +312,8 @@ ROWS = [
         "column day: give a number from -100,000 to 100,000, not '2024-01-05'",
     ),
     ("stacks", f"{S}\nm\tf\t0\ttrue\ts0.tif", "column day: give a number"),
-    ("stacks", f"{S}\tchannel\nm\tf\t0\t0\ts0.tif\t-1", "column channel: give a whole number from 0 to 999, not '-1'"),
-    ("stacks", f"{S}\tchannel\nm\tf\t0\t0\ts0.tif\t0.5", "column channel: give a whole number"),
-    ("stacks", f"{S}\tchannel\nm\tf\t0\t0\ts0.tif\tred", "column channel: give a whole number"),
+    ("stacks", f"{S}\tchannel\nm\tf\t0\t0\ts0.tif\t-1", "column channel: numbers of channels count from 0 to 999"),
+    ("stacks", f"{S}\tchannel\nm\tf\t0\t0\ts0.tif\t0.5", "column channel: numbers of channels count from 0"),
     (
         "volumes",
         f"volume\timage{NM}\nv\tv.h5::a\t1e9\t8\t8",

@@ -18,13 +18,18 @@ from spinome.ranges import allowed, first_lines, shown
 Name = Annotated[str, AfterValidator(plain_name)]
 
 
+# more channels than these are no channels of a microscope
+MOST_CHANNELS = 999
+
+
 def _channel(cell: int | str) -> int | str:
     """A channel as the sheet names it: a number counts from 0, anything else is what the microscope calls it."""
-    number = str(cell).removesuffix(".0")
-    if not number.removeprefix("-").isdecimal():
+    try:
+        number = float(cell)
+    except ValueError:
         return str(cell)
-    if number.startswith("-") or int(number) > 999:
-        raise ValueError("numbers of channels count from 0 to 999")
+    if not (number.is_integer() and 0 <= number <= MOST_CHANNELS):
+        raise ValueError(f"numbers of channels count from 0 to {MOST_CHANNELS}")
     return int(number)
 
 
