@@ -102,8 +102,11 @@ def test_exchange(tmp_path, monkeypatch):
     file = tmp_path / "results/twophoton/napari/mouse.field.csv"
     file.parent.mkdir(parents=True)
     pd.DataFrame(np.arange(18).reshape(2, 9), columns=[*TRACKS, *PROPERTIES]).to_csv(file, index=False)
-    added = []
-    viewer = types.SimpleNamespace(add_tracks=lambda data, properties: added.append((data, properties)))
+    opened, added = [], []
+    viewer = types.SimpleNamespace(
+        open=lambda path, plugin: opened.append((path, plugin)),
+        add_tracks=lambda data, properties: added.append((data, properties)),
+    )
     monkeypatch.setitem(sys.modules, "napari", types.SimpleNamespace(Viewer=lambda: viewer))
     monkeypatch.chdir(tmp_path)
     run_blocks("exchange.md")

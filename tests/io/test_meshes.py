@@ -240,6 +240,7 @@ def test_a_fragment_cut_short_is_named(box, tmp_path, compress, name):
         (".ply", b"solid", "does not begin with ply"),
         (".off", b"8 12 18", "does not begin with OFF"),
         (".gltf", b"glTF", "cannot be read as a mesh (no glTF"),
+        (".gltf", b'{"buffers": [], "extras": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
         (".gltf", b'{"buffers": [{"uri": "a%20b.bin"}]}', "its buffer a b.bin is absent"),
         (".glb", b"glTF" + bytes([2, 0, 0, 0, 200, 0, 0, 0]), "has 12 bytes, its header says 200"),
         (".stl", bytes(80) + bytes([3, 0, 0, 0]), "has 84 bytes, its number of triangles makes 234"),

@@ -248,8 +248,14 @@ def not_hdf5(folder):
 
 
 def flat(folder):
-    tifffile.imwrite(folder / "flat.tif", DATA[0])
-    return str(folder / "flat.tif"), "three filled axes"
+    with h5py.File(folder / "flat.h5", "w") as file:
+        file["raw"] = DATA[0]
+    return f"{folder / 'flat.h5'}::raw", "three filled axes"
+
+
+def in_colour(folder):
+    tifffile.imwrite(folder / "rgb.tif", np.zeros((9, 8, 3), np.uint8), photometric="rgb")
+    return str(folder / "rgb.tif"), "rgb.tif: is in colour; export it in grey values"
 
 
 def unknown_kind(folder):
@@ -278,6 +284,16 @@ def axes_that_do_not_fit(folder):
     return str(folder / "v.zarr"), "v.zarr: its metadata name 3 axes, its array has 5"
 
 
+@pytest.mark.parametrize("section", [DATA[0], DATA[:1]])
+@pytest.mark.parametrize("options", [{}, {"imagej": True}, {"ome": True}])
+def test_a_single_section_is_a_volume(tmp_path, section, options):
+    tifffile.imwrite(tmp_path / "section.tif", section, **options)
+    volume = open_volume(str(tmp_path / "section.tif"))
+    assert volume.shape == (1, *DATA.shape[1:])
+    np.testing.assert_array_equal(volume[0:1, 1:3, 2:5], DATA[:1, 1:3, 2:5])
+    assert volume[0:0].shape == (0, *DATA.shape[1:])
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -287,6 +303,7 @@ def axes_that_do_not_fit(folder):
         wrong_data_set,
         not_hdf5,
         flat,
+        in_colour,
         unknown_kind,
         wrong_scale,
         group_without_name,

@@ -100,7 +100,7 @@ def test_every_figure_that_there_is_something_to_see_of_is_drawn_in_order(tmp_pa
          "head_diameter_um": 0.5, "neck_length_um": 0.4}
     )  # fmt: skip
     pair = {**ROW, "measure": "input_on_spine", "value": 0.6, "ci_low": 0.5, "ci_high": 0.7}
-    counts = pd.DataFrame(columns=["cell_class", "broad_class", "measure", "part", "whole"])
+    counts = pd.DataFrame(columns=["cell", "cell_class", "broad_class", "measure", "part", "whole"])
     draw_all(tmp_path / "all", spines, seen, pd.DataFrame([pair, {**pair, "partner_class": "excitatory"}]), counts)
     assert listed(tmp_path / "all") == ["specimen_p", "volumes", "classes", "partners", "sizes"]
     draw_all(tmp_path / "alone", spines, None, pd.DataFrame([pair]), counts)

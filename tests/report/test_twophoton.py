@@ -79,4 +79,4 @@ def test_a_session_that_failed_is_not_known_rather_than_without_spines(tmp_path,
     days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
     changes = turnover(spines, days), survival(spines, days)
     draw(tmp_path / "figures", [*sessions, failed], spines, links, *changes, None, None)
-    assert "s_f_strips" in names(tmp_path / "figures")
+    assert "s.f_strips" in names(tmp_path / "figures")

@@ -1,7 +1,7 @@
 """A small configuration on a real Slurm: a job is killed midway, and the next run computes only what is missing."""
 
-import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -55,29 +55,27 @@ def run(project, results, *options):
     )
 
 
-def journals(project, results):
-    """Finished units by journal, in the order they were finished."""
-    files = (project.parent / results / "units" / "synapses_detect").rglob("journal.jsonl")
-    return {file: [json.loads(line)["unit"] for line in file.read_text().splitlines()] for file in sorted(files)}
+def stored(project, results):
+    """The files of finished cuboids, each with the time it was made."""
+    files = (project.parent / results / "units" / "synapses_detect").glob("*/*-*.npz")
+    return {file: file.stat().st_mtime_ns for file in files if not file.name.startswith(".")}
 
 
 def kill_a_job_midway(project, results, running, seconds=400):
-    """Cancel the job of a shard that has finished a cuboid and not yet all; return its journal."""
+    """Cancel the job of a shard that runs while cuboids are finished and not all; return the shard's table."""
     end = time.monotonic() + seconds
+    tables = project.parent / results / "synapses" / "detect" / "small"
     while time.monotonic() < end and running.poll() is None:
-        for journal, units in journals(project, results).items():
-            shard = journal.parent.name
-            done = project.parent / results / "synapses" / "detect" / "small" / f"{shard}.parquet"
-            if units and not done.exists():
-                queue = subprocess.run(["squeue", "-h", "-o", "%i %k"], capture_output=True, text=True, check=True)
-                jobs = [
-                    line.split()[0]
-                    for line in queue.stdout.splitlines()
-                    if f"shard_{shard}" in line or f"synapses_detect_wildcards_small_{shard}" in line
-                ]
-                if jobs:
-                    subprocess.run(["scancel", jobs[0]], check=True)
-                    return journal
+        if 0 < len(stored(project, results)) < CUBOIDS:
+            queue = subprocess.run(
+                ["squeue", "-h", "-t", "R", "-o", "%i %k"], capture_output=True, text=True, check=True
+            )
+            for job, comment in (line.split(maxsplit=1) for line in queue.stdout.splitlines()):
+                shard = re.search(r"synapses_detect.*\bshard_(\w+)|synapses_detect_wildcards_small_(\w+)", comment)
+                table = shard and tables / f"{shard[1] or shard[2]}.parquet"
+                if table and not table.exists():
+                    subprocess.run(["scancel", job], check=True)
+                    return table
         time.sleep(0.1)
     raise AssertionError("no job could be killed midway")
 
@@ -97,18 +95,13 @@ def test_after_a_kill_only_what_is_missing_is_computed(cluster, project):
             assert first.wait(300) != 0
         finally:
             first.kill()
-    before = journals(project, "slurm")
-    assert sum(map(len, before.values())) < CUBOIDS
-    done = project.parent / "slurm" / "synapses" / "detect" / "small" / f"{killed.parent.name}.parquet"
-    assert not done.exists()
+    before = stored(project, "slurm")
+    assert 0 < len(before) < CUBOIDS and not killed.exists()
 
     second = run(project, "slurm", *profile)
     assert second.returncode == 0, second.stdout
-    after = journals(project, "slurm")
-    for journal, units in before.items():
-        assert after[journal][: len(units)] == units
-    finished = [unit for units in after.values() for unit in units]
-    assert len(finished) == len(set(finished)) == CUBOIDS
+    after = stored(project, "slurm")
+    assert len(after) == CUBOIDS and before.items() <= after.items()
 
     for table in TABLES:
         here, there = (pd.read_parquet(project.parent / results / table) for results in ("local", "slurm"))

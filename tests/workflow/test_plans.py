@@ -99,7 +99,7 @@ def test_the_steps_of_synapses_that_are_asked_for_are_planned_with_their_memory(
     plan = snakemake(tmp_path, "--dry-run", "--configfile", options, "--", "synapses")
     assert plan.returncode == 0, plan.stdout
     planned = jobs(plan.stdout)
-    for step in ("template", "mask", "merge", "evaluate", "sweep", "uniformity", "figures"):
+    for step in ("vesicle_profile", "mask", "merge", "evaluate", "sweep", "uniformity", "figures"):
         assert planned[f"synapses_{step}"] == 1
     detect = plan.stdout.partition("rule synapses_detect:")[2].partition("\n\n")[0]
     # 90 bytes per voxel with its halo, and the program

@@ -146,3 +146,15 @@ def test_a_branch_can_be_run_alone(snakemake, small):
     for branch in ("twophoton", "synapses", "linking", "neurons", "census", "report"):
         plan = snakemake(small[0], "--dry-run", "--configfile", CONFIGURATION, "--", branch)
         assert plan.returncode == 0 and "Nothing to be done" in plan.stdout, branch
+
+
+@pytest.mark.slow
+def test_the_report_of_snakemake_builds_without_a_network(snakemake, small, tmp_path):
+    page = tmp_path / "report.html"
+    # no proxy answers there, so that anything that is fetched fails
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    made = snakemake(small[0], "--configfile", CONFIGURATION, "--report", page, **nowhere)
+    assert made.returncode == 0, made.stdout
+    text = page.read_text()
+    for branch in ("Two-photon", "Synapses", "Linking", "Neurons", "Census"):
+        assert branch in text

@@ -7,12 +7,11 @@ from snakemake.exceptions import WorkflowError
 REPOSITORY = Path(str(workflow.current_basedir)).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 # set before the library is imported, so that nothing is written into the checkout
-CACHES = Path("~/.cache/spinome").expanduser()
-sys.pycache_prefix = str(CACHES / "python")
+sys.dont_write_bytecode = True
 
-from spinome.workflow.environment import keep_caches_with_the_user, tell_limits
+from spinome.workflow.environment import leave_checkout_as_it_is, tell_limits
 
-keep_caches_with_the_user(CACHES)
+leave_checkout_as_it_is(Path("~/.cache/spinome").expanduser())
 
 from spinome import configuration
 from spinome.configuration.files import repeated_keys

@@ -18,9 +18,9 @@ import trimesh
 
 from spinome.io.atomic import atomic
 from spinome.io.hdf5 import data_set, member
-from spinome.io.json_text import parse_json
 from spinome.io.precomputed_meshes import fragment_files, read_fragments
 from spinome.io.sources import split_source
+from spinome.io.untrusted import json_object
 from spinome.mesh.surface import Mesh
 from spinome.mesh.welding import weld
 
@@ -188,7 +188,7 @@ def hdf5_mesh(path: Path, name: str) -> Iterator[h5py.Group]:
 def _gltf_buffers(path: Path) -> list[Path]:
     """The files that a glTF keeps its numbers in, where they are not in itself."""
     try:
-        buffers = parse_json(path.read_text())["buffers"]
+        buffers = json_object(path.read_bytes(), most=None)["buffers"]
         files = [path.parent / unquote(buffer["uri"]) for buffer in buffers if not buffer["uri"].startswith("data:")]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(_unreadable(path, f"no glTF: {error!r}")) from error

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from spinome.io.atomic import atomic
 
@@ -41,6 +40,8 @@ class Model:
 
 def save_model(path: str | Path, model: Model) -> None:
     """Write a model with its features and card."""
+    import skops.io
+
     with atomic(path) as part:
         content = {"estimator": model.estimator, "features": list(model.features), "card": model.card}
         skops.io.dump(content, part, compression=8)
@@ -54,6 +55,9 @@ def load_model(path: str | Path, features: list[str]) -> Model:
     FileNotFoundError, ValueError: if there is no such file, if it holds anything but a forest, or if the forest
         takes other features; the message names the file.
     """
+    # it imports torch through scikit-learn: 1.5 s that steps without a model need not wait
+    import skops.io
+
     try:
         content = skops.io.load(path, trusted=TRUSTED)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Whether a TIFF file is whole.
+"""Whether a TIFF file is whole, and grey.
 
 The directories of a TIFF's pages form a chain. Readers follow it as far as it goes, so that a truncated stack
 looks like a shorter one, or like one without its description.
@@ -42,6 +42,17 @@ def require_whole_tiff(path: str | Path) -> None:
             end = max((start + length for start, length in zip(last.dataoffsets, last.databytecounts)), default=0)
     if end > size:
         raise ValueError(f"{path}: is truncated, it ends after {size} bytes and needs more; copy or export it again")
+
+
+def require_grey(path: str | Path, series: tifffile.TiffPageSeries) -> None:
+    """Refuse an image in colour, whose samples would pass for an axis of space.
+
+    Raises
+    ------
+    ValueError: if a pixel has several samples; the message names the file and the remedy.
+    """
+    if series.keyframe.samplesperpixel > 1:
+        raise ValueError(f"{path}: is in colour; export it in grey values")
 
 
 def _end_of_chain(file: BinaryIO, endian: str, version: int) -> int:

@@ -74,18 +74,20 @@ def require_distinct(names: Iterable[str]) -> None:
         folders.update(dict.fromkeys(above, name))
 
 
-def json_object(content: bytes | str) -> dict[str, Any]:
-    """Parse a description, which is an object in JSON.
+def json_object(content: bytes | str, most: int | None = DESCRIPTION_BYTES) -> dict[str, Any]:
+    """Parse a description, which is an object in JSON of at most so many bytes.
 
     Raises
     ------
     ValueError: if it is none, too deep or too long.
     """
-    if len(content) > DESCRIPTION_BYTES:
-        raise ValueError(f"is a description of {len(content)} bytes, at most {DESCRIPTION_BYTES} are read")
+    if most is not None and len(content) > most:
+        raise ValueError(f"is a description of {len(content)} bytes, at most {most} are read")
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ValueError("is no JSON that can be read: its brackets are nested too deeply") from None
+    except ValueError as error:
         raise ValueError(f"is no JSON ({error})") from None
     if not isinstance(value, dict):
         raise ValueError(f"is no object in JSON but {_shown(value)}")

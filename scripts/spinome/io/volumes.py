@@ -28,7 +28,7 @@ from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
 from spinome.io.sections import in_order
 from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.sources import is_address, split_source
-from spinome.io.tiff import require_whole_tiff
+from spinome.io.tiff import require_grey, require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
 from spinome.io.untrusted import json_object
 from spinome.io.web.limits import DownloadError
@@ -347,15 +347,20 @@ def write_volume(
 
 
 class _SpatialAxes:
-    """Three axes (z, y, x), given by their places, of an array whose others (time, channel) have one entry."""
+    """Three axes (z, y, x), given by their places, of an array whose others (time, channel) have one entry.
 
-    def __init__(self, array: Any, places: Sequence[int]) -> None:
+    The z of a single section may have no place.
+    """
+
+    def __init__(self, array: Any, places: Sequence[int | None]) -> None:
         self._array, self._places = array, list(places)
-        self.shape, self.dtype, self.ndim = tuple(array.shape[place] for place in places), array.dtype, 3
+        self.shape = tuple(1 if place is None else array.shape[place] for place in places)
+        self.dtype, self.ndim = array.dtype, 3
 
     def __getitem__(self, box: Box) -> np.ndarray:
         taken = dict(zip(self._places, box))
-        return np.asarray(self._array[tuple(taken.get(place, 0) for place in range(self._array.ndim))])
+        voxels = np.asarray(self._array[tuple(taken.get(place, 0) for place in range(self._array.ndim))])
+        return voxels[None][box[0]] if self._places[0] is None else voxels
 
 
 def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
@@ -396,15 +401,17 @@ def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
     try:
         file = tifffile.TiffFile(path)
         series = file.series[0]
-        # axes of one entry are left out of a squeezed series, and with them the z of a single section
+        # axes of one entry are left out of a squeezed series, and with them the z of a single section, which has
+        # another name or none where no program named the axes
         axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
-        spatial = set("ZYX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
+        spatial = set("YX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
         array: Any = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
     except Exception as error:
         raise ValueError(
             f"{path}: is not a readable TIFF; it may be empty or cut short ({error}); copy or export it again"
         ) from error
-    array = _SpatialAxes(array, [axes.index(axis) for axis in "ZYX"]) if spatial else array
+    require_grey(path, series)
+    array = _SpatialAxes(array, [axes.index(axis) if axis in axes else None for axis in "ZYX"]) if spatial else array
     return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
 
 
@@ -419,6 +426,7 @@ def _open_sections(path: Path) -> tuple[Any, None]:
     for file in files:
         require_whole_tiff(file)
         with tifffile.TiffFile(file) as section:
+            require_grey(file, section.series[0])
             pages.append((section.series[0].shape, section.series[0].dtype))
         if pages[-1] != pages[0]:
             raise ValueError(
