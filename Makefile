@@ -31,7 +31,7 @@ plan: install ## show what `make demo` would run, and why
 	$(SNAKEMAKE) --dry-run --quiet host -- all
 
 test: install ## run the test suite
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: install ## check format and style of Python, rules and workflow
 	$(BIN)/ruff check .
