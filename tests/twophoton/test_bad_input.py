@@ -20,7 +20,7 @@ from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
 from spinome.twophoton.register import register
 from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
-from spinome.twophoton.sessions import require_enough, session_table
+from spinome.twophoton.sessions import require_usable, session_table
 from spinome.twophoton.time_track import track_series
 from spinome.workflow.preflight import check_inputs
 from spinome.workflow.samples import Stack, series_problems
@@ -250,11 +250,11 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
         to_train_on("d", stacks, 0.9)
 
 
-def test_failed_sessions_are_told_of_and_too_many_stop_the_run(image):
+def test_failed_sessions_are_told_of_and_stop_the_run_where_none_is_left(image):
     shifts = correspond_series([image.place] * 2, [image.light] * 2, [VOXEL] * 2, 6.0, 1.5, 1)[1]
     table = session_table([("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"})
     assert table["usable"].tolist() == [True, False, True]
     assert table["note"][1] == "b.tif: is truncated" and "shows the image of c" in table["note"][0]
-    require_enough(table, 0.1)
-    with pytest.raises(RuntimeError, match=r"1 of 3 sessions failed, .* the first: b.tif: is truncated"):
-        require_enough(table, 0.0)
+    require_usable(table)
+    with pytest.raises(RuntimeError, match=r"all 1 sessions failed; the first: b.tif: is truncated"):
+        require_usable(table[table["timepoint"] == "b"])
