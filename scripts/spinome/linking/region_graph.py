@@ -27,8 +27,8 @@ class RegionGraph:
     pairs : (E, 2) int64, regions in contact, lower number first, sorted
     region_moments : (N, 5) float64, sums of p**0..p**4 of the membrane probability p over the region's voxels
     region_histogram : (N, BINS) float64, voxels by membrane probability
-    edge_moments, edge_histogram : (E, 5) and (E, BINS) float64, the same over the contact's faces, weighted by their area
-        in um2; the value of a face is the higher probability of its two voxels
+    edge_moments, edge_histogram : (E, 5) and (E, BINS) float64, the same over the contact's faces, weighted by their
+        area in um2; the value of a face is the higher probability of its two voxels
     voxel_um3 : volume of a voxel
     """
 
