@@ -23,7 +23,7 @@ from spinome.twophoton.registered import failure_of, read_registered, standing, 
 from spinome.twophoton.sessions import require_usable, session_table
 from spinome.twophoton.time_track import track_series
 from spinome.workflow.preflight import check_inputs
-from spinome.workflow.samples import Stack, series_problems
+from spinome.workflow.samples import StackRow, series_problems
 
 VOXEL = (1.0, 0.12, 0.12)
 SIZE = np.array([24.0, 30.0, 40.0])
@@ -199,7 +199,7 @@ def test_boxes_over_the_edge_are_measured_without_error(tmp_path, phantom_stack)
 
 
 def row(timepoint, day, path="x.tif", **more):
-    return Stack(specimen="s", field="f", timepoint=timepoint, day=day, path=str(path), **more)
+    return StackRow(specimen="s", field="f", timepoint=timepoint, day=day, path=str(path), **more)
 
 
 def test_two_sessions_of_one_day_or_of_one_file():

@@ -8,7 +8,7 @@ from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
-from spinome.workflow.samples import Stack, read_corrections
+from spinome.workflow.samples import StackRow, read_corrections
 
 # three spines in a row, and the same three in the sessions after it
 PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])
@@ -134,7 +134,7 @@ def test_without_a_correction_nothing_changes():
     assert outcomes.empty
 
 
-STACKS = [Stack(specimen="s", field="f", timepoint=name, day=day, path="x.tif") for name, day in DAYS]
+STACKS = [StackRow(specimen="s", field="f", timepoint=name, day=day, path="x.tif") for name, day in DAYS]
 HEADER = "specimen\tfield\tdecision\ttimepoint\tz_um\ty_um\tx_um\tnext_timepoint\tnext_z_um\tnext_y_um\tnext_x_um\n"
 
 
@@ -194,7 +194,7 @@ def test_the_form_comes_back_as_corrections(tmp_path):
 
 
 def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
-    stacks = [Stack(specimen="s", field="f", timepoint=name, day=float(name), path="x.tif") for name in ("0", "5")]
+    stacks = [StackRow(specimen="s", field="f", timepoint=name, day=float(name), path="x.tif") for name in ("0", "5")]
     (tmp_path / "c.tsv").write_text(HEADER + "s\tf\tsame\t0\t1\t1\t1\t5.0\t1\t1\t1\n")
     (row,) = read_corrections(tmp_path / "c.tsv", stacks)
     assert (row.timepoint, row.next_timepoint) == ("0", "5")
