@@ -19,7 +19,15 @@ from spinome.twophoton.detect import BOX_COLUMNS
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
 from spinome.twophoton.register import register
-from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
+from spinome.twophoton.registered import (
+    failure_of,
+    failures,
+    read_registered,
+    registered_size,
+    standing,
+    to_train_on,
+    write_failed,
+)
 from spinome.twophoton.sessions import require_usable, session_table
 from spinome.twophoton.time_track import track_series
 from spinome.workflow.preflight import check_inputs
@@ -241,6 +249,8 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
         write_volume(tmp_path / f"{name}.zarr", np.ones((3, 8, 8), np.uint8), (1000.0, 120.0, 120.0))
     write_failed(tmp_path / "d.zarr", "d.tif: is truncated")
     stacks = {name: str(tmp_path / f"{name}.zarr") for name in "dcba"}
+    assert failures(stacks) == {"d": "d.tif: is truncated"}
+    assert registered_size(stacks["a"]).tolist() == pytest.approx([3.0, 0.96, 0.96])
     assert to_train_on("abcd", stacks, 0.01) == ["a", "b", "c"]
     assert "d is left out of the training: d.tif: is truncated" in capsys.readouterr().out
     assert to_train_on("abc", stacks, 0.0) == ["a", "b", "c"]
