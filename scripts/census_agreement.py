@@ -14,6 +14,7 @@ from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.candidates import read_candidates
+from spinome.neurons.instances import SPINE
 from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import volume_neurons
 from spinome.workflow import step
@@ -32,7 +33,8 @@ def surfaces(volume):
     for neuron in volume_neurons(volume, meshes[volume]).values():
         surface = None
         if neuron.unit in files:
-            surface = labelled_surface(read_mesh(neuron.mesh), read_labelled(files[neuron.unit]))
+            labels = read_labelled(files[neuron.unit])
+            surface = labelled_surface(read_mesh(neuron.mesh), labels.spine, labels.probability[:, SPINE])
         yield int(neuron.neuron), surface
 
 

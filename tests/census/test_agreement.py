@@ -22,7 +22,6 @@ from spinome.census.agreement import (
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
 from spinome.mesh.surface import Mesh
-from spinome.neurons.spines import Labelled
 
 SHAFT = 7
 # vertices along x, 100 nm apart: the segment and the spine of each
@@ -196,10 +195,10 @@ def test_each_mesh_is_compared_with_its_own_spines_and_one_without_labels_is_not
 
 def test_a_surface_is_a_mesh_with_its_labels():
     corners = np.array([[0, 0, 0], [10, 0, 0], [0, 20, 0]], float)
-    labels = Labelled(np.array([[0.1, 0.7, 0.2]] * 3), np.array([0, 0, -1]))
-    surface = labelled_surface(Mesh(corners, np.array([[0, 1, 2]]), {"segment": np.array([7, 7, 11])}), labels)
+    mesh = Mesh(corners, np.array([[0, 1, 2]]), {"segment": np.array([7, 7, 11])})
+    surface = labelled_surface(mesh, np.array([0, 0, -1]), np.array([0.7, 0.8, 0.1]))
     assert surface.area.sum() == pytest.approx(100) and surface.segment.tolist() == [7, 7, 11]
-    assert surface.spine.tolist() == [0, 0, -1] and surface.spine_probability.tolist() == [0.7] * 3
+    assert surface.spine.tolist() == [0, 0, -1] and surface.spine_probability.tolist() == [0.7, 0.8, 0.1]
 
 
 def test_the_border_of_a_volume_is_a_voxel_of_the_working_resolution():

@@ -15,8 +15,6 @@ from scipy.spatial import cKDTree
 
 from spinome.io.units import VoxelSize, working_stride
 from spinome.mesh.surface import Mesh, vertex_areas
-from spinome.neurons.instances import SPINE
-from spinome.neurons.spines import Labelled
 
 COLUMNS = [
     "evidence",
@@ -64,10 +62,10 @@ class LabelledSurface(NamedTuple):
     spine_probability: np.ndarray
 
 
-def labelled_surface(mesh: Mesh, labels: Labelled) -> LabelledSurface:
-    """The surface of a linked mesh, whose vertices know their `segment`, with its labels."""
-    area, segment = vertex_areas(mesh.vertices, mesh.faces), mesh.vertex_data["segment"]
-    return LabelledSurface(mesh.vertices, area, segment, labels.spine, labels.probability[:, SPINE])
+def labelled_surface(mesh: Mesh, spine: np.ndarray, spine_probability: np.ndarray) -> LabelledSurface:
+    """The surface of a linked mesh, whose vertices know their `segment`, with the labels (V,) of its vertices."""
+    area = vertex_areas(mesh.vertices, mesh.faces)
+    return LabelledSurface(mesh.vertices, area, mesh.vertex_data["segment"], spine, spine_probability)
 
 
 def volume_edge(shape: tuple[int, int, int], voxel_nm: VoxelSize, working_nm: float) -> tuple[np.ndarray, np.ndarray]:
