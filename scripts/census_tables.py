@@ -4,11 +4,11 @@ from spinome.census.counts import count_by_cell
 from spinome.census.tables import census_by_class
 from spinome.io.tables import read_table, write_table
 from spinome.workflow import step
-from spinome.workflow.samples import Cell, read_sheet
+from spinome.workflow.samples import CellRow, read_sheet
 
 inputs, params, output = step.begin(snakemake)
 spines = read_table(inputs.spines)
-known = {row.root_id: row.classes for sheet in inputs.cells for row in read_sheet(sheet, Cell)}
+known = {row.root_id: row.classes for sheet in inputs.cells for row in read_sheet(sheet, CellRow)}
 counts = count_by_cell(
     read_table(inputs.synapses),
     spines[spines["source"] == "neurons"],

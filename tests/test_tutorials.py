@@ -90,11 +90,16 @@ def test_neurons(neuron):
     assert label_neuron(names["mesh"], names["forest"]).synapses is None
 
 
-def test_architecture():
+def test_architecture(monkeypatch):
     """The example of a step and its test."""
-    names = run_blocks("architecture.md")
+    step, test = blocks(REPOSITORY / "docs" / "architecture.md", "python")
+    module, names = types.ModuleType("spinome.neurons.area"), {}
+    exec(step, module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(test, names)
+    names["test_the_area_of_a_triangle"]()
     corners, triangle = np.array([[0, 0, 0], [3000, 0, 0], [0, 4000, 0]], float), np.array([[0, 1, 2]])
-    assert names["surface_area"](corners, triangle) == 6.0
+    assert module.surface_area(corners, triangle) == 6.0
 
 
 def test_exchange(tmp_path, monkeypatch):

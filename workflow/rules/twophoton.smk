@@ -343,7 +343,6 @@ rule twophoton_tables:
         runtime=20,
     params:
         seed=config["seed"],
-        aside=study.aside(),
         code=script_hash("twophoton_tables"),
     script:
         "../../scripts/twophoton_tables.py"

@@ -76,7 +76,7 @@ class Row(BaseModel):
         return [file for value in values if isinstance(file := file_of(value), str) and file]
 
 
-class Stack(Row):
+class StackRow(Row):
     """One two-photon stack: one field of a specimen at one timepoint."""
 
     specimen: Name
@@ -113,7 +113,7 @@ class Stack(Row):
         return self
 
 
-class EMVolume(Row):
+class VolumeRow(Row):
     """One EM volume."""
 
     volume: Name
@@ -153,7 +153,7 @@ class EMVolume(Row):
 BroadClass = Literal["excitatory", "inhibitory"]
 
 
-class Neuron(Row):
+class NeuronRow(Row):
     """One neuron's mesh, vertices in nm; a name that is a number is its root id where the sheet gives no other."""
 
     neuron: Name
@@ -207,7 +207,7 @@ class Neuron(Row):
         return self
 
 
-class Cell(Row):
+class CellRow(Row):
     """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
 
     root_id: int = Field(ge=1, lt=1 << 63)
@@ -261,23 +261,23 @@ def _all_or_none(first: float | None, second: float | None, third: float | None)
 
 
 RowType = TypeVar("RowType", bound=Row)
-SHEETS: dict[str, type[Row]] = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+SHEETS: dict[str, type[Row]] = {"stacks": StackRow, "volumes": VolumeRow, "neurons": NeuronRow, "cells": CellRow}
 
 
 class Sheets(TypedDict):
     """The rows of each kind of `SHEETS`."""
 
-    stacks: list[Stack]
-    volumes: list[EMVolume]
-    neurons: list[Neuron]
-    cells: list[Cell]
+    stacks: list[StackRow]
+    volumes: list[VolumeRow]
+    neurons: list[NeuronRow]
+    cells: list[CellRow]
 
 
 IDENTITY = {
-    Stack: ("specimen", "field", "timepoint"),
-    EMVolume: ("volume",),
-    Neuron: ("neuron",),
-    Cell: ("root_id",),
+    StackRow: ("specimen", "field", "timepoint"),
+    VolumeRow: ("volume",),
+    NeuronRow: ("neuron",),
+    CellRow: ("root_id",),
     Correction: tuple(
         name for name in Correction.model_fields if name not in ("decision", "spine", "probability", "question")
     ),
@@ -292,7 +292,7 @@ def read_sheet(
     Parameters
     ----------
     sheet : tab-separated file
-    row_type : `Stack`, `EMVolume`, `Neuron` or `Cell`
+    row_type : `StackRow`, `VolumeRow`, `NeuronRow` or `CellRow`
     produced : folders whose files a rule makes; they need not exist yet
     search : folders that a relative path is looked up from after the working directory
 
@@ -327,7 +327,7 @@ def read_sheet(
         lines.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
-            if is_address(values[column]) and column != "mesh" and row_type is not EMVolume:
+            if is_address(values[column]) and column != "mesh" and row_type is not VolumeRow:
                 errors.append(f"row {number}, column {column}: only meshes and volumes are read from an address")
                 continue
             if is_address(values[column]):
@@ -380,7 +380,7 @@ def find_sheet(sheet: str, search: Sequence[Path]) -> str:
     return next((place for place in places if os.path.exists(place)), sheet)  # noqa: PTH110
 
 
-def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correction]:
+def read_corrections(sheet: str | Path, stacks: Sequence[StackRow]) -> list[Correction]:
     """Read a table of corrections of two-photon series; rows whose decision is empty are left out.
 
     Raises
@@ -401,7 +401,7 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
     return rows
 
 
-def series_problems(stacks: Sequence[Stack]) -> list[str]:
+def series_problems(stacks: Sequence[StackRow]) -> list[str]:
     """What is wrong between the sessions of a series: two of one day, whose order nobody knows, or of one file."""
     problems: list[str] = []
     days: dict[tuple[str, float], str] = {}

@@ -44,9 +44,9 @@ class Study:
 
     config: dict[str, Any]
     repository: Path
-    stacks: tuple[samples.Stack, ...]
-    volumes: tuple[samples.EMVolume, ...]
-    neurons: tuple[samples.Neuron, ...]
+    stacks: tuple[samples.StackRow, ...]
+    volumes: tuple[samples.VolumeRow, ...]
+    neurons: tuple[samples.NeuronRow, ...]
     mesh_addresses: dict[str, str]
 
     @property
@@ -67,17 +67,17 @@ class Study:
         return Stamps(Path(self.results) / ".stamps.json", inputs)
 
     @cached_property
-    def stack_of(self) -> dict[tuple[str, str, str], samples.Stack]:
+    def stack_of(self) -> dict[tuple[str, str, str], samples.StackRow]:
         """The row of a stack by specimen, field and timepoint."""
         return {(row.specimen, row.field, row.timepoint): row for row in self.stacks}
 
     @cached_property
-    def volume_of(self) -> dict[str, samples.EMVolume]:
+    def volume_of(self) -> dict[str, samples.VolumeRow]:
         """The row of a volume by its name."""
         return {row.volume: row for row in self.volumes}
 
     @cached_property
-    def neuron_of(self) -> dict[str, samples.Neuron]:
+    def neuron_of(self) -> dict[str, samples.NeuronRow]:
         """The row of a neuron by its name."""
         return {row.neuron: row for row in self.neurons}
 

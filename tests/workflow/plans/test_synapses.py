@@ -7,7 +7,7 @@ import pytest
 
 from spinome import configuration
 from spinome.workflow.plans.synapses import SynapsesPlan
-from spinome.workflow.samples import EMVolume
+from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ def plan(tmp_path):
         config = configuration.complete(
             {"results": str(tmp_path / "results"), "synapses": {"shards": 2} | keys, "models": models or {}}
         )
-        return SynapsesPlan(Study(config, REPOSITORY, (), tuple(EMVolume(**row) for row in VOLUMES), (), {}))
+        return SynapsesPlan(Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {}))
 
     return make
 

@@ -15,7 +15,7 @@ from spinome.hashing import file_hash
 from spinome.io.sources import file_of, split_source
 from spinome.neurons.units import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
-from spinome.workflow.samples import Stack
+from spinome.workflow.samples import StackRow
 from spinome.workflow.study import Study
 
 # the tables of spines that a branch hands to the joint one
@@ -183,7 +183,7 @@ class CensusPlan:
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
         trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
         trained["chain"] = [*trained["synapses"], *trained["linking"], *trained["neurons"]]
-        last: dict[str, Stack] = {}
+        last: dict[str, StackRow] = {}
         for row in self.study.stacks:
             if row.specimen not in last or row.day >= last[row.specimen].day:
                 last[row.specimen] = row
