@@ -17,7 +17,7 @@ tables, scores, truth = (
 )
 html = render(
     tiles=tiles(tables, scores, tables["failures"]),
-    sections=sections(params.branches, tables, scores, step.by_name(inputs, "figures"), truth),
+    sections=sections(params.branches, tables, scores, step.by_name(inputs, "figures"), truth, params.design),
     samples=params.samples,
     failures=tables["failures"],
     provenance=json.loads(Path(inputs.provenance).read_text()),

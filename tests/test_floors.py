@@ -11,6 +11,7 @@ FLOORS = (
     (
         "colours",
         "cuboids",
+        "design",
         "flat_forest",
         "hashing",
         "labels",

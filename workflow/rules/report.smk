@@ -43,6 +43,7 @@ rule report_page:
     params:
         branches=branches,
         samples=census_plan.shown_samples,
+        design=census_plan.design,
         max_failed_fraction=config["max_failed_fraction"],
         code=script_hash("report_page"),
     script:

@@ -46,6 +46,10 @@ CENSUS_LEAD = (
     "The spines of all branches in one table. Where several views show one specimen, their spines are matched one to "
     "one by position; where its truth is known, each view is held against it."
 )
+DESIGN_LEAD = (
+    "The animals, factors and covariates that the sample sheets name. Samples of one animal are not independent: a "
+    "group is as large as its number of animals says."
+)
 
 
 @dataclass(frozen=True)

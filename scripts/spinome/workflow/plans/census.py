@@ -15,7 +15,7 @@ from spinome.hashing import file_hash
 from spinome.io.sources import file_of, split_source
 from spinome.neurons.units import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
-from spinome.workflow.samples import Stack
+from spinome.workflow.samples import SHEETS, Stack
 from spinome.workflow.study import Study
 
 # the tables of spines that a branch hands to the joint one
@@ -118,6 +118,18 @@ class CensusPlan:
         return _in_results(
             {name: path for branch in self.branches for name, path in SPINE_TABLES.get(branch, {}).items()}
         )
+
+    @property
+    def design(self) -> dict[str, Any]:
+        """The design of all samples, and what is not given of it, for the report; empty where there is none."""
+        design = self.study.design
+        return {**design.of(*SHEETS), "remarks": list(design.remarks)} if design.columns else {}
+
+    @property
+    def design_of_spines(self) -> dict[str, Any]:
+        """The design of the samples that the joint table has spines of."""
+        kinds = {"twophoton": ["stacks"], "linking": ["volumes"], "neurons": ["neurons"]}
+        return self.study.design.of(*(kind for branch in self.branches for kind in kinds.get(branch, [])))
 
     @cached_property
     def tables(self) -> dict[str, str]:
