@@ -24,10 +24,7 @@ def summarise_design(design: Mapping[str, Any], spines: pd.DataFrame) -> dict[st
     samples = pd.DataFrame(list(design["samples"].values()), index=list(design["samples"])).reindex(
         columns=list(columns)
     )
-    place = samples.index.str.partition("/").to_frame(index=False)
-    samples = samples.assign(sheet=place[0].to_numpy(), unit=place[2].to_numpy())
-    stacks = samples["sheet"] == "stacks"
-    samples.loc[stacks, "unit"] = samples.loc[stacks, "unit"].str.rpartition(".")[0]
+    samples["sheet"], samples["unit"] = zip(*(_sheet_and_unit(name) for name in samples.index))
     factors = [name for name, kind in columns.items() if kind == "string" and name != "animal"] or ["animal"]
     spines = spines.assign(one=spines["track"].fillna(spines["spine"]))
     levels = [row for factor in factors for row in _levels(factor, samples, spines)]
@@ -46,6 +43,11 @@ def summarise_design(design: Mapping[str, Any], spines: pd.DataFrame) -> dict[st
     if design["remarks"]:
         tables["What is not given"] = pd.DataFrame({"remark": design["remarks"]})
     return tables
+
+
+def _sheet_and_unit(name: str) -> tuple[str, str]:
+    sheet, _, unit = name.partition("/")
+    return sheet, unit.rpartition(".")[0] if sheet == "stacks" else unit
 
 
 def _levels(factor: str, samples: pd.DataFrame, spines: pd.DataFrame) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def sections(
     scores: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Sequence[str | Path]],
     truth: Mapping[str, pd.DataFrame],
-    design: Mapping[str, Any],
+    design: Mapping[str, Any] | None = None,
 ) -> list[Section]:
     """The design and what was simulated, where there is one, each branch in order, and the census.
 
@@ -39,7 +39,7 @@ def sections(
     scores : evaluations by section
     figures : folders of figures by section
     truth : true spines of simulated specimens
-    design : see `spinome.report.design.summarise_design`; empty where the study has none
+    design : see `spinome.report.design.summarise_design`; nothing where the study has none
     """
     titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
     summary = {branch: _summary(branch, tables) for branch in branches}
