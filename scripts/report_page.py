@@ -22,6 +22,8 @@ html = render(
     failures=tables["failures"],
     provenance=json.loads(Path(inputs.provenance).read_text()),
     configuration=Path(inputs.configuration).read_text(),
+    methods=Path(inputs.methods).read_text(encoding="utf-8"),
+    bibliography=Path(inputs.bibliography).read_text(encoding="utf-8"),
     unknown=tell_unknown(tables["completeness"], params.max_failed_fraction),
 )
 with atomic(output[0]) as part:

@@ -226,6 +226,7 @@ def test_another_level_reaches_the_tables_and_no_unit(tmp_path):
     none, one, other = planned(tmp_path, configs)
     readers = {
         "twophoton_tables", "neurons_tables", "synapses_blocks", "census_spines", "census_tables", "report_page",
+        "report_methods",
     }  # fmt: skip
     for before, after in ((none, one), (one, other)):
         assert before.keys() == after.keys()

@@ -35,7 +35,7 @@ SKIPPED = {
     "design.": "names columns that these sheets have not; test_design.py changes them",
 }
 # what is written down of a run, so that every key may change it
-ALWAYS = {"provenance"}
+ALWAYS = {"provenance", "report_methods"}
 CHOICES = ("small", "other")
 # keys whose changed value does not follow from their type
 CHANGED = {

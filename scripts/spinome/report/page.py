@@ -170,6 +170,8 @@ def render(
     failures: pd.DataFrame,
     provenance: Mapping[str, Any],
     configuration: str,
+    methods: str = "",
+    bibliography: str = "",
     unknown: Iterable[str] = (),
 ) -> str:
     """The page as text; all values are escaped.
@@ -182,6 +184,7 @@ def render(
     failures : `step unit reason`
     provenance : content of `provenance.json`
     configuration : text of `config.yaml`
+    methods, bibliography : content of `methods.md` and `methods.bib`
     unknown : what is not known, a line each; it stands on top
     """
     environment = jinja2.Environment(
@@ -198,6 +201,8 @@ def render(
         failures=format_table(failures, "", limit=200),
         provenance=provenance,
         configuration=configuration,
+        methods=[text.strip("*") for text in methods.strip().split("\n\n")[1:]],
+        bibliography=bibliography,
         unknown=list(unknown),
     )
 

@@ -185,6 +185,15 @@ class CensusPlan:
         }
         return {f"{kind}/{name}": path for kind, named in kinds.items() for name, path in named.items()}
 
+    @property
+    def counted(self) -> dict[str, str]:
+        """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts."""
+        names = ("spines", "completeness", "objects", "links", "neuron_synapses")
+        tables = self.tables | {
+            name: f"<results>/{path}" for branch in self.branches for name, path in REPORT_TABLES[branch].items()
+        }
+        return {f"tables/{name}": tables[name] for name in names if name in tables}
+
     @cached_property
     def views(self) -> list[View]:
         """Every sample that shows a simulated specimen on which no model of its branch was trained.
