@@ -15,8 +15,8 @@ import pandas as pd
 
 CONDITIONS = ("control", "treated")
 # measured: density and the share of spines lost from one session to the next, 1 to 4 days later, on the hand-drawn
-# spines and backbones of rr30a_upper (mapmanager/PyMapManager-Data); median and spread of volumes on the labelled spines
-# of neuron 864691134900032266 (morph-spines)
+# spines and backbones of rr30a_upper (mapmanager/PyMapManager-Data); median and spread of volumes on the labelled
+# spines of neuron 864691134900032266 (morph-spines)
 DENSITY_PER_UM, LOST, VOLUME_UM3, SPREAD_OF_SPINES = 0.53, 0.15, 0.1, 0.9
 # of one spine's logarithm of volume from one session to the next; assumed
 CHANGE = 0.25
