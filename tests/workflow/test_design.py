@@ -201,6 +201,20 @@ def test_every_column_of_the_tables_is_known():
     assert not {column for columns in lists for column in columns} - known
 
 
+def test_the_example_study_has_the_effect_that_it_states(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config = complete(yaml.safe_load(Path("config/compare/config.yaml").read_text()))
+    specimens, found = config["phantom"]["specimens"], read_study(config, REPOSITORY)
+    assert {row.specimen for row in found.stacks} == set(specimens)
+    for row in found.stacks:
+        assert row.animal == row.specimen and row.design == {"condition": row.specimen.partition("_")[0]}
+    density = pd.Series({name: keys["spines_per_um"] for name, keys in specimens.items()})
+    groups = density.groupby(density.index.str.partition("_").get_level_values(0))
+    assert groups.size().tolist() == [4, 4]
+    assert groups.mean()["enriched"] / groups.mean()["control"] == pytest.approx(0.75)
+    assert (groups.std() / groups.mean()).tolist() == pytest.approx([0.086, 0.086], abs=0.001)
+
+
 def planned(folder, configs):
     done = subprocess.run(
         [sys.executable, REPOSITORY / "tests" / "workflow" / "plan_jobs.py"],
