@@ -13,6 +13,7 @@ FLOORS = (
     (
         "colours",
         "cuboids",
+        "design",
         "flat_forest",
         "hashing",
         "labels",

@@ -120,6 +120,13 @@ def test_exchange(tmp_path, monkeypatch):
     assert list(properties) == PROPERTIES
 
 
+def test_phantom(capsys):
+    """The page's study of tables has the effect that it asks for."""
+    tables = run_blocks("phantom.md")["tables"]
+    assert set(tables["dendrites"]["condition"]) == {"control", "treated"}
+    assert "treated" in capsys.readouterr().out
+
+
 def test_proofreading(tmp_path, monkeypatch):
     """The server of the page gives a file to a viewer from elsewhere."""
     (tmp_path / "segments").write_text("served")

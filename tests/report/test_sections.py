@@ -51,3 +51,12 @@ def test_what_was_simulated_comes_first_where_anything_was(tables):
     truth = pd.DataFrame({"dendrite": [0, 0], "first_timepoint": 0, "last_timepoint": [0, 1]}).assign(**sizes)
     assert [section.key for section in sections([], tables, {}, {}, {"p": truth})] == ["phantom", "census"]
     assert [section.key for section in sections([], tables, {}, {}, {})] == ["census"]
+
+
+def test_the_design_comes_before_what_was_found(tables):
+    tables["spines"] = SPINES.assign(animal="1", sex="f")
+    columns = {"animal": "string", "sex": "string"}
+    design = {"columns": columns, "samples": {"neurons/n": {"animal": "1", "sex": "f"}}, "remarks": []}
+    first, census = sections([], tables, {}, {}, {}, design)
+    assert (first.key, census.key) == ("design", "census")
+    assert [text for text, _ in first.tables[0].rows[0]] == ["sex", "f", "1", "1", "1"]

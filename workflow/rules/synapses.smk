@@ -295,6 +295,7 @@ rule synapses_blocks:
     params:
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
+        design=study.design.of("volumes"),
         code=script_hash("synapses_blocks"),
     script:
         "../../scripts/synapses_blocks.py"

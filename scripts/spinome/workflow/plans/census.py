@@ -15,7 +15,7 @@ from spinome.hashing import file_hash
 from spinome.io.sources import file_of, split_source
 from spinome.neurons.units import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
-from spinome.workflow.samples import StackRow
+from spinome.workflow.samples import SHEETS, StackRow
 from spinome.workflow.study import Study
 
 # the tables of spines that a branch hands to the joint one
@@ -119,6 +119,18 @@ class CensusPlan:
             {name: path for branch in self.branches for name, path in SPINE_TABLES.get(branch, {}).items()}
         )
 
+    @property
+    def design(self) -> dict[str, Any]:
+        """The design of all samples, and what is not given of it, for the report; empty where there is none."""
+        design = self.study.design
+        return {**design.of(*SHEETS), "remarks": list(design.remarks)} if design.columns else {}
+
+    @property
+    def design_of_spines(self) -> dict[str, Any]:
+        """The design of the samples that the joint table has spines of."""
+        kinds = {"twophoton": ["stacks"], "linking": ["volumes"], "neurons": ["neurons"]}
+        return self.study.design.of(*(kind for branch in self.branches for kind in kinds.get(branch, [])))
+
     @cached_property
     def tables(self) -> dict[str, str]:
         """The tables of the census by name."""
@@ -172,6 +184,15 @@ class CensusPlan:
             "truth": {specimen: self.phantom.truth(specimen, "spines.parquet") for specimen in self.specimens},
         }
         return {f"{kind}/{name}": path for kind, named in kinds.items() for name, path in named.items()}
+
+    @property
+    def counted(self) -> dict[str, str]:
+        """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts."""
+        names = ("spines", "completeness", "objects", "links", "neuron_synapses")
+        tables = self.tables | {
+            name: f"<results>/{path}" for branch in self.branches for name, path in REPORT_TABLES[branch].items()
+        }
+        return {f"tables/{name}": tables[name] for name in names if name in tables}
 
     @cached_property
     def views(self) -> list[View]:
