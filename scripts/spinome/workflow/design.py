@@ -11,7 +11,7 @@ from typing import Any
 
 from spinome.names import NO_TEXT
 from spinome.ranges import first_lines, shown
-from spinome.workflow.samples import SHEETS, CellRow, VolumeRow, NeuronRow, SampleRow, StackRow
+from spinome.workflow.samples import SHEETS, CellRow, NeuronRow, SampleRow, StackRow, VolumeRow
 
 # columns of the tables that a design is carried to (a test compares them): a factor of such a name would be another one
 TABLE_COLUMNS = """
