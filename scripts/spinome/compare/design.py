@@ -86,9 +86,9 @@ def make_design(
     """The design of a comparison on a table.
 
     Rows that lack a value are left out, and so said. The unit above the spine, the first of `UNITS` that the table
-    knows, is added where the formula leaves it out. An effect that is asked for and varies within these units may differ
-    between them by chance: its random slope is added (Barr et al. 2013), since many sessions of few animals say as
-    little of other animals as many spines do.
+    knows, is added where the formula leaves it out. An effect that is asked for and varies within these units may
+    differ between them by chance: its random slope is added (Barr et al. 2013), since many sessions of few animals say
+    as little of other animals as many spines do.
 
     Parameters
     ----------
@@ -164,9 +164,7 @@ def _with_top(frame: pd.DataFrame, formula: Formula) -> tuple[list[tuple[str, ..
     return added, unit, notes
 
 
-def _complete(
-    frame: pd.DataFrame, formula: Formula, ways: Sequence[tuple[str, ...]]
-) -> tuple[pd.DataFrame, list[str]]:
+def _complete(frame: pd.DataFrame, formula: Formula, ways: Sequence[tuple[str, ...]]) -> tuple[pd.DataFrame, list[str]]:
     """Rows that lack nothing, and what was left out."""
     needed = list(dict.fromkeys([*formula.columns, *(name for way in ways for name in way)]))
     unknown = frame[needed].isna()
@@ -195,7 +193,9 @@ def _response(frame: pd.DataFrame, formula: Formula) -> tuple[str, np.ndarray, n
         return "binomial" if truths else "linear", np.log(part) if formula.log else part, np.ones(len(frame))
     whole = _sum(frame, formula.whole)
     if (part < 0).any() or (whole < 0).any() or (part != np.round(part)).any():
-        raise NotComparableError(f"{' + '.join(formula.part)} must be counts, 0 or more, over something that is not less")
+        raise NotComparableError(
+            f"{' + '.join(formula.part)} must be counts, 0 or more, over something that is not less"
+        )
     if formula.kind == "binomial" and ((part > whole).any() or (whole != np.round(whole)).any()):
         raise NotComparableError(
             f"{' + '.join(formula.part)} must be a part of {' + '.join(formula.whole)}, both counted; for counts per "
@@ -211,9 +211,7 @@ def _sum(frame: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         raise NotComparableError(f"{' + '.join(columns)} must be numbers") from None
 
 
-def _fixed(
-    frame: pd.DataFrame, formula: Formula, reference: Mapping[str, str]
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _fixed(frame: pd.DataFrame, formula: Formula, reference: Mapping[str, str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """The matrix of fixed effects and the names of its columns, factors against their reference level."""
     data = {}
     for name in names_of(formula.fixed):
@@ -226,15 +224,15 @@ def _fixed(
             levels = len(data[name].categories)
         if levels < 2:
             raise NotComparableError(
-                f"{name} is {column.iloc[0]} in all {len(frame)} rows that are left; there is nothing to compare it with"
+                f"{name} is {column.iloc[0]} in all {len(frame)} rows that are left; there is nothing to compare with"
             )
     made = model_matrix(formula.fixed, pd.DataFrame(data), context={"log": np.log})
     matrix = made.to_numpy(float)
     columns = tuple(name.replace("[T.", "[") for name in made.columns)
     if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         raise NotComparableError(
-            f"the effects in {formula.fixed!r} cannot be told apart, since some combination of levels has no row or one "
-            "column follows from the others; leave out a column or an interaction"
+            f"the effects in {formula.fixed!r} cannot be told apart, since some combination of levels has no row, or "
+            "one column follows from the others; leave out a column or an interaction"
         )
     return matrix, columns
 

@@ -2,9 +2,10 @@
 
 Two ways, by what is known:
 
-- Rates (precision, recall, sensitivity, specificity), each with the number it was counted on. The fitted means are turned into true means
-  by the rule of measurement for each of many draws of the effects and of the rates, and the effects are found in
-  these again. Counts are not drawn anew: they hold the chance of having been seen already, and would hold it twice.
+- Rates (precision, recall, sensitivity, specificity), each with the number it was counted on. For each of many draws of
+  the effects and of the rates, the means that were fitted are turned into true means by the rule of measurement, and
+  the effects are found in these again. Counts are not drawn anew: they hold the chance of having been seen already,
+  and would hold it twice.
 - Probabilities of single rows: rows are kept by their probability in several redraws, the model is fitted to each,
   and the results are pooled (Rubin 1987).
 """
@@ -59,9 +60,7 @@ class Carried:
     notes: tuple[str, ...] = ()
 
 
-def carry_rates(
-    design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int
-) -> Carried:
+def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int) -> Carried:
     """Effects on what is there instead of on what was seen.
 
     | comparison | rates | what is seen |
@@ -132,7 +131,8 @@ def _rule(design: Design, rates: Sequence[Rate], changes: bool) -> Callable:
         )
     if not names <= allowed:
         raise NotComparableError(
-            f"errors: {', '.join(sorted(names - allowed))} says nothing of this comparison; {' and '.join(sorted(allowed))} do"
+            f"errors: {', '.join(sorted(names - allowed))} says nothing of this comparison; "
+            f"{' and '.join(sorted(allowed))} do"
         )
     if design.kind == "poisson":
         return _counts
@@ -185,7 +185,9 @@ def _owners(design: Design, rates: Sequence[Rate]) -> np.ndarray:
         row = design.frame.iloc[int(np.argmax(times != 1))]
         at = ", ".join(f"{column} {row[column]}" for column in sorted({name for rate in rates for name in rate.where}))
         what = "no" if times.min() == 0 else "more than one"
-        raise NotComparableError(f"errors: {what} {rates[0].name} holds for rows of {at or 'the table'}; give one for each")
+        raise NotComparableError(
+            f"errors: {what} {rates[0].name} holds for rows of {at or 'the table'}; give one for each"
+        )
     return np.argmax(holds, axis=0)
 
 
@@ -195,7 +197,11 @@ def _beta(rate: Rate, rng: np.random.Generator) -> np.ndarray:
 
 
 def carry_probabilities(
-    design: Design, found: Freedom, refit: Callable[[Design], Fit], probability: Callable[[np.random.Generator], np.ndarray], seed: int
+    design: Design,
+    found: Freedom,
+    refit: Callable[[Design], Fit],
+    probability: Callable[[np.random.Generator], np.ndarray],
+    seed: int,
 ) -> Carried:
     """Effects on rows that are what they were taken for, pooled over redraws.
 

@@ -19,7 +19,15 @@ from spinome.compare.permutation import permutation_test, unit_values
 
 COLUMNS = [
     *("comparison", "table", "formula", "model", "term", "effect_kind", "effect", "effect_low", "effect_high"),
-    *("carried_effect", "carried_low", "carried_high", "p_value", "carried_p_value", "permutation_p", "permutation_least_p"),
+    *(
+        "carried_effect",
+        "carried_low",
+        "carried_high",
+        "p_value",
+        "carried_p_value",
+        "permutation_p",
+        "permutation_least_p",
+    ),
     *("standardised", "estimate", "standard_error", "carried_estimate", "carried_standard_error", "df"),
     *("rows", "units", "together", "note"),
 ]
@@ -90,7 +98,7 @@ def fit(frame: pd.DataFrame, asked: Comparison, seed: int = 0) -> tuple[pd.DataF
 
 
 def with_totals(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table, of turnovers with the column `total`: the spines of both sessions, of which gains and losses are shares."""
+    """The table, of turnovers with the column `total`, the spines of both sessions."""
     if {"spines", "next_spines"} <= set(frame) and "total" not in frame:
         return frame.assign(total=frame["spines"] + frame["next_spines"])
     return frame
@@ -105,7 +113,9 @@ def _design(frame: pd.DataFrame, asked: Comparison) -> tuple[Design, Comparison]
         where = short[1] | where
     design = make_design(with_totals(frame), formula, where, asked.reference, asked.terms)
     if unknown := set(asked.terms) - set(names_of(formula.fixed)):
-        raise NotComparableError(f"terms: {', '.join(sorted(unknown))} is no column of the fixed effects {formula.fixed!r}")
+        raise NotComparableError(
+            f"terms: {', '.join(sorted(unknown))} is no column of the fixed effects {formula.fixed!r}"
+        )
     return design, asked
 
 
@@ -115,8 +125,8 @@ def _fitted(design: Design) -> Fit:
     if groups := separated(design):
         names = ", ".join(design.columns[index] for index in groups)
         raise NoEstimateError(
-            f"separation: by {names} one group has no event, or nothing else, so that its effect has no finite estimate; "
-            "compare more rows, or give the counts of the group as they are"
+            f"separation: by {names} one group has no event, or nothing else, so that its effect has no finite "
+            "estimate; compare more rows, or give the counts of the groups as they are"
         )
     return fit_generalised(design.kind, design.response, design.whole, design.matrix, design.random)
 
@@ -150,7 +160,9 @@ def _effects(design: Design, fitted: Fit, asked: Comparison, seed: int) -> list[
         if carried is not None:
             middle, spread = carried.coefficients[index], carried.standard_errors[index]
             ends = (np.nan,) * 3 if why else t_interval(middle, spread, carried.df[index])
-            row |= dict(zip(("carried_effect", "carried_low", "carried_high"), _natural(design, asked, [middle, *ends[:2]])))
+            row |= dict(
+                zip(("carried_effect", "carried_low", "carried_high"), _natural(design, asked, [middle, *ends[:2]]))
+            )
             row |= {"carried_p_value": ends[2], "carried_estimate": middle, "carried_standard_error": spread}
         rows.append(row)
     return rows
@@ -168,8 +180,7 @@ def _asked(design: Design, asked: Comparison) -> list[int]:
 
 def _without_levels(column: str) -> str:
     """The columns in a name such as `condition[treated]:day`."""
-    parts = [part for part in column.replace("]", "[").split("[")][::2]
-    return "".join(parts)
+    return "".join(column.replace("]", "[").split("[")[::2])
 
 
 def _carried(design: Design, fitted: Fit, asked: Comparison, seed: int) -> tuple[Carried | None, list[str]]:
@@ -221,9 +232,10 @@ def _natural(design: Design, asked: Comparison, values: Sequence[float]) -> list
 
 def _points(design: Design, asked: Comparison) -> pd.DataFrame:
     """One point per coarsest unit and level of the first factor of the formula."""
-    named = [name for name in names_of(parse(asked.formula).fixed) if not pd.api.types.is_float_dtype(design.frame[name])]
-    group = design.frame[named[0]].astype(str) if named else pd.Series("all", design.frame.index)
-    unit = design.frame[design.top].astype(str)
+    frame = design.frame
+    named = [name for name in names_of(parse(asked.formula).fixed) if not pd.api.types.is_float_dtype(frame[name])]
+    group = frame[named[0]].astype(str) if named else pd.Series("all", frame.index)
+    unit = frame[design.top].astype(str)
     code, keys = pd.factorize(pd.MultiIndex.from_arrays([unit, group]))
     values = unit_values(design, code, np.zeros(len(code)))
     if _effect_kind(design.kind, asked) != "difference":
@@ -257,7 +269,7 @@ def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]
 
 
 def rates_of_evaluation(evaluation: pd.DataFrame) -> list[Rate]:
-    """Precision and recall of the branch against the truth, worth as many spines as the width of their intervals says."""
+    """Precision and recall against the truth, worth as many spines as the width of their intervals says."""
     rates = []
     for name in ("precision", "recall"):
         own = evaluation[evaluation["metric"].isin([f"detection_{name}", f"spine_{name}"])]

@@ -88,8 +88,8 @@ def _response(left: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...], b
     if single := SINGLE.fullmatch(left):
         return (single[2],), (), bool(single[1])
     raise ValueError(
-        f"{text!r}: the response {left!r} is neither a column, nor log(column), nor a ratio of columns or of their sums, "
-        "such as (gained + lost)/total"
+        f"{text!r}: the response {left!r} is neither a column, nor log(column), nor a ratio of columns or of their "
+        "sums, such as (gained + lost)/total"
     )
 
 

@@ -35,9 +35,9 @@ class Freedom:
 def freedom(design: Design) -> Freedom:
     """Degrees of freedom between and within units, by the rule of Pinheiro and Bates (2000, p. 91).
 
-    An effect that is the same in all rows of an animal is estimated between animals: its degrees of freedom are the animals less the effects
-    of that kind, however many spines there are. An effect within animals whose slope differs between them is measured
-    against these slopes, one of each animal. Other effects are estimated within.
+    An effect that is the same in all rows of an animal is estimated between animals: its degrees of freedom are the
+    animals less the effects of that kind, however many spines there are. An effect within animals whose slope differs
+    between them is measured against these slopes, one of each animal. Other effects are estimated within.
 
     A variance by maximum likelihood is too small by the share of the effects among the units, as one without Bessel's
     correction is. Standard errors of generalised models are widened by its root; those of linear models are by REML,
@@ -115,7 +115,7 @@ def doubt(design: Design, found: Freedom, index: int) -> str:
 
 
 def separated(design: Design) -> list[int]:
-    """Effects of counts without a finite estimate: one group of a factor, and its rest, hold no event or nothing else."""
+    """Effects of counts without a finite estimate: a group of a factor, or its rest, holds no event or nothing else."""
     if design.kind == "linear":
         return []
     found = []
@@ -131,7 +131,7 @@ def separated(design: Design) -> list[int]:
 
 
 def corrected(p_values: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """p-values corrected for their number, by Holm (1979) and by Benjamini and Hochberg (1995); unknown ones count not."""
+    """p-values corrected for their number by Holm (1979) and by Benjamini and Hochberg (1995), unknown ones aside."""
     known = p_values.dropna().sort_values()
     count = len(known)
     rank = np.arange(count)

@@ -1,10 +1,10 @@
-"""Mixed models with independent random effects: linear ones by REML, binomial and Poisson ones by Laplace's approximation.
+"""Mixed models with independent random effects: linear ones by REML, others by Laplace's approximation.
 
-These are the estimators of R's lme4 (Bates et al. 2015), `lmer` and `glmer` with `nAGQ=1`, and the tests hold them against its output.
-They are written here since no kept library in Python gave the same numbers: statsmodels 0.15's `MixedLM` ended
-without convergence or with a standard error three times too large where a variance is near zero, and took 40 s for 1,000 animals;
-its generalised mixed models are Bayesian, know no exposure and no trials; gpboost 1.8 has no REML, and the standard errors of its
-binomial models were 20 % below those of lme4, at its strictest settings too.
+These are the estimators of R's lme4 (Bates et al. 2015), `lmer` and `glmer` with `nAGQ=1`, and the tests hold them
+against its output. They are written here since no kept library in Python gave the same numbers. statsmodels 0.15's
+`MixedLM` did not converge where a variance is near zero, or gave a standard error three times too large, and took 40 s
+for 1,000 animals; its generalised mixed models are Bayesian and know no exposure and no trials. gpboost 1.8 has no
+REML, and the standard errors of its binomial models were 20 % below those of lme4, at its strictest settings too.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ class _Inner:
         """Z' x (q,) or (q, p)."""
         size = sum(self.sizes)
         if rows.ndim == 1:
-            return sum(
-                np.bincount(column, value * rows, size) for column, value in zip(self.columns, self.values)
-            )
+            return sum(np.bincount(column, value * rows, size) for column, value in zip(self.columns, self.values))
         return np.stack([self.sums(column) for column in rows.T], axis=1)
 
     def cross(self, weights: np.ndarray) -> np.ndarray | sparse.csc_array:
@@ -187,8 +185,8 @@ def fit_linear(response: np.ndarray, matrix: np.ndarray, random: Sequence[Random
 def _least(criterion: Callable[[np.ndarray], float], start: np.ndarray, loose: bool = False) -> np.ndarray:
     """Where a function of standard deviations, even in each, is least.
 
-    At 0 the slope of such a function is 0 whether or not it is least there, so the search is one without slopes. A loose
-    one ends where another search goes on.
+    At 0 the slope of such a function is 0 whether or not it is least there, so the search is one without slopes. A
+    loose one ends where another search goes on.
     """
     tolerance = {"xatol": 1e-2, "fatol": 1e-3} if loose else {"xatol": 1e-5, "fatol": 1e-8}
     found = optimize.minimize(
@@ -233,7 +231,8 @@ def fit_generalised(
     found = np.concatenate([beta, spread])
     if random:
         searched = optimize.minimize(
-            lambda steps: criterion(found + steps * scale), np.zeros(len(found)),
+            lambda steps: criterion(found + steps * scale),
+            np.zeros(len(found)),
             method="BFGS",
             options={"gtol": 1e-3, "eps": SLOPE_STEP},
         )
@@ -296,7 +295,10 @@ class _Laplace:
 
     def log_likelihood(self, predictor: np.ndarray) -> float:
         if self.kind == "poisson":
-            return float(self.response @ predictor - self.whole @ np.exp(np.minimum(predictor, LARGEST_PREDICTOR))) + self._constant
+            return (
+                float(self.response @ predictor - self.whole @ np.exp(np.minimum(predictor, LARGEST_PREDICTOR)))
+                + self._constant
+            )
         return float(self.response @ predictor - self.whole @ np.logaddexp(0, predictor))
 
     def start(self) -> np.ndarray:
@@ -361,7 +363,9 @@ def _deviance(mode: tuple[np.ndarray, np.ndarray, float, float]) -> float:
     return -2 * mode[2] + mode[3]
 
 
-def _hessian(criterion: Callable[[np.ndarray], float], place: np.ndarray, free: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _hessian(
+    criterion: Callable[[np.ndarray], float], place: np.ndarray, free: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
     """Second derivatives by central differences, in units of the scale's steps, for the free parameters."""
     steps = np.zeros((len(free), len(place)))
     size = scale[free] * HESSIAN_STEP

@@ -50,10 +50,8 @@ def permutation_test(design: Design, coefficients: np.ndarray, index: int, seed:
     return (1 + (statistics >= observed * (1 - ROUNDING)).sum()) / (1 + len(statistics)), 1 / (1 + len(statistics))
 
 
-def _between(
-    design: Design, coefficients: np.ndarray, index: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """An effect between units as an effect (A,) on values (A,) of units, beside others (A, p); None where it is none."""
+def _between(design: Design, coefficients: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """An effect (A,) on values (A,) of units, beside others (A, p); None where it is not between units."""
     code = design.codes[0] if design.codes else np.arange(len(design.response))
     first = np.empty(code.max() + 1, int)
     first[code] = np.arange(len(code))

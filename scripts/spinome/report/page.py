@@ -46,6 +46,11 @@ CENSUS_LEAD = (
     "The spines of all branches in one table. Where several views show one specimen, their spines are matched one to "
     "one by position; where its truth is known, each view is held against it."
 )
+COMPARE_LEAD = (
+    "Mixed models with a random intercept for the unit above the spine, so that animals count and not their spines. "
+    "Intervals of 95 % are without and with the machine's error; p-values are corrected over the comparisons named "
+    "together."
+)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ def render(
     Parameters
     ----------
     tiles : numbers of the summary
-    sections : phantom, branches and census, in order
+    sections : phantom, branches, census and comparisons, in order
     samples : names of the samples by kind
     failures : `step unit reason`
     provenance : content of `provenance.json`

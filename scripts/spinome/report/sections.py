@@ -11,6 +11,7 @@ from spinome.report import summaries
 from spinome.report.page import (
     BRANCHES,
     CENSUS_LEAD,
+    COMPARE_LEAD,
     PHANTOM_LEAD,
     Section,
     format_scores,
@@ -26,12 +27,12 @@ def sections(
     figures: Mapping[str, Sequence[str | Path]],
     truth: Mapping[str, pd.DataFrame],
 ) -> list[Section]:
-    """What was simulated, if anything was, each branch in order, and the census.
+    """What was simulated, if anything was, each branch in order, the census, and comparisons, if any were asked for.
 
     Parameters
     ----------
     branches : names of those that have samples
-    tables : of the branches and of the census, by the names that `spinome.report.summaries` gives them
+    tables : of the branches, of the census and of the comparisons, by the names in `spinome.report.summaries`
     scores : evaluations by section
     figures : folders of figures by section
     truth : true spines of simulated specimens
@@ -39,6 +40,9 @@ def sections(
     titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
     summary = {branch: _summary(branch, tables) for branch in branches}
     summary["census"] = summaries.summarise_census(tables)
+    if "comparisons" in tables:
+        titled["compare"] = ("Comparisons", COMPARE_LEAD)
+        summary["compare"] = summaries.summarise_comparisons(tables)
     if truth:
         titled = {"phantom": ("What was simulated", PHANTOM_LEAD)} | titled
         summary["phantom"] = summaries.summarise_phantom(truth)
