@@ -102,8 +102,7 @@ def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate],
             return link(np.where(possible, means, np.nan)) @ project.T, means
 
     rng = np.random.default_rng(seed)
-    wide = fit.covariance * np.outer(found.widening, found.widening)
-    effects = rng.multivariate_normal(fit.coefficients, wide, DRAWS, method="eigh")
+    effects = rng.multivariate_normal(fit.coefficients, fit.covariance, DRAWS, method="eigh")
     by_name = {name: [rate for rate in rates if rate.name == name] for name in names}
     fixed = {name: np.array([[rate.value for rate in own]]) for name, own in by_name.items()}
     drawn = {name: np.stack([_beta(rate, rng) for rate in own], axis=1) for name, own in by_name.items()}
@@ -224,7 +223,7 @@ def carry_probabilities(
     if len(fits) < REDRAWS * (1 - 2 * MOST_IMPOSSIBLE):
         raise NoEstimateError("without the rows that are probably false the model cannot be fitted")
     effects = np.array([fit.coefficients for fit in fits])
-    within = np.mean([(fit.standard_errors * found.widening) ** 2 for fit in fits], axis=0)
+    within = np.mean([fit.standard_errors**2 for fit in fits], axis=0)
     between = (1 + 1 / len(fits)) * effects.var(axis=0, ddof=1)
     total = within + between
     df = total**2 / (within**2 / found.df + between**2 / (len(fits) - 1))

@@ -136,7 +136,7 @@ def _effects(design: Design, fitted: Fit, asked: Comparison, seed: int) -> list[
     carried, said = _carried(design, fitted, asked, seed)
     rows = []
     for index in _asked(design, asked):
-        error = float(fitted.standard_errors[index] * found.widening[index])
+        error = float(fitted.standard_errors[index])
         estimate, why = float(fitted.coefficients[index]), doubt(design, found, index)
         df = float(found.df[index])
         low, high, p_value = (np.nan,) * 3 if why else t_interval(estimate, error, df)
@@ -262,7 +262,7 @@ def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]
         if asked.planned_effect is not None:
             ratio = _effect_kind(design.kind, asked) != "difference"
             effect = float(np.log(asked.planned_effect)) if ratio else asked.planned_effect
-        table = power.plan(design, fitted, effect, found.widening[index])
+        table = power.plan(design, fitted, effect)
         table["effect"] = _natural(design, asked, list(table["effect"]))
         plans.append(table.assign(term=design.columns[index]))
     return plans

@@ -24,12 +24,10 @@ class Freedom:
     ----------
     level : (p,) place in the design's units of the one that the effect is measured against; rows come last
     df : (p,) degrees of freedom
-    widening : (p,) what a standard error by maximum likelihood is multiplied by
     """
 
     level: np.ndarray
     df: np.ndarray
-    widening: np.ndarray
 
 
 def freedom(design: Design) -> Freedom:
@@ -38,10 +36,6 @@ def freedom(design: Design) -> Freedom:
     An effect that is the same in all rows of an animal is estimated between animals: its degrees of freedom are the
     animals less the effects of that kind, however many spines there are. An effect within animals whose slope differs
     between them is measured against these slopes, one of each animal. Other effects are estimated within.
-
-    A variance by maximum likelihood is too small by the share of the effects among the units, as one without Bessel's
-    correction is. Standard errors of generalised models are widened by its root; those of linear models are by REML,
-    which needs none.
     """
     rows = len(design.response)
     codes = [*design.codes, np.arange(rows)]
@@ -54,12 +48,7 @@ def freedom(design: Design) -> Freedom:
         column, code = design.matrix[:, slope], design.codes[0]
         varying = len(np.unique(code[column != _one_each(column, code)]))
         level[sharing], count[sharing], lost[sharing] = 0, varying, len(sharing)
-    df = count - lost
-    if design.kind == "linear":
-        return Freedom(level, df, np.ones(len(level)))
-    # the variance of counts is known where it is not that of a unit
-    widening = np.where(level < len(design.codes), np.sqrt(count / np.maximum(df, 1)), 1.0)
-    return Freedom(level, df, widening)
+    return Freedom(level, count - lost)
 
 
 def slope_of(design: Design, index: int, slope: int) -> np.ndarray | None:

@@ -17,7 +17,7 @@ MOST_ANIMALS = 500
 COLUMNS = ["unit", "within_unit", "within", "effect", "units_per_group", "power"]
 
 
-def plan(design: Design, fit: Fit, effect: float, widening: float) -> pd.DataFrame:
+def plan(design: Design, fit: Fit, effect: float) -> pd.DataFrame:
     """Units per group that show a difference of two groups at 5 % with a power of 80 %, by how much each unit holds.
 
     The test planned for is the t-test of group means of units, with the variances that were found. What lies below the
@@ -26,7 +26,6 @@ def plan(design: Design, fit: Fit, effect: float, widening: float) -> pd.DataFra
     Parameters
     ----------
     effect : difference on the scale of the model
-    widening : factor of standard errors between units (`spinome.compare.inference.Freedom`)
 
     Returns
     -------
@@ -38,7 +37,6 @@ def plan(design: Design, fit: Fit, effect: float, widening: float) -> pd.DataFra
     levels = [*design.levels, len(design.response)]
     names = [*design.units, "row"]
     variances = [*fit.spread[: len(design.units)] ** 2, row_variance(design, fit)]
-    variances[0] *= widening**2
     rows = []
     for within in WITHIN if len(levels) > 1 else (1,):
         # of each kind of unit so many in one of the coarsest
