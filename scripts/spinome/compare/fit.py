@@ -32,7 +32,7 @@ COLUMNS = [
     *("rows", "units", "together", "note"),
 ]
 POINT_COLUMNS = ["comparison", "unit", "group", "value", "rows"]
-POWER_COLUMNS = ["comparison", "term", *power.COLUMNS]
+PLAN_COLUMNS = ["comparison", "term", *power.COLUMNS]
 MODELS = {"linear": "linear mixed (REML)", "binomial": "binomial mixed (logit)", "poisson": "Poisson mixed (log)"}
 # responses with a name of their own: how they are counted in `census/cells`
 SHORTHANDS: dict[str, tuple[str, dict[str, list]]] = {
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def fit(frame: pd.DataFrame, asked: Comparison, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Effects with `COLUMNS`, a point per unit with `POINT_COLUMNS`, and plans with `POWER_COLUMNS`.
+    """Effects with `COLUMNS`, a point per unit with `POINT_COLUMNS`, and plans with `PLAN_COLUMNS`.
 
     What cannot be compared gives one row without an effect, whose `note` says why.
 
@@ -93,8 +93,8 @@ def fit(frame: pd.DataFrame, asked: Comparison, seed: int = 0) -> tuple[pd.DataF
         plans = []
     told = {name: getattr(asked, name) for name in ("table", "formula", "together")}
     table = pd.DataFrame(effects).assign(comparison=asked.name, **told).reindex(columns=COLUMNS)
-    plan = pd.concat(plans, ignore_index=True) if plans else pd.DataFrame(columns=POWER_COLUMNS)
-    return table, points, plan.assign(comparison=asked.name).reindex(columns=POWER_COLUMNS)
+    plan = pd.concat(plans, ignore_index=True) if plans else pd.DataFrame(columns=PLAN_COLUMNS)
+    return table, points, plan.assign(comparison=asked.name).reindex(columns=PLAN_COLUMNS)
 
 
 def with_totals(frame: pd.DataFrame) -> pd.DataFrame:
