@@ -26,7 +26,7 @@ from spinome.compare.formula import parse
 from spinome.compare.mixed import fit_generalised, fit_linear
 
 # studies without an effect, and studies with one whose intervals are looked at
-REPEATS, COVERAGE_REPEATS = (
+REPEATS, COVERAGE_REPEATS = int(os.environ.get("REPEATS", 1000)), int(os.environ.get("COVERED", 500))
     int(os.environ.get(name, number)) for name, number in (("REPEATS", 1000), ("COVERED", 500))
 )
 PROCESSES = os.cpu_count() or 1
@@ -298,34 +298,48 @@ def percent(values: np.ndarray) -> float:
     return 100 * float(np.mean(values))
 
 
+def null_rows(pool: ProcessPoolExecutor, name: str) -> list[Row]:
+    p_values = np.array(list(pool.map(partial(null_study, name), range(REPEATS), chunksize=20)))
+    known = np.isfinite(p_values[:, 0])
+    called, plain = percent(p_values[known, 0] < 0.05), percent(p_values[:, 2] < 0.05)
+    what = f"{name}, no effect, 6 animals, {known.sum()} of {REPEATS} studies told"
+    return [
+        Row(f"{what}: called significant at 5 %", called, "%", None, True, "t-test over rows", plain),
+        Row(f"{what}: distance from 5 %", abs(called - 5), "%", 2, True),
+    ]
+
+
+def coverage_rows(pool: ProcessPoolExecutor, name: str) -> list[Row]:
+    covered = np.array(list(pool.map(COVERED[name], range(COVERAGE_REPEATS), chunksize=20)))
+    held, without = percent(covered[:, 1]), percent(covered[:, 0])
+    what = f"{name}, {COVERAGE_REPEATS} studies"
+    return [
+        Row(f"{what}: intervals with the truth in them", held, "%", None, False, "without the error", without),
+        Row(f"{what}: distance from 95 %", abs(held - 95), "%", 2, True),
+    ]
+
+
+def census_rows(pool: ProcessPoolExecutor) -> list[Row]:
+    held = percent(np.array(list(pool.map(census_study, range(200), chunksize=20))))
+    return [Row("published contrast of spine inputs in 200 made studies: intervals with it in them", held, "%", 90)]
+
+
 def main() -> None:
     rows = []
     with ProcessPoolExecutor(PROCESSES) as pool:
-        for name in NULL_STUDIES:
-            p_values = np.array(list(pool.map(partial(null_study, name), range(REPEATS), chunksize=20)))
-            known = np.isfinite(p_values[:, 0])
-            called = percent(p_values[known, 0] < 0.05)
-            plain = percent(p_values[:, 2] < 0.05)
-            what = f"{name}, no effect, 6 animals, {known.sum()} of {REPEATS} studies told"
-            rows.append(Row(f"{what}: called significant at 5 %", called, "%", None, True, "t-test over rows", plain))
-            rows.append(Row(f"{what}: distance from 5 %", abs(called - 5), "%", 2, True))
-            print(rows[-2], flush=True)
-        for name, study in COVERED.items():
-            covered = np.array(list(pool.map(study, range(COVERAGE_REPEATS), chunksize=20)))
-            held, without = percent(covered[:, 1]), percent(covered[:, 0])
-            what = f"{name}, {COVERAGE_REPEATS} studies"
-            rows.append(
-                Row(f"{what}: intervals with the truth in them", held, "%", None, False, "without error", without)
-            )
-            rows.append(Row(f"{what}: distance from 95 %", abs(held - 95), "%", 2, True))
-            print(rows[-2], flush=True)
-        held = percent(np.array(list(pool.map(census_study, range(200), chunksize=20))))
-        rows.append(Row("published contrast of spine inputs, made cells: intervals that hold it", held, "%", 90))
-    try:
-        rows += beside_lme4()
-    except PeerUnavailable as reason:
-        rows.append(Row("agreement with lme4", float("nan"), "", None, False, str(reason)))
-    write_rows("compare", rows)
+        parts = [
+            beside_lme4,
+            partial(census_rows, pool),
+            *(partial(null_rows, pool, name) for name in NULL_STUDIES),
+            *(partial(coverage_rows, pool, name) for name in COVERED),
+        ]
+        for part in parts:
+            try:
+                rows += part()
+            except PeerUnavailable as reason:
+                rows.append(Row("agreement with lme4", float("nan"), "", None, False, str(reason)))
+            # the whole takes an hour, so that what is there is kept
+            write_rows("compare", rows)
 
 
 if __name__ == "__main__":

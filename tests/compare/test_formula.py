@@ -10,7 +10,10 @@ from spinome.compare.formula import names_of, parse
             "head_volume_um3 ~ condition + (1 | animal/dendrite)",
             ("head_volume_um3",), (), "linear", "condition", (("animal", "dendrite"),),
         ),
-        ("gained/total ~ condition * day + (1|animal)", ("gained",), ("total",), "binomial", "condition * day", (("animal",),)),
+        (
+            "gained/total ~ condition * day + (1|animal)",
+            ("gained",), ("total",), "binomial", "condition * day", (("animal",),),
+        ),
         (
             "(gained + lost)/(spines + next_spines) ~ condition",
             ("gained", "lost"), ("spines", "next_spines"), "binomial", "condition", (),

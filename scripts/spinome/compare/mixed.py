@@ -220,7 +220,7 @@ def fit_generalised(
 
     The spread of few units comes out too small by maximum likelihood, and so do standard errors, by a fifth with six
     animals in two groups. Both are therefore by the restricted likelihood, in which the fixed effects are integrated
-    out as the random ones are (as R's glmmTMB does); the estimates are those of maximum likelihood.
+    out as the random ones are (as R's glmmTMB does); the estimates are of maximum likelihood with that spread.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def fit_generalised(
     response : (n,) counts
     whole : (n,) trials, or exposure
     matrix, random : as `fit_linear`
-    restricted : False gives spread and standard errors by maximum likelihood, as lme4 does
+    restricted : False gives all by maximum likelihood, as lme4 does
 
     Raises
     ------
@@ -251,6 +251,7 @@ def fit_generalised(
     covariance = linalg.pinvh(mode.information)
     if not random:
         return Fit(mode.beta, covariance, spread, None)
+    searched = effects if restricted else effects + len(random)
 
     def deviance(both: np.ndarray) -> float:
         return model.mode(np.abs(both[effects:]), both[:effects], mode.inner, fixed=True).deviance
@@ -258,25 +259,28 @@ def fit_generalised(
     # each effect in units of its own standard error, so that steps mean the same for all
     scale = np.concatenate([np.sqrt(np.diag(covariance)), np.full(len(random), 0.1)])
     found = np.concatenate([mode.beta, spread])
-    searched = optimize.minimize(
-        lambda steps: deviance(found + steps * scale),
-        np.zeros(len(found)),
-        method="BFGS",
-        options={"gtol": 1e-3, "eps": SLOPE_STEP},
+    found[:searched] += scale[:searched] * _lowest(
+        lambda steps: deviance(np.concatenate([found[:searched] + steps * scale[:searched], found[searched:]])),
+        searched,
     )
-    if not np.isfinite(searched.fun) or (not searched.success and np.abs(searched.jac).max() > STEEPEST):
-        raise NoEstimateError("the model did not converge")
-    found = found + searched.x * scale
+    found[effects:] = spread = np.where(np.abs(found[effects:]) < NO_SPREAD, 0, np.abs(found[effects:]))
     if restricted:
-        return Fit(found[:effects], covariance, np.where(spread < NO_SPREAD, 0, spread), None)
-    spread = np.abs(found[effects:])
-    found[effects:] = spread = np.where(spread < NO_SPREAD, 0, spread)
+        return Fit(found[:effects], covariance, spread, None)
     free = np.flatnonzero(np.concatenate([np.ones(effects, bool), spread > 0]))
     try:
         covariance = 2 * linalg.inv(_hessian(deviance, found, free, scale))
     except linalg.LinAlgError:
         raise NoEstimateError("the likelihood is flat; the effects cannot be told from chance") from None
     return Fit(found[:effects], covariance[:effects, :effects], spread, None)
+
+
+def _lowest(criterion: Callable[[np.ndarray], float], size: int) -> np.ndarray:
+    """Where a smooth function of steps in standard errors is lowest, from none."""
+    options = {"gtol": 1e-3, "eps": SLOPE_STEP}
+    found = optimize.minimize(criterion, np.zeros(size), method="BFGS", options=options)
+    if not np.isfinite(found.fun) or (not found.success and np.abs(found.jac).max() > STEEPEST):
+        raise NoEstimateError("the model did not converge")
+    return found.x
 
 
 def _joined(
