@@ -27,8 +27,6 @@ from spinome.compare.mixed import fit_generalised, fit_linear
 
 # studies without an effect, and studies with one whose intervals are looked at
 REPEATS, COVERAGE_REPEATS = int(os.environ.get("REPEATS", 1000)), int(os.environ.get("COVERED", 500))
-    int(os.environ.get(name, number)) for name, number in (("REPEATS", 1000), ("COVERED", 500))
-)
 PROCESSES = os.cpu_count() or 1
 # Standard deviations on the scale of the logarithm or the logit. Volumes of spines of one dendrite spread by 0.6 to 0.8
 # (Loewenstein et al. 2011 find a lognormal with about 0.7); between dendrites and animals a tenth to a fifth.
