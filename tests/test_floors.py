@@ -27,7 +27,7 @@ FLOORS = (
     ("io",),
     ("failures", "gaps"),
     ("phantom", "twophoton", "synapses", "linking", "neurons"),
-    ("census", "retrieve"),
+    ("census", "compare", "retrieve"),
     ("configuration", "report", "shipped"),
     ("workflow",),
     # the names at the top of the package

@@ -25,6 +25,7 @@ census_plan = planned(
         true_links={volume: f"<results>/linking/truth/{volume}/links.parquet" for volume in linking_plan.scored},
         with_synapses=linking_plan.with_synapses,
     ),
+    compare_plan.tables,
 )
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, is_section
+from spinome.configuration.compare import Comparisons
 from spinome.configuration.design import Design
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
@@ -85,6 +86,7 @@ class Configuration(Section):
     synapses: Synapses = Synapses()
     linking: Linking = Linking()
     neurons: Neurons = Neurons()
+    compare: Comparisons = Field({}, description="comparisons of conditions by name (docs/compare.md)")
 
     @model_validator(mode="after")
     def _folders_apart(self):

@@ -50,6 +50,11 @@ DESIGN_LEAD = (
     "The animals, factors and covariates that the sample sheets name. Samples of one animal are not independent: a "
     "group is as large as its number of animals says."
 )
+COMPARE_LEAD = (
+    "Mixed models with a random intercept for the unit above the spine, so that animals count and not their spines. "
+    "Intervals of 95 % are without and with the machine's error; p-values are corrected over the comparisons named "
+    "together."
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ def render(
     Parameters
     ----------
     tiles : numbers of the summary
-    sections : phantom, branches and census, in order
+    sections : phantom, branches, census and comparisons, in order
     samples : names of the samples by kind
     failures : `step unit reason`
     provenance : content of `provenance.json`

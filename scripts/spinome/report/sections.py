@@ -13,6 +13,7 @@ from spinome.report.design import summarise_design
 from spinome.report.page import (
     BRANCHES,
     CENSUS_LEAD,
+    COMPARE_LEAD,
     DESIGN_LEAD,
     PHANTOM_LEAD,
     Section,
@@ -30,12 +31,12 @@ def sections(
     truth: Mapping[str, pd.DataFrame],
     design: Mapping[str, Any] | None = None,
 ) -> list[Section]:
-    """The design and what was simulated, where there is one, each branch in order, and the census.
+    """The design and what was simulated, where there is one, each branch in order, the census, and comparisons.
 
     Parameters
     ----------
     branches : names of those that have samples
-    tables : of the branches and of the census, by the names that `spinome.report.summaries` gives them
+    tables : of the branches, of the census and of the comparisons, by the names in `spinome.report.summaries`
     scores : evaluations by section
     figures : folders of figures by section
     truth : true spines of simulated specimens
@@ -44,6 +45,9 @@ def sections(
     titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
     summary = {branch: _summary(branch, tables) for branch in branches}
     summary["census"] = summaries.summarise_census(tables)
+    if "comparisons" in tables:
+        titled["compare"] = ("Comparisons", COMPARE_LEAD)
+        summary["compare"] = summaries.summarise_comparisons(tables)
     if truth:
         titled = {"phantom": ("What was simulated", PHANTOM_LEAD)} | titled
         summary["phantom"] = summaries.summarise_phantom(truth)

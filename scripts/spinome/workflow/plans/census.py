@@ -94,6 +94,7 @@ class CensusPlan:
     branches : names of the branches that have samples, in their order
     scored : by branch the samples that are held against a truth
     linked : the volumes that the linking branch links
+    comparisons : tables of the comparisons by name; empty where none is asked for
     """
 
     study: Study
@@ -101,6 +102,7 @@ class CensusPlan:
     branches: tuple[str, ...]
     scored: Mapping[str, Collection[Any]]
     linked: Linked = field(default_factory=Linked)
+    comparisons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:
@@ -178,9 +180,9 @@ class CensusPlan:
         """Named inputs of the page: `tables/<name>`, `scores/<section>`, `figures/<section>` and `truth/<specimen>`."""
         tables = {name: path for branch in self.branches for name, path in REPORT_TABLES[branch].items()}
         kinds: dict[str, Mapping[str, str | list[str]]] = {
-            "tables": _in_results(tables) | self.tables,
+            "tables": _in_results(tables) | self.tables | {**self.comparisons},
             "scores": self.scores,
-            "figures": self.figures,
+            "figures": self.figures | ({"compare": ["<results>/compare/figures"]} if self.comparisons else {}),
             "truth": {specimen: self.phantom.truth(specimen, "spines.parquet") for specimen in self.specimens},
         }
         return {f"{kind}/{name}": path for kind, named in kinds.items() for name, path in named.items()}
