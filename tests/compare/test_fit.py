@@ -97,6 +97,14 @@ def test_a_column_that_separates_is_told():
     assert row["p_value"].isna().all()
 
 
+def test_a_reference_without_events_is_separated():
+    table = made_turnover(animals=9)
+    table["condition"] = np.array(["a", "b", "c"])[table["number"] % 3]
+    table.loc[table["condition"] == "a", "lost"] = 0
+    row = only(table, "lost/spines ~ condition")
+    assert "separation" in row["note"] and pd.isna(row["effect"])
+
+
 def test_errors_are_beside_the_effect_and_do_not_replace_it():
     table = made_counts(effect=-0.3)
     plain = only(table, "spines/length_um ~ condition")

@@ -35,6 +35,8 @@ SLOPE_STEP = 1e-4
 NO_SPREAD = 1e-3
 # linear predictors beyond this are a probability of 0 or 1 in floating point
 LARGEST_PREDICTOR = 30.0
+# a standard error of this size, of a column of spread 1 on the scale of the logit or the logarithm, is no estimate's
+RUNAWAY = 20.0
 # step of numerical second derivatives, in standard errors
 HESSIAN_STEP = 0.1
 
@@ -249,6 +251,7 @@ def fit_generalised(
     spread = _least(restricted_deviance, np.full(len(random), 0.3), COARSE) if random else np.zeros(0)
     mode = model.mode(spread, *near)
     covariance = linalg.pinvh(mode.information)
+    _require_settled(covariance, matrix)
     if not random:
         return Fit(mode.beta, covariance, spread, None)
     searched = effects if restricted else effects + len(random)
@@ -272,6 +275,16 @@ def fit_generalised(
     except linalg.LinAlgError:
         raise NoEstimateError("the likelihood is flat; the effects cannot be told from chance") from None
     return Fit(found[:effects], covariance[:effects, :effects], spread, None)
+
+
+def _require_settled(covariance: np.ndarray, matrix: np.ndarray) -> None:
+    """Raise a NoEstimateError where an effect runs away, since counts of 0, or of all, can be told apart by it."""
+    size = np.where(np.ptp(matrix, axis=0) > 0, matrix.std(axis=0), 1.0)
+    if not (np.sqrt(np.diag(covariance)) * size < RUNAWAY).all():
+        raise NoEstimateError(
+            "separation: some effect has no finite estimate, since it parts rows with events from rows without; leave it "
+            "out, or join levels"
+        )
 
 
 def _lowest(criterion: Callable[[np.ndarray], float], size: int) -> np.ndarray:
@@ -390,7 +403,7 @@ class _Laplace:
             while (then := value(beta + size * move, inner + size * step)) < now - SETTLED and size > 1e-4:
                 size /= 2
             beta, inner, now = beta + size * move, inner + size * step, then
-        raise NoEstimateError("the model did not converge")
+        raise NoEstimateError("the model did not converge; some effect may have no finite estimate (separation)")
 
 
 def _hessian(

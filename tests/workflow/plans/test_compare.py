@@ -52,6 +52,11 @@ def test_a_table_of_a_branch_without_samples_is_told(plan):
         plan(branches=("neurons",), turnover=TURNOVER)
 
 
+def test_a_table_that_is_not_there_is_told(plan):
+    with pytest.raises(ValueError, match=r"compare\.own: own\.csv: no such table"):
+        plan(own=OWN)
+
+
 def test_without_comparisons_there_are_no_tables(plan):
     assert plan().tables == {} and plan().results == []
     assert plan(turnover=TURNOVER).results[-1] == "<results>/compare/figures"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from spinome.configuration.compare import TABLES
@@ -59,6 +60,8 @@ class ComparePlan:
             return f"compare.{name}: the table {table} is made by the branch {needed}, which has no samples here"
         if self.config[name]["errors_of_truth"] and not self.scored.get(needed or ""):
             return f"compare.{name}: errors_of_truth is set, but no sample of {table} has a truth; state errors"
+        if needed is None and not Path(table).exists() and not Path(table).is_relative_to(self.study.results):
+            return f"compare.{name}: {table}: no such table"
         return ""
 
     def table(self, name: str) -> str:
