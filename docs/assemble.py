@@ -31,6 +31,7 @@ TITLES = {
     "neurons": "Neurons",
     "phantom": "Simulated specimens",
     "census": "Census",
+    "compare": "Comparisons",
     "report": "Report",
     "retrieve": "Public data",
     "configuration": "Configuration",

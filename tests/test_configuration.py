@@ -112,9 +112,17 @@ def whole_numbers_to_choose_from():
             yield key, get_args(field.annotation)
 
 
+# what a section that a test makes by name must hold beside the key that is tested
+REQUIRED = {
+    "compare.NAME": {"table": "spines", "formula": "volume_um3 ~ condition"},
+    "compare.NAME.errors.NAME": {"rate": "recall", "value": 0.8, "number": 100},
+}
+
+
 def nested(key, value):
-    for part in reversed(key.split(".")):
-        value = {part: value}
+    parts = key.split(".")
+    for place in range(len(parts) - 1, -1, -1):
+        value = REQUIRED.get(".".join(parts[:place]), {}) | {parts[place]: value}
     return value
 
 

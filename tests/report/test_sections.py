@@ -7,6 +7,7 @@ import pytest
 from spinome.census.matches import MATCH_COLUMNS
 from spinome.report.sections import sections
 from spinome.report.style import save_figure
+from spinome.report.summaries import EFFECT_COLUMNS
 
 SPINES = pd.DataFrame(
     {"spine": ["a"], "source": "neurons", "sheet": "neurons", "specimen": "n", "track": None, "synapses": [1.0],
@@ -51,3 +52,22 @@ def test_what_was_simulated_comes_first_where_anything_was(tables):
     truth = pd.DataFrame({"dendrite": [0, 0], "first_timepoint": 0, "last_timepoint": [0, 1]}).assign(**sizes)
     assert [section.key for section in sections([], tables, {}, {}, {"p": truth})] == ["phantom", "census"]
     assert [section.key for section in sections([], tables, {}, {}, {})] == ["census"]
+
+
+def test_the_design_comes_before_what_was_found(tables):
+    tables["spines"] = SPINES.assign(animal="1", sex="f")
+    columns = {"animal": "string", "sex": "string"}
+    design = {"columns": columns, "samples": {"neurons/n": {"animal": "1", "sex": "f"}}, "remarks": []}
+    first, census = sections([], tables, {}, {}, {}, design)
+    assert (first.key, census.key) == ("design", "census")
+    assert [text for text, _ in first.tables[0].rows[0]] == ["sex", "f", "1", "1", "1"]
+
+
+def test_comparisons_come_last_where_any_were_asked_for(tmp_path, tables):
+    row = dict.fromkeys(EFFECT_COLUMNS, 0.5) | {"comparison": "size", "term": "sex[m]", "note": "", "units": "6 animal"}
+    given = {"comparisons": pd.DataFrame([row]), "plans": pd.DataFrame({"comparison": [], "power": []})}
+    figures = {"compare": [folder(tmp_path / "compared", "size")]}
+    _, compared = sections([], tables | given, {}, figures, {})
+    assert (compared.key, [figure.name for figure in compared.figures]) == ("compare", ["size"])
+    assert [table.title for table in compared.tables] == ["Effects"]
+    assert compared.tables[0].rows[0][0] == ("size", False)

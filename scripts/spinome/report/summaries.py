@@ -33,6 +33,22 @@ SEEN_IN = {
     "chain": "on meshes made from EM",
     "neurons": "on meshes",
 }
+# columns of the effects of comparisons, and how they are headed
+EFFECT_COLUMNS = {
+    "comparison": "comparison",
+    "term": "term",
+    "effect_kind": "effect is a",
+    "effect": "effect",
+    "effect_low": "low",
+    "effect_high": "high",
+    "carried_low": "low with machine's error",
+    "carried_high": "high with machine's error",
+    "p_value": "p",
+    "p_holm": "p, Holm",
+    "p_benjamini_hochberg": "p, Benjamini-Hochberg",
+    "permutation_p": "p, permutation",
+    "units": "units",
+}
 
 
 def tell_unknown(completeness: pd.DataFrame, max_failed_fraction: float) -> list[str]:
@@ -186,6 +202,25 @@ def summarise_phantom(truth: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
             }
         )
     return {"Simulated specimens": pd.DataFrame(rows)}
+
+
+def summarise_comparisons(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Effects with their intervals and corrected p-values, what is to be known of each, and plans.
+
+    Parameters
+    ----------
+    given : `comparisons` and `plans`, as `spinome.compare.tables` makes them
+    """
+    ours = given["comparisons"]
+    effects = ours[ours["term"] != ""]
+    notes = ours.loc[ours["note"] != "", ["comparison", "term", "note"]].drop_duplicates()
+    plans = given["plans"]
+    shown = {
+        "Effects": effects[[*EFFECT_COLUMNS]].rename(columns=EFFECT_COLUMNS),
+        "Notes": notes,
+        "Units that would show an effect at 80 %": plans.drop(columns="power"),
+    }
+    return {title: frame for title, frame in shown.items() if len(frame)}
 
 
 def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,230 @@
+"""The machine's error carried into a comparison: what was missed, what is false, and what was taken for something else.
+
+Two ways, by what is known:
+
+- Rates (precision, recall, sensitivity, specificity), each with the number it was counted on. For each of many draws of
+  the effects and of the rates, the means that were fitted are turned into true means by the rule of measurement, and
+  the effects are found in these again. Counts are not drawn anew: they hold the chance of having been seen already,
+  and would hold it twice.
+- Probabilities of single rows: rows are kept by their probability in several redraws, the model is fitted to each,
+  and the results are pooled (Rubin 1987).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import expit, logit
+
+from spinome.compare.design import Design, NotComparableError
+from spinome.compare.inference import Freedom
+from spinome.compare.mixed import Fit, NoEstimateError
+
+DRAWS = 4000
+# redraws of rows; more change the third digit of an interval (Graham et al. 2007)
+REDRAWS = 20
+# with more impossible draws the errors explain what was seen, and nothing can be said
+MOST_IMPOSSIBLE = 0.025
+RATES = ("precision", "recall", "sensitivity", "specificity")
+# parts of a turnover, which misses alone look like
+CHANGES = {"gained", "lost"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate of the machine.
+
+    Attributes
+    ----------
+    name : one of `RATES`
+    value : its value
+    number : how many spines or labels it was counted on; of a stated belief, how many it is worth
+    where : values of columns of the rows that it holds for; empty: for all
+    """
+
+    name: str
+    value: float
+    number: float
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Effects with the machine's error: estimates, standard errors and degrees of freedom (p,), and what to know."""
+
+    coefficients: np.ndarray
+    standard_errors: np.ndarray
+    df: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int) -> Carried:
+    """Effects on what is there instead of on what was seen.
+
+    | comparison | rates | what is seen |
+    |---|---|---|
+    | counts per length | precision, recall | recall x true rate + false ones |
+    | changes: `gained`, `lost` | precision, recall | all but precision x recall x what stayed |
+    | other shares | sensitivity, specificity | sensitivity x share + (1 - specificity) x rest (Rogan and Gladen 1978) |
+
+    False ones are as many per length in all rows that a precision holds for. They dilute a difference in density, which
+    a precision for each condition, where it is known, tells apart from a difference in precision. A spine that is
+    false in one session is taken for absent in the other.
+
+    Parameters
+    ----------
+    changes : whether the response counts gained or lost spines
+
+    Raises
+    ------
+    NotComparableError: where the rates do not fit the comparison.
+    """
+    rule = _rule(design, rates, changes)
+    names = sorted({rate.name for rate in rates})
+    owners = {name: _owners(design, [rate for rate in rates if rate.name == name]) for name in names}
+    keys = np.column_stack([design.matrix, *owners.values()])
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    weight = np.bincount(group.ravel(), design.whole)
+    matrix = design.matrix[first]
+    root = np.sqrt(weight)
+    project = np.linalg.pinv(root[:, None] * matrix) * root
+    of_group = {name: owner[first] for name, owner in owners.items()}
+    link, inverse = (np.log, np.exp) if design.kind == "poisson" else (logit, expit)
+
+    def true_effects(effects: np.ndarray, drawn: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Effects (R, p) and means (R, G) of what is there; NaN where nothing can be."""
+        told = {name: values[:, of_group[name]] for name, values in drawn.items()}
+        means = rule(inverse(effects @ matrix.T), weight, of_group, told)
+        possible = (means > 0) & ((means < 1) | (design.kind == "poisson"))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return link(np.where(possible, means, np.nan)) @ project.T, means
+
+    rng = np.random.default_rng(seed)
+    effects = rng.multivariate_normal(fit.coefficients, fit.covariance, DRAWS, method="eigh")
+    by_name = {name: [rate for rate in rates if rate.name == name] for name in names}
+    fixed = {name: np.array([[rate.value for rate in own]]) for name, own in by_name.items()}
+    drawn = {name: np.stack([_beta(rate, rng) for rate in own], axis=1) for name, own in by_name.items()}
+    middle = true_effects(fit.coefficients[None], fixed)[0][0]
+    sampling, (total, means) = true_effects(effects, fixed)[0], true_effects(effects, drawn)
+    share = (means @ weight) / weight.sum()
+    notes = [_of_changes(design, share, fixed, of_group, weight)] if changes else []
+    impossible = np.isnan(total).any(axis=1).mean()
+    if impossible > MOST_IMPOSSIBLE or np.isnan(middle).any():
+        none = np.full(len(middle), np.nan)
+        return Carried(none, none, none, (*notes, "the stated errors alone make as much as was seen in some group"))
+    ours, all_ = np.nanstd(sampling, axis=0), np.nanstd(total, axis=0)
+    df = found.df * np.maximum(all_ / ours, 1) ** 4
+    return Carried(middle, all_, df, tuple(notes))
+
+
+def _rule(design: Design, rates: Sequence[Rate], changes: bool) -> Callable:
+    """From seen means (R, G) to true ones, by the kind of the comparison."""
+    names = {rate.name for rate in rates}
+    allowed = {"precision", "recall"} if design.kind == "poisson" or changes else {"sensitivity", "specificity"}
+    if design.kind == "linear":
+        raise NotComparableError(
+            "errors: of a measured value the probability of each row is carried (key `probability`), or a precision "
+            "alone; other rates do not change it"
+        )
+    if not names <= allowed:
+        raise NotComparableError(
+            f"errors: {', '.join(sorted(names - allowed))} says nothing of this comparison; "
+            f"{' and '.join(sorted(allowed))} do"
+        )
+    if design.kind == "poisson":
+        return _counts
+    return _changes if changes else _shares
+
+
+def _counts(seen: np.ndarray, weight: np.ndarray, owners: Mapping, told: Mapping) -> np.ndarray:
+    false = np.zeros_like(seen)
+    if "precision" in told:
+        for owner in np.unique(owners["precision"]):
+            own = owners["precision"] == owner
+            mean = seen[:, own] @ weight[own] / weight[own].sum()
+            false[:, own] = (1 - told["precision"][:, own]) * mean[:, None]
+    return (seen - false) / told.get("recall", 1.0)
+
+
+def _changes(seen: np.ndarray, weight: np.ndarray, owners: Mapping, told: Mapping) -> np.ndarray:
+    return 1 - (1 - seen) / (told.get("precision", 1.0) * told.get("recall", 1.0))
+
+
+def _shares(seen: np.ndarray, weight: np.ndarray, owners: Mapping, told: Mapping) -> np.ndarray:
+    false = 1 - told.get("specificity", 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (seen - false) / (told.get("sensitivity", 1.0) - false)
+
+
+def _of_changes(design: Design, share: np.ndarray, fixed: Mapping, owners: Mapping, weight: np.ndarray) -> str:
+    """How many of the changes that were seen errors alone would make."""
+    kept = np.prod([values[0][owners[name]] for name, values in fixed.items()], axis=0)
+    expected, seen = float(weight @ (1 - kept)), float(design.response.sum())
+    low, high = np.quantile(share, [0.025, 0.975])
+    text = f"of {seen:.0f} changes seen, misses and false spines alone would make {expected:.0f}"
+    if low <= 0:
+        return f"{text}: no change beyond them is shown"
+    return f"{text}; true share of changes {share.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
+def _owners(design: Design, rates: Sequence[Rate]) -> np.ndarray:
+    """(n,) the rate that holds for each row."""
+    holds = []
+    for rate in rates:
+        own = np.ones(len(design.frame), bool)
+        for column, value in rate.where.items():
+            if column not in design.frame:
+                raise NotComparableError(f"errors: the table lacks the column {column} of the rate {rate.name}")
+            own &= (design.frame[column].astype(str) == str(value)).to_numpy()
+        holds.append(own)
+    times = np.sum(holds, axis=0)
+    if (times != 1).any():
+        row = design.frame.iloc[int(np.argmax(times != 1))]
+        at = ", ".join(f"{column} {row[column]}" for column in sorted({name for rate in rates for name in rate.where}))
+        what = "no" if times.min() == 0 else "more than one"
+        raise NotComparableError(
+            f"errors: {what} {rates[0].name} holds for rows of {at or 'the table'}; give one for each"
+        )
+    return np.argmax(holds, axis=0)
+
+
+def _beta(rate: Rate, rng: np.random.Generator) -> np.ndarray:
+    """Draws of a rate, given how often it held among its number (Jeffreys)."""
+    return rng.beta(rate.value * rate.number + 0.5, (1 - rate.value) * rate.number + 0.5, DRAWS)
+
+
+def carry_probabilities(
+    design: Design,
+    found: Freedom,
+    refit: Callable[[Design], Fit],
+    probability: Callable[[np.random.Generator], np.ndarray],
+    seed: int,
+) -> Carried:
+    """Effects on rows that are what they were taken for, pooled over redraws.
+
+    Parameters
+    ----------
+    refit : fits the model to a design
+    probability : called with a generator for each redraw; the probability of each row (n,)
+
+    Raises
+    ------
+    NoEstimateError: where too many redraws cannot be fitted.
+    """
+    rng, fits = np.random.default_rng(seed), []
+    for _ in range(REDRAWS):
+        kept = rng.random(len(design.response)) < probability(rng)
+        try:
+            fits.append(refit(design.rows(kept)))
+        except (NoEstimateError, np.linalg.LinAlgError):
+            continue
+    if len(fits) < REDRAWS * (1 - 2 * MOST_IMPOSSIBLE):
+        raise NoEstimateError("without the rows that are probably false the model cannot be fitted")
+    effects = np.array([fit.coefficients for fit in fits])
+    within = np.mean([fit.standard_errors**2 for fit in fits], axis=0)
+    between = (1 + 1 / len(fits)) * effects.var(axis=0, ddof=1)
+    total = within + between
+    df = total**2 / (within**2 / found.df + between**2 / (len(fits) - 1))
+    return Carried(effects.mean(axis=0), np.sqrt(total), df)

@@ -1,0 +1,95 @@
+"""What the rules of the comparisons ask: which table each one reads, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spinome.configuration.compare import TABLES
+from spinome.hashing import file_hash
+from spinome.workflow.study import Study
+
+# what a comparison is told of where it reads, and not of what it does
+PLACES = ("errors_of_truth",)
+
+
+@dataclass(frozen=True)
+class ComparePlan:
+    """The comparisons of a study.
+
+    Attributes
+    ----------
+    study : configuration and rows
+    branches : names of the branches that have samples
+    scored : by branch the samples that are held against a truth
+    """
+
+    study: Study
+    branches: Sequence[str]
+    scored: Mapping[str, Collection[Any]]
+
+    def __post_init__(self):
+        if problems := [problem for name in self.names if (problem := self._problem(name))]:
+            raise ValueError("\n".join(problems))
+
+    @property
+    def config(self) -> dict[str, dict[str, Any]]:
+        """The section of the comparisons."""
+        return self.study.config["compare"]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the comparisons, in their order."""
+        return list(self.config)
+
+    @property
+    def schema(self) -> str:
+        """The schema of the tables."""
+        return str(self.study.repository / "workflow" / "schemas" / "compare.schema.yaml")
+
+    @property
+    def schema_hash(self) -> str:
+        """The hash of the schema's content, so that its place counts for nothing."""
+        return file_hash(self.schema)
+
+    def _problem(self, name: str) -> str:
+        table, needed = self.config[name]["table"], TABLES.get(self.config[name]["table"])
+        if needed and needed not in self.branches:
+            return f"compare.{name}: the table {table} is made by the branch {needed}, which has no samples here"
+        if self.config[name]["errors_of_truth"] and not self.scored.get(needed or ""):
+            return f"compare.{name}: errors_of_truth is set, but no sample of {table} has a truth; state errors"
+        if needed is None and not Path(table).exists() and not Path(table).is_relative_to(self.study.results):
+            return f"compare.{name}: {table}: no such table"
+        return ""
+
+    def table(self, name: str) -> str:
+        """The table that a comparison reads."""
+        table = self.config[name]["table"]
+        return f"<results>/{table}.parquet" if table in TABLES else table
+
+    def evaluation(self, name: str) -> list[str]:
+        """The scores that a comparison takes the machine's error from; empty where it is told."""
+        entry = self.config[name]
+        return [f"<results>/{TABLES[entry['table']]}/evaluation.tsv"] if entry["errors_of_truth"] else []
+
+    def asked(self, name: str) -> dict[str, Any]:
+        """What a comparison is told."""
+        return {"name": name} | {key: value for key, value in self.config[name].items() if key not in PLACES}
+
+    def stamps(self, name: str) -> list[str]:
+        """The stamp of a table of one's own; none of a table that the workflow makes."""
+        table = self.config[name]["table"]
+        return [] if table in TABLES else self.study.given([table])
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The tables over all comparisons by name; empty where there is none."""
+        files = {"comparisons": "comparisons.parquet", "plans": "plans.parquet"}
+        return {name: f"<results>/compare/{file}" for name, file in files.items()} if self.names else {}
+
+    @property
+    def results(self) -> list[str]:
+        """All that the comparisons write."""
+        return [*self.tables.values(), "<results>/compare/figures"] if self.names else []
