@@ -222,7 +222,10 @@ def object_rows() -> list[Row]:
             value, (low, high) = scores[name]
             peer = ("published features and forest, same folds", forest[name][0]) if aim else ("", None)
             rows.append(Row(f"{words}: {kind}, 95 % {low:.2f} to {high:.2f}", value, unit, aim, False, *peer))
-    for words, name in (("network", "synapses.safetensors"), ("published features and forest", "synapses.skops")):
+    for words, name in (
+        ("network, fitted to the volume without labels", "synapses.safetensors"),
+        ("published features and forest", "synapses.skops"),
+    ):
         value, (low, high) = measure(shipped, name).result
         what = "all objects on drosophila_vnc by the model that ships, which has seen simulated tissue alone"
         rows.append(Row(f"{what}: {words}, 95 % {low:.2f} to {high:.2f}", value, "F1"))

@@ -34,7 +34,7 @@ def statistics(network):
     return {name: value for name, value in network.net.state_dict().items() if "running" in name}
 
 
-def test_the_first_layer_moves_most_of_the_way_to_what_it_sees(network, evidence):
+def test_the_first_layer_moves_a_share_of_the_way_to_what_it_sees(network, evidence):
     assert all(length >= size for length, size in zip(TILE, evidence.image.shape))
     seen = torch.from_numpy(shrink(evidence.grey.levels(evidence.image[:]), network.factors(VOXEL_NM)))[None, None]
     convolution = network.net.fine[0][0]
