@@ -5,6 +5,7 @@ import pyarrow.parquet
 import pytest
 
 from spinome.census.spines import from_linking, from_neurons, from_twophoton, join, write_spines
+from spinome.design import neuron_samples, stack_samples, volume_samples, with_design
 from spinome.io.tables import read_table
 
 
@@ -108,3 +109,24 @@ def test_what_breaks_the_schema_is_not_written(schema, linking, column, value, p
     linking[column] = value
     with pytest.raises(ValueError, match=problem):
         join([from_linking(linking)], schema)
+
+
+def test_the_design_is_the_last_of_the_columns_and_null_where_it_is_not_known(
+    schema, twophoton, linking, neuron_spines, neuron_synapses, tmp_path
+):
+    samples = {"stacks/mouse.f1.0": {"animal": "m1", "age": 30.0}, "neurons/p": {"animal": "m2"}}
+    design = {"columns": {"animal": "string", "age": "number"}, "samples": samples}
+    parts = [
+        with_design(from_twophoton(twophoton), stack_samples(twophoton), design),
+        with_design(from_linking(linking), volume_samples(linking), design),
+        with_design(from_neurons(neuron_spines, neuron_synapses), neuron_samples(neuron_spines), design),
+    ]
+    columns = {name: {"type": kind} for name, kind in design["columns"].items()}
+    write_spines(join(parts, schema | columns), tmp_path / "spines.parquet")
+    table = read_table(tmp_path / "spines.parquet").set_index("spine")
+    assert list(table.columns[-2:]) == ["animal", "age"] and table["age"].dtype == "float64"
+    assert table.loc["neurons/p/p/1", "animal"] == "m2"
+    first = table[(table["source"] == "twophoton") & (table["timepoint"] == "0")]
+    assert len(first) and (first["animal"] == "m1").all() and (first["age"] == 30.0).all()
+    known = set(first.index) | set(table.index[(table["sheet"] == "neurons") & (table["specimen"] == "p")])
+    assert set(table.index[table["animal"].notna()]) == known

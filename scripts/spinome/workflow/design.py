@@ -58,14 +58,17 @@ class Design:
 
 @dataclass(frozen=True)
 class _Place:
-    """A row of a sheet."""
+    """A row of a sheet, with what it says of the design: read of it once, since there may be many thousands."""
 
     sheet: str
     file: str
     row: SampleRow
+    line: int
+    animal: str | None
+    design: Mapping[str, str]
 
     def __str__(self):
-        return f"{self.file}: row {self.row.line}"
+        return f"{self.file}: row {self.line}"
 
 
 def read_design(
@@ -83,15 +86,19 @@ def read_design(
     ------
     ValueError: one line a problem, with file, row and column, or with the key
     """
-    places = [_Place(sheet, files[sheet] or "", row) for sheet in SHEETS for row in rows[sheet]]
+    places = [
+        _Place(sheet, files[sheet] or "", row, row.line, row.animal, row.design)
+        for sheet in SHEETS
+        for row in rows[sheet]
+    ]
     factors, covariates, within = config["factors"], config["covariates"], set(config["within_animal"])
-    animals = any(place.row.animal for place in places)
+    animals = any(place.animal for place in places)
     if not (animals or factors or covariates):
         return Design()
     problems = [*_name_problems(config, places)]
     if not problems:
         problems = [
-            *(line for place in places for line in _row_problems(place, factors, covariates)),
+            *(line for place in places for line in _row_problems(place, covariates)),
             *(line for name in (ANIMAL, *factors) for line in _level_problems(name, places)),
             *(line for name in factors for line in _count_problems(name, places)),
             *_animal_problems(places),
@@ -102,8 +109,8 @@ def read_design(
     samples: dict[str, dict[str, dict[str, Any]]] = {sheet: {} for sheet in SHEETS}
     said = {name: _said_of_animals(name, places) for name in factors if name not in within}
     for place in places:
-        if place.row.animal:
-            samples[place.sheet][sample_name(place.row)] = _values(place.row, factors, covariates, said)
+        if place.animal:
+            samples[place.sheet][sample_name(place.row)] = _values(place, factors, covariates, said)
     columns = dict.fromkeys([ANIMAL, *factors], "string") | dict.fromkeys(covariates, "number")
     return Design(columns, samples, [*_remarks(files, rows, samples, [*factors, *covariates])])
 
@@ -123,28 +130,25 @@ def sample_name(row: SampleRow) -> str:
 
 
 def _values(
-    row: SampleRow, factors: Sequence[str], covariates: Sequence[str], said: Mapping[str, Mapping[str, str]]
+    place: _Place, factors: Sequence[str], covariates: Sequence[str], said: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """What is known of a sample; a factor that cannot change within an animal may be said once of each animal."""
-    assert row.animal is not None
-    values: dict[str, Any] = {ANIMAL: row.animal}
+    values: dict[str, Any] = {ANIMAL: place.animal}
     for name in factors:
-        if level := row.design.get(name) or said.get(name, {}).get(row.animal):
+        if level := place.design.get(name) or said.get(name, {}).get(place.animal or ""):
             values[name] = level
-    return values | {name: float(row.design[name]) for name in covariates if name in row.design}
+    return values | {name: float(place.design[name]) for name in covariates if name in place.design}
 
 
 def _said_of_animals(name: str, places: Sequence[_Place]) -> dict[str, str]:
     """The level of each animal, from whichever row has it."""
-    return {
-        row.animal: row.design[name] for row in (place.row for place in places) if row.animal and name in row.design
-    }
+    return {place.animal: place.design[name] for place in places if place.animal and name in place.design}
 
 
 def _name_problems(config: Mapping[str, Any], places: Sequence[_Place]) -> Iterator[str]:
     """Names that a column of results or of a sheet has already, or that no row fills."""
     known = {column for kind in SHEETS.values() for column in kind.model_fields}
-    filled = {column for place in places for column in place.row.design}
+    filled = {column for place in places for column in place.design}
     for key in ("factors", "covariates"):
         for name in config[key]:
             if name in known:
@@ -158,41 +162,47 @@ def _name_problems(config: Mapping[str, Any], places: Sequence[_Place]) -> Itera
                 )
 
 
-def _row_problems(place: _Place, factors: Sequence[str], covariates: Sequence[str]) -> Iterator[str]:
-    row = place.row
-    if row.design and not row.animal:
-        name = next(iter(row.design))
+def _row_problems(place: _Place, covariates: Sequence[str]) -> Iterator[str]:
+    if place.design and not place.animal:
+        name = next(iter(place.design))
         yield f"{place}, column animal: is empty, and {name} is given; name the animal"
     for name in covariates:
-        if name in row.design and not _is_number(row.design[name]):
-            yield f"{place}, column {name}: give a number, not {shown(row.design[name])}, or leave the cell empty"
-    for name in (ANIMAL, *factors):
-        value = _level(row, name)
-        if value and value.lower() in NO_TEXT:
-            yield (
-                f"{place}, column {name}: {shown(value)} is read as a missing value or as yes or no in tables of text; "
-                "use another word, or leave the cell empty where it is not known"
-            )
+        if name in place.design and not _is_number(place.design[name]):
+            yield f"{place}, column {name}: give a number, not {shown(place.design[name])}, or leave the cell empty"
+
+
+def _levels(name: str, places: Sequence[_Place]) -> dict[str, _Place]:
+    """The levels of a factor, or the animals, each with the first row that has it."""
+    levels: dict[str, _Place] = {}
+    for place in places:
+        level = place.animal if name == ANIMAL else place.design.get(name)
+        if level and level not in levels:
+            levels[level] = place
+    return levels
 
 
 def _level_problems(name: str, places: Sequence[_Place]) -> Iterator[str]:
-    """Levels that only a slip tells apart."""
-    first: dict[str, tuple[str, _Place]] = {}
-    for place in places:
-        if not (level := _level(place.row, name)):
-            continue
-        known, where = first.setdefault(_folded(level), (level, place))
+    """Levels that are no text in tables, and those that only a slip tells apart."""
+    first: dict[str, str] = {}
+    levels = _levels(name, places)
+    for level, place in levels.items():
+        if level.lower() in NO_TEXT:
+            yield (
+                f"{place}, column {name}: {shown(level)} is read as a missing value or as yes or no in tables of text; "
+                "use another word, or leave the cell empty where it is not known"
+            )
+        known = first.setdefault(_folded(level), level)
         if known != level:
             yield (
-                f"{place}, column {name}: {shown(level)} and {shown(known)} of {where} differ only by case, by a "
-                "space or by how a number is written; write them the same, or tell them apart by more"
+                f"{place}, column {name}: {shown(level)} and {shown(known)} of {levels[known]} differ only by case, by "
+                "a space or by how a number is written; write them the same, or tell them apart by more"
             )
 
 
 def _count_problems(name: str, places: Sequence[_Place]) -> Iterator[str]:
-    levels = {place.row.design[name]: place for place in reversed(places) if name in place.row.design}
+    levels = _levels(name, places)
     if len(levels) == 1:
-        (level, place) = next(iter(levels.items()))
+        ((level, place),) = levels.items()
         yield (
             f"{place}, column {name}: {shown(level)} is the one level of this factor, so there is nothing to compare; "
             "correct the column, or take the name out of design.factors"
@@ -203,14 +213,14 @@ def _animal_problems(places: Sequence[_Place]) -> Iterator[str]:
     """Specimens, volumes, neurons and cells that are of two animals; results take one name for one specimen."""
     first: dict[str, _Place] = {}
     for place in places:
-        if not place.row.animal:
+        if not place.animal:
             continue
         for what in _identities(place.row):
             known = first.setdefault(what, place)
-            if known.row.animal != place.row.animal:
+            if known.animal != place.animal:
                 yield (
-                    f"{place}, column animal: {what} is of the animal {place.row.animal} here and of "
-                    f"{known.row.animal} in {known}; correct one, or give the samples different names"
+                    f"{place}, column animal: {what} is of the animal {place.animal} here and of "
+                    f"{known.animal} in {known}; correct one, or give the samples different names"
                 )
 
 
@@ -233,14 +243,13 @@ def _within_problems(name: str, places: Sequence[_Place]) -> Iterator[str]:
     """Animals in two levels of a factor that does not change within one."""
     first: dict[str, _Place] = {}
     for place in places:
-        row = place.row
-        if not (row.animal and name in row.design):
+        if not (place.animal and name in place.design):
             continue
-        known = first.setdefault(row.animal, place)
-        if known.row.design[name] != row.design[name]:
+        known = first.setdefault(place.animal, place)
+        if known.design[name] != place.design[name]:
             yield (
-                f"{place}, column {name}: the animal {row.animal} is {shown(row.design[name])} here and "
-                f"{shown(known.row.design[name])} in {known}; correct one, or name {name} under design.within_animal "
+                f"{place}, column {name}: the animal {place.animal} is {shown(place.design[name])} here and "
+                f"{shown(known.design[name])} in {known}; correct one, or name {name} under design.within_animal "
                 "if it may change within an animal"
             )
 
@@ -258,10 +267,6 @@ def _remarks(
         for name in names:
             if lacking := sum(name not in values for values in own):
                 yield f"{files[sheet]}: {name} is not given for {lacking} of {len(own)} rows with an animal"
-
-
-def _level(row: SampleRow, name: str) -> str | None:
-    return row.animal if name == ANIMAL else row.design.get(name)
 
 
 def _folded(level: str) -> str:

@@ -15,7 +15,7 @@ from spinome.workflow.plans.twophoton import TwophotonPlan
 from spinome.workflow.study import Model, Study
 
 # of the configuration: where things are, what is told of samples and models in words, and what no result depends on
-ELSEWHERE = ("samples", "design", "results", "resources", "seed", "models", "retrieve", "phantom")
+ELSEWHERE = ("samples", "design", "compare", "results", "resources", "seed", "models", "retrieve", "phantom")
 NO_RESULT = ("shards", "train", "train_judge", "cuboid", "storage", "viewer", "url")
 
 
