@@ -282,8 +282,8 @@ def _require_settled(covariance: np.ndarray, matrix: np.ndarray) -> None:
     size = np.where(np.ptp(matrix, axis=0) > 0, matrix.std(axis=0), 1.0)
     if not (np.sqrt(np.diag(covariance)) * size < RUNAWAY).all():
         raise NoEstimateError(
-            "separation: some effect has no finite estimate, since it parts rows with events from rows without; leave it "
-            "out, or join levels"
+            "separation: some effect has no finite estimate, since it parts rows with events from rows without; leave "
+            "it out, or join levels"
         )
 
 
