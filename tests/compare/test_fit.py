@@ -164,6 +164,15 @@ def test_every_unit_is_a_point():
     assert set(plans["effect"]) == {0.75}
 
 
+def test_only_two_groups_of_animals_are_planned_for():
+    _, _, plans = fit(
+        made_turnover(), Comparison("asked", "made", "lost/spines ~ condition * day + (1 | animal/field)")
+    )
+    assert set(plans["term"]) == {"condition[treated]"}
+    within = made_spines().assign(apical=lambda table: table["dendrite"] == 0)
+    assert fit(within, Comparison("asked", "made", "volume ~ apical"))[2].empty
+
+
 def test_the_schema_has_every_column():
     assert set(SCHEMA["comparisons"]) - set(COLUMNS) == {"p_holm", "p_benjamini_hochberg"}
     assert set(COLUMNS) <= set(SCHEMA["comparisons"])

@@ -13,7 +13,7 @@ from spinome.compare import power
 from spinome.compare.design import Design, NotComparableError, make_design
 from spinome.compare.errors import Carried, Rate, carry
 from spinome.compare.formula import names_of, parse
-from spinome.compare.inference import doubt, freedom, separated, standardised, t_interval
+from spinome.compare.inference import Freedom, doubt, freedom, separated, standardised, t_interval
 from spinome.compare.mixed import Fit, NoEstimateError, fit_generalised, fit_linear
 from spinome.compare.permutation import permutation_test, unit_values
 
@@ -231,13 +231,7 @@ def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]
     """Plans for each effect of two groups of units."""
     found, plans = freedom(design), []
     for index in _asked(design, asked):
-        column = design.matrix[:, index]
-        if (
-            found.level[index]
-            or index in design.slopes
-            or set(np.unique(column)) != {0.0, 1.0}
-            or ":" in design.columns[index]
-        ):
+        if not _of_two_groups(design, found, index):
             continue
         effect = float(fitted.coefficients[index])
         if asked.planned_effect is not None:
@@ -247,6 +241,12 @@ def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]
         table["effect"] = _natural(design, list(table["effect"]))
         plans.append(table.assign(term=design.columns[index]))
     return plans
+
+
+def _of_two_groups(design: Design, found: Freedom, index: int) -> bool:
+    """Whether an effect is the difference between two groups of the coarsest units."""
+    between = found.level[index] == 0 and index not in design.slopes
+    return between and ":" not in design.columns[index] and set(np.unique(design.matrix[:, index])) == {0.0, 1.0}
 
 
 def with_rates(asked: Comparison, rates: Sequence[Rate]) -> Comparison:
