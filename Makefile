@@ -9,7 +9,7 @@ CONFIG ?= config/demo/config.yaml
 RESULTS = $(or $(shell sed -n 's/^results: *//p' $(CONFIG)),results)
 SNAKEMAKE = $(BIN)/snakemake --profile profiles/default --cores $(CORES) --configfile $(CONFIG)
 
-.PHONY: help demo plan test lint format config docs lock clean install
+.PHONY: help readable demo plan test lint format config docs lock clean install
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -23,15 +23,21 @@ $(VENV)/.installed: requirements.lock
 
 install: $(VENV)/.installed ## make the environment from the lock file
 
-demo: install ## run the whole workflow on real and simulated data and print where the report is
+# Snakemake answers to such a file with a traceback, before it reads the workflow
+readable:
+	@iconv -f UTF-8 -t UTF-8 '$(CONFIG)' > /dev/null 2>&1 || { \
+	  echo "$(CONFIG): is absent or no text in UTF-8; name a configuration: make demo CONFIG=config/small/config.yaml"; \
+	  exit 1; }
+
+demo: readable install ## run the whole workflow on real and simulated data and print where the report is
 	$(SNAKEMAKE) --quiet host rules -- all
 	@echo "Report: $(CURDIR)/$(RESULTS)/report.html"
 
-plan: install ## show what `make demo` would run, and why
+plan: readable install ## show what `make demo` would run, and why
 	$(SNAKEMAKE) --dry-run --quiet host -- all
 
 test: install ## run the test suite
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: install ## check format and style of Python, rules and workflow
 	$(BIN)/ruff check .

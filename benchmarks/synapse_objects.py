@@ -25,10 +25,12 @@ from spinome.scores.objects import (
     pool,
     precision_recall_f1,
 )
-from spinome.synapses.classifiers import Classifier, load_classifier, of_forest, of_network
+from spinome.synapses.classifiers import NETWORK_SUFFIX, Classifier, load_classifier, of_forest, of_network
 from spinome.synapses.classify import Evidence, Recipe
 from spinome.synapses.forest.membrane_mask import dark_gate
 from spinome.synapses.grey import measure_grey
+from spinome.synapses.network.adapt import adapt
+from spinome.synapses.network.unet import load_network
 from spinome.synapses.objects.detect import detect
 from spinome.synapses.objects.evaluate import compare
 from spinome.synapses.objects.merge import Rules, merge_parts
@@ -179,9 +181,15 @@ def find_objects(
 
 
 def shipped(name: str) -> tuple[float, tuple[float, float]]:
-    """F1, with its interval, of a model that ships, at its own operating point, on the whole fly volume."""
+    """F1, with its interval, of a model that ships, at its own operating point, on the whole fly volume.
+
+    The network is fitted to the volume without labels, as in the workflow.
+    """
     evidence, truth = fly()["fly"]
-    classifier = load_classifier(MODELS / name, Recipe())
+    if name.endswith(NETWORK_SUFFIX):
+        classifier = of_network(adapt(load_network(MODELS / name), evidence))
+    else:
+        classifier = load_classifier(MODELS / name, Recipe())
     card = classifier.card
     rules = Rules(min_volume_um3=card["min_volume_um3"], min_peak=card["min_peak"])
     objects, labels = find_objects(evidence, classifier, card["threshold"], rules)

@@ -183,7 +183,7 @@ def find_and_score() -> dict[str, float]:
         pairs = compare(own, none, truth, dendrites, voxel[0])
         compared.append(pairs.assign(specimen="rr30a", field="upper", timepoint=name, day=float(name)))
     values = {row["metric"]: row["value"] for row in evaluation(pd.concat(compared, ignore_index=True))}
-    counted = [own[own["counts"]].reset_index(drop=True) for own in found]
+    counted = [own[own["accepted"]].reset_index(drop=True) for own in found]
     tracks = follow(stacks, voxels, counted)
     for suffix, (lateral, slices) in REACH.items():
         points = [
@@ -233,7 +233,7 @@ def find_crossed(
     sizes = [np.multiply(stack.shape, voxel) for stack, voxel in zip(stacks, voxels)]
     agreed = agreed_scores(judged_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
     return [
-        own.assign(score=score, counts=score >= own["threshold"]).drop(columns="threshold")
+        own.assign(score=score, accepted=score >= own["threshold"]).drop(columns="threshold")
         for own, score in zip(judged_sessions, agreed)
     ]
 

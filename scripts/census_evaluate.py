@@ -1,8 +1,20 @@
 """Compare the joint table with the spines of simulated specimens."""
 
+from collections import Counter
+
 import pandas as pd
 
-from spinome.census.evaluate import SEEN_COLUMNS, TOLERANCES_UM, evaluate, in_session, in_volume, known, on_mesh, seen
+from spinome.census.evaluate import (
+    SEEN_COLUMNS,
+    TOLERANCES_UM,
+    evaluate,
+    in_session,
+    in_volume,
+    on_mesh,
+    reported_by,
+    seen,
+    went_through,
+)
 from spinome.census.matches import view
 from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
@@ -12,6 +24,10 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 samples, truths = step.by_name(inputs, "samples"), step.by_name(inputs, "truth")
+sessions, neurons = (read_table(inputs[name]) if inputs[name] else None for name in ("sessions", "neurons"))
+gaps = {volume: read_table(table) for volume, table in step.by_name(inputs, "gaps").items()}
+spines = read_table(inputs.spines)
+spines["view"] = view(spines)
 
 
 def visible(name, said):
@@ -25,33 +41,14 @@ def visible(name, said):
     return in_volume(truth, volume.shape, require_voxel_size(volume))
 
 
-def known_to(said, truth):
-    """Whether each true spine lies in what went through: a session, a mesh, a volume without its gaps."""
-    sample = said["sample"]
-    if said["view"] == "twophoton":
-        own = sessions[(sessions["specimen"] == sample) & (sessions["timepoint"] == said["timepoint"])]
-        return pd.Series(bool(own["usable"].all()), truth.index)
-    if said["view"] == "neurons":
-        own = neurons[(neurons["source"] == "sheet") & (neurons["neuron"] == sample)]
-        return pd.Series(bool(own["spines"].notna().all()), truth.index)
-    return known(truth, read_table(gaps[sample])) if sample in gaps else pd.Series(True, truth.index)
-
-
-sessions, neurons = (read_table(inputs[name]) if inputs[name] else None for name in ("sessions", "neurons"))
-gaps, spines = step.by_name(inputs, "gaps"), read_table(inputs.spines)
-spines["view"] = view(spines)
-tables, reported, unknown = [], {}, {}
+tables, reported, unknown = [], Counter(), Counter()
 for name, said in params.each.items():
-    ours = spines[(spines["view"] == said["view"]) & (spines["specimen"] == said["sample"])]
-    if said["view"] == "twophoton":
-        ours = ours[ours["timepoint"] == said["timepoint"]]
-    truth = visible(name, said)
-    clear = known_to(said, truth)
-    if not clear.all():
-        unknown[said["view"]] = unknown.get(said["view"], 0) + int((~clear).sum())
+    truth, ours = visible(name, said), reported_by(said, spines)
+    clear = went_through(said, truth, sessions, neurons, gaps)
     found = seen(ours, truth[clear].reset_index(drop=True), TOLERANCES_UM[said["view"]])
     tables.append(found.assign(view=said["view"], specimen=said["specimen"]))
-    reported[said["view"]] = reported.get(said["view"], 0) + len(ours)
+    reported[said["view"]] += len(ours)
+    unknown[said["view"]] += int((~clear).sum())
 table = pd.concat(tables, ignore_index=True)[SEEN_COLUMNS]
 write_table(table, output.seen)
-write_table(evaluate(table, reported, unknown), output.evaluation)
+write_table(evaluate(table, reported, +unknown), output.evaluation)

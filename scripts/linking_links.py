@@ -42,7 +42,7 @@ for volume in params.volumes:
     write_graphml(graphs / f"{volume}.graphml", synapse_graph(joined, pairs))
     made = {
         "links": links,
-        "spines": linked_spines(segments, links, synapses, gaps),
+        "spines": linked_spines(segments, links, synapses if volume in synapse_files else None, gaps),
         "violations": grammar_violations(segments, links, synapses, gaps),
         "line_graph": pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]),
         "bridges": linked_bridges(candidates, links),

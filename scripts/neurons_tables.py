@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spinome.design import neuron_samples, with_design
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.neurons.tables import all_spines, all_synapses, neuron_table
 from spinome.neurons.units import SYNAPSE_GAPS, sheet_neurons, volume_neurons
@@ -21,6 +22,6 @@ failed = dict(zip(failures["unit"][::-1], failures["reason"][::-1]))
 without = {neuron.unit for neuron in neurons if neuron.synapses and neuron.unit not in found}
 synapses = all_synapses(neurons, found, failed)
 spines = all_spines(neurons, labelled, synapses, params.same_head, without, gaps)
-write_table(synapses, output.synapses)
-write_table(spines, output.spines)
-write_table(neuron_table(neurons, labelled, found, failed, synapses, spines), output.neurons)
+known = neuron_table(neurons, labelled, found, failed, synapses, spines)
+for name, table in {"synapses": synapses, "spines": spines, "neurons": known}.items():
+    write_table(with_design(table, neuron_samples(table), params.design), output[name])

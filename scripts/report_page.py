@@ -17,11 +17,13 @@ tables, scores, truth = (
 )
 html = render(
     tiles=tiles(tables, scores, tables["failures"]),
-    sections=sections(params.branches, tables, scores, step.by_name(inputs, "figures"), truth),
+    sections=sections(params.branches, tables, scores, step.by_name(inputs, "figures"), truth, params.design),
     samples=params.samples,
     failures=tables["failures"],
     provenance=json.loads(Path(inputs.provenance).read_text()),
     configuration=Path(inputs.configuration).read_text(),
+    methods=Path(inputs.methods).read_text(encoding="utf-8"),
+    bibliography=Path(inputs.bibliography).read_text(encoding="utf-8"),
     unknown=tell_unknown(tables["completeness"], params.max_failed_fraction),
 )
 with atomic(output[0]) as part:

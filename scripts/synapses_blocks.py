@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from spinome.design import volume_samples, with_design
 from spinome.gaps import gap_table
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
@@ -38,4 +39,6 @@ for volume, file in merged.items():
     all_gaps.append(gaps.assign(volume=volume))
 for name, tables in (("objects", all_objects), ("blocks", all_blocks), ("gaps", all_gaps)):
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    if name != "gaps":
+        table = with_design(table, volume_samples(table), params.design)
     write_table(table[["volume", *table.columns.drop("volume")]], output[name])

@@ -12,9 +12,10 @@ from spinome.synapses.training.published_sweep import operating_curve, try_combi
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-classifier = load_classifier(step.model_file(snakemake), read_recipe(params.recipe, inputs.profile))
-greys, tried = step.by_name(inputs, "grey"), []
+recipe, tried = read_recipe(params.recipe, inputs.profile), []
+greys, models = step.by_name(inputs, "grey"), step.by_name(inputs, "model")
 for volume, row in params.aside.rows.items():
+    classifier = load_classifier(models.get(volume) or params.aside.model, recipe)
     evidence = open_evidence(row, read_grey(greys[volume]))
     probability = np.empty(evidence.image.shape, np.float32)
     for piece in cuboids(probability.shape, tuple(params.cuboid), classifier.halo(evidence)):

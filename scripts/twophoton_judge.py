@@ -29,6 +29,6 @@ if file:
 threshold = threshold if params.score is None else params.score
 spines = pd.concat([own.assign(timepoint=name) for own, name in zip(sessions, names)], ignore_index=True)
 series = {"specimen": snakemake.wildcards.specimen, "field": snakemake.wildcards.field}
-spines = spines.assign(**series, counts=spines["score"] >= threshold)
-print(f"{len(spines)} candidates, {spines['counts'].sum()} of them score at least {threshold}")
+spines = spines.assign(**series, accepted=spines["score"] >= threshold)
+print(f"{len(spines)} candidates, {spines['accepted'].sum()} of them score at least {threshold}")
 write_table(spines.astype({"timepoint": str}), output.spines)

@@ -1,16 +1,22 @@
 """The tables of all series: spines, links, dendrites, sessions, corrections, turnover, survival and changes of size."""
 
+from spinome.design import stack_samples, with_design, with_design_of_pairs
 from spinome.io.tables import concatenate, write_table
 from spinome.twophoton.dynamics import survival, turnover
-from spinome.twophoton.sessions import require_enough
+from spinome.twophoton.sessions import require_usable
 from spinome.twophoton.size_changes import size_changes
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
-require_enough(tables["sessions"], params.aside.max_failed_fraction)
+require_usable(tables["sessions"])
 usable = tables["sessions"][tables["sessions"]["usable"]]
 for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
     tables[name] = measure(tables["spines"], usable, params.seed)
 for name, table in tables.items():
+    first = stack_samples(table)
+    if "next_timepoint" in table and name != "corrections":
+        table = with_design_of_pairs(table, first, stack_samples(table, "next_timepoint"), params.design)
+    else:
+        table = with_design(table, first, params.design)
     write_table(table, output[name])

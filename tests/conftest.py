@@ -18,6 +18,12 @@ SHARED_DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" /
 QUICK = Limits(max_gb=0.002, max_mesh_gb=0.002, max_hours=1, patience_s=5, min_kb_per_s=50, attempts=2, max_depth=3)
 
 
+def pytest_collection_modifyitems(items):
+    """Let files with slow tests go first, so that no core waits for them at the end; the cluster's jobs mostly wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.parent.name != "slurm", item.path not in slow))
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """Return a function that gives the path of a real data set, or skips the test, saying which is absent."""

@@ -1,6 +1,8 @@
 """The floors of the library: a module imports from floors below its own, and from its own room."""
 
 import ast
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ FLOORS = (
     (
         "colours",
         "cuboids",
+        "design",
         "flat_forest",
         "hashing",
         "labels",
@@ -61,6 +64,15 @@ def test_every_room_has_a_floor():
     rooms = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert rooms - {"__init__"} == set(FLOOR) - {"spinome"}
     assert len(FLOOR) == sum(map(len, FLOORS))
+
+
+def test_the_picture_shows_every_room_on_its_floor():
+    picture = (LIBRARY.parents[1] / "docs" / "architecture.svg").read_text()
+    titles = re.findall(r'<text x="[\d.]+" y="([\d.]+)" [^>]*font-weight="600"[^>]*>([\w, ]+)</text>', picture)
+    height = {room: float(y) for y, title in titles for room in title.split(", ")}
+    assert set(height) == set(FLOOR) - {"spinome"}
+    for lower, higher in pairwise(FLOORS[:-1]):
+        assert min(height[room] for room in lower) > max(height[room] for room in higher)
 
 
 @pytest.mark.parametrize("room", FLOOR)

@@ -90,11 +90,16 @@ def test_neurons(neuron):
     assert label_neuron(names["mesh"], names["forest"]).synapses is None
 
 
-def test_architecture():
+def test_architecture(monkeypatch):
     """The example of a step and its test."""
-    names = run_blocks("architecture.md")
+    step, test = blocks(REPOSITORY / "docs" / "architecture.md", "python")
+    module, names = types.ModuleType("spinome.neurons.area"), {}
+    exec(step, module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(test, names)
+    names["test_the_area_of_a_triangle"]()
     corners, triangle = np.array([[0, 0, 0], [3000, 0, 0], [0, 4000, 0]], float), np.array([[0, 1, 2]])
-    assert names["surface_area"](corners, triangle) == 6.0
+    assert module.surface_area(corners, triangle) == 6.0
 
 
 def test_exchange(tmp_path, monkeypatch):
@@ -113,6 +118,13 @@ def test_exchange(tmp_path, monkeypatch):
     ((data, properties),) = added
     assert data.to_numpy().tolist() == [[0, 1, 2, 3, 4], [9, 10, 11, 12, 13]]
     assert list(properties) == PROPERTIES
+
+
+def test_phantom(capsys):
+    """The page's study of tables has the effect that it asks for."""
+    tables = run_blocks("phantom.md")["tables"]
+    assert set(tables["dendrites"]["condition"]) == {"control", "treated"}
+    assert "treated" in capsys.readouterr().out
 
 
 def test_proofreading(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ the next run tries again.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spinome.io.damage import DamagedError
@@ -56,20 +56,20 @@ def too_many(failed: int, units: int, max_failed_fraction: float) -> bool:
     return failed > 0 and (failed == units or failed > allowed_failures(units, max_failed_fraction))
 
 
-def is_machine_fault(error: BaseException, own: str | Path | None = None) -> bool:
+def is_machine_fault(error: BaseException, own: Callable[[str | Path], bool] | None = None) -> bool:
     """Whether an error, or one that it came from, is a fault of the machine and not of the unit.
 
     Parameters
     ----------
     error : as it was caught
-    own : folder of this run's own results; a damaged file in it is no fault of the unit that reads it
+    own : whether a file was made by this workflow; a damaged one is no fault of the unit that reads it
     """
     for cause in _causes(error):
         if isinstance(cause, MemoryError):
             return True
         if isinstance(cause, OSError) and cause.errno in MACHINE_ERRORS:
             return True
-        if isinstance(cause, DamagedError) and own is not None and Path(cause.path).is_relative_to(own):
+        if isinstance(cause, DamagedError) and own is not None and own(cause.path):
             return True
         if any(words in str(cause).lower() for words in MACHINE_WORDS):
             return True

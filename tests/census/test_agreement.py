@@ -13,11 +13,15 @@ from spinome.census.agreement import (
     best_candidates,
     both_together,
     compare_mesh,
+    compare_meshes,
     count_verdicts,
     decided_right,
+    labelled_surface,
     proofread_first,
+    volume_edge,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
+from spinome.mesh.surface import Mesh
 
 SHAFT = 7
 # vertices along x, 100 nm apart: the segment and the spine of each
@@ -179,3 +183,24 @@ def test_what_failed_is_not_known_and_what_was_decided_is_not_doubted(surface, s
     assert of.loc[[12, 21], "doubt"].isna().all() and of.loc[11, "doubt"] >= 0
     truth = pd.DataFrame({"orphan": [11, 24], "shaft": [7, 7]})
     assert decided_right(table, links, truth).set_index("orphan")["right"][[11, 24]].isna().tolist() == [False, True]
+
+
+def test_each_mesh_is_compared_with_its_own_spines_and_one_without_labels_is_not_known(surface, spines, best):
+    named = pd.concat([spines.assign(neuron=str(SHAFT)), spines.head(1).assign(neuron="99", spine=50)])
+    table = compare_meshes(iter([(SHAFT, surface), (99, None)]), named, best, 0.3)
+    expected = agreement_table([compare_mesh(SHAFT, surface, spines, best, 0.3)], best, [99])
+    pd.testing.assert_frame_equal(table, expected)
+    assert verdicts(table)[23] == "labels of the mesh not known"
+
+
+def test_a_surface_is_a_mesh_with_its_labels():
+    corners = np.array([[0, 0, 0], [10, 0, 0], [0, 20, 0]], float)
+    mesh = Mesh(corners, np.array([[0, 1, 2]]), {"segment": np.array([7, 7, 11])})
+    surface = labelled_surface(mesh, np.array([0, 0, -1]), np.array([0.7, 0.8, 0.1]))
+    assert surface.area.sum() == pytest.approx(100) and surface.segment.tolist() == [7, 7, 11]
+    assert surface.spine.tolist() == [0, 0, -1] and surface.spine_probability.tolist() == [0.7, 0.8, 0.1]
+
+
+def test_the_border_of_a_volume_is_a_voxel_of_the_working_resolution():
+    upper, border = volume_edge((10, 100, 200), (40.0, 8.0, 8.0), 32.0)
+    assert upper.tolist() == [1600, 800, 400] and border.tolist() == [32, 32, 40]

@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.census.evaluate import evaluate, in_session, in_volume, known, on_mesh, seen
+from spinome.census.evaluate import (
+    evaluate,
+    in_session,
+    in_volume,
+    known,
+    on_mesh,
+    reported_by,
+    seen,
+    went_through,
+)
 from spinome.gaps import gap_table
 
 NEAR = (0.3, 0.3, 0.3)
@@ -111,3 +120,28 @@ def test_true_spines_in_a_gap_are_left_out_and_counted(truth):
     rows = evaluate(table, {"linking": 4}, {"linking": 2}).set_index("metric")
     assert rows.loc["linking_found", "value"] == 1
     assert rows.loc["linking_not_known", ["value", "n"]].tolist() == [2, 6]
+
+
+def test_a_view_reports_its_own_rows_and_of_a_series_one_session():
+    rows = [("twophoton", "p", "0"), ("twophoton", "p", "1"), ("neurons", "p", None), ("neurons", "q", None)]
+    spines = pd.DataFrame(rows, columns=["view", "specimen", "timepoint"])
+    session = {"view": "twophoton", "sample": "p", "timepoint": "1"}
+    assert reported_by(session, spines).index.tolist() == [1]
+    assert reported_by({"view": "neurons", "sample": "p", "timepoint": None}, spines).index.tolist() == [2]
+
+
+def test_true_spines_of_what_failed_are_not_asked_for(truth):
+    sessions = pd.DataFrame({"specimen": "p", "timepoint": ["0", "1"], "usable": [True, False]})
+    neurons = pd.DataFrame({"source": ["sheet", "v"], "neuron": "p", "spines": pd.array([3, None], "Int64")})
+    gaps = {"v": gap_table((10, 10, 10), (10, 10, 5), {"0-0-0"}, (1000.0, 1000.0, 1000.0))}
+
+    def through(view, sample, timepoint=None, neurons=neurons):
+        said = {"view": view, "sample": sample, "timepoint": timepoint}
+        return went_through(said, truth, sessions, neurons, gaps).tolist()
+
+    assert through("twophoton", "p", "0") == [True] * 6 and through("twophoton", "p", "1") == [False] * 6
+    assert through("neurons", "p") == [True] * 6
+    assert through("neurons", "p", neurons=neurons.assign(spines=pd.NA)) == [False] * 6
+    # heads and bases lie at x = 0, 2, 4, ... um, and the gap begins at 5
+    assert through("chain", "v") == through("linking", "v") == [True, True, True, False, False, False]
+    assert through("linking", "without gaps") == [True] * 6

@@ -47,6 +47,15 @@ def test_synapses_are_carried_by_id(table):
     assert table.loc["linking/p/11", "synapse_ids"] is pd.NA
 
 
+def test_spines_of_which_synapses_are_not_known_have_no_ids_rather_than_an_empty_list(
+    schema, neuron_spines, neuron_synapses
+):
+    unknown = neuron_spines.assign(synapses=pd.array([2, pd.NA, 0], "Int64"))
+    joined = join([from_neurons(unknown, neuron_synapses[neuron_synapses["neuron"] == "p"])], schema)
+    assert joined["synapse_ids"].isna().tolist() == [False, True, False]
+    assert joined["synapse_ids"].iloc[2] == []
+
+
 def test_meshes_made_from_a_volume_belong_to_it(table):
     assert table.loc["neurons/p/p-1/0", ["specimen", "sheet"]].tolist() == ["p", "volumes"]
     assert table.loc["neurons/p/p/0", ["specimen", "sheet"]].tolist() == ["p", "neurons"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from spinome.io.atomic import atomic
+from spinome.io.atomic import atomic, begun
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -67,3 +67,16 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path):
     (tmp_path / "results").touch()
     with pytest.raises(OSError, match=r"results.*choose another `results` folder"), atomic(tmp_path / "results" / "a"):
         pass
+
+
+@pytest.mark.parametrize(("name", "own"), [
+    ("a.npz", {".a.host-1+12.part.npz", ".a.other+7.part.npz"}),
+    ("a", {".a.host-1+12.part"}),
+    ("a.b", {".a.host-1+12.part.b"}),
+    ("a.b.npz", {".a.b.host-1+12.part.npz"}),
+])  # fmt: skip
+def test_what_was_begun_of_a_file_is_told_from_that_of_a_file_whose_name_begins_alike(tmp_path, name, own):
+    for part in (".a.host-1+12.part.npz", ".a.other+7.part.npz", ".a.b.host-1+12.part.npz", ".a.host-1+12.part.b",
+                 ".a.host-1+12.part", "a.npz", ".a.npz"):  # fmt: skip
+        (tmp_path / part).touch()
+    assert {part.name for part in begun(tmp_path / name)} == own

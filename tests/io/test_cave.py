@@ -10,7 +10,7 @@ import pytest
 from spinome.io.cave import POSITION, read_owners, read_synapses
 from spinome.neurons.units import NeuronUnit
 from spinome.workflow.preflight import check_inputs
-from spinome.workflow.samples import Neuron, read_sheet
+from spinome.workflow.samples import NeuronRow, read_sheet
 
 # three root ids that are one and the same float of 64 bits
 ROOTS = [864691135361314112, 864691135361314113, 864691135361314114]
@@ -40,9 +40,9 @@ def shared_table(path, roots=ROOTS, each=4):
 def test_one_table_in_three_rows_gives_each_neuron_its_own_synapses(tmp_path, suffix):
     path = shared_table(tmp_path / f"all.{suffix}")
     rows = [
-        Neuron(neuron=str(ROOTS[0]), mesh="", synapses=str(path)),
-        Neuron(neuron="b", mesh="", synapses=str(path), root_id=ROOTS[1]),
-        Neuron(neuron="7", mesh="", synapses=str(path), root_id=ROOTS[2]),
+        NeuronRow(neuron=str(ROOTS[0]), mesh="", synapses=str(path)),
+        NeuronRow(neuron="b", mesh="", synapses=str(path), root_id=ROOTS[1]),
+        NeuronRow(neuron="7", mesh="", synapses=str(path), root_id=ROOTS[2]),
     ]
     assert check_inputs([], [], rows, []) == []
     found = [read_synapses(path, None, row.root_id) for row in rows]
@@ -58,14 +58,14 @@ def test_mixed_root_ids_are_refused_where_the_neuron_has_none(tmp_path):
     message = rf"all\.csv: has synapses of 3 neurons \(post_pt_root_id {ROOTS[0]}, .*fill the column root_id"
     with pytest.raises(ValueError, match=rf"^neuron n: .*{message}"):
         NeuronUnit("n", "sheet", "n", "", str(path)).read_synapses()
-    (problem,) = check_inputs([], [], [Neuron(neuron="n", mesh="", synapses=str(path))], [])
+    (problem,) = check_inputs([], [], [NeuronRow(neuron="n", mesh="", synapses=str(path))], [])
     assert problem.startswith("neuron n: ") and "root_id" in problem
 
 
 @pytest.mark.parametrize("name", [str(ROOTS[0] + 9), "n"])
 def test_a_table_without_a_row_of_the_neuron_is_refused(tmp_path, name):
     path = shared_table(tmp_path / "other.parquet", ROOTS[:1])
-    row = Neuron(neuron=name, mesh="", synapses=str(path), root_id=ROOTS[0] + 9)
+    row = NeuronRow(neuron=name, mesh="", synapses=str(path), root_id=ROOTS[0] + 9)
     with pytest.raises(ValueError, match=rf"^neuron {name}: .*other\.parquet: has no synapse of this neuron"):
         NeuronUnit(name, "sheet", name, "", str(path), None, row.root_id).read_synapses()
     (problem,) = check_inputs([], [], [row], [])
@@ -74,7 +74,7 @@ def test_a_table_without_a_row_of_the_neuron_is_refused(tmp_path, name):
 
 def test_a_table_of_one_neuron_needs_no_root_id(tmp_path):
     path = shared_table(tmp_path / "one.csv", ROOTS[:1])
-    assert check_inputs([], [], [Neuron(neuron="n", mesh="", synapses=str(path))], []) == []
+    assert check_inputs([], [], [NeuronRow(neuron="n", mesh="", synapses=str(path))], []) == []
     assert len(read_synapses(path)) == 4
     table = pd.read_csv(path)
     for untold in (table.drop(columns="post_pt_root_id"), table.assign(post_pt_root_id=None)):
@@ -96,8 +96,8 @@ def test_roots_of_a_sheet_are_exact_and_a_name_that_is_a_number_is_one(tmp_path)
     rows = [("a", ROOTS[1]), (str(ROOTS[2]), ""), ("n1", ""), ("0", ""), ("9" * 30, "")]
     lines = [f"{name}\tm.npz\t{root}" for name, root in rows]
     (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh\troot_id", *lines]) + "\n")
-    found = read_sheet(tmp_path / "neurons.tsv", Neuron)
+    found = read_sheet(tmp_path / "neurons.tsv", NeuronRow)
     assert [row.root_id for row in found] == [ROOTS[1], ROOTS[2], None, None, None]
     (tmp_path / "neurons.tsv").write_text("neuron\tmesh\troot_id\na\tm.npz\t8.64691E+17\n")
     with pytest.raises(ValueError, match="row 2, column root_id"):
-        read_sheet(tmp_path / "neurons.tsv", Neuron)
+        read_sheet(tmp_path / "neurons.tsv", NeuronRow)

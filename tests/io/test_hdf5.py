@@ -9,7 +9,7 @@ from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import open_volume
 from spinome.workflow.preflight import check_neuron
-from spinome.workflow.samples import Neuron
+from spinome.workflow.samples import NeuronRow
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_meshes(file, tmp_path, group, message):
     source = f"{tmp_path / 'f.h5'}::{group}"
     with pytest.raises(ValueError, match=f"f.h5: 'vertices' {message}"):
         read_mesh(source)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=source))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=source))
     assert message in problem
 
 

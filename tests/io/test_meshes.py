@@ -13,7 +13,7 @@ from spinome.mesh.welding import weld
 from spinome.neurons.simplify import simplify
 from spinome.neurons.units import mesh_hash
 from spinome.workflow.preflight import check_neuron
-from spinome.workflow.samples import Neuron
+from spinome.workflow.samples import NeuronRow
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ KINDS = ["npz", "h5", "ply", "obj", "stl", "off", "glb", "gltf", "precomputed"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_format_is_read_and_passes_the_check_before_work(untidy, tmp_path, kind):
     source = write_as(untidy, tmp_path, kind)
-    assert check_neuron(Neuron(neuron="n", mesh=source)) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh=source)) == []
     back = read_mesh(source)
     corners = np.sort(back.vertices[back.faces].reshape(len(back.faces), -1), axis=0)
     assert np.allclose(corners, np.sort(untidy.vertices[untidy.faces].reshape(12, -1), axis=0))
@@ -93,7 +93,7 @@ def test_every_format_is_read_and_passes_the_check_before_work(untidy, tmp_path,
 def test_a_suffix_in_capitals(box, tmp_path):
     trimesh.Trimesh(box.vertices, box.faces, process=False).export(tmp_path / "a.ply")
     (tmp_path / "a.ply").rename(tmp_path / "A.PLY")
-    assert check_neuron(Neuron(neuron="n", mesh=str(tmp_path / "A.PLY"))) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh=str(tmp_path / "A.PLY"))) == []
     assert len(read_mesh(str(tmp_path / "A.PLY")).faces) == 12
 
 
@@ -123,7 +123,7 @@ def test_the_triangles_of_an_stl_are_welded(box, tmp_path):
     assert len(mesh.vertices) == 8 and len(mesh_edges(mesh.faces)) == 18
     ascii_path = tmp_path / "text.stl"
     ascii_path.write_text(trimesh.exchange.stl.export_stl_ascii(trimesh.Trimesh(box.vertices, box.faces)))
-    assert check_neuron(Neuron(neuron="n", mesh=str(ascii_path))) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh=str(ascii_path))) == []
     assert len(read_mesh(str(ascii_path)).vertices) == 8
 
 
@@ -134,9 +134,9 @@ def test_hdf5_with_the_faces_in_one_row_and_in_a_group(box, tmp_path):
     message = r"a\.h5: needs the data sets vertices and faces.*::GROUP"
     with pytest.raises(ValueError, match=message):
         read_mesh(f"{tmp_path}/a.h5")
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=f"{tmp_path}/a.h5"))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=f"{tmp_path}/a.h5"))
     assert re.search(message, problem)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=f"{tmp_path}/a.h5::other"))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=f"{tmp_path}/a.h5::other"))
     assert "a.h5: has no group 'other'; it has neuron" in problem
 
 
@@ -148,7 +148,7 @@ def test_the_mesh_of_a_meshwork_is_found(box, tmp_path):
         file["skeleton/vertices"] = box.vertices[:2]
         file["mesh/vertices"], file["mesh/faces"] = box.vertices, box.faces
         file["mesh/node_mask"] = np.ones(8, bool)
-    assert check_neuron(Neuron(neuron="n", mesh=f"{tmp_path}/meshwork.h5")) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh=f"{tmp_path}/meshwork.h5")) == []
     assert np.array_equal(read_mesh(f"{tmp_path}/meshwork.h5").vertices, box.vertices)
 
 
@@ -164,7 +164,7 @@ def test_a_gltf_is_known_by_its_buffers_as_well(box, tmp_path):
 def test_an_off_file_may_begin_with_a_comment(box, tmp_path):
     path = tmp_path / "a.off"
     path.write_text("# made by hand\n" + trimesh.Trimesh(box.vertices, box.faces).export(file_type="off"))
-    assert check_neuron(Neuron(neuron="n", mesh=str(path))) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh=str(path))) == []
     assert len(read_mesh(str(path)).faces) == 12
 
 
@@ -216,7 +216,7 @@ def test_a_bad_folder_of_meshes_is_one_message_before_and_during_work(box, tmp_p
     write_precomputed(folder, 7, box, 2)
     damage(folder)
     source = f"{folder}::{name}" if name else str(folder)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=source))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=source))
     assert problem.startswith(str(folder)) and re.search(message, problem)
     with pytest.raises(ValueError, match=message):
         read_mesh(source)
@@ -228,7 +228,7 @@ def test_a_fragment_cut_short_is_named(box, tmp_path, compress, name):
     fragment = tmp_path / "meshes" / name
     fragment.write_bytes(fragment.read_bytes()[:-10])
     if not compress:
-        (problem,) = check_neuron(Neuron(neuron="n", mesh=f"{tmp_path}/meshes::7"))
+        (problem,) = check_neuron(NeuronRow(neuron="n", mesh=f"{tmp_path}/meshes::7"))
         assert "7:0:1: is truncated" in problem
     with pytest.raises(ValueError, match=r"7:0:1.* is truncated.*copy it again"):
         read_mesh(f"{tmp_path}/meshes::7")
@@ -253,13 +253,13 @@ def test_a_fragment_cut_short_is_named(box, tmp_path, compress, name):
 def test_a_bad_file_is_one_message_before_work(tmp_path, suffix, content, message):
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(path)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(path)))
     assert problem.startswith(str(path)) and message in problem
 
 
 def test_arrays_of_other_names_are_told_of_before_work(box, tmp_path):
     np.savez(tmp_path / "a.npz", points=box.vertices, faces=box.faces)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(tmp_path / "a.npz")))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(tmp_path / "a.npz")))
     assert "a.npz: needs the arrays vertices_nm and faces, it has points, faces" in problem
 
 

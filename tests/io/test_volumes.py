@@ -407,3 +407,15 @@ def test_labels_and_probabilities_clip_as_volumes_do(tmp_path):
             found = opened[key]
             assert found.dtype == dtype
             np.testing.assert_array_equal(found, stored[key])
+
+
+@pytest.mark.parametrize(
+    "size", [[8.0, 8.0], [8.0], 8.0, [[40.0, 8.0, 8.0]], [40.0, 8.0, -8.0], [40.0, 8.0, np.nan], "8"]
+)
+def test_a_voxel_size_of_hdf5_that_is_none_is_refused_unless_the_sheet_has_one(tmp_path, size):
+    source = write_hdf5(tmp_path)
+    with h5py.File(source.partition("::")[0], "a") as file:
+        file["a/raw"].attrs["voxel_size_nm_zyx"] = size
+    with pytest.raises(ValueError, match=r"v\.h5::a/raw: its attribute voxel_size_nm_zyx is .* or set voxel_z_nm"):
+        open_volume(source)
+    assert open_volume(source, VOXEL_NM).voxel_nm == VOXEL_NM

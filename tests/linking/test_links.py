@@ -393,5 +393,7 @@ def test_the_synapses_of_a_spine_in_a_gap_are_not_known():
     synapses = pd.DataFrame({"synapse": [1], "neurite_a": [4], "neurite_b": [3]})
     assert linked_spines(segments, links, synapses, gaps)["synapses"].tolist() == [pd.NA, 0]
     assert linked_spines(segments, links, synapses)["synapses"].tolist() == [0, 0]
+    # without a table nothing is known of any
+    assert linked_spines(segments, links, None)["synapses"].tolist() == [pd.NA, pd.NA]
     found = grammar_violations(segments, links, synapses, gaps)
     assert found[found["violation"] == "carries no synapse"]["object"].tolist() == [11]

@@ -8,7 +8,7 @@ from spinome.io.tables import write_table
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.neurons.synapses import COLUMNS, label_synapses
 from spinome.workflow.preflight import check_neuron
-from spinome.workflow.samples import Neuron
+from spinome.workflow.samples import NeuronRow
 
 
 def table(points, pre=1, post=2):
@@ -75,7 +75,7 @@ def test_every_format_keeps_ids_of_64_bits_also_beside_empty_ones(tmp_path, kind
     roots = pd.array([864691135361314119, None], "Int64")
     frame = table([[352136.5, 2, 3], [4, 5, 6]]).assign(pre_pt_root_id=roots, id=[2**53 + 1, 7])
     path = write_as(frame, tmp_path, kind)
-    assert check_neuron(Neuron(neuron="n", mesh="", synapses=str(path))) == []
+    assert check_neuron(NeuronRow(neuron="n", mesh="", synapses=str(path))) == []
     found = read_synapses(path)
     assert found["pre_pt_root_id"].tolist() == [864691135361314119, pd.NA]
     assert found["id"].tolist() == [2**53 + 1, 7]
@@ -86,7 +86,7 @@ def test_every_format_keeps_ids_of_64_bits_also_beside_empty_ones(tmp_path, kind
 def test_positions_in_one_column_are_refused_with_the_remedy(tmp_path, kind):
     frame = table([[1, 2, 3]]).drop(columns=POSITION).assign(ctr_pt_position=[[1, 2, 3]])
     path = write_as(frame, tmp_path, kind)
-    (problem,) = check_neuron(Neuron(neuron="n", mesh="", synapses=str(path)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh="", synapses=str(path)))
     assert problem.startswith(str(path)) and "desired_resolution=[1, 1, 1]" in problem
     with pytest.raises(ValueError, match=r"synapses\..*: positions in one column .* fill synapse_voxel_x_nm"):
         read_synapses(path)
@@ -97,7 +97,7 @@ VOXEL = {f"synapse_voxel_{axis}_nm": size for axis, size in zip("xyz", (4, 4, 40
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "csv"])
 def test_voxels_in_one_column_or_three_are_made_nm(tmp_path, kind):
-    row = Neuron(neuron="n", mesh="", synapses=str(tmp_path / f"synapses.{kind}"), **VOXEL)
+    row = NeuronRow(neuron="n", mesh="", synapses=str(tmp_path / f"synapses.{kind}"), **VOXEL)
     points = [[100, 200, 30], [4, 5, 6]]
     apart = table(points)
     together = apart.drop(columns=POSITION).assign(ctr_pt_position=points)

@@ -32,7 +32,7 @@ def test_a_neuron_that_failed_keeps_its_synapses_and_has_no_spines(tmp_path):
     assert not all_spines(neurons, {"good": str(tmp_path / "good")}, synapses, 500.0)["multi_input"].any()
 
 
-def test_spines_of_a_neuron_whose_synapses_failed_have_no_counts_rather_than_0(tmp_path):
+def test_spines_of_a_neuron_whose_synapses_are_not_known_have_no_counts_rather_than_0(tmp_path):
     write_table(
         pd.DataFrame({"spine": [0, 1], "z_nm": [100.0, 900], "y_nm": 50.0, "x_nm": 50.0}), tmp_path / "spines.parquet"
     )
@@ -45,11 +45,11 @@ def test_spines_of_a_neuron_whose_synapses_failed_have_no_counts_rather_than_0(t
     failed = {"b": "ValueError: x.csv: lacks a column"}
     synapses = all_synapses(neurons, files, failed)
     spines = all_spines(neurons, folders, synapses, 1500.0, {"b"})
-    assert spines["synapses"].tolist() == [1, 0, pd.NA, pd.NA, 0, 0]
+    assert spines["synapses"].tolist() == [1, 0, *[pd.NA] * 4]
     assert (
         spines["partners"].isna().tolist()
         == spines["multi_input"].isna().tolist()
-        == [False, False, True, True, False, False]
+        == [False, False, True, True, True, True]
     )
     told = neuron_table(neurons, folders, files, failed, synapses, spines).set_index("neuron")
     assert told["known"].to_dict() == {"a": True, "b": False, "bare": True}
@@ -64,8 +64,9 @@ def test_spines_where_synapses_could_not_be_looked_for_have_no_counts(tmp_path):
         pd.DataFrame({"spine": [0, 1], "z_nm": [100.0, 900], "y_nm": 50.0, "x_nm": 50.0}), tmp_path / "spines.parquet"
     )
     gaps = gap_table((100, 10, 10), (50, 10, 10), {"0-0-0"}, (10.0, 10.0, 10.0))
-    neurons = [NeuronUnit(f"volume-{name}/7", name, "7", "") for name in ("v", "w")]
-    spines = all_spines(
-        neurons, {neuron.unit: str(tmp_path) for neuron in neurons}, all_synapses([], {}, {}), 1500.0, (), {"v": gaps}
-    )
+    neurons = [NeuronUnit(f"volume-{name}/7", name, "7", "", "7_synapses.parquet") for name in ("v", "w")]
+    folders, none = {neuron.unit: str(tmp_path) for neuron in neurons}, all_synapses([], {}, {})
+    spines = all_spines(neurons, folders, none, 1500.0, (), {"v": gaps})
     assert spines["synapses"].tolist() == [0, pd.NA, 0, 0]
+    without = [replace(neuron, synapses=None) for neuron in neurons]
+    assert all_spines(without, folders, none, 1500.0)["synapses"].isna().all()

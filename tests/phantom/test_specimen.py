@@ -4,7 +4,7 @@ import pytest
 
 from spinome.phantom.geometry import surface_at
 from spinome.phantom.specimen import NEURON, grow_specimen, load_specimen, save_specimen, truth_spines
-from spinome.phantom.spines import points
+from spinome.phantom.spines import _presence, points
 
 
 def test_same_seed_same_bytes_and_other_seed_another_specimen(tiny, specimen, tmp_path):
@@ -69,3 +69,23 @@ def test_wider_dendrites_run_the_same_way(tiny, specimen):
     assert np.allclose(one[["z_nm", "y_nm", "x_nm"]], other[["z_nm", "y_nm", "x_nm"]])
     assert np.allclose(other["radius_nm"] / one["radius_nm"], np.where(own, 1.5, 1.0))
     assert len(wide.spines) and not wide.spines["head_z_nm"].isna().any()
+
+
+def test_scaled_spines_have_larger_heads_and_the_same_necks(tiny, specimen):
+    large = grow_specimen(seed=5, **tiny, spine_scale=1.3)
+    one, other = (table.spines["head_diameter_nm"] for table in (specimen, large))
+    # which spines find room depends on their size, so that means are compared
+    assert other.mean() / one.mean() == pytest.approx(1.3, rel=0.07)
+    assert other.max() <= 1.3 * 800 and other.min() >= 1.3 * 300
+    necks = [table.spines["neck_length_nm"].mean() for table in (specimen, large)]
+    assert necks[1] == pytest.approx(necks[0], rel=0.15)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_as_many_spines_change_as_asked_for(share):
+    presence = _presence(np.random.default_rng(1), 4000, 4, share)
+    first, last = presence["first_timepoint"], presence["last_timepoint"]
+    gained, lost = first > 0, last < 3
+    assert not (gained & lost).any() and (first <= last).all()
+    assert (gained | lost).mean() == pytest.approx(share, abs=0.03)
+    assert gained.mean() == pytest.approx(share / 2, abs=0.03)

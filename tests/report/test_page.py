@@ -134,6 +134,18 @@ def test_failures_are_listed_and_their_absence_is_said(page):
     assert "n7.npz: has NaN vertices" in text and "No unit failed." not in text
 
 
+def test_the_methods_paragraph_is_shown_with_its_references():
+    text = render(
+        tiles=(), sections=(), samples={}, failures=pd.DataFrame(columns=FAILURE_COLUMNS), provenance=PROVENANCE,
+        configuration="", methods="# Methods\n\nSpines of <a> [@spinome].\n\n*Check it.*\n",
+        bibliography="@software{spinome,\n}",
+    )  # fmt: skip
+    document = Document(text)
+    assert "#methods" in document.all("href") and "methods" in document.all("id")
+    assert '<p class="text">Spines of &lt;a&gt; [@spinome].</p>' in text and "Check it." in text
+    assert "@software{spinome," in text and "# Methods" not in text
+
+
 def test_the_page_of_an_empty_run_renders(page):
     Document(page())
 

@@ -45,4 +45,4 @@ def test_a_second_run_does_nothing_and_a_key_reruns_what_depends_on_it(run):
     assert "Nothing to be done" in snakemake(run, "--dry-run")
     plan = snakemake(run, "--dry-run", "--config", "seed=5")
     jobs = {line.split()[1].rstrip(":") for line in plan.splitlines() if line.startswith(("rule ", "localrule "))}
-    assert jobs == {"provenance", "report_page", "all"}
+    assert jobs == {"provenance", "report_methods", "report_page", "all"}

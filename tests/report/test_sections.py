@@ -54,6 +54,15 @@ def test_what_was_simulated_comes_first_where_anything_was(tables):
     assert [section.key for section in sections([], tables, {}, {}, {})] == ["census"]
 
 
+def test_the_design_comes_before_what_was_found(tables):
+    tables["spines"] = SPINES.assign(animal="1", sex="f")
+    columns = {"animal": "string", "sex": "string"}
+    design = {"columns": columns, "samples": {"neurons/n": {"animal": "1", "sex": "f"}}, "remarks": []}
+    first, census = sections([], tables, {}, {}, {}, design)
+    assert (first.key, census.key) == ("design", "census")
+    assert [text for text, _ in first.tables[0].rows[0]] == ["sex", "f", "1", "1", "1"]
+
+
 def test_comparisons_come_last_where_any_were_asked_for(tmp_path, tables):
     row = dict.fromkeys(EFFECT_COLUMNS, 0.5) | {"comparison": "size", "term": "sex[m]", "note": "", "units": "6 animal"}
     given = {"comparisons": pd.DataFrame([row]), "plans": pd.DataFrame({"comparison": [], "power": []})}

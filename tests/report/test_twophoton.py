@@ -39,7 +39,7 @@ def names(folder):
 def test_every_figure_is_drawn_and_listed(tmp_path, series):
     sessions, spines, links = series
     days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
-    compared = spines.assign(candidate=spines["spine"], counts=True, true=spines["spine"], true_volume_um3=0.2)
+    compared = spines.assign(candidate=spines["spine"], accepted=True, true=spines["spine"], true_volume_um3=0.2)
     history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "held_out_ap": [np.nan, 0.5]})
     draw(
         tmp_path / "figures", sessions, spines, links, turnover(spines, days), survival(spines, days), compared, history

@@ -57,23 +57,21 @@ def run(project, results, *options):
 
 def stored(project, results):
     """The files of finished cuboids, each with the time it was made."""
-    files = (project.parent / results / "units" / "synapses_detect").glob("*/*-*.npz")
+    files = (project.parent / results / "units" / "synapses_detect").rglob("*-*.npz")
     return {file: file.stat().st_mtime_ns for file in files if not file.name.startswith(".")}
 
 
-def kill_a_job_midway(project, results, running, seconds=400):
+def kill_a_job_midway(project, results, running, log, seconds=400):
     """Cancel the job of a shard that runs while cuboids are finished and not all; return the shard's table."""
     end = time.monotonic() + seconds
     tables = project.parent / results / "synapses" / "detect" / "small"
+    submitted = re.compile(r"SLURM jobid (\d+) \(log: \S*/rule_synapses_detect/small_(\w+)/")
     while time.monotonic() < end and running.poll() is None:
         if 0 < len(stored(project, results)) < CUBOIDS:
-            queue = subprocess.run(
-                ["squeue", "-h", "-t", "R", "-o", "%i %k"], capture_output=True, text=True, check=True
-            )
-            for job, comment in (line.split(maxsplit=1) for line in queue.stdout.splitlines()):
-                shard = re.search(r"synapses_detect.*\bshard_(\w+)|synapses_detect_wildcards_small_(\w+)", comment)
-                table = shard and tables / f"{shard[1] or shard[2]}.parquet"
-                if table and not table.exists():
+            queue = subprocess.run(["squeue", "-h", "-t", "R", "-o", "%i"], capture_output=True, text=True, check=True)
+            for job, shard in submitted.findall(log.read_text()):
+                table = tables / f"{shard}.parquet"
+                if job in queue.stdout.split() and not table.exists():
                     subprocess.run(["scancel", job], check=True)
                     return table
         time.sleep(0.1)
@@ -88,10 +86,11 @@ def test_after_a_kill_only_what_is_missing_is_computed(cluster, project):
     assert local.returncode == 0, local.stdout
 
     # without the profile's retries, the kill ends the run
-    with (project.parent / "first.log").open("w") as log:
-        first = subprocess.Popen(command(project, "slurm", *profile, "--retries", "0"), stdout=log, stderr=log)
+    log = project.parent / "first.log"
+    with log.open("w") as stream:
+        first = subprocess.Popen(command(project, "slurm", *profile, "--retries", "0"), stdout=stream, stderr=stream)
         try:
-            killed = kill_a_job_midway(project, "slurm", first)
+            killed = kill_a_job_midway(project, "slurm", first, log)
             assert first.wait(300) != 0
         finally:
             first.kill()

@@ -19,11 +19,19 @@ from spinome.twophoton.detect import BOX_COLUMNS
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
 from spinome.twophoton.register import register
-from spinome.twophoton.registered import failure_of, read_registered, standing, to_train_on, write_failed
-from spinome.twophoton.sessions import require_enough, session_table
+from spinome.twophoton.registered import (
+    failure_of,
+    failures,
+    read_registered,
+    registered_size,
+    standing,
+    to_train_on,
+    write_failed,
+)
+from spinome.twophoton.sessions import require_usable, session_table
 from spinome.twophoton.time_track import track_series
 from spinome.workflow.preflight import check_inputs
-from spinome.workflow.samples import Stack, series_problems
+from spinome.workflow.samples import StackRow, series_problems
 
 VOXEL = (1.0, 0.12, 0.12)
 SIZE = np.array([24.0, 30.0, 40.0])
@@ -199,7 +207,7 @@ def test_boxes_over_the_edge_are_measured_without_error(tmp_path, phantom_stack)
 
 
 def row(timepoint, day, path="x.tif", **more):
-    return Stack(specimen="s", field="f", timepoint=timepoint, day=day, path=str(path), **more)
+    return StackRow(specimen="s", field="f", timepoint=timepoint, day=day, path=str(path), **more)
 
 
 def test_two_sessions_of_one_day_or_of_one_file():
@@ -241,6 +249,8 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
         write_volume(tmp_path / f"{name}.zarr", np.ones((3, 8, 8), np.uint8), (1000.0, 120.0, 120.0))
     write_failed(tmp_path / "d.zarr", "d.tif: is truncated")
     stacks = {name: str(tmp_path / f"{name}.zarr") for name in "dcba"}
+    assert failures(stacks) == {"d": "d.tif: is truncated"}
+    assert registered_size(stacks["a"]).tolist() == pytest.approx([3.0, 0.96, 0.96])
     assert to_train_on("abcd", stacks, 0.01) == ["a", "b", "c"]
     assert "d is left out of the training: d.tif: is truncated" in capsys.readouterr().out
     assert to_train_on("abc", stacks, 0.0) == ["a", "b", "c"]
@@ -250,11 +260,11 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
         to_train_on("d", stacks, 0.9)
 
 
-def test_failed_sessions_are_told_of_and_too_many_stop_the_run(image):
+def test_failed_sessions_are_told_of_and_stop_the_run_where_none_is_left(image):
     shifts = correspond_series([image.place] * 2, [image.light] * 2, [VOXEL] * 2, 6.0, 1.5, 1)[1]
     table = session_table([("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"})
     assert table["usable"].tolist() == [True, False, True]
     assert table["note"][1] == "b.tif: is truncated" and "shows the image of c" in table["note"][0]
-    require_enough(table, 0.1)
-    with pytest.raises(RuntimeError, match=r"1 of 3 sessions failed, .* the first: b.tif: is truncated"):
-        require_enough(table, 0.0)
+    require_usable(table)
+    with pytest.raises(RuntimeError, match=r"all 1 sessions failed; the first: b.tif: is truncated"):
+        require_usable(table[table["timepoint"] == "b"])

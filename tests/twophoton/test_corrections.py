@@ -7,8 +7,8 @@ from spinome.twophoton.corrections import correct_links, correct_spines, table_o
 from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
-from spinome.twophoton.time_track import candidate_links, time_track, track_series
-from spinome.workflow.samples import Stack, read_corrections
+from spinome.twophoton.time_track import candidate_links, follow_series, time_track, track_series
+from spinome.workflow.samples import StackRow, read_corrections
 
 # three spines in a row, and the same three in the sessions after it
 PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])
@@ -94,11 +94,11 @@ def test_a_row_against_one_above_it_is_told_of_and_not_followed():
     assert tracks[0][0] == tracks[1][0] and tracks[0][2] != tracks[2][2]
 
 
-def candidates(places, counts):
+def candidates(places, accepted):
     table = pd.DataFrame(places, columns=POSITION).assign(
-        candidate=range(len(places)), score=0.5, z_slice=lambda t: t["z_um"] / 2, side_um=1.0, counts=counts
+        candidate=range(len(places)), score=0.5, z_slice=lambda t: t["z_um"] / 2, side_um=1.0, accepted=accepted
     )
-    return table.assign(first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "counts"]]
+    return table.assign(first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "accepted"]]
 
 
 def test_no_spine_and_missed_spines():
@@ -111,7 +111,7 @@ def test_no_spine_and_missed_spines():
         said("no spine", "a", [6.0, 20, 9]),
     ]
     out, outcomes = correct_spines(table, table_of(rows), 2.0)
-    assert list(out["counts"]) == [False, True, True, True]
+    assert list(out["accepted"]) == [False, True, True, True]
     assert list(out["corrected"]) == [False, False, True, True]
     assert list(out["candidate"]) == [0, 1, 2, 3]
     assert out.loc[3, ["z_slice", "y_um", "score"]].tolist() == [3, 9, 1]
@@ -123,7 +123,7 @@ def test_a_spine_is_given_to_a_stack_without_any(tmp_path):
     out, outcomes = correct_spines(
         candidates(PLACE, True).head(0), table_of([said("missed spine", "a", PLACE[0])]), 2.0
     )
-    assert out["candidate"].tolist() == [0] and out["counts"].all() and outcomes["applied"].all()
+    assert out["candidate"].tolist() == [0] and out["accepted"].all() and outcomes["applied"].all()
     out.to_parquet(tmp_path / "spines.parquet")
 
 
@@ -134,7 +134,7 @@ def test_without_a_correction_nothing_changes():
     assert outcomes.empty
 
 
-STACKS = [Stack(specimen="s", field="f", timepoint=name, day=day, path="x.tif") for name, day in DAYS]
+STACKS = [StackRow(specimen="s", field="f", timepoint=name, day=day, path="x.tif") for name, day in DAYS]
 HEADER = "specimen\tfield\tdecision\ttimepoint\tz_um\ty_um\tx_um\tnext_timepoint\tnext_z_um\tnext_y_um\tnext_x_um\n"
 
 
@@ -188,13 +188,20 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     same, different, _ = correct_links(table_of([again[0].model_dump()]), ["a", "b", "c"], places)
     spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, lengths, 1.2, same, different)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
+    tables = follow_series(
+        dict(zip("abc", sessions)), dict(DAYS), table_of([again[0].model_dump()]), expected, [np.array([20.0] * 3)] * 3,
+        lengths, 1.2,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(tables["links"].assign(specimen="s", field="f"), links)
+    pd.testing.assert_frame_equal(tables["spines"].assign(specimen="s", field="f"), spines)
+    assert tables["corrections"]["applied"].tolist() == [True]
     answered = review_form(spines, links, expected, ["a", "b", "c"])
     assert links["corrected"].sum() == 1 and len(answered) == len(form) - 1
     pd.testing.assert_frame_equal(answered, form.assign(decision="").drop(index=0).reset_index(drop=True))
 
 
 def test_a_table_written_with_numbers_for_names_is_read(tmp_path):
-    stacks = [Stack(specimen="s", field="f", timepoint=name, day=float(name), path="x.tif") for name in ("0", "5")]
+    stacks = [StackRow(specimen="s", field="f", timepoint=name, day=float(name), path="x.tif") for name in ("0", "5")]
     (tmp_path / "c.tsv").write_text(HEADER + "s\tf\tsame\t0\t1\t1\t1\t5.0\t1\t1\t1\n")
     (row,) = read_corrections(tmp_path / "c.tsv", stacks)
     assert (row.timepoint, row.next_timepoint) == ("0", "5")

@@ -18,12 +18,12 @@ def tables(truth, days=(0, 3)):
     dendrites = pd.DataFrame({"dendrite": 0, "z_um": 5.0, "y_um": 6.0, "x_um": np.arange(0, 25, 0.2)})
     out = []
     for number, day in enumerate(days):
-        found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, counts=True)
-        far = pd.DataFrame({"z_um": [5.0], "y_um": [30.0], "x_um": [5.0]}).assign(candidate=6, score=0.9, counts=True)
+        found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, accepted=True)
+        far = pd.DataFrame({"z_um": [5.0], "y_um": [30.0], "x_um": [5.0]}).assign(candidate=6, score=0.9, accepted=True)
         near = far.assign(y_um=7.0, x_um=9.6, candidate=7)
-        weak = near.assign(x_um=12.6, candidate=8, score=0.2, counts=False)
+        weak = near.assign(x_um=12.6, candidate=8, score=0.2, accepted=False)
         found = pd.concat([found.iloc[1:], far, near, weak], ignore_index=True).assign(side_um=1.1)
-        spines = found[found["counts"]].assign(spine=lambda table: table["candidate"], head_volume_um3=0.2)
+        spines = found[found["accepted"]].assign(spine=lambda table: table["candidate"], head_volume_um3=0.2)
         identity = {"specimen": "s", "field": "f", "timepoint": str(number), "day": day}
         out.append(compare(found, spines, truth, dendrites, 1.0).assign(**identity))
     return pd.concat(out, ignore_index=True)
@@ -52,7 +52,7 @@ def test_only_what_lies_near_a_traced_dendrite_is_scored(truth):
 def test_a_candidate_below_the_threshold_takes_no_truth_from_one_above(truth):
     found = truth[["z_um", "y_um", "x_um"]].head(1)
     found = pd.concat([found, found + np.array([0, 0.3, 0])], ignore_index=True)
-    found = found.assign(candidate=[0, 1], score=[0.1, 0.9], counts=[False, True], side_um=1.1)
+    found = found.assign(candidate=[0, 1], score=[0.1, 0.9], accepted=[False, True], side_um=1.1)
     compared = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(1), None, 1.0)
     assert compared.set_index("candidate")["true"].to_dict() == {0: -1, 1: 0}
 
@@ -76,7 +76,7 @@ def test_truth_without_a_column_names_it(tmp_path):
 def test_boxes_overlap_in_the_plane(truth):
     place = truth[["z_um", "y_um", "x_um"]].head(3)
     shifted = place + np.array([[0, 0, 0.5], [0, 0, 0.2], [0, 0.8, 0]])
-    found = shifted.assign(candidate=range(3), score=0.9, counts=True, side_um=1.1)
+    found = shifted.assign(candidate=range(3), score=0.9, accepted=True, side_um=1.1)
     out = compare(found, found.assign(spine=0, head_volume_um3=0.1), truth.head(3), None, 1.0).set_index("candidate")
     # 0.6 / 1.6, 0.9 / 1.3 and 0.3 / 1.9 of two squares of 1.1 um
     assert out.loc[range(3), "overlap_30"].tolist() == [True, True, False]
@@ -87,7 +87,7 @@ def test_boxes_overlap_in_the_plane(truth):
 
 
 def test_sizes_a_fifth_too_large_have_that_error(truth):
-    found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, counts=True, side_um=1.1)
+    found = truth[["z_um", "y_um", "x_um"]].assign(candidate=range(6), score=0.9, accepted=True, side_um=1.1)
     spines = found.assign(spine=range(6), head_volume_um3=1.2 * truth["head_volume_um3"])
     compared = compare(found, spines, truth, None, 1.0).assign(specimen="s", field="f", timepoint="0", day=0.0)
     rows = {row["metric"]: row["value"] for row in evaluation(compared)}

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from spinome.twophoton.head import Head, ball_diameter_um, fit_head
-from spinome.twophoton.measure import measure, saturation
+from spinome.twophoton.measure import measure, measure_stack, saturation
 from spinome.twophoton.shaft import shafts
 from spinome.twophoton.shaft_brightness import cylinder_fill, shaft_nearby
 from spinome.twophoton.shape import SHAPES, shape_probabilities
@@ -45,6 +45,22 @@ def test_the_base_lies_on_the_shaft_beside_the_head(phantom_stack):
     # the head lies 1.7 um beside the middle of a shaft of 0.5 um radius
     np.testing.assert_allclose(found["dendrite_distance_um"], 1.2, atol=0.45)
     assert (found["neck_length_um"] <= found["dendrite_distance_um"]).all()
+
+
+def test_spines_are_placed_along_the_shaft_of_the_stack_or_the_backbone_that_is_given(phantom_stack):
+    stack, voxel_um, heads = phantom_stack.stack, phantom_stack.voxel_um, phantom_stack.heads
+    found, dendrites = measure_stack(stack, voxel_um, spines(heads), *PSF)
+    assert dendrites["dendrite"].tolist() == [1]
+    # the stack is 24 um wide and the shaft runs along x
+    assert dendrites["length_um"].item() == pytest.approx(24, abs=2)
+    apart = np.abs(found["along_um"] - found["along_um"][0])
+    np.testing.assert_allclose(apart, heads[:, 2] - heads[0, 2], atol=0.7)
+    nodes = pd.DataFrame({"dendrite": 9, "z_um": 8.0, "y_um": 5.8, "x_um": [4.0, 20.0]})
+    given, lengths = measure_stack(stack, voxel_um, spines(heads), *PSF, nodes)
+    assert (given["dendrite"] == 9).all() and lengths.to_numpy().tolist() == [[9, 16]]
+    np.testing.assert_allclose(given["along_um"], heads[:, 2].clip(4, 20) - 4, atol=0.7)
+    sizes = ["head_volume_um3", "dendrite_distance_um"]
+    pd.testing.assert_frame_equal(given[sizes], found[sizes])
 
 
 def test_diameter_takes_the_point_spread_function_off():

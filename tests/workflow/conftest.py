@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-SMALL = REPOSITORY / "config" / "small" / "config.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +27,3 @@ def snakemake():
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def small(snakemake, tmp_path_factory):
-    """The folder in which the small configuration has run, and what the run said."""
-    folder = tmp_path_factory.mktemp("small")
-    run = snakemake(folder, "--configfile", SMALL, "--cores", "2", timeout=1800, OMP_NUM_THREADS="1")
-    assert run.returncode == 0, run.stdout
-    return folder, run.stdout

@@ -1,5 +1,8 @@
 """The command: a study from a folder, its inputs opened, its cost, and help that can be read."""
 
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -8,6 +11,7 @@ from spinome.io.meshes import write_mesh
 from spinome.mesh.surface import Mesh
 from spinome.workflow.command import main
 
+REPOSITORY = Path(__file__).parents[2]
 TETRAHEDRON = Mesh(
     np.array([[0, 0, 0], [4e3, 0, 0], [0, 4e3, 0], [0, 0, 4e3]], float),
     np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
@@ -51,17 +55,38 @@ def test_a_bad_input_is_told_and_the_exit_status_says_so(data, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "no such configuration"),
-        ("a: [", "is no YAML"),
-        ("- 1", "holds no keys"),
-        ("sed: 1", "did you mean 'seed'"),
+        (None, "config.yaml: no such configuration"),
+        (b"a: [", "config.yaml: is no YAML"),
+        (b"- 1", "config.yaml: holds no keys"),
+        (b"", "config.yaml: holds no keys"),
+        ("results: Fr\xfchling".encode("latin-1"), "config.yaml: is no text in UTF-8"),
+        (b"[" * 5000, "config.yaml: is no YAML"),
     ],
 )
-def test_a_bad_configuration_has_one_message(tmp_path, capsys, content, words):
+@pytest.mark.parametrize("command", ["check", "estimate"])
+def test_a_bad_configuration_has_a_message_of_one_line(tmp_path, capsys, content, words, command):
     if content is not None:
-        (tmp_path / "config.yaml").write_text(content)
+        (tmp_path / "config.yaml").write_bytes(content)
+    assert main([command, str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert words in told.err and told.err.count("\n") == 1 and not told.out
+
+
+def test_keys_that_are_none_are_told_one_by_one(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("sed: 1\nresult: r")
     assert main(["check", str(tmp_path)]) == 1
-    assert words in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(";")[2] for line in told[1:]] == [" did you mean 'seed'?", " did you mean 'results'?"]
+
+
+def test_make_refuses_a_configuration_that_snakemake_would_end_in_a_traceback_of(tmp_path):
+    (tmp_path / "bad.yaml").write_bytes("results: Fr\xfchling".encode("latin-1"))
+    for name, code in (("none.yaml", 2), ("bad.yaml", 2), ("good.yaml", 0)):
+        (tmp_path / "good.yaml").write_text("results: Frühling", encoding="utf-8")
+        command = ["make", "--no-print-directory", "--directory", REPOSITORY, "readable", f"CONFIG={tmp_path / name}"]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert made.returncode == code, made.stderr
+        assert (f"{name}: is absent or no text in UTF-8" in made.stdout) == bool(code)
 
 
 def test_open_questions_stop_a_run(data, tmp_path, capsys):

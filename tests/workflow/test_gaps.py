@@ -40,6 +40,7 @@ def run_script(tmp_path, monkeypatch):
             wildcards=Wildcards(fromdict={"volume": "v", "shard": "0"}),
             log=Log(fromdict={"log": str(tmp_path / "logs" / name / "v.log")}),
             rule=name,
+            config={"results": str(tmp_path), "resources": "resources"},
         )
         runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": snakemake})
 

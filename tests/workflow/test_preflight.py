@@ -25,18 +25,18 @@ from spinome.workflow.preflight import (
     check_volume,
     failed_units,
 )
-from spinome.workflow.samples import EMVolume, Neuron, Stack
+from spinome.workflow.samples import NeuronRow, StackRow, VolumeRow
 
 REPOSITORY = Path(__file__).parents[2]
 OME = {"axes": "ZYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 1.0}
 
 
 def stack(path, **columns):
-    return Stack(specimen="s", field="f", timepoint="0", day=0, path=str(path), **columns)
+    return StackRow(specimen="s", field="f", timepoint="0", day=0, path=str(path), **columns)
 
 
 def volume(**columns):
-    return EMVolume(volume="v", **{name: str(value) for name, value in columns.items()})
+    return VolumeRow(volume="v", **{name: str(value) for name, value in columns.items()})
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_good_input_has_no_problem(good_stack, em, tmp_path):
     pd.DataFrame([[1, 0.0, 0.0, 0.0]], columns=columns).to_parquet(synapses)
     stacks = [stack(good_stack)]
     volumes = [volume(image=f"{em}::image", segmentation=f"{em}::labels", membrane=f"{em}::membrane")]
-    neurons = [Neuron(neuron="n", mesh=str(mesh), synapses=str(synapses))]
+    neurons = [NeuronRow(neuron="n", mesh=str(mesh), synapses=str(synapses))]
     assert check_inputs(stacks, volumes, neurons, [str(tmp_path / "results")]) == []
 
 
@@ -155,9 +155,9 @@ def test_empty_and_truncated_meshes(tmp_path):
     empty, cut = tmp_path / "empty.npz", tmp_path / "cut.npz"
     np.savez(empty, vertices_nm=np.zeros((0, 3)), faces=np.zeros((0, 3), int))
     cut.write_bytes(empty.read_bytes()[:-50])
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(empty)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(empty)))
     assert str(empty) in problem and "the mesh is empty" in problem
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(cut)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(cut)))
     assert str(cut) in problem and "again" in problem
 
 
@@ -166,7 +166,7 @@ def test_synapses_without_a_column(tmp_path):
     path.write_text("id,ctr_pt_position_x,ctr_pt_position_y\n1,0,0\n")
     mesh = tmp_path / "mesh.ply"
     mesh.write_text("ply\n")
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), synapses=str(path)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(mesh), synapses=str(path)))
     assert str(path) in problem and "lacks the column ctr_pt_position_z" in problem
 
 
@@ -200,9 +200,9 @@ def test_a_truth_of_neurons_without_labels(tmp_path):
     np.savez(mesh, vertices_nm=np.eye(3) * 2000, faces=np.array([[0, 1, 2]]))
     np.savez(truth, tag=np.zeros(3))
     table.write_text("id,tag\n1,dendrite\n")
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), truth_labels=str(truth)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(mesh), truth_labels=str(truth)))
     assert str(truth) in problem and "array label" in problem and "it has tag" in problem
-    (problem,) = check_neuron(Neuron(neuron="n", mesh=str(mesh), truth_labels=str(table)))
+    (problem,) = check_neuron(NeuronRow(neuron="n", mesh=str(mesh), truth_labels=str(table)))
     assert str(table) in problem and "soma, shaft or spine" in problem
 
 
@@ -278,7 +278,7 @@ def test_shipped_models_are_models_and_one_in_the_place_of_another_is_none(study
 
 def test_files_that_the_workflow_makes_are_not_checked(tmp_path):
     made = tmp_path / "resources"
-    neuron = Neuron(neuron="n", mesh=str(made / "mesh.npz"), synapses=str(made / "synapses.parquet"))
+    neuron = NeuronRow(neuron="n", mesh=str(made / "mesh.npz"), synapses=str(made / "synapses.parquet"))
     assert check_inputs([stack(made / "s.tif")], [volume(image=f"{made}/em.zarr::image")], [neuron], [str(made)]) == []
 
 
@@ -310,7 +310,7 @@ def test_thousands_of_files_take_seconds(tmp_path):
     mesh = tmp_path / "mesh.npz"
     vertices = np.random.default_rng(0).uniform(0, 2e4, (100_000, 3))
     np.savez(mesh, vertices_nm=vertices, faces=np.arange(99_999).reshape(-1, 3))
-    neurons = [Neuron(neuron=f"n{number}", mesh=str(mesh)) for number in range(2000)]
+    neurons = [NeuronRow(neuron=f"n{number}", mesh=str(mesh)) for number in range(2000)]
     started = time.process_time()
     assert check_inputs([], [], neurons, []) == []
     # reading the meshes instead of their headers would take minutes
@@ -320,7 +320,7 @@ def test_thousands_of_files_take_seconds(tmp_path):
 def test_a_mesh_in_micrometres_is_told_of_before_work(tmp_path):
     sphere = trimesh.creation.icosphere(subdivisions=3, radius=5.0)
     sphere.export(tmp_path / "um.ply")
-    row = Neuron(neuron="n", mesh=str(tmp_path / "um.ply"))
+    row = NeuronRow(neuron="n", mesh=str(tmp_path / "um.ply"))
     [problem] = check_inputs([], [], [row], [str(tmp_path / "results")])
     assert "um.ply" in problem and "multiply them by 1e3" in problem
 

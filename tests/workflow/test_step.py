@@ -6,7 +6,10 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import InputFiles
 
+from spinome.io.damage import DamagedError
+from spinome.io.tables import read_table
 from spinome.workflow import step
+from spinome.workflow.shards import Unit
 
 
 def rule(inputs, **aside):
@@ -37,3 +40,64 @@ def test_volumes_of_a_rule_go_by_name():
 )
 def test_a_rule_keeps_what_outlives_it_beside_the_units_of_the_run(rule, log, folder):
     assert step.store(SimpleNamespace(rule=rule, log=[log])) == Path(folder)
+
+
+CONFIG = {
+    "results": "results",
+    "resources": "data",
+    "phantom": {"specimens": {"p": {}}},
+    "retrieve": {"files": {"f.csv": {}}, "records": {"r": {}}},
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "outer/"])
+@pytest.mark.parametrize(
+    ("damaged", "removed"),
+    [
+        ("results/neurons/a.parquet", True),
+        ("data/phantom/p/em.zarr", True),
+        ("data/public/r/volume.zarr", True),
+        ("data/public/f.csv", True),
+        ("data/meshparty/m.parquet", True),
+        # what a user put there cannot be made again
+        ("data/phantom/mine/em.zarr", False),
+        ("data/public/mine/volume.zarr", False),
+        ("data/mine.csv", False),
+        ("mine.csv", False),
+    ],
+)
+def test_a_damaged_input_is_removed_where_a_rule_made_it(tmp_path, monkeypatch, prefix, damaged, removed):
+    monkeypatch.chdir(tmp_path)
+    files = [Path(prefix + name) for name in (damaged, "results/other.parquet")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("half")
+    given = SimpleNamespace(
+        rule="linking_meshes",
+        log=[f"{prefix}results/logs/linking_meshes.log"],
+        input=list(map(str, files)),
+        config=CONFIG,
+    )
+    error = DamagedError(files[0], "cannot be read")
+    step._fail(given, DamagedError, error, None)
+    assert files[0].exists() != removed and files[1].exists()
+
+
+def test_a_damaged_input_that_a_rule_made_fails_no_unit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(damaged):
+        def compute(unit, part):
+            raise DamagedError(damaged, "cannot be read")
+
+        outputs = SimpleNamespace(done="done.parquet", failures="failures.parquet")
+        params = InputFiles(fromdict={"aside": SimpleNamespace(max_failed_fraction=1)})
+        given = SimpleNamespace(rule="linking_meshes", log=["results/logs/linking_meshes.log"], config=CONFIG,
+                                params=params, wildcards=InputFiles(), output=outputs)  # fmt: skip
+        step.run_units(given, [Unit("u")], compute)
+
+    with pytest.raises(DamagedError):
+        run("data/phantom/p/em.zarr")
+    assert not Path("failures.parquet").exists()
+    run("mine/em.zarr")
+    assert read_table("failures.parquet")["unit"].tolist() == ["u"]

@@ -51,6 +51,7 @@ rule census_spines:
         runtime=15,
     params:
         schema=census_plan.schema_hash,
+        design=census_plan.design_of_spines,
         aside=study.aside(schema=census_plan.schema),
         code=script_hash("census_spines"),
     script:
@@ -142,6 +143,7 @@ rule census_tables:
     params:
         classes=census_plan.classes,
         roots={row.neuron: row.root_id for row in study.neurons if row.root_id},
+        design=study.design.of("neurons", "volumes", "cells"),
         inputs=study.given(study.cells),
         code=script_hash("census_tables"),
     script:

@@ -19,6 +19,7 @@ onstart:
         problems += check_forest(neurons_plan.model.given, neurons_plan.solver)
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
+    print(*study.design.remarks, sep="\n", end="\n" if study.design.remarks else "", file=sys.stderr)
     # what killed jobs left half-written, and what was read of the inputs to plan this run
     sweep(config["results"])
     study.stamps.save()

@@ -315,6 +315,7 @@ rule neurons_tables:
     params:
         each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
         same_head=config["neurons"]["spines"]["same_head_nm"],
+        design=study.design.of("neurons", *(["volumes"] if neurons_plan.linked_volumes else [])),
         inputs=neurons_plan.stamps_of(study.neurons, "synapses"),
         aside=study.aside(rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id")),
         code=script_hash("neurons_tables"),

@@ -34,6 +34,8 @@ rule phantom_specimen:
             "spines_per_um",
             "passing_dendrites",
             "dendrite_scale",
+            "spine_scale",
+            "changing_spines",
         ),
         code=script_hash("phantom_specimen"),
     script:

@@ -118,11 +118,38 @@ rule synapses_train:
         "../../scripts/synapses_train.py"
 
 
+rule synapses_adapt:
+    """Fit the given network to a volume, without labels."""
+    input:
+        image=synapses_plan.file("image"),
+        grey="<results>/synapses/grey/{volume}.json",
+    output:
+        "<results>/synapses/adapt/{volume}.safetensors",
+    log:
+        "<logs>/synapses_adapt/{volume}.log",
+    benchmark:
+        "<benchmarks>/synapses_adapt/{volume}.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        voxel_nm=synapses_plan.voxel_nm,
+        model=synapses_plan.model.stamp,
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image", model=synapses_plan.model.given),
+        code=script_hash("synapses_adapt"),
+    script:
+        "../../scripts/synapses_adapt.py"
+
+
 rule synapses_detect:
     """Find the parts of synapses in the cuboids of a shard, or take those that are given."""
     input:
         volumes=synapses_plan.detection_files,
-        model=synapses_plan.trained_model,
+        model=synapses_plan.model_made,
         grey=branch(
             synapses_plan.is_detected,
             then="<results>/synapses/grey/{volume}.json",
@@ -160,7 +187,7 @@ rule synapses_merge:
     input:
         volume=synapses_plan.grid_file,
         parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_plan.shards),
-        model=synapses_plan.trained_model,
+        model=synapses_plan.model_made,
     output:
         **synapses_plan.ids(),
         objects="<results>/synapses/merge/{volume}.parquet",
@@ -295,6 +322,7 @@ rule synapses_blocks:
     params:
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
+        design=study.design.of("volumes"),
         code=script_hash("synapses_blocks"),
     script:
         "../../scripts/synapses_blocks.py"
@@ -361,7 +389,7 @@ rule synapses_sweep:
     input:
         **synapses_plan.files_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),
         **per_volume("grey", synapses_plan.swept, "<results>/synapses/grey/{volume}.json"),
-        model=synapses_plan.model.trained,
+        **synapses_plan.models_of(synapses_plan.swept),
         profile=synapses_plan.profile,
     output:
         "<results>/synapses/sweep.tsv",
@@ -377,7 +405,7 @@ rule synapses_sweep:
         each=synapses_plan.voxels_of(synapses_plan.swept),
         cuboid=config["synapses"]["cuboid"],
         recipe=synapses_plan.recipe,
-        model=synapses_plan.model.stamp,
+        model="" if synapses_plan.adapts else synapses_plan.model.stamp,
         inputs=synapses_plan.stamps_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),
         aside=study.aside(
             rows=synapses_plan.rows_of(synapses_plan.swept, *synapses_plan.evidence, "truth_synapses"),

@@ -343,7 +343,7 @@ rule twophoton_tables:
         runtime=20,
     params:
         seed=config["seed"],
-        aside=study.aside(),
+        design=study.design.of("stacks"),
         code=script_hash("twophoton_tables"),
     script:
         "../../scripts/twophoton_tables.py"

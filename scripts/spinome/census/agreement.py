@@ -6,12 +6,15 @@ branch, which knows nothing of links. Where the two contradict each other a proo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
+
+from spinome.io.units import VoxelSize, working_stride
+from spinome.mesh.surface import Mesh, vertex_areas
 
 COLUMNS = [
     "evidence",
@@ -59,6 +62,21 @@ class LabelledSurface(NamedTuple):
     spine_probability: np.ndarray
 
 
+def labelled_surface(mesh: Mesh, spine: np.ndarray, spine_probability: np.ndarray) -> LabelledSurface:
+    """The surface of a linked mesh, whose vertices know their `segment`, with the labels (V,) of its vertices."""
+    area = vertex_areas(mesh.vertices, mesh.faces)
+    return LabelledSurface(mesh.vertices, area, mesh.vertex_data["segment"], spine, spine_probability)
+
+
+def volume_edge(shape: tuple[int, int, int], voxel_nm: VoxelSize, working_nm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Upper corner of a volume (z, y, x) and width of its border, (3,) x y z in nm each.
+
+    The border is one voxel of the working resolution, in which spines of the volume's edge are cut.
+    """
+    border = np.multiply(working_stride(voxel_nm, working_nm), voxel_nm)
+    return np.multiply(shape, voxel_nm)[::-1], border[::-1]
+
+
 def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
     """The likeliest shaft of each orphan, linked or not, with the place where its way arrives there.
 
@@ -79,6 +97,31 @@ def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.
     places = segments.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]]
     rows = first.rename(columns={"probability": "link_probability"})
     return rows.merge(ways, on=["orphan", "shaft"], how="left").merge(places, on="orphan", how="left")
+
+
+def compare_meshes(
+    surfaces: Iterable[tuple[int, LabelledSurface | None]],
+    spines: pd.DataFrame,
+    best: pd.DataFrame,
+    threshold: float,
+    edge: tuple[np.ndarray, np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """All agreements and conflicts of a volume; see `agreement_table`.
+
+    Parameters
+    ----------
+    surfaces : the label of each linked shaft and its surface, None where it could not be labelled; looked at one by one
+    spines : those of all its meshes, as `compare_mesh` takes them, with `neuron`, the name of the shaft
+    best, threshold, edge : as `compare_mesh` takes them
+    """
+    compared, failed = [], []
+    for shaft, surface in surfaces:
+        if surface is None:
+            failed.append(shaft)
+        else:
+            own = spines[spines["neuron"] == str(shaft)]
+            compared.append(compare_mesh(shaft, surface, own, best, threshold, edge))
+    return agreement_table(compared, best, failed)
 
 
 def compare_mesh(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,37 @@ def seen(
     found.iloc[columns] = spines["spine"].iloc[rows].astype(object).to_numpy()
     volume.iloc[columns] = spines["volume_um3"].iloc[rows].to_numpy(float, na_value=np.nan)
     return truth.assign(found=found, found_volume_um3=volume)
+
+
+def reported_by(said: Mapping[str, Any], spines: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the joint table, with `view`, that a view reports; `said` is what the plan says of it."""
+    ours = spines[(spines["view"] == said["view"]) & (spines["specimen"] == said["sample"])]
+    return ours[ours["timepoint"] == said["timepoint"]] if said["view"] == "twophoton" else ours
+
+
+def went_through(
+    said: Mapping[str, Any],
+    truth: pd.DataFrame,
+    sessions: pd.DataFrame | None,
+    neurons: pd.DataFrame | None,
+    gaps: Mapping[str, pd.DataFrame],
+) -> pd.Series:
+    """Whether each true spine lies in what could be computed: a session, a mesh, a volume without its gaps.
+
+    Parameters
+    ----------
+    said : what the plan says of a view: `view sample timepoint`
+    truth : the true spines that it can show
+    sessions, neurons : `twophoton/sessions.parquet` and `neurons/neurons.parquet`, where there are such views
+    gaps : of the segmentation by volume (`spinome.gaps.gap_table`)
+    """
+    if said["view"] == "twophoton" and sessions is not None:
+        own = sessions[(sessions["specimen"] == said["sample"]) & (sessions["timepoint"] == said["timepoint"])]
+        return pd.Series(bool(own["usable"].all()), truth.index)
+    if said["view"] == "neurons" and neurons is not None:
+        own = neurons[(neurons["source"] == "sheet") & (neurons["neuron"] == said["sample"])]
+        return pd.Series(bool(own["spines"].notna().all()), truth.index)
+    return known(truth, gaps[said["sample"]]) if said["sample"] in gaps else pd.Series(True, truth.index)
 
 
 def known(truth: pd.DataFrame, gaps: pd.DataFrame) -> pd.Series:

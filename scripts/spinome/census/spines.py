@@ -95,6 +95,8 @@ def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
     ids = carried.groupby(["source", "neuron", "spine"])["id"].agg(lambda column: sorted(column.astype("int64")))
     lookup = {(source, neuron, int(spine)): value for (source, neuron, spine), value in ids.items()}
     keys = zip(spines["source"], spines["neuron"], spines["spine"])
+    counted = _optional(spines, "synapses").notna()
+    ids_of = [lookup.get((s, n, int(i)), []) if known else None for (s, n, i), known in zip(keys, counted)]
     return pd.DataFrame(
         {
             "spine": "neurons/" + specimen + "/" + _text(spines, "neuron", "spine"),
@@ -107,7 +109,7 @@ def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
             "head_diameter_um": _optional(spines, "head_diameter_nm") / NM_PER_UM,
             "neck_length_um": _optional(spines, "neck_length_nm") / NM_PER_UM,
             "synapses": _optional(spines, "synapses"),
-            "synapse_ids": pd.Series([lookup.get((s, n, int(i)), []) for s, n, i in keys], spines.index, object),
+            "synapse_ids": pd.Series(ids_of, spines.index, object),
             "partners": _optional(spines, "partners"),
             "multi_input": _optional(spines, "multi_input"),
             "probability": _optional(spines, "probability"),

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, is_section
 from spinome.configuration.compare import Comparisons
+from spinome.configuration.design import Design
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
@@ -61,6 +62,7 @@ class Configuration(Section):
     """The whole configuration."""
 
     samples: Samples = Samples()
+    design: Design = Design()
     results: Folder = Field("results", description="folder of the results, apart from `resources`")
     resources: Folder = Field("resources", description="folder of retrieved and of simulated data")
     seed: int = Field(

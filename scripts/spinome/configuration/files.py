@@ -1,11 +1,34 @@
-"""What a configuration file says that its values do not show any more."""
+"""Configuration files: what they hold, and what their values do not show any more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
+
+
+def read_settings(file: str | Path) -> dict[str, Any]:
+    """The keys and values of a file of YAML or JSON, as they stand there.
+
+    Raises
+    ------
+    ValueError: if the file is absent, no text in UTF-8, no YAML or without keys; the message is one line and names it.
+    """
+    try:
+        settings = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{file}: no such configuration; `spinome new` writes one") from None
+    except IsADirectoryError:
+        raise ValueError(f"{file}: is a folder; name the configuration file in it") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: is no text in UTF-8 ({error.reason}); save it again as UTF-8") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{file}: is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{file}: holds no keys; `spinome new` writes a configuration")
+    return settings
 
 
 def repeated_keys(file: str | Path) -> list[str]:

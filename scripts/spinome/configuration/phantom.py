@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from spinome.configuration.base import LARGEST_SEED, NamedFiles, Section, fits_in_memory
+from spinome.configuration.base import LARGEST_SEED, NamedFiles, Section, Share, fits_in_memory
 
 # of `spinome.phantom.specimen`, which takes a second to load: voxels (z, y, x) of a session, and how much of the field
 # the cutout may be
@@ -40,6 +40,16 @@ class Specimen(Section):
     )
     dendrite_scale: float = Field(
         1.0, gt=0.5, le=4, description="factor on the radius of the neuron's dendrites, which is 0.2 to 0.5 um at 1.0"
+    )
+    spine_scale: float = Field(
+        1.0,
+        gt=0.6,
+        le=1.5,
+        description="factor on the diameter of spine heads, which is 0.3 to 0.8 um at 1.0; volumes grow with its third "
+        "power",
+    )
+    changing_spines: Share = Field(
+        0.3, description="share of the spines that come or go within the series of sessions, half of them each"
     )
     passing_dendrites: int = Field(9, ge=0, le=30, description="dendrites of other neurons in the EM cutout")
 

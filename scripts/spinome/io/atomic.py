@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -66,6 +67,13 @@ def final_path(part: str | Path) -> Path:
     """Where a path that `atomic` yielded will be; any other path as it is."""
     part = Path(part)
     return part.with_name(FINAL.sub(r"\1\2", part.name))
+
+
+def begun(path: str | Path) -> list[Path]:
+    """The temporary paths of a path that are there, whoever made them."""
+    path = Path(path)
+    found = path.parent.glob(f".{glob.escape(path.stem)}.*.part*")
+    return [part for part in found if PART.match(part.name) and final_path(part) == path]
 
 
 def replace(part: Path, path: Path) -> None:

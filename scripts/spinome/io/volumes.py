@@ -35,6 +35,8 @@ from spinome.io.web.limits import DownloadError
 from spinome.io.zarr_arrays import array_to_write, create_array, open_array, write_zeros
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
+# of a data set: the size of a voxel along z, y and x in nm
+HDF5_SIZE = "voxel_size_nm_zyx"
 LARGEST_LABEL = np.iinfo(np.int64).max
 
 
@@ -145,7 +147,8 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     elif not path.exists():
         raise FileNotFoundError(f"{path}: no such volume")
     elif path.suffix in {".h5", ".hdf5", ".hdf"}:
-        array, stored = _open_hdf5(path, name)
+        array = _open_hdf5(path, name)
+        stored = None if voxel_nm else _stated_size(source, array)
     elif path.suffix.lower() in TIFF_SUFFIXES:
         array, stored = _open_tiff(path)
     elif (path / "info").is_file():
@@ -363,7 +366,7 @@ class _SpatialAxes:
         return voxels[None][box[0]] if self._places[0] is None else voxels
 
 
-def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
+def _open_hdf5(path: Path, name: str) -> h5py.Dataset:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -376,8 +379,22 @@ def _open_hdf5(path: Path, name: str) -> tuple[h5py.Dataset, VoxelSize | None]:
         names: list[str] = []
         file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
         raise ValueError(f"{path}: has no data set '{name}'; write {path}::NAME with one of {', '.join(names)}")
-    size = array.attrs.get("voxel_size_nm_zyx")
-    return array, None if size is None else cast(VoxelSize, tuple(float(value) for value in size))
+    return array
+
+
+def _stated_size(source: str, array: h5py.Dataset) -> VoxelSize | None:
+    """The size of a voxel (z, y, x) in nm that an attribute of a data set states; None where it states none."""
+    if HDF5_SIZE not in array.attrs:
+        return None
+    numbers = np.asarray(array.attrs[HDF5_SIZE])
+    if numbers.shape != (3,) or numbers.dtype.kind not in "fiu" or not (np.isfinite(numbers) & (numbers > 0)).all():
+        raise ValueError(
+            f"{source}: its attribute {HDF5_SIZE} is {numbers.tolist()} and has to be three numbers above 0, the size "
+            "of a voxel along z, y and x in nm; write it anew, or set voxel_z_nm, voxel_y_nm and voxel_x_nm in the "
+            "sample sheet"
+        )
+    z, y, x = map(float, numbers)
+    return z, y, x
 
 
 def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[float, float, float]]:

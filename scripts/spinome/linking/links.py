@@ -122,19 +122,22 @@ def parents(links: pd.DataFrame) -> dict[int, int]:
 
 
 def linked_spines(
-    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame, gaps: pd.DataFrame | None = None
+    segments: pd.DataFrame, links: pd.DataFrame, synapses: pd.DataFrame | None, gaps: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Linked orphans as spines: `spine parent z_nm y_nm x_nm volume_um3 synapses probability`.
 
-    `synapses` of the result counts the synapses on the spine, null where they are not known; see `grammar_violations`
-    for the parameters.
+    `synapses` of the result counts the synapses on the spine, null where they are not known: everywhere where there is
+    no table of them, and in gaps; see `grammar_violations` for the parameters.
     """
     linked = links[links["linked"]].rename(columns={"orphan": "spine", "shaft": "parent"})
     places = segments.rename(columns={"segment": "spine"})[["spine", "z_nm", "y_nm", "x_nm", "volume_um3"]]
     spines = linked[["spine", "parent", "probability"]].merge(places, on="spine")
-    ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
-    spines["synapses"] = spines["spine"].map(ends).fillna(0).astype("Int64")
-    spines.loc[spines["spine"].isin(segments_in_gap(segments, gaps)), "synapses"] = pd.NA
+    if synapses is None:
+        spines["synapses"] = pd.array([pd.NA] * len(spines), "Int64")
+    else:
+        ends = pd.concat([synapses["neurite_a"], synapses["neurite_b"]]).value_counts()
+        spines["synapses"] = spines["spine"].map(ends).fillna(0).astype("Int64")
+        spines.loc[spines["spine"].isin(segments_in_gap(segments, gaps)), "synapses"] = pd.NA
     return spines[["spine", "parent", "z_nm", "y_nm", "x_nm", "volume_um3", "synapses", "probability"]]
 
 

@@ -26,9 +26,9 @@ class RegionGraph:
     labels : (N,) the label of each region in the volume
     pairs : (E, 2) int64, regions in contact, lower number first, sorted
     region_moments : (N, 5) float64, sums of p**0..p**4 of the membrane probability p over the region's voxels
-    region_histogram : (N, BINS) float32, voxels by membrane probability
-    edge_moments, edge_histogram : (E, 5) and (E, BINS), the same over the contact's faces, weighted by their area
-        in um2; the value of a face is the higher probability of its two voxels
+    region_histogram : (N, BINS) float64, voxels by membrane probability
+    edge_moments, edge_histogram : (E, 5) and (E, BINS) float64, the same over the contact's faces, weighted by their
+        area in um2; the value of a face is the higher probability of its two voxels
     voxel_um3 : volume of a voxel
     """
 
@@ -66,10 +66,10 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
     count = len(pairs)
     z, y, x = (size / 1000 for size in voxel_nm)
     region_moments = np.zeros((len(ids), 5))
-    # voxels are counted one by one, and float32 ends at 2**24
+    # float32 would stand still at 2**24 voxels or faces, here and where regions are merged
     region_histogram = np.zeros((len(ids), BINS))
     edge_moments = np.zeros((count, 5))
-    edge_histogram = np.zeros((count, BINS), dtype=np.float32)
+    edge_histogram = np.zeros((count, BINS))
     face_um2 = np.array([y * x, z * x, z * y])
     _accumulate(
         regions,
@@ -87,7 +87,7 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: tuple[float
         ids,
         pairs,
         region_moments,
-        region_histogram.astype(np.float32),
+        region_histogram,
         edge_moments,
         edge_histogram,
         voxel_um3=float(z * y * x),

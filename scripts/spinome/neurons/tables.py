@@ -60,6 +60,9 @@ def all_spines(
 ) -> pd.DataFrame:
     """One row for each spine of each neuron, with what it carries; null where that is not known.
 
+    Of a neuron without a table of synapses it is not. A dendrite of a volume whose synapses are known has a table,
+    empty where it has none.
+
     Parameters
     ----------
     folders : labelled mesh by unit
@@ -74,7 +77,7 @@ def all_spines(
         if neuron.unit in folders:
             own = by_neuron.get((neuron.source, neuron.neuron), labelled.iloc[:0])
             table = spines.carried(read_spines(folders[neuron.unit]), own, same_head_nm)
-            unknown = np.full(len(table), neuron.unit in failed)
+            unknown = np.full(len(table), not neuron.synapses or neuron.unit in failed)
             if neuron.source in (gaps or {}):
                 unknown |= in_gap(table[["z_nm", "y_nm", "x_nm"]].to_numpy(float), gaps[neuron.source])
             table.loc[unknown, spines.CARRIED] = pd.NA

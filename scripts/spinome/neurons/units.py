@@ -13,6 +13,7 @@ import pandas as pd
 from spinome.hashing import file_hash
 from spinome.io.cave import read_synapses
 from spinome.io.meshes import mesh_files
+from spinome.io.sources import split_source
 
 SHEET = "sheet"
 VOLUME = "volume-"
@@ -79,8 +80,8 @@ def shard_neurons(
 
 
 def mesh_hash(mesh: str) -> str:
-    """Hash of the files of one mesh alone, not of all meshes of its folder."""
-    return "|".join(file_hash(file) for file in mesh_files(mesh))
+    """Hash of the files of one mesh alone, not of all meshes of its folder, and of its name in a file of several."""
+    return "|".join([*(file_hash(file) for file in mesh_files(mesh)), split_source(mesh)[1]])
 
 
 def load(file: str | Path) -> dict[str, np.ndarray]:

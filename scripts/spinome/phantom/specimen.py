@@ -90,6 +90,8 @@ def grow_specimen(
     soma_radius_um: float,
     passing_dendrites: int,
     dendrite_scale: float = 1.0,
+    spine_scale: float = 1.0,
+    changing_spines: float = 0.3,
 ) -> Specimen:
     """Draw a specimen.
 
@@ -103,6 +105,7 @@ def grow_specimen(
     soma_radius_um : radius of the soma
     passing_dendrites : dendrites of other neurons in the cutout
     dendrite_scale : factor of the radius of the neuron's own dendrites, 1 for radii of 0.2 to 0.5 um
+    spine_scale, changing_spines : see `spinome.phantom.spines.place_spines`
 
     Raises
     ------
@@ -129,7 +132,7 @@ def grow_specimen(
     bare = [2500.0, *[fork] * (len(branches) - 1), *[0.0] * len(passing)]
     density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1.4, 2.4, len(passing)))
     branches += passing
-    spines = place_spines(rng, branches, density, len(days), bare)
+    spines = place_spines(rng, branches, density, len(days), bare, spine_scale, changing_spines)
     spines["neuron"] = [branches[dendrite].neuron for dendrite in spines["dendrite"]]
     dendrites = pd.concat(
         [

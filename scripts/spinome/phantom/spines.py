@@ -19,7 +19,6 @@ KINDS = {
     "stubby": (0.18, (0, 150), (260, 380), (380, 600)),
 }
 CLEARANCE = 130.0  # between a head and what it does not belong to, nm
-STABLE_SHARE = 0.7
 
 
 def place_spines(
@@ -28,6 +27,8 @@ def place_spines(
     per_um: list[float],
     sessions: int,
     bare: list[float],
+    spine_scale: float = 1.0,
+    changing_spines: float = 0.3,
 ) -> pd.DataFrame:
     """Spines of dendrites, one row each, that touch neither one another nor another dendrite.
 
@@ -37,6 +38,8 @@ def place_spines(
     per_um : mean number of spines per micrometre of each branch
     sessions : number of sessions; a spine is there from `first_timepoint` to `last_timepoint`
     bare : length without spines at the beginning of each branch, nm
+    spine_scale : factor of the diameter of heads
+    changing_spines : share of the spines that come or go within the series, half of them each
 
     Returns
     -------
@@ -54,7 +57,7 @@ def place_spines(
         place = bare[index] + rng.exponential(500.0 / per_um[index])
         while place < length - 250.0:
             for _ in range(24):
-                row = _draw(rng, branch, place)
+                row = _draw(rng, branch, place, spine_scale)
                 ball = _balls(row)
                 if _is_free(ball, row, index, tree, nodes, node_radii, node_branch, balls):
                     balls.append(ball)
@@ -62,10 +65,10 @@ def place_spines(
                     break
             place += max(250.0, rng.gamma(2.0, 500.0 / per_um[index]))
     frame = pd.DataFrame(rows)
-    return frame.assign(**_presence(rng, len(frame), sessions))
+    return frame.assign(**_presence(rng, len(frame), sessions, changing_spines))
 
 
-def _draw(rng: np.random.Generator, branch: Branch, place: float) -> dict:
+def _draw(rng: np.random.Generator, branch: Branch, place: float, spine_scale: float) -> dict:
     node = min(int(place / STEP), len(branch.nodes) - 2)
     share = place / STEP - node
     axis = (1 - share) * branch.nodes[node] + share * branch.nodes[node + 1]
@@ -77,7 +80,7 @@ def _draw(rng: np.random.Generator, branch: Branch, place: float) -> dict:
     across /= np.linalg.norm(across)
     kind = rng.choice(list(KINDS), p=[share for share, *_ in KINDS.values()])
     _, necks, neck_diameters, heads = KINDS[kind]
-    neck, neck_diameter, head = rng.uniform(*necks), rng.uniform(*neck_diameters), rng.uniform(*heads)
+    neck, neck_diameter, head = rng.uniform(*necks), rng.uniform(*neck_diameters), spine_scale * rng.uniform(*heads)
     outward = across + rng.uniform(-0.45, 0.45) * along
     outward /= np.linalg.norm(outward)
     base = axis + across * radius
@@ -139,13 +142,13 @@ def _is_free(ball, row, index, tree, nodes, node_radii, node_branch, balls) -> b
     return bool((gaps > CLEARANCE).all())
 
 
-def _presence(rng: np.random.Generator, count: int, sessions: int) -> dict[str, np.ndarray]:
+def _presence(rng: np.random.Generator, count: int, sessions: int, changing: float) -> dict[str, np.ndarray]:
     """First and last session of each spine: most are there all along, the others come or go."""
     first, last = np.zeros(count, int), np.full(count, sessions - 1)
     fate = rng.random(count)
     if sessions > 1:
-        gained = (fate > STABLE_SHARE) & (fate <= STABLE_SHARE + 0.15)
-        lost = fate > STABLE_SHARE + 0.15
+        gained = (fate > 1 - changing) & (fate <= 1 - changing / 2)
+        lost = fate > 1 - changing / 2
         first[gained] = rng.integers(1, sessions, gained.sum())
         last[lost] = rng.integers(0, sessions - 1, lost.sum())
     return {"first_timepoint": first, "last_timepoint": last}

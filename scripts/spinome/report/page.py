@@ -46,6 +46,10 @@ CENSUS_LEAD = (
     "The spines of all branches in one table. Where several views show one specimen, their spines are matched one to "
     "one by position; where its truth is known, each view is held against it."
 )
+DESIGN_LEAD = (
+    "The animals, factors and covariates that the sample sheets name. Samples of one animal are not independent: a "
+    "group is as large as its number of animals says."
+)
 COMPARE_LEAD = (
     "Mixed models with a random intercept for the unit above the spine, so that animals count and not their spines. "
     "Intervals of 95 % are without and with the machine's error; p-values are corrected over the comparisons named "
@@ -171,6 +175,8 @@ def render(
     failures: pd.DataFrame,
     provenance: Mapping[str, Any],
     configuration: str,
+    methods: str = "",
+    bibliography: str = "",
     unknown: Iterable[str] = (),
 ) -> str:
     """The page as text; all values are escaped.
@@ -183,6 +189,7 @@ def render(
     failures : `step unit reason`
     provenance : content of `provenance.json`
     configuration : text of `config.yaml`
+    methods, bibliography : content of `methods.md` and `methods.bib`
     unknown : what is not known, a line each; it stands on top
     """
     environment = jinja2.Environment(
@@ -199,6 +206,8 @@ def render(
         failures=format_table(failures, "", limit=200),
         provenance=provenance,
         configuration=configuration,
+        methods=[text.strip("*") for text in methods.strip().split("\n\n")[1:]],
+        bibliography=bibliography,
         unknown=list(unknown),
     )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from spinome.report import summaries
+from spinome.report.design import summarise_design
 from spinome.report.page import (
     BRANCHES,
     CENSUS_LEAD,
     COMPARE_LEAD,
+    DESIGN_LEAD,
     PHANTOM_LEAD,
     Section,
     format_scores,
@@ -26,8 +29,9 @@ def sections(
     scores: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Sequence[str | Path]],
     truth: Mapping[str, pd.DataFrame],
+    design: Mapping[str, Any] | None = None,
 ) -> list[Section]:
-    """What was simulated, if anything was, each branch in order, the census, and comparisons, if any were asked for.
+    """The design and what was simulated, where there is one, each branch in order, the census, and comparisons.
 
     Parameters
     ----------
@@ -36,6 +40,7 @@ def sections(
     scores : evaluations by section
     figures : folders of figures by section
     truth : true spines of simulated specimens
+    design : see `spinome.report.design.summarise_design`; nothing where the study has none
     """
     titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
     summary = {branch: _summary(branch, tables) for branch in branches}
@@ -46,6 +51,9 @@ def sections(
     if truth:
         titled = {"phantom": ("What was simulated", PHANTOM_LEAD)} | titled
         summary["phantom"] = summaries.summarise_phantom(truth)
+    if design:
+        titled = {"design": ("Design", DESIGN_LEAD)} | titled
+        summary["design"] = summarise_design(design, tables["spines"])
     return [
         Section(
             key,

@@ -227,7 +227,7 @@ def draw_precision_recall(compared: pd.DataFrame) -> plt.Figure:
         hit = (found["true"] >= 0).to_numpy()
         precision, recall = precision_recall_curve(found["score"].to_numpy(), hit, truths)
         axis.plot(recall, precision, color=colour, lw=1.6, label=f"{'.'.join(series)} ({truths} true spines)")
-        used = found["counts"].to_numpy(bool)
+        used = found["accepted"].to_numpy(bool)
         if used.any():
             axis.plot(hit[used].sum() / max(truths, 1), hit[used].mean(), "o", color=colour, ms=6)
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")

@@ -27,7 +27,7 @@ def correct_spines(
 
     Parameters
     ----------
-    candidates : judged candidates of one stack (`SPINE_COLUMNS` of `depth_track`, and `counts`)
+    candidates : judged candidates of one stack (`SPINE_COLUMNS` of `depth_track`, and `accepted`)
     corrections : `CORRECTION_COLUMNS` of this stack, decisions "no spine" and "missed spine"; of a missed spine the
         candidate below the threshold is taken where there is one within `FOUND_UM`
     slice_um : distance of slices
@@ -41,20 +41,20 @@ def correct_spines(
     for row in corrections.itertuples():
         place = np.array([row.z_um, row.y_um, row.x_um], float)
         missed = row.decision == "missed spine"
-        known = _nearest(out[out["counts"]], place, FOUND_UM if missed else REACH_UM)
+        known = _nearest(out[out["accepted"]], place, FOUND_UM if missed else REACH_UM)
         reasons.append("")
         if missed and known is None:
-            below = _nearest(out[~out["counts"]], place, FOUND_UM)
+            below = _nearest(out[~out["accepted"]], place, FOUND_UM)
             if below is None:
                 below = len(out)
                 given = _given(out, place, slice_um)
                 out = pd.concat([out, given], ignore_index=True) if below else given
             out.loc[below, "score"] = 1.0
-            out.loc[below, ["counts", "corrected"]] = True
+            out.loc[below, ["accepted", "corrected"]] = True
         elif not missed and known is None:
             reasons[-1] = f"no spine was found within {REACH_UM:g} um of this place"
         elif not missed:
-            out.loc[known, "counts"] = False
+            out.loc[known, "accepted"] = False
     return out, _outcomes(corrections, reasons)
 
 
@@ -136,7 +136,7 @@ def _given(candidates: pd.DataFrame, place: np.ndarray, slice_um: float) -> pd.D
         "first_slice": depth,
         "last_slice": depth,
         "slices": 1,
-        "counts": True,
+        "accepted": True,
         "corrected": True,
     }
     return pd.DataFrame([values]).reindex(columns=candidates.columns).astype(candidates.dtypes)

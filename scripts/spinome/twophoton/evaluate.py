@@ -45,7 +45,7 @@ def compare(
 
     Parameters
     ----------
-    candidates : frame `candidate score counts z_um y_um x_um side_um`, those below the threshold included
+    candidates : frame `candidate score accepted z_um y_um x_um side_um`, those below the threshold included
     spines : those that were tracked, `candidate spine head_volume_um3`
     truth : what `read_truth_spines` returns
     dendrites : what `read_truth_dendrites` returns; None scores the whole stack
@@ -60,13 +60,13 @@ def compare(
     """
     place = candidates[POSITION].to_numpy(float)
     heads = truth[POSITION].to_numpy(float)
-    out = candidates[["candidate", "score", "counts", *POSITION]].reset_index(drop=True)
+    out = candidates[["candidate", "score", "accepted", *POSITION]].reset_index(drop=True)
     for suffix, (lateral, slices) in REACH.items():
-        # spines that count are paired first, so that a candidate below the threshold takes no truth from them
+        # accepted candidates are paired first, so that one below the threshold takes no truth from them
         ids = np.full(len(out), -1)
         free = np.arange(len(truth))
-        for counts in (True, False):
-            rows = np.flatnonzero(out["counts"].to_numpy() == counts)
+        for accepted in (True, False):
+            rows = np.flatnonzero(out["accepted"].to_numpy() == accepted)
             found, hit = match_points(place[rows], heads[free], lateral, slices * slice_um)
             ids[rows[found]] = truth["track"].to_numpy()[free[hit]]
             free = np.delete(free, hit)
@@ -84,7 +84,9 @@ def compare(
     out = out[near | (out["true"] >= 0) | (out["true_loose"] >= 0) | out[f"overlap_{OVERLAPS[0]}"]]
     missed = truth[~truth["track"].isin(out["true"])]
     rest = missed[POSITION].reset_index(drop=True)
-    rest = rest.assign(true=missed["track"].to_numpy(), true_loose=-1, candidate=-1, spine=-1, score=0.0, counts=False)
+    rest = rest.assign(
+        true=missed["track"].to_numpy(), true_loose=-1, candidate=-1, spine=-1, score=0.0, accepted=False
+    )
     rest = rest.assign(**{f"overlap_{least}": False for least in OVERLAPS})
     out = pd.concat([out, rest], ignore_index=True)
     owner = np.zeros(len(out), int)
@@ -107,13 +109,13 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
     a spine with all that it was confused with for tracks, a spine in one session for sizes.
     """
     rows = []
-    counts, is_true = compared["counts"].to_numpy(bool), (compared["true"] >= 0).to_numpy()
+    accepted, is_true = compared["accepted"].to_numpy(bool), (compared["true"] >= 0).to_numpy()
     truths = int(is_true.sum())
     groups = _groups(compared, [*SERIES, "timepoint", "dendrite"])
     for suffix in REACH:
-        hit = counts & (compared[f"true{suffix}"] >= 0).to_numpy()
+        hit = accepted & (compared[f"true{suffix}"] >= 0).to_numpy()
         # hits, detections and truths of each group
-        sums = np.array([[hit[own].sum(), counts[own].sum(), is_true[own].sum()] for own in groups]).reshape(-1, 3)
+        sums = np.array([[hit[own].sum(), accepted[own].sum(), is_true[own].sum()] for own in groups]).reshape(-1, 3)
         for index, name in enumerate(("precision", "recall", "f1")):
             rows.append(_summed_row(f"detection_{name}{suffix}", sums, _precision_recall(index), truths))
     found = (compared["candidate"] >= 0).to_numpy()
@@ -131,9 +133,9 @@ def evaluation(compared: pd.DataFrame) -> list[dict]:
         hit = compared[f"overlap_{least}"].to_numpy(bool)
         rows.append(_row(f"detection_ap{least}", precision_of(coco_average_precision, hit), groups, truths))
     for timepoint, own in compared.groupby([*SERIES, "timepoint"]):
-        hits = int((own["counts"] & (own["true"] >= 0)).sum())
+        hits = int((own["accepted"] & (own["true"] >= 0)).sum())
         true = int((own["true"] >= 0).sum())
-        f1 = precision_recall(hits, int(own["counts"].sum()) - hits, true - hits)[2]
+        f1 = precision_recall(hits, int(own["accepted"].sum()) - hits, true - hits)[2]
         rows.append(evaluation_row(f"detection_f1.{'.'.join(map(str, timepoint))}", f1, true, "spine"))
     points = track_points(compared)
     # no track is in two groups, so the scores of a resample are sums over its groups

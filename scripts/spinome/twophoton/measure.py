@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
+from spinome.twophoton.backbone import given_backbones, lengths, nearest_backbone, place_along, trace
 from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.shaft_brightness import shaft_nearby
@@ -37,6 +38,40 @@ MEASURE_COLUMNS = [
 ]
 # a head less bright over the noise than this is flagged
 LEAST_SIGNAL = 3.0
+
+
+def measure_stack(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    psf_xy_um: float,
+    psf_z_um: float,
+    given: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure the spines of a stack, and the dendrites that they sit on.
+
+    Parameters
+    ----------
+    stack : (Z, Y, X) as stored, registered
+    voxel_um, spines, psf_xy_um, psf_z_um : as `measure` takes them
+    given : the backbones that a person traced (`spinome.twophoton.truth.read_truth_dendrites`); None traces the shafts
+
+    Returns
+    -------
+    spines : what `measure` returns, with `along_um`, the distance along the dendrite; `dendrite` is that of a backbone
+        that was given
+    dendrites : what `spinome.twophoton.backbone.lengths` returns
+    """
+    ceiling = saturation(stack)
+    stack = stack.astype(np.float32)
+    found = shafts(stack, voxel_um[1:])
+    spines = measure(stack, voxel_um, spines, psf_xy_um, psf_z_um, ceiling, found)
+    if given is None:
+        backbones = trace(stack, voxel_um, found)
+    else:
+        backbones = given_backbones(given)
+        spines["dendrite"] = nearest_backbone(spines, backbones)
+    return spines.assign(along_um=place_along(spines, backbones)), lengths(backbones)
 
 
 def measure(

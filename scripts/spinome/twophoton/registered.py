@@ -44,6 +44,12 @@ def registered_grid(path: str | Path) -> tuple[tuple[int, int, int], tuple[float
     return volume.shape, _um(volume)
 
 
+def registered_size(path: str | Path) -> np.ndarray:
+    """Extent (z, y, x) of a registered stack in um, without its voxels."""
+    shape, voxel_um = registered_grid(path)
+    return np.multiply(shape, voxel_um)
+
+
 def _um(volume) -> tuple[float, float, float]:
     return tuple(size / 1000 for size in require_voxel_size(volume))
 
@@ -59,6 +65,12 @@ def write_failed(path: str | Path, reason: str) -> np.ndarray:
 def failure_of(path: str | Path) -> str | None:
     """Why a stack could not be registered; None where it was."""
     return zarr.open_group(str(path), mode="r").attrs.get("failed")
+
+
+def failures(stacks: Mapping[str, str]) -> dict[str, str]:
+    """Why stacks could not be registered, by name; those that could are left out."""
+    reasons = {name: failure_of(path) for name, path in stacks.items()}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def standing(names: Iterable[str], stacks: Mapping[str, str]) -> list[str]:
@@ -84,7 +96,7 @@ def to_train_on(names: Iterable[str], stacks: Mapping[str, str], max_failed_frac
         the reason of the first.
     """
     names = list(names)
-    failed = {name: reason for name in names if (reason := failure_of(stacks[name])) is not None}
+    failed = failures({name: stacks[name] for name in names})
     if too_many(len(failed), len(names), max_failed_fraction):
         name, reason = next(iter(failed.items()))
         raise RuntimeError(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from spinome.failures import too_many
-
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98
 SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
@@ -52,11 +50,10 @@ def session_table(
     return table.astype(types)
 
 
-def require_enough(table: pd.DataFrame, max_failed_fraction: float) -> None:
-    """Raise a RuntimeError where all or too many sessions failed; it counts them and gives the first reason."""
-    failed = table[~table["usable"]]
-    if too_many(len(failed), len(table), max_failed_fraction):
-        raise RuntimeError(
-            f"{len(failed)} of {len(table)} sessions failed, more than the configured fraction {max_failed_fraction}; "
-            f"the first: {failed['note'].iloc[0]}"
-        )
+def require_usable(table: pd.DataFrame) -> None:
+    """Raise a RuntimeError where every session failed, since no table can be made then; it gives the first reason.
+
+    Where only more failed than may, the tables are made, and the last rule ends the run with an error.
+    """
+    if len(table) and not table["usable"].any():
+        raise RuntimeError(f"all {len(table)} sessions failed; the first: {table['note'].iloc[0]}")

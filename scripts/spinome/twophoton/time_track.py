@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from spinome.twophoton.corrections import correct_links
 from spinome.twophoton.correspond import POSITION, weighted_distance
 from spinome.twophoton.dendrites import align_along, dendrite_table, number_dendrites
 from spinome.twophoton.fates import fates
@@ -247,3 +248,32 @@ def track_series(
     spines = spines.astype({"timepoint": str, "fate": str, "origin": str})
     links = links.astype({"timepoint": str, "next_timepoint": str})
     return spines, links, dendrite_table(lengths, days, labels, dendrites)
+
+
+def follow_series(
+    sessions: dict[str, pd.DataFrame],
+    day_of: Mapping[str, float],
+    corrections: pd.DataFrame,
+    expected: pd.DataFrame,
+    sizes_um: list[np.ndarray],
+    lengths: list[pd.DataFrame],
+    gate_um: float,
+) -> dict[str, pd.DataFrame]:
+    """Track the spines of a series as `track_series` does, and as a person corrected the links.
+
+    Parameters
+    ----------
+    sessions : the measured spines of each session by timepoint, in order
+    day_of : day by timepoint
+    corrections : decisions on links (`spinome.twophoton.corrections`)
+
+    Returns
+    -------
+    `spines`, `links` and `dendrites`, and `corrections` with what became of each
+    """
+    names = list(sessions)
+    places = [session[POSITION].to_numpy(float) for session in sessions.values()]
+    same, different, outcomes = correct_links(corrections, names, places)
+    days = [(name, day_of[name]) for name in names]
+    tables = track_series(list(sessions.values()), days, expected, sizes_um, lengths, gate_um, same, different)
+    return dict(zip(("spines", "links", "dendrites"), tables)) | {"corrections": outcomes}

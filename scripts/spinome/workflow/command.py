@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 NEW = """Look at folders of data and write a study: a configuration and sample sheets with what was recognised.
 
 Two-photon stacks, electron microscopy volumes, meshes, tables of synapses and Neuroglancer addresses are told apart by
@@ -93,18 +91,11 @@ def _estimate(given: argparse.Namespace) -> int:
 def _study(path: str) -> Any:
     """The study of a configuration file, or of the folder that holds one."""
     from spinome.configuration import complete
+    from spinome.configuration.files import read_settings
     from spinome.workflow.study import read_study
 
     file = Path(path) / "config.yaml" if Path(path).is_dir() else Path(path)
-    try:
-        settings = yaml.safe_load(file.read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{file}: no such configuration; `spinome new` writes one") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: is no YAML ({error})") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{file}: holds no keys; `spinome new` writes a configuration")
-    return read_study(complete(settings), Path(__file__).parents[3])
+    return read_study(complete(read_settings(file)), Path(__file__).parents[3])
 
 
 if __name__ == "__main__":

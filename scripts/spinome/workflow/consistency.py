@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spinome.names import plain_name, same_files
-from spinome.workflow.samples import EMVolume, Neuron, Row, Stack, is_produced
+from spinome.workflow.samples import NeuronRow, Row, StackRow, VolumeRow, is_produced
 
 # kinds of tables that `spinome.io.tables` reads, which takes a second to load
 TABLES = (".parquet", ".feather", ".csv", ".tsv")
@@ -35,7 +35,7 @@ MOST_LISTED, MOST_COMPARED = 8, 5000
 
 
 def contradictions(
-    config: Mapping[str, Any], stacks: Sequence[Stack], volumes: Sequence[EMVolume], neurons: Sequence[Neuron]
+    config: Mapping[str, Any], stacks: Sequence[StackRow], volumes: Sequence[VolumeRow], neurons: Sequence[NeuronRow]
 ) -> list[str]:
     """Names in the configuration that no sheet has, files that are not there, and results that would share a file.
 
@@ -58,7 +58,7 @@ def contradictions(
 
 
 def _unknown_samples(
-    config: Mapping[str, Any], stacks: Sequence[Stack], volumes: Sequence[EMVolume], neurons: Sequence[Neuron]
+    config: Mapping[str, Any], stacks: Sequence[StackRow], volumes: Sequence[VolumeRow], neurons: Sequence[NeuronRow]
 ) -> Iterator[str]:
     series, every = dict.fromkeys(row.series for row in stacks), [row.volume for row in volumes]
     twophoton, synapses, linking = config["twophoton"], config["synapses"], config["linking"]
@@ -89,7 +89,7 @@ def _unknown_samples(
 
 
 def _without_truth(
-    config: Mapping[str, Any], stacks: Sequence[Stack], volumes: Sequence[EMVolume], neurons: Sequence[Neuron]
+    config: Mapping[str, Any], stacks: Sequence[StackRow], volumes: Sequence[VolumeRow], neurons: Sequence[NeuronRow]
 ) -> Iterator[str]:
     """Samples to train on that nothing can be learned from; where a model is given, none is trained."""
     models, trained = config["models"], {}
@@ -155,7 +155,7 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: {path}: unknown kind of table; use one of {', '.join(TABLES)}"
 
 
-def _shared_names(config: Mapping[str, Any], volumes: Sequence[EMVolume]) -> Iterator[str]:
+def _shared_names(config: Mapping[str, Any], volumes: Sequence[VolumeRow]) -> Iterator[str]:
     """Names that are different, and results of theirs that would not be."""
     names = [row.volume for row in volumes]
     tables = list(config["synapses"]["uniformity"]["block_tables"])

@@ -41,11 +41,11 @@ from spinome.workflow.samples import (
     PATH_COLUMNS,
     VOXEL_NM,
     VOXEL_UM,
-    EMVolume,
-    Neuron,
+    NeuronRow,
     Row,
     RowType,
-    Stack,
+    StackRow,
+    VolumeRow,
     is_produced,
 )
 
@@ -83,9 +83,9 @@ THREADS = 16
 
 
 def check_inputs(
-    stacks: Sequence[Stack],
-    volumes: Sequence[EMVolume],
-    neurons: Sequence[Neuron],
+    stacks: Sequence[StackRow],
+    volumes: Sequence[VolumeRow],
+    neurons: Sequence[NeuronRow],
     produced: Sequence[str],
     max_failed_fraction: float = 0.0,
 ) -> list[str]:
@@ -140,7 +140,7 @@ def check_folder(folder: str | Path) -> list[str]:
     ]
 
 
-def check_stack(row: Stack) -> list[str]:
+def check_stack(row: StackRow) -> list[str]:
     """Problems of the file of one two-photon stack."""
 
     def check() -> None:
@@ -150,7 +150,7 @@ def check_stack(row: Stack) -> list[str]:
     return _problems(check, row.path) if row.path else []
 
 
-def check_volume(row: EMVolume) -> list[str]:
+def check_volume(row: VolumeRow) -> list[str]:
     """Problems of one EM volume: readable, one grid, one voxel size, labels that are integers."""
     problems: list[str] = []
     opened: dict[str, Volume] = {}
@@ -168,7 +168,7 @@ def check_volume(row: EMVolume) -> list[str]:
     return problems + _check_tables(row)
 
 
-def check_neuron(row: Neuron, owners: Collection[int] | None = None) -> list[str]:
+def check_neuron(row: NeuronRow, owners: Collection[int] | None = None) -> list[str]:
     """Problems of one neuron: a mesh that is not empty, synapses as they are needed and of this neuron, its truth.
 
     `owners` are the neurons that its table has synapses of (`read_owners`), read where they are not given.
@@ -200,7 +200,7 @@ def check_forest(model: str, hks: Mapping[str, Any]) -> list[str]:
     return _problems(lambda: load_forest(model, hks), model)
 
 
-def check_configured(config: Mapping[str, Any], stacks: Sequence[Stack], volumes: Sequence[EMVolume]) -> list[str]:
+def check_configured(config: Mapping[str, Any], stacks: Sequence[StackRow], volumes: Sequence[VolumeRow]) -> list[str]:
     """Problems of the files that the configuration names: models, tables and training images.
 
     Parameters
@@ -245,7 +245,7 @@ def _without(row: RowType, produced: Sequence[str]) -> RowType:
     return row.model_copy(update=made)
 
 
-def _check_own(table: str, row: Neuron, owners: Collection[int] | None) -> None:
+def _check_own(table: str, row: NeuronRow, owners: Collection[int] | None) -> None:
     require_own(table, read_owners(table) if owners is None else owners, row.root_id)
 
 
@@ -311,7 +311,7 @@ def _check_tables(row: Row) -> list[str]:
 def _check_table(row: Row, column: str, source: str) -> None:
     numbers = [name for name in COLUMNS[column] if name.endswith("_px") or column == "truth_links"]
     _check_numbers(source, numbers, COLUMNS[column])
-    if isinstance(row, Stack):
+    if isinstance(row, StackRow):
         _require_timepoint(source, row.timepoint)
 
 
@@ -361,7 +361,7 @@ def _check_decisions(source: str, volumes: set[str]) -> None:
         )
 
 
-def _check_boxes(source: str, row: Stack) -> None:
+def _check_boxes(source: str, row: StackRow) -> None:
     # any voxel size serves to read them
     read_boxes(source, f"{row.series}.{row.timepoint}", (1.0, 1.0, 1.0))
 

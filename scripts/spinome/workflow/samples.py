@@ -1,15 +1,24 @@
-"""Sample sheets: read, validated when the workflow is parsed, every error with file, row and column."""
+"""SampleRow sheets: read, validated when the workflow is parsed, every error with file, row and column."""
 
 from __future__ import annotations
 
 import csv
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from spinome.io.sources import file_of, is_address, path_problem, split_source
 from spinome.names import LONGEST, bytes_in_file_names, plain_name, same_files
@@ -76,7 +85,25 @@ class Row(BaseModel):
         return [file for value in values if isinstance(file := file_of(value), str) and file]
 
 
-class Stack(Row):
+class SampleRow(Row):
+    """A row of a sheet that names inputs, with what it says of the design of the study."""
+
+    animal: str | None = None
+    _line: int = PrivateAttr(0)
+    _design: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def line(self) -> int:
+        """Line of the row in its sheet."""
+        return self._line
+
+    @property
+    def design(self) -> Mapping[str, str]:
+        """Text of the columns that the configuration names under `design`; empty cells are not there."""
+        return self._design
+
+
+class StackRow(SampleRow):
     """One two-photon stack: one field of a specimen at one timepoint."""
 
     specimen: Name
@@ -113,7 +140,7 @@ class Stack(Row):
         return self
 
 
-class EMVolume(Row):
+class VolumeRow(SampleRow):
     """One EM volume."""
 
     volume: Name
@@ -153,7 +180,7 @@ class EMVolume(Row):
 BroadClass = Literal["excitatory", "inhibitory"]
 
 
-class Neuron(Row):
+class NeuronRow(SampleRow):
     """One neuron's mesh, vertices in nm; a name that is a number is its root id where the sheet gives no other."""
 
     neuron: Name
@@ -207,7 +234,7 @@ class Neuron(Row):
         return self
 
 
-class Cell(Row):
+class CellRow(SampleRow):
     """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
 
     root_id: int = Field(ge=1, lt=1 << 63)
@@ -261,23 +288,23 @@ def _all_or_none(first: float | None, second: float | None, third: float | None)
 
 
 RowType = TypeVar("RowType", bound=Row)
-SHEETS: dict[str, type[Row]] = {"stacks": Stack, "volumes": EMVolume, "neurons": Neuron, "cells": Cell}
+SHEETS: dict[str, type[SampleRow]] = {"stacks": StackRow, "volumes": VolumeRow, "neurons": NeuronRow, "cells": CellRow}
 
 
 class Sheets(TypedDict):
     """The rows of each kind of `SHEETS`."""
 
-    stacks: list[Stack]
-    volumes: list[EMVolume]
-    neurons: list[Neuron]
-    cells: list[Cell]
+    stacks: list[StackRow]
+    volumes: list[VolumeRow]
+    neurons: list[NeuronRow]
+    cells: list[CellRow]
 
 
 IDENTITY = {
-    Stack: ("specimen", "field", "timepoint"),
-    EMVolume: ("volume",),
-    Neuron: ("neuron",),
-    Cell: ("root_id",),
+    StackRow: ("specimen", "field", "timepoint"),
+    VolumeRow: ("volume",),
+    NeuronRow: ("neuron",),
+    CellRow: ("root_id",),
     Correction: tuple(
         name for name in Correction.model_fields if name not in ("decision", "spine", "probability", "question")
     ),
@@ -285,16 +312,22 @@ IDENTITY = {
 
 
 def read_sheet(
-    sheet: str | Path, row_type: type[RowType], *, produced: Sequence[str] = (), search: Sequence[Path] = ()
+    sheet: str | Path,
+    row_type: type[RowType],
+    *,
+    produced: Sequence[str] = (),
+    search: Sequence[Path] = (),
+    design: Collection[str] = (),
 ) -> list[RowType]:
     """Read a sample sheet and resolve its paths.
 
     Parameters
     ----------
     sheet : tab-separated file
-    row_type : `Stack`, `EMVolume`, `Neuron` or `Cell`
+    row_type : `StackRow`, `VolumeRow`, `NeuronRow` or `CellRow`
     produced : folders whose files a rule makes; they need not exist yet
     search : folders that a relative path is looked up from after the working directory
+    design : names of factors and covariates, which the sheet may have as columns
 
     Raises
     ------
@@ -302,7 +335,7 @@ def read_sheet(
     """
     sheet = Path(sheet)
     header, records = _read_cells(sheet)
-    errors = [f"header, {problem}" for problem in _header_problems(header, row_type)]
+    errors = [f"header, {problem}" for problem in _header_problems(header, row_type, design)]
     rows: list[RowType] = []
     lines: dict[tuple[str, ...], int] = {}
     for number, cells in records if not errors else []:
@@ -310,16 +343,19 @@ def read_sheet(
             errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
             continue
         values = {column: text for column, cell in zip(header, cells) if (text := cell.strip())}
+        of_design = {column: values[column] for column in values if column not in row_type.model_fields}
         problems = [
             f"column {column}: {found}" for column in values if (found := _cell_problem(column, values[column]))
         ]
         try:
-            row = row_type.model_validate(values)
+            row = row_type.model_validate({column: values[column] for column in values if column not in of_design})
         except ValidationError as error:
             problems += [_explain(item, row_type) for item in error.errors()]
         if problems:
             errors += [f"row {number}, {problem}" for problem in dict.fromkeys(problems)]
             continue
+        if isinstance(row, SampleRow):
+            row._line, row._design = number, of_design
         identity = tuple(str(getattr(row, column)) for column in IDENTITY[row_type])
         if identity in lines:
             columns = ", ".join(IDENTITY[row_type])
@@ -327,7 +363,7 @@ def read_sheet(
         lines.setdefault(identity, number)
         resolved = {}
         for column in sorted(set(values) & PATH_COLUMNS):
-            if is_address(values[column]) and column != "mesh" and row_type is not EMVolume:
+            if is_address(values[column]) and column != "mesh" and row_type is not VolumeRow:
                 errors.append(f"row {number}, column {column}: only meshes and volumes are read from an address")
                 continue
             if is_address(values[column]):
@@ -346,26 +382,31 @@ def read_sheet(
     return rows
 
 
-def read_sheets(sheets: Mapping[str, str | None], produced: Sequence[str], search: Sequence[Path] = ()) -> Sheets:
+def read_sheets(
+    sheets: Mapping[str, str | None],
+    produced: Sequence[str],
+    search: Sequence[Path] = (),
+    design: Collection[str] = (),
+) -> Sheets:
     """Read the sample sheets of a configuration, the errors of all of them together.
 
     Parameters
     ----------
     sheets : path of each kind of `SHEETS`, None where there is none of it
-    produced : as for `read_sheet`
+    produced, design : as for `read_sheet`
     search : folders that a relative path of a sheet is looked up from after the working directory
 
     Returns
     -------
     rows of each kind of `SHEETS`, none where it has no sheet
     """
-    rows: dict[str, list[Row]] = {kind: [] for kind in SHEETS}
+    rows: dict[str, list[SampleRow]] = {kind: [] for kind in SHEETS}
     errors = []
     for kind, row_type in SHEETS.items():
         if not (sheet := sheets[kind]):
             continue
         try:
-            rows[kind] = read_sheet(find_sheet(sheet, search), row_type, produced=produced)
+            rows[kind] = read_sheet(find_sheet(sheet, search), row_type, produced=produced, design=design)
         except ValueError as error:
             errors.append(str(error))
     if errors:
@@ -380,7 +421,7 @@ def find_sheet(sheet: str, search: Sequence[Path]) -> str:
     return next((place for place in places if os.path.exists(place)), sheet)  # noqa: PTH110
 
 
-def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correction]:
+def read_corrections(sheet: str | Path, stacks: Sequence[StackRow]) -> list[Correction]:
     """Read a table of corrections of two-photon series; rows whose decision is empty are left out.
 
     Raises
@@ -401,7 +442,7 @@ def read_corrections(sheet: str | Path, stacks: Sequence[Stack]) -> list[Correct
     return rows
 
 
-def series_problems(stacks: Sequence[Stack]) -> list[str]:
+def series_problems(stacks: Sequence[StackRow]) -> list[str]:
     """What is wrong between the sessions of a series: two of one day, whose order nobody knows, or of one file."""
     problems: list[str] = []
     days: dict[tuple[str, float], str] = {}
@@ -467,20 +508,28 @@ def _split(sheet: Path, number: int, line: str) -> list[str]:
     return cells
 
 
-def _header_problems(header: list[str], row_type: type[Row]) -> list[str]:
+def _header_problems(header: list[str], row_type: type[Row], design: Collection[str]) -> list[str]:
     known = row_type.model_fields
+    named = [*known, *(name for name in design if name not in known)]
     problems = []
     for place, column in enumerate(header, 1):
         if not column:
             problems.append(f"column {place}: has no name")
         elif header.count(column) > 1:
             problems.append(f"column {column}: is there {header.count(column)} times")
-        elif column not in known:
-            close = difflib.get_close_matches(column, known, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
-            problems.append(f"column {shown(column)[1:-1]}: no such column; {hint}")
+        elif column not in named:
+            close = difflib.get_close_matches(column, named, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(named)}"
+            problems.append(f"column {shown(column)[1:-1]}: no such column; {hint}{_how_to_name(row_type)}")
     missing = [name for name, field in known.items() if field.is_required() and name not in header]
     return [*dict.fromkeys(problems), *(f"column {column}: is missing" for column in missing)]
+
+
+def _how_to_name(row_type: type[Row]) -> str:
+    """How a column becomes one that a sheet may have."""
+    if not issubclass(row_type, SampleRow):
+        return ""
+    return " (a factor or a covariate of the study is named under design.factors or design.covariates)"
 
 
 def _cell_problem(column: str, text: str) -> str | None:

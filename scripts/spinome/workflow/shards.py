@@ -13,7 +13,6 @@ is told from a whole one wherever it is read.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import shutil
@@ -29,7 +28,7 @@ import pandas as pd
 
 from spinome import failures as faults
 from spinome.hashing import content_hash, file_hash
-from spinome.io.atomic import atomic, remove, replace, temporary
+from spinome.io.atomic import atomic, begun, remove, replace, temporary
 from spinome.io.damage import DamagedError
 from spinome.io.tables import read_table, write_table
 from spinome.seeds import number_of
@@ -66,7 +65,7 @@ def run_shard(
     done: str | Path,
     failures: str | Path,
     max_failed_fraction: float,
-    own: str | Path | None = None,
+    own: Callable[[str | Path], bool] | None = None,
     published: str | Path | None = None,
 ) -> pd.DataFrame:
     """Compute what the store lacks, and write the tables of finished and of failed units.
@@ -82,7 +81,7 @@ def run_shard(
     done : table written with one row per finished unit: `unit key file`
     failures : table written with one row per failed unit: `step unit reason`
     max_failed_fraction : the shard fails when more of its units failed than `spinome.failures.allowed_failures`
-    own : folder of this run's results; a damaged file in it stops the shard
+    own : whether a file was made by this workflow; a damaged one stops the shard
     published : folder in which each finished unit also stands under its plain name, for people to open
 
     Raises
@@ -216,10 +215,11 @@ class _Stored:
 
     def make(self, key: str, write: Callable[[Path], None]) -> Path:
         """Write the unit's file under a key; files of other keys go once it is there."""
+        target = self.folder / f"{self.stem}{self.suffix}"
         # one job at a time makes a unit, so what another one began is litter, wherever it ran
-        for begun in self.folder.glob(f".{glob.escape(self.stem)}.*+*.part*"):
-            remove(begun)
-        with temporary(self.folder / f"{self.stem}{self.suffix}") as part:
+        for litter in begun(target):
+            remove(litter)
+        with temporary(target) as part:
             write(part)
             if not part.exists():
                 raise FileNotFoundError(f"{self.unit}: the step wrote nothing")

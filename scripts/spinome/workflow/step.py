@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from spinome.io.atomic import remove
 from spinome.io.damage import DamagedError
 from spinome.logs import log_to
 from spinome.seeds import number_of
+from spinome.workflow.made import is_made
 from spinome.workflow.shards import Finished, Unit, run_shard
 
 NOT_IN_KEY = ("each", "inputs", "shards", "aside")
@@ -138,7 +140,7 @@ def run_units(
         done=snakemake.output.done,
         failures=snakemake.output.failures,
         max_failed_fraction=params.aside.max_failed_fraction,
-        own=results,
+        own=_made_here(snakemake),
         published=published,
     )
 
@@ -155,13 +157,19 @@ def _place(snakemake: Any) -> tuple[Path, str]:
     raise ValueError(f"{snakemake.log[0]}: the log of rule {snakemake.rule} has to be <logs>/{snakemake.rule}...")
 
 
+def _made_here(snakemake: Any) -> Callable[[str | Path], bool]:
+    """Whether a file was made by this workflow (`spinome.workflow.made`), wherever a module's prefix puts it."""
+    config, results = snakemake.config, _place(snakemake)[0]
+    prefix = str(results).removesuffix(str(Path(config["results"])))
+    return partial(is_made, results=results, resources=Path(prefix, config["resources"]), config=config)
+
+
 def _fail(snakemake: Any, kind: type[BaseException], error: BaseException, trace: Any) -> None:
     traceback.print_exception(kind, error, trace)
     if not isinstance(error, DamagedError):
         return
-    results = _place(snakemake)[0]
     damaged = Path(error.path)
-    if damaged.is_relative_to(results):
+    if _made_here(snakemake)(damaged):
         # a store is known to Snakemake by its whole folder, so what lies in an input takes the input with it
         for file in snakemake.input:
             if damaged == Path(file) or damaged.is_relative_to(file):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from spinome.io.atomic import nearest_existing
 from spinome.io.sources import is_address, split_source
 from spinome.shipped import shipped_file
 from spinome.workflow import samples
+from spinome.workflow.design import Design, read_design
 from spinome.workflow.params import uncounted
 from spinome.workflow.stamps import Stamps
 
@@ -40,14 +41,16 @@ class Study:
     repository : folder of the workflow, where shipped models and demo sheets are
     stacks, volumes, neurons : rows of the sheets; meshes at an address are named by where they are retrieved to
     mesh_addresses : public address of a mesh by neuron, where it has one
+    design : animals, factors and covariates of the rows
     """
 
     config: dict[str, Any]
     repository: Path
-    stacks: tuple[samples.Stack, ...]
-    volumes: tuple[samples.EMVolume, ...]
-    neurons: tuple[samples.Neuron, ...]
+    stacks: tuple[samples.StackRow, ...]
+    volumes: tuple[samples.VolumeRow, ...]
+    neurons: tuple[samples.NeuronRow, ...]
     mesh_addresses: dict[str, str]
+    design: Design = field(default_factory=Design)
 
     @property
     def results(self) -> str:
@@ -67,17 +70,17 @@ class Study:
         return Stamps(Path(self.results) / ".stamps.json", inputs)
 
     @cached_property
-    def stack_of(self) -> dict[tuple[str, str, str], samples.Stack]:
+    def stack_of(self) -> dict[tuple[str, str, str], samples.StackRow]:
         """The row of a stack by specimen, field and timepoint."""
         return {(row.specimen, row.field, row.timepoint): row for row in self.stacks}
 
     @cached_property
-    def volume_of(self) -> dict[str, samples.EMVolume]:
+    def volume_of(self) -> dict[str, samples.VolumeRow]:
         """The row of a volume by its name."""
         return {row.volume: row for row in self.volumes}
 
     @cached_property
-    def neuron_of(self) -> dict[str, samples.Neuron]:
+    def neuron_of(self) -> dict[str, samples.NeuronRow]:
         """The row of a neuron by its name."""
         return {row.neuron: row for row in self.neurons}
 
@@ -131,7 +134,8 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
 
     Raises
     ------
-    ValueError: as `spinome.workflow.samples.read_sheets`, and where a file stands in the place of a folder to write
+    ValueError: as `spinome.workflow.samples.read_sheets` and `spinome.workflow.design.read_design`, and where a file
+        stands in the place of a folder to write
     """
     for key in ("results", "resources"):
         if not (existing := nearest_existing(config[key])).is_dir():
@@ -139,9 +143,11 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
                 f"{existing}: is a file where a folder is needed; remove it, or choose another folder by the key "
                 f"`{key}`"
             )
-    rows = samples.read_sheets(config["samples"], [config["results"], config["resources"]], [repository])
+    named = [*config["design"]["factors"], *config["design"]["covariates"]]
+    rows = samples.read_sheets(config["samples"], [config["results"], config["resources"]], [repository], named)
+    design = read_design(config["design"], config["samples"], cast(Mapping[str, Sequence[samples.SampleRow]], rows))
     addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
     # a mesh at a public address is fetched by a rule, and from there on is a file as any other
     fetched = {name: {"mesh": f"{config['resources']}/meshes/{name}.npz"} for name in addresses}
     neurons = [row.model_copy(update=fetched.get(row.neuron, {})) for row in rows["neurons"]]
-    return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses)
+    return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses, design)

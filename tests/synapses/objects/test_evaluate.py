@@ -40,3 +40,14 @@ def test_objects_that_touch_a_gap_are_not_asked_for_and_counted():
     assert rows.loc[["precision", "recall", "f1"], "value"].tolist() == [1, 1, 1]
     assert rows.loc["recall", "n"] == 1 and rows.loc["not_known", ["value", "n"]].tolist() == [2, 3]
     assert "not_known" not in evaluate([compare(*volumes, objects)])["metric"].tolist()
+
+
+@pytest.mark.parametrize("first", [1, 2**63 - 2, 2**64 - 2])
+def test_true_labels_of_64_bits_are_objects_as_others(first):
+    truth, found = np.zeros((5, 40, 90), np.uint64), np.zeros((5, 40, 90), np.uint64)
+    # two labels that touch are two objects
+    truth[1:4, 5:15, 5:15], truth[1:4, 5:15, 15:25] = first, first + 1
+    found[1:4, 5:15, 5:15], found[1:4, 5:15, 15:25] = 1, 2
+    objects = pd.DataFrame({"synapse": [1, 2], "score": 0.9, "volume_um3": 0.001})
+    compared = compare(Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found"), objects)
+    assert compared.partner.tolist() == [0, 1] and compared.result.truth_found.tolist() == [True, True]

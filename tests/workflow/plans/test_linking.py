@@ -8,7 +8,7 @@ import pytest
 from spinome import configuration
 from spinome.workflow.plans.linking import LinkingPlan
 from spinome.workflow.plans.synapses import SynapsesPlan
-from spinome.workflow.samples import EMVolume
+from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def plan(tmp_path):
                 "models": models or {},
             }
         )
-        study = Study(config, REPOSITORY, (), tuple(EMVolume(**row) for row in VOLUMES), (), {})
+        study = Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {})
         return LinkingPlan(study, SynapsesPlan(study))
 
     return make

@@ -7,7 +7,7 @@ import pytest
 
 from spinome import configuration
 from spinome.workflow.plans.synapses import SynapsesPlan
-from spinome.workflow.samples import EMVolume
+from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ def plan(tmp_path):
         config = configuration.complete(
             {"results": str(tmp_path / "results"), "synapses": {"shards": 2} | keys, "models": models or {}}
         )
-        return SynapsesPlan(Study(config, REPOSITORY, (), tuple(EMVolume(**row) for row in VOLUMES), (), {}))
+        return SynapsesPlan(Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {}))
 
     return make
 
@@ -114,13 +114,23 @@ def test_given_synapses_are_taken_as_they_are(plan):
     plans = [plan(merge={"threshold": 0.4, "min_sections": 3}), plan(models={"synapses": "m.skops"})]
     for one in plans:
         assert one.detection(of("given")) == {} and one.merging(of("given")) == {"connectivity": 18}
-        assert one.model_stamp(of("given")) == "" and one.trained_model(of("given")) == []
+        assert one.model_stamp(of("given")) == "" and one.model_made(of("given")) == []
         assert one.detection_files(of("given")) == ["g.zarr"]
         assert one.detection_aside(of("given")).row == {"synapses": "g.zarr::synapses", "voxel_nm": (40, 8, 8)}
         assert one.grid_stamps(of("given")) == one.stamps_of(["given"], "synapses")
     assert plans[0].detection(of("found")) == {"threshold": 0.4, "recipe": {}}
     assert plans[0].merging(of("found"))["min_sections"] == 3 and "threshold" not in plans[0].merging(of("found"))
-    assert plan(train=["taught"]).trained_model(of("found")) == ["<results>/models/synapses.safetensors"]
+    assert plan(train=["taught"]).model_made(of("found")) == ["<results>/models/synapses.safetensors"]
+
+
+def test_a_network_from_outside_is_fitted_to_each_volume(plan):
+    shipped, trained, forest = plan(), plan(train=["taught"]), plan(classify={"kind": "forest"})
+    assert shipped.adapts and not trained.adapts and not forest.adapts
+    assert shipped.model_made(of("found")) == ["<results>/synapses/adapt/found.safetensors"]
+    # the content of the fitted network counts, which is an input
+    assert shipped.model_stamp(of("found")) == "" and forest.model_stamp(of("found"))
+    assert forest.model_made(of("found")) == [] == shipped.model_made(of("given"))
+    assert shipped.models_of(["found", "given"]) == {"model/found": "<results>/synapses/adapt/found.safetensors"}
 
 
 def test_a_mask_is_made_where_it_is_asked_for_and_none_is_given(plan):

@@ -15,7 +15,7 @@ from spinome.hashing import file_hash
 from spinome.io.sources import file_of, split_source
 from spinome.neurons.units import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
-from spinome.workflow.samples import Stack
+from spinome.workflow.samples import SHEETS, StackRow
 from spinome.workflow.study import Study
 
 # the tables of spines that a branch hands to the joint one
@@ -121,6 +121,18 @@ class CensusPlan:
             {name: path for branch in self.branches for name, path in SPINE_TABLES.get(branch, {}).items()}
         )
 
+    @property
+    def design(self) -> dict[str, Any]:
+        """The design of all samples, and what is not given of it, for the report; empty where there is none."""
+        design = self.study.design
+        return {**design.of(*SHEETS), "remarks": list(design.remarks)} if design.columns else {}
+
+    @property
+    def design_of_spines(self) -> dict[str, Any]:
+        """The design of the samples that the joint table has spines of."""
+        kinds = {"twophoton": ["stacks"], "linking": ["volumes"], "neurons": ["neurons"]}
+        return self.study.design.of(*(kind for branch in self.branches for kind in kinds.get(branch, [])))
+
     @cached_property
     def tables(self) -> dict[str, str]:
         """The tables of the census by name."""
@@ -175,6 +187,15 @@ class CensusPlan:
         }
         return {f"{kind}/{name}": path for kind, named in kinds.items() for name, path in named.items()}
 
+    @property
+    def counted(self) -> dict[str, str]:
+        """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts."""
+        names = ("spines", "completeness", "objects", "links", "neuron_synapses")
+        tables = self.tables | {
+            name: f"<results>/{path}" for branch in self.branches for name, path in REPORT_TABLES[branch].items()
+        }
+        return {f"tables/{name}": tables[name] for name in names if name in tables}
+
     @cached_property
     def views(self) -> list[View]:
         """Every sample that shows a simulated specimen on which no model of its branch was trained.
@@ -185,7 +206,7 @@ class CensusPlan:
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
         trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
         trained["chain"] = [*trained["synapses"], *trained["linking"], *trained["neurons"]]
-        last: dict[str, Stack] = {}
+        last: dict[str, StackRow] = {}
         for row in self.study.stacks:
             if row.specimen not in last or row.day >= last[row.specimen].day:
                 last[row.specimen] = row

@@ -14,7 +14,7 @@ from typing import Any
 from spinome.io.sources import file_of, given_files
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.plans.volumes import VolumesPlan
-from spinome.workflow.samples import EMVolume
+from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Model
 
 # where this branch makes what a row does not give
@@ -86,7 +86,7 @@ class LinkingPlan(VolumesPlan):
         return [volume for volume in self.with_synapses if not self.row(volume).synapses]
 
     @property
-    def trained(self) -> list[EMVolume]:
+    def trained(self) -> list[VolumeRow]:
         """The rows that the configuration names for training."""
         return [row for row in self.study.volumes if row.volume in self.config["train"]]
 

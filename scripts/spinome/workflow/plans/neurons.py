@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome.neurons.units import VOLUME
-from spinome.workflow.samples import Neuron
+from spinome.workflow.samples import NeuronRow
 from spinome.workflow.shards import plan
 from spinome.workflow.study import Model, Study
 
@@ -65,7 +65,7 @@ class NeuronsPlan:
         return [*self.sheet_shards, *self.volume_shards]
 
     @cached_property
-    def trained(self) -> list[Neuron]:
+    def trained(self) -> list[NeuronRow]:
         """The rows that the configuration names for training.
 
         Raises
@@ -82,7 +82,7 @@ class NeuronsPlan:
         return [row for row in self.study.neurons if row.neuron in wanted]
 
     @property
-    def scored(self) -> list[Neuron]:
+    def scored(self) -> list[NeuronRow]:
         """Rows with a truth that no model is trained on."""
         return [row for row in self.study.neurons if row.truth_labels and row.neuron not in self.config["train"]]
 
@@ -128,16 +128,16 @@ class NeuronsPlan:
             for step in written
         }
 
-    def shard_rows(self, shard: str) -> list[Neuron]:
+    def shard_rows(self, shard: str) -> list[NeuronRow]:
         """The rows of the sheet in a shard; none for the neurons of a volume."""
         return [self.study.neuron_of[name] for name in self.by_shard.get(shard, [])]
 
-    def shards_of(self, rows: Iterable[Neuron]) -> list[str]:
+    def shards_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that hold these rows."""
         names = {row.neuron for row in rows}
         return [shard for shard, members in self.by_shard.items() if names & set(members)]
 
-    def step(self, step: str, rows: Iterable[Neuron] | None = None) -> dict[str, str]:
+    def step(self, step: str, rows: Iterable[NeuronRow] | None = None) -> dict[str, str]:
         """Named inputs `<step>/<shard>`: the tables of a step's finished units, of all shards or of those of rows."""
         shards = self.shards if rows is None else self.shards_of(rows)
         return {f"{step}/{shard}": f"<results>/neurons/{step}/{shard}.parquet" for shard in shards}
@@ -161,7 +161,7 @@ class NeuronsPlan:
         """A function of wildcards: stamps of the given files of these columns of a shard."""
         return lambda wildcards: self.stamps_of(self.shard_rows(wildcards.shard), *columns)
 
-    def stamps_of(self, rows: Sequence[Neuron], *columns: str) -> list[str]:
+    def stamps_of(self, rows: Sequence[NeuronRow], *columns: str) -> list[str]:
         """Stamps of the given files of these columns of rows."""
         return self.study.given(getattr(row, column) for row in rows for column in columns)
 
@@ -174,11 +174,11 @@ class NeuronsPlan:
         return lambda wildcards: self.study.aside(rows=rows_of(self.shard_rows(wildcards.shard), *columns), **values)
 
 
-def rows_of(rows: Iterable[Neuron], *columns: str) -> dict[str, dict[str, Any]]:
+def rows_of(rows: Iterable[NeuronRow], *columns: str) -> dict[str, dict[str, Any]]:
     """What the sheet says of neurons, by name: the columns that a step uses."""
     return {row.neuron: {column: getattr(row, column) for column in columns} for row in rows}
 
 
-def files_of(rows: Iterable[Neuron], column: str) -> list[str]:
+def files_of(rows: Iterable[NeuronRow], column: str) -> list[str]:
     """The files of a column, without the name of a group inside of them."""
     return [getattr(row, column).partition("::")[0] for row in rows if getattr(row, column)]

@@ -5,7 +5,7 @@ A unit is a cuboid of a volume; shards 0 to n-1 of each volume hold its cuboids.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -223,13 +223,26 @@ class SynapsesPlan(VolumesPlan):
         settings = {key: value for key, value in self.config["merge"].items() if key != "threshold"}
         return settings if self.is_detected(wildcards) else {"connectivity": settings["connectivity"]}
 
-    def trained_model(self, wildcards: Any) -> list[str]:
-        """The model, where it is trained here and the rule's volume needs one."""
-        return self.model.trained if self.is_detected(wildcards) else []
+    @property
+    def adapts(self) -> bool:
+        """Whether the classifier is fitted to each volume, as a network is that was not trained in this study."""
+        return self.kind == "network" and not self.model.trained
+
+    def model_made(self, wildcards: Any) -> list[str]:
+        """The model, where it is trained here or fitted to the rule's volume, and the volume needs one."""
+        if not self.is_detected(wildcards):
+            return []
+        return [f"<results>/synapses/adapt/{wildcards.volume}.safetensors"] if self.adapts else self.model.trained
+
+    def models_of(self, volumes: Iterable[str]) -> dict[str, str]:
+        """Named inputs `model/<volume>`: the models that are made, as `model_made`."""
+        return {
+            f"model/{volume}": file for volume in volumes for file in self.model_made(SimpleNamespace(volume=volume))
+        }
 
     def model_stamp(self, wildcards: Any) -> str:
-        """What counts of the model, where it is given and the rule's volume needs one."""
-        return self.model.stamp if self.is_detected(wildcards) else ""
+        """What counts of the model, where it is given, taken as it is, and the rule's volume needs one."""
+        return self.model.stamp if self.is_detected(wildcards) and not self.adapts else ""
 
     def counts(self) -> dict[str, str]:
         """Named inputs `counts/<volume>/<shard>`: what was counted in the cuboids of all volumes."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from spinome.io.sources import file_of, given_files, split_source
 from spinome.workflow import samples
-from spinome.workflow.samples import Correction, Stack
+from spinome.workflow.samples import Correction, StackRow
 from spinome.workflow.study import Model, Study
 
 # what there is per stack, by the name under which rules take it: the step that writes it, and how its files end
@@ -51,9 +51,9 @@ class TwophotonPlan:
         return self.study.config["twophoton"]
 
     @cached_property
-    def by_series(self) -> dict[str, list[Stack]]:
+    def by_series(self) -> dict[str, list[StackRow]]:
         """The rows of each series in the order of their days; series in the order of their names."""
-        rows: dict[str, list[Stack]] = {series: [] for series in sorted({row.series for row in self.study.stacks})}
+        rows: dict[str, list[StackRow]] = {series: [] for series in sorted({row.series for row in self.study.stacks})}
         for row in sorted(self.study.stacks, key=lambda row: row.day):
             rows[row.series].append(row)
         return rows
@@ -75,16 +75,16 @@ class TwophotonPlan:
         return samples.read_corrections(table, self.study.stacks) if self.study.stacks and table else []
 
     @cached_property
-    def trained(self) -> list[Stack]:
+    def trained(self) -> list[StackRow]:
         """Stacks that the detector is trained on."""
         return self._teachers("train", "detector")
 
     @cached_property
-    def judge_trained(self) -> list[Stack]:
+    def judge_trained(self) -> list[StackRow]:
         """Stacks that the judge of candidates is trained on."""
         return self._teachers("train_judge", "judge")
 
-    def _teachers(self, key: str, model: str) -> list[Stack]:
+    def _teachers(self, key: str, model: str) -> list[StackRow]:
         """The rows with truth of the series that a key names; none where a model is given.
 
         Raises
@@ -102,7 +102,7 @@ class TwophotonPlan:
         return [row for row in self.study.stacks if row.series in self.config[key] and row.truth_spines]
 
     @cached_property
-    def scored(self) -> list[Stack]:
+    def scored(self) -> list[StackRow]:
         """Rows with a truth whose series no model is trained on."""
         taught = {*self.config["train"], *self.config["train_judge"]}
         return [row for row in self.study.stacks if row.truth_spines and row.series not in taught]
@@ -122,7 +122,7 @@ class TwophotonPlan:
         """The forest that judges candidates; none where boxes are given."""
         return self._model("judge", self.judge_trained, ".skops")
 
-    def _model(self, name: str, teachers: list[Stack], suffix: str) -> Model:
+    def _model(self, name: str, teachers: list[StackRow], suffix: str) -> Model:
         return self.study.given_model(None) if self.given_boxes else self.study.model(name, teachers, suffix)
 
     @cached_property
@@ -149,12 +149,12 @@ class TwophotonPlan:
         """Tables of failed units of the branch."""
         return [f"<results>/failures/twophoton_register/{stack_name(row)}.parquet" for row in self.study.stacks]
 
-    def given(self, rows: Iterable[Stack], *columns: str) -> dict[str, str]:
+    def given(self, rows: Iterable[StackRow], *columns: str) -> dict[str, str]:
         """Named inputs `<column>/<specimen.field.timepoint>`: the files that these columns of rows name."""
         files = {f"{column}/{stack_name(row)}": file_of(getattr(row, column)) for column in columns for row in rows}
         return given_files(files)
 
-    def per_stack(self, kind: str, rows: Iterable[Stack]) -> dict[str, str]:
+    def per_stack(self, kind: str, rows: Iterable[StackRow]) -> dict[str, str]:
         """Named inputs `<kind>/<specimen.field.timepoint>` of these rows; kinds are those of `PER_STACK`."""
         return {f"{kind}/{stack_name(row)}": _file(kind, row) for row in rows}
 
@@ -193,27 +193,27 @@ class TwophotonPlan:
         """The name of the image in the file of a stack; empty where the file is of one image."""
         return split_source(self._row(wildcards).path)[1]
 
-    def stamps_of(self, rows: Iterable[Stack], *columns: str) -> list[str]:
+    def stamps_of(self, rows: Iterable[StackRow], *columns: str) -> list[str]:
         """Stamps of the given files of these columns of rows."""
         return self.study.given(getattr(row, column) for row in rows for column in columns)
 
-    def _row(self, wildcards: Any) -> Stack:
+    def _row(self, wildcards: Any) -> StackRow:
         return self.study.stack_of[wildcards.specimen, wildcards.field, wildcards.timepoint]
 
-    def _rows(self, wildcards: Any) -> list[Stack]:
+    def _rows(self, wildcards: Any) -> list[StackRow]:
         return self.by_series[f"{wildcards.specimen}.{wildcards.field}"]
 
 
-def stack_name(row: Stack) -> str:
+def stack_name(row: StackRow) -> str:
     """How the files of a stack are named."""
     return f"{row.series}.{row.timepoint}"
 
 
-def stack_rows(rows: Iterable[Stack], *columns: str) -> dict[str, dict[str, Any]]:
+def stack_rows(rows: Iterable[StackRow], *columns: str) -> dict[str, dict[str, Any]]:
     """What the sheet says of stacks, by `specimen.field.timepoint`: the columns that a step uses."""
     return {stack_name(row): {column: getattr(row, column) for column in columns} for row in rows}
 
 
-def _file(kind: str, row: Stack) -> str:
+def _file(kind: str, row: StackRow) -> str:
     step, suffix = PER_STACK[kind]
     return f"<results>/twophoton/{step}/{stack_name(row)}{suffix}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from spinome.io.sources import file_of, given_files
 from spinome.io.units import VoxelSize
-from spinome.workflow.samples import EMVolume
+from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
 
 
@@ -26,7 +26,7 @@ class VolumesPlan:
 
     study: Study
 
-    def row(self, volume: str) -> EMVolume:
+    def row(self, volume: str) -> VolumeRow:
         """The row of a volume."""
         return self.study.volume_of[volume]
 

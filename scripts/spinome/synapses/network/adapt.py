@@ -1,0 +1,62 @@
+"""A network fitted to a volume that nobody has labelled, by the statistics of its normalisation layers.
+
+Tissue that is stained or cut in another way shifts what each layer sees, and a network that is right about the order of
+voxels becomes too sure or too timid. Mean and variance of what each normalisation layer sees are measured on a sample
+of the volume itself, and the trained ones moved most of the way there (Li et al. 2016, arXiv 1603.04779; Schneider et
+al. 2020, arXiv 2006.16971). No label is used, and the weights stay as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spinome.cuboids import cuboids
+from spinome.synapses.classify import Evidence
+from spinome.synapses.network.tiles import TILE
+from spinome.synapses.network.unet import Network, shrink
+
+# tiles of the sample, evenly spaced over the volume
+SAMPLE = 8
+# how far the statistics move, from the trained ones to the measured ones; see the card of the shipped network
+SHARE = 0.75
+
+
+def adapt(network: Network, evidence: Evidence) -> Network:
+    """The network with the statistics of a volume; the same for the same volume and network, however it is cut.
+
+    Raises
+    ------
+    DamagedError: if a tile of the sample cannot be read
+    """
+    net = copy.deepcopy(network.net)
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm3d)]
+    trained = [(layer.running_mean.clone(), layer.running_var.clone()) for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        # no momentum: the mean over all tiles, whatever their order
+        layer.momentum = None
+        layer.train()
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        for tile in _sample(evidence, network):
+            net(tile.to(device))
+    with torch.no_grad():
+        for layer, (mean, variance) in zip(layers, trained):
+            layer.running_mean.copy_(mean.lerp(layer.running_mean, SHARE))
+            layer.running_var.copy_(variance.lerp(layer.running_var, SHARE))
+    return Network(net.eval(), network.card)
+
+
+def _sample(evidence: Evidence, network: Network) -> Iterator[Tensor]:
+    """Tiles (1, 1, Z, Y, X) of the network's pixels, evenly spaced over the volume."""
+    factors = (1, *network.factors(evidence.voxel_nm))
+    size = tuple(length * factor for length, factor in zip(TILE, factors))
+    grid = list(cuboids(evidence.image.shape, size))
+    for number in np.unique(np.linspace(0, len(grid) - 1, SAMPLE).round().astype(int)):
+        levels = evidence.grey.levels(evidence.image[grid[number].core])
+        yield torch.from_numpy(shrink(levels, factors[1:]))[None, None]
