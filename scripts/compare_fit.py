@@ -1,7 +1,7 @@
 """Fit one comparison of conditions."""
 
-from spinome.compare.errors import Rate
-from spinome.compare.fit import Comparison, fit, rates_of_evaluation, with_rates
+from spinome.compare.errors import Rate, rates_of_evaluation
+from spinome.compare.fit import Comparison, fit, with_rates
 from spinome.io.tables import read_table, write_table
 from spinome.workflow import step
 

@@ -6,7 +6,7 @@ import pytest
 
 from made_tables import made_counts, made_spines, made_turnover
 from spinome.compare.design import NotComparableError, make_design
-from spinome.compare.errors import Rate, carry_probabilities, carry_rates
+from spinome.compare.errors import Rate, carry_probabilities, carry_rates, rates_of_evaluation
 from spinome.compare.formula import parse
 from spinome.compare.inference import freedom
 from spinome.compare.mixed import fit_generalised, fit_linear
@@ -114,6 +114,22 @@ def test_rates_that_do_not_fit_are_told(formula, rates, told):
     table = made_counts() if "spines" in formula else made_spines()
     with pytest.raises(NotComparableError, match=told):
         carried(table, formula, rates)
+
+
+def test_rates_of_an_evaluation_are_worth_what_their_intervals_say():
+    evaluation = pd.DataFrame(
+        {
+            "metric": ["detection_precision", "detection_recall", "detection_recall_within_1"],
+            "value": [0.8, 0.75, 0.9],
+            "ci_low": [0.72, 0.70, 0.8],
+            "ci_high": [0.88, 0.80, 0.95],
+            "n": [900, 900, 900],
+        }
+    )
+    precision, recall = rates_of_evaluation(evaluation)
+    assert (precision.name, precision.value, recall.value) == ("precision", 0.8, 0.75)
+    # 0.8 +- 0.08 is what 96 spines would give, though 900 were seen, since they are not independent
+    assert precision.number == pytest.approx(96, abs=1)
 
 
 def linear(design):

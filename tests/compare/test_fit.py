@@ -7,7 +7,7 @@ from scipy import stats
 
 from made_tables import made_counts, made_spines, made_turnover
 from spinome.compare.errors import Rate
-from spinome.compare.fit import COLUMNS, PLAN_COLUMNS, POINT_COLUMNS, Comparison, fit, rates_of_evaluation, with_rates
+from spinome.compare.fit import COLUMNS, PLAN_COLUMNS, POINT_COLUMNS, Comparison, fit, with_rates
 from spinome.compare.tables import read_schema
 
 SCHEMA = read_schema(Path(__file__).parents[2] / "workflow" / "schemas" / "compare.schema.yaml")
@@ -164,28 +164,25 @@ def test_every_unit_is_a_point():
     assert set(plans["effect"]) == {0.75}
 
 
+def test_only_two_groups_of_animals_are_planned_for():
+    _, _, plans = fit(
+        made_turnover(), Comparison("asked", "made", "lost/spines ~ condition * day + (1 | animal/field)")
+    )
+    assert set(plans["term"]) == {"condition[treated]"}
+    within = made_spines().assign(apical=lambda table: table["dendrite"] == 0)
+    assert fit(within, Comparison("asked", "made", "volume ~ apical"))[2].empty
+
+
 def test_the_schema_has_every_column():
     assert set(SCHEMA["comparisons"]) - set(COLUMNS) == {"p_holm", "p_benjamini_hochberg"}
     assert set(COLUMNS) <= set(SCHEMA["comparisons"])
     assert list(SCHEMA["points"]) == POINT_COLUMNS and list(SCHEMA["plans"]) == PLAN_COLUMNS
 
 
-def test_rates_of_an_evaluation_are_worth_what_their_intervals_say():
-    evaluation = pd.DataFrame(
-        {
-            "metric": ["detection_precision", "detection_recall", "detection_recall_within_1"],
-            "value": [0.8, 0.75, 0.9],
-            "ci_low": [0.72, 0.70, 0.8],
-            "ci_high": [0.88, 0.80, 0.95],
-            "n": [900, 900, 900],
-        }
-    )
-    precision, recall = rates_of_evaluation(evaluation)
-    assert (precision.name, precision.value, recall.value) == ("precision", 0.8, 0.75)
-    # 0.8 +- 0.08 is what 96 spines would give, though 900 were seen, since they are not independent
-    assert precision.number == pytest.approx(96, abs=1)
-    stated = with_rates(Comparison("a", "b", "c ~ d", rates=[Rate("recall", 0.5, 10)]), [precision, recall])
-    assert [rate.value for rate in stated.rates] == [0.5, 0.8]
+def test_rates_that_are_stated_stay():
+    asked = Comparison("a", "b", "c ~ d", rates=[Rate("recall", 0.5, 10)])
+    found = with_rates(asked, [Rate("precision", 0.8, 96), Rate("recall", 0.75, 300)])
+    assert [(rate.name, rate.value) for rate in found.rates] == [("recall", 0.5), ("precision", 0.8)]
 
 
 @pytest.mark.slow

@@ -50,6 +50,16 @@ def test_every_point_of_the_table_is_drawn(compared):
     plt.close(figure)
 
 
+def test_a_logarithm_is_turned_back():
+    table = made_spines(animals=6)
+    effects, points, _ = fit(table, Comparison("size", "t", "log(size_um3) ~ condition"))
+    figure = draw_comparison(effects, points)
+    assert figure.axes[0].get_ylabel() == "size_um3, geometric mean"
+    means = np.exp(np.log(table["size_um3"]).groupby(table["animal"]).mean())
+    assert sorted(points["value"]) == pytest.approx(sorted(means))
+    plt.close(figure)
+
+
 def test_figures_come_as_png_and_svg_with_their_table(compared, tmp_path):
     draw_all(tmp_path, compared["comparisons"], compared["points"])
     # of what could not be compared there are no points

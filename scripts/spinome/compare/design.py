@@ -26,7 +26,8 @@ class Design:
 
     Attributes
     ----------
-    kind : `linear`, `binomial` or `poisson`
+    formula : what it was made from
+    kind : `linear`, `binomial` or `poisson`; a response of truths is binomial
     response : (n,) values or counts
     whole : (n,) trials of a binomial response, exposure of a Poisson one, ones of a linear one
     matrix : (n, p) fixed effects, the intercept first
@@ -39,6 +40,7 @@ class Design:
     notes : what was added or left out
     """
 
+    formula: Formula
     kind: str
     response: np.ndarray
     whole: np.ndarray
@@ -118,7 +120,7 @@ def make_design(
         units, codes = (*units, "row"), (*codes, np.arange(len(frame)))
     slopes = _slopes(matrix, columns, codes, terms or names_of(formula.fixed))
     notes += [f"added a slope of {columns[index]} for each {units[0]}" for index in slopes]
-    return Design(kind, response, whole, matrix, columns, units, codes, slopes, top, frame, tuple(notes))
+    return Design(formula, kind, response, whole, matrix, columns, units, codes, slopes, top, frame, tuple(notes))
 
 
 def _selected(frame: pd.DataFrame, where: Mapping[str, Sequence]) -> pd.DataFrame:

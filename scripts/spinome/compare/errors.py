@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
+from scipy import stats
 from scipy.special import expit, logit
 
 from spinome.compare.design import Design, NotComparableError
@@ -58,6 +60,49 @@ class Carried:
     standard_errors: np.ndarray
     df: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+def carry(
+    design: Design,
+    fit: Fit,
+    found: Freedom,
+    refit: Callable[[Design], Fit],
+    rates: Sequence[Rate],
+    probability: str | None,
+    seed: int,
+) -> Carried:
+    """Effects with the machine's error, by the way that fits what is known of it.
+
+    Parameters
+    ----------
+    refit : fits the model to a design
+    rates : of the machine
+    probability : column with the probability that a row is what it was taken for; empty: the rates hold
+
+    Raises
+    ------
+    NotComparableError: where the error does not fit the comparison.
+    NoEstimateError: where too many redraws cannot be fitted.
+    """
+    if probability:
+        return carry_probabilities(design, found, refit, _of_rows(design, probability), seed)
+    if not design.formula.whole and {rate.name for rate in rates} == {"precision"}:
+        return carry_probabilities(design, found, refit, _by_chance(design, rates), seed)
+    return carry_rates(design, fit, found, rates, set(design.formula.part) <= CHANGES, seed)
+
+
+def rates_of_evaluation(evaluation: pd.DataFrame) -> list[Rate]:
+    """Precision and recall against the truth, worth as many spines as the width of their intervals says."""
+    rates = []
+    for name in ("precision", "recall"):
+        own = evaluation[evaluation["metric"].isin([f"detection_{name}", f"spine_{name}"])]
+        if own.empty:
+            continue
+        row = own.iloc[0]
+        spread = (row["ci_high"] - row["ci_low"]) / (2 * stats.norm.ppf(0.975))
+        number = row["value"] * (1 - row["value"]) / spread**2 if spread > 0 else row["n"]
+        rates.append(Rate(name, float(row["value"]), float(min(number, row["n"]))))
+    return rates
 
 
 def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int) -> Carried:
@@ -105,7 +150,7 @@ def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate],
     effects = rng.multivariate_normal(fit.coefficients, fit.covariance, DRAWS, method="eigh")
     by_name = {name: [rate for rate in rates if rate.name == name] for name in names}
     fixed = {name: np.array([[rate.value for rate in own]]) for name, own in by_name.items()}
-    drawn = {name: np.stack([_beta(rate, rng) for rate in own], axis=1) for name, own in by_name.items()}
+    drawn = {name: np.stack([_beta(rate, rng, DRAWS) for rate in own], axis=1) for name, own in by_name.items()}
     middle = true_effects(fit.coefficients[None], fixed)[0][0]
     sampling, (total, means) = true_effects(effects, fixed)[0], true_effects(effects, drawn)
     share = (means @ weight) / weight.sum()
@@ -190,9 +235,9 @@ def _owners(design: Design, rates: Sequence[Rate]) -> np.ndarray:
     return np.argmax(holds, axis=0)
 
 
-def _beta(rate: Rate, rng: np.random.Generator) -> np.ndarray:
+def _beta(rate: Rate, rng: np.random.Generator, draws: int) -> np.ndarray:
     """Draws of a rate, given how often it held among its number (Jeffreys)."""
-    return rng.beta(rate.value * rate.number + 0.5, (1 - rate.value) * rate.number + 0.5, DRAWS)
+    return rng.beta(rate.value * rate.number + 0.5, (1 - rate.value) * rate.number + 0.5, draws)
 
 
 def carry_probabilities(
@@ -228,3 +273,18 @@ def carry_probabilities(
     total = within + between
     df = total**2 / (within**2 / found.df + between**2 / (len(fits) - 1))
     return Carried(effects.mean(axis=0), np.sqrt(total), df)
+
+
+def _of_rows(design: Design, column: str) -> Callable[[np.random.Generator], np.ndarray]:
+    if column not in design.frame:
+        raise NotComparableError(f"probability: the table lacks the column {column}")
+    values = pd.to_numeric(design.frame[column], errors="coerce").to_numpy(float, na_value=np.nan)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise NotComparableError(f"probability: {column} must be from 0 to 1 in every row that is compared")
+    return lambda rng: values
+
+
+def _by_chance(design: Design, rates: Sequence[Rate]) -> Callable[[np.random.Generator], np.ndarray]:
+    if len(rates) > 1 or rates[0].where:
+        raise NotComparableError("errors: one precision for all rows is carried into a measured value")
+    return lambda rng: np.full(len(design.response), _beta(rates[0], rng, 1)[0])

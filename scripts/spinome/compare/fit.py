@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from scipy import stats
 
 from spinome.compare import power
 from spinome.compare.design import Design, NotComparableError, make_design
-from spinome.compare.errors import CHANGES, Carried, Rate, carry_probabilities, carry_rates
+from spinome.compare.errors import Carried, Rate, carry
 from spinome.compare.formula import names_of, parse
-from spinome.compare.inference import doubt, freedom, separated, standardised, t_interval
+from spinome.compare.inference import Freedom, doubt, freedom, separated, standardised, t_interval
 from spinome.compare.mixed import Fit, NoEstimateError, fit_generalised, fit_linear
 from spinome.compare.permutation import permutation_test, unit_values
 
@@ -83,7 +83,7 @@ def fit(frame: pd.DataFrame, asked: Comparison, seed: int = 0) -> tuple[pd.DataF
     """
     points = pd.DataFrame(columns=POINT_COLUMNS)
     try:
-        design, asked = _design(frame, asked)
+        design = _design(frame, asked)
         points = _points(design, asked)
         fitted = _fitted(design)
         effects = _effects(design, fitted, asked, seed)
@@ -104,7 +104,7 @@ def with_totals(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _design(frame: pd.DataFrame, asked: Comparison) -> tuple[Design, Comparison]:
+def _design(frame: pd.DataFrame, asked: Comparison) -> Design:
     formula = parse(asked.formula)
     where = dict(asked.where)
     short = SHORTHANDS.get(formula.part[0]) if not formula.whole and formula.part[0] not in frame else None
@@ -116,7 +116,7 @@ def _design(frame: pd.DataFrame, asked: Comparison) -> tuple[Design, Comparison]
         raise NotComparableError(
             f"terms: {', '.join(sorted(unknown))} is no column of the fixed effects {formula.fixed!r}"
         )
-    return design, asked
+    return design
 
 
 def _fitted(design: Design) -> Fit:
@@ -144,8 +144,8 @@ def _effects(design: Design, fitted: Fit, asked: Comparison, seed: int) -> list[
         row = {
             "model": MODELS[design.kind],
             "term": design.columns[index],
-            "effect_kind": _effect_kind(design.kind, asked),
-            **dict(zip(("effect", "effect_low", "effect_high"), _natural(design, asked, [estimate, low, high]))),
+            "effect_kind": _effect_kind(design),
+            **dict(zip(("effect", "effect_low", "effect_high"), _natural(design, [estimate, low, high]))),
             "p_value": p_value,
             "permutation_p": np.nan if why else chance,
             "permutation_least_p": least,
@@ -160,9 +160,8 @@ def _effects(design: Design, fitted: Fit, asked: Comparison, seed: int) -> list[
         if carried is not None:
             middle, spread = carried.coefficients[index], carried.standard_errors[index]
             ends = (np.nan,) * 3 if why else t_interval(middle, spread, carried.df[index])
-            row |= dict(
-                zip(("carried_effect", "carried_low", "carried_high"), _natural(design, asked, [middle, *ends[:2]]))
-            )
+            names = ("carried_effect", "carried_low", "carried_high")
+            row |= dict(zip(names, _natural(design, [middle, *ends[:2]])))
             row |= {"carried_p_value": ends[2], "carried_estimate": middle, "carried_standard_error": spread}
         rows.append(row)
     return rows
@@ -187,45 +186,22 @@ def _carried(design: Design, fitted: Fit, asked: Comparison, seed: int) -> tuple
     """Effects with the machine's error, None where none is given; and what is to be said of it."""
     if not asked.rates and not asked.probability:
         return None, []
-    found = freedom(design)
     try:
-        if asked.probability:
-            carried = carry_probabilities(design, found, _fitted, _of_rows(design, asked.probability), seed)
-        elif not parse(asked.formula).whole and asked.rates and {rate.name for rate in asked.rates} == {"precision"}:
-            carried = carry_probabilities(design, found, _fitted, _by_chance(design, asked.rates), seed)
-        else:
-            changes = set(parse(asked.formula).part) <= CHANGES
-            carried = carry_rates(design, fitted, found, asked.rates, changes, seed)
+        carried = carry(design, fitted, freedom(design), _fitted, asked.rates, asked.probability, seed)
     except (NotComparableError, NoEstimateError) as error:
         return None, [f"the machine's error is not carried: {error}"]
     return carried, list(carried.notes)
 
 
-def _of_rows(design: Design, column: str) -> Callable[[np.random.Generator], np.ndarray]:
-    if column not in design.frame:
-        raise NotComparableError(f"probability: the table lacks the column {column}")
-    values = pd.to_numeric(design.frame[column], errors="coerce").to_numpy(float, na_value=np.nan)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise NotComparableError(f"probability: {column} must be from 0 to 1 in every row that is compared")
-    return lambda rng: values
+def _effect_kind(design: Design) -> str:
+    if design.kind == "linear":
+        return "ratio" if design.formula.log else "difference"
+    return "odds ratio" if design.kind == "binomial" else "rate ratio"
 
 
-def _by_chance(design: Design, rates: Sequence[Rate]) -> Callable[[np.random.Generator], np.ndarray]:
-    if len(rates) > 1 or rates[0].where:
-        raise NotComparableError("errors: one precision for all rows is carried into a measured value")
-    first, second = rates[0].value * rates[0].number + 0.5, (1 - rates[0].value) * rates[0].number + 0.5
-    return lambda rng: np.full(len(design.response), rng.beta(first, second))
-
-
-def _effect_kind(kind: str, asked: Comparison) -> str:
-    if kind == "linear":
-        return "ratio" if parse(asked.formula).log else "difference"
-    return "odds ratio" if kind == "binomial" else "rate ratio"
-
-
-def _natural(design: Design, asked: Comparison, values: Sequence[float]) -> list[float]:
+def _natural(design: Design, values: Sequence[float]) -> list[float]:
     """Values on the scale of the model as a reader takes them: ratios of odds, of rates or of sizes."""
-    if _effect_kind(design.kind, asked) == "difference":
+    if _effect_kind(design) == "difference":
         return list(values)
     return [float(np.exp(value)) for value in values]
 
@@ -233,12 +209,12 @@ def _natural(design: Design, asked: Comparison, values: Sequence[float]) -> list
 def _points(design: Design, asked: Comparison) -> pd.DataFrame:
     """One point per coarsest unit and level of the first factor of the formula."""
     frame = design.frame
-    named = [name for name in names_of(parse(asked.formula).fixed) if not pd.api.types.is_float_dtype(frame[name])]
+    named = [name for name in names_of(design.formula.fixed) if not pd.api.types.is_float_dtype(frame[name])]
     group = frame[named[0]].astype(str) if named else pd.Series("all", frame.index)
     unit = frame[design.top].astype(str)
     code, keys = pd.factorize(pd.MultiIndex.from_arrays([unit, group]))
     values = unit_values(design, code, np.zeros(len(code)))
-    if _effect_kind(design.kind, asked) != "difference":
+    if _effect_kind(design) != "difference":
         values = stats.logistic.cdf(values) if design.kind == "binomial" else np.exp(values)
     return pd.DataFrame(
         {
@@ -255,31 +231,22 @@ def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]
     """Plans for each effect of two groups of units."""
     found, plans = freedom(design), []
     for index in _asked(design, asked):
-        column = design.matrix[:, index]
-        if found.level[index] or set(np.unique(column)) != {0.0, 1.0} or ":" in design.columns[index]:
+        if not _of_two_groups(design, found, index):
             continue
         effect = float(fitted.coefficients[index])
         if asked.planned_effect is not None:
-            ratio = _effect_kind(design.kind, asked) != "difference"
+            ratio = _effect_kind(design) != "difference"
             effect = float(np.log(asked.planned_effect)) if ratio else asked.planned_effect
         table = power.plan(design, fitted, effect)
-        table["effect"] = _natural(design, asked, list(table["effect"]))
+        table["effect"] = _natural(design, list(table["effect"]))
         plans.append(table.assign(term=design.columns[index]))
     return plans
 
 
-def rates_of_evaluation(evaluation: pd.DataFrame) -> list[Rate]:
-    """Precision and recall against the truth, worth as many spines as the width of their intervals says."""
-    rates = []
-    for name in ("precision", "recall"):
-        own = evaluation[evaluation["metric"].isin([f"detection_{name}", f"spine_{name}"])]
-        if own.empty:
-            continue
-        row = own.iloc[0]
-        spread = (row["ci_high"] - row["ci_low"]) / (2 * stats.norm.ppf(0.975))
-        number = row["value"] * (1 - row["value"]) / spread**2 if spread > 0 else row["n"]
-        rates.append(Rate(name, float(row["value"]), float(min(number, row["n"]))))
-    return rates
+def _of_two_groups(design: Design, found: Freedom, index: int) -> bool:
+    """Whether an effect is the difference between two groups of the coarsest units."""
+    between = found.level[index] == 0 and index not in design.slopes
+    return between and ":" not in design.columns[index] and set(np.unique(design.matrix[:, index])) == {0.0, 1.0}
 
 
 def with_rates(asked: Comparison, rates: Sequence[Rate]) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -51,7 +52,7 @@ def draw_comparison(effects: pd.DataFrame, points: pd.DataFrame) -> plt.Figure:
         left.plot([place - 0.3 * step, place + 0.3 * step], [values.mean()] * 2, color="black", lw=1.4)
     left.set_xticks(numbered, [f"{group}\nn = {(points['group'] == group).sum()}" for group in groups])
     left.set_xlim(min(numbered) - 0.7 * step, max(numbered) + 0.7 * step)
-    left.set_ylabel(effects["formula"].iloc[0].partition("~")[0].strip())
+    left.set_ylabel(_label(effects["formula"].iloc[0]))
     left.set_title("One point per animal or cell")
     _draw_effects(right, known)
     return figure
@@ -91,6 +92,13 @@ def _beside(values: np.ndarray) -> np.ndarray:
     places = np.zeros(len(values))
     places[np.argsort(values)] = BAND * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
     return places if len(values) > 1 else places * 0
+
+
+def _label(formula: str) -> str:
+    """What the points of a comparison are; those of a logarithm are turned back."""
+    response = formula.partition("~")[0].strip()
+    logarithm = re.fullmatch(r"log\((.*)\)", response)
+    return f"{logarithm[1].strip()}, geometric mean" if logarithm else response
 
 
 def _all_numbers(groups: list[str]) -> bool:

@@ -22,8 +22,8 @@ from spinome.synapses.network.unet import Network, shrink
 
 # tiles of the sample, evenly spaced over the volume
 SAMPLE = 8
-# how far the statistics move, from the trained ones to the measured ones; the card of the shipped network has the scores
-# that this was chosen by
+# how far the statistics move, from the trained ones to the measured ones; the card of the shipped network has the
+# scores that this was chosen by
 SHARE = 0.5
 
 
