@@ -24,7 +24,9 @@ def test_an_entry_has_the_fields_of_its_kind(key):
     text = ENTRIES[key]
     kind = re.match(r"@(\w+)\{(\w+),", text)
     fields = dict(re.findall(r"^  (\w+) = \{(.+)\},?$", text, re.MULTILINE))
-    assert kind[2] == key and fields.keys() >= REQUIRED[kind[1]]
+    # a paper from before there were digital identifiers has an address
+    found = fields.keys() | ({"doi"} if "url" in fields else set())
+    assert kind[2] == key and found >= REQUIRED[kind[1]]
     assert text.count("{") == text.count("}")
     assert key.startswith("spinome") or key[-4:] == fields["year"] or re.fullmatch(r"grayroncal2015\w+", key)
     assert re.fullmatch(r"10\.\d{4,5}/\S+", fields.get("doi", "10.1000/none"))

@@ -15,7 +15,7 @@ SHIPPED = {"origin": "shipped", "file": "judge.skops", "stamp": "f00"}
 GIVEN = {"origin": "given", "file": "mine.safetensors", "stamp": "b0b"}
 TRAINED = {"origin": "trained", "teachers": ["a", "b", "c"]}
 TWOPHOTON = {"series": 2, "stacks": 6, "repeated": True, "models": {"detector": GIVEN, "judge": SHIPPED}}
-SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "models": {"synapses": TRAINED}}
+SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "models": {"synapses": TRAINED}}
 LINKING = {"volumes": 2, "computed": 2, "graphs": 1,
            "models": {"links": SHIPPED, "membranes": SHIPPED, "agglomeration": SHIPPED}}  # fmt: skip
 NEURONS = {"sheet": 1, "volumes": 0, "with_synapses": True, "models": {"neurons": SHIPPED}}
@@ -62,7 +62,8 @@ def test_each_model_says_where_it_comes_from():
         ({"twophoton": TWOPHOTON}, {"osunavargas2025", "zhu2021", "jolly1965"}, {"pedigo2026", "lee2017"}),
         ({"twophoton": TWOPHOTON | {"models": {}}}, {"osunavargas2025"}, {"zhu2021", "platt1999"}),
         ({"twophoton": TWOPHOTON | {"repeated": False}}, {"risher2014"}, {"jolly1965", "kaplan1958", "oldham1962"}),
-        ({"synapses": SYNAPSES}, {"lee2017"}, {"grayroncal2015vesicle"}),
+        ({"synapses": SYNAPSES}, {"lee2017"}, {"grayroncal2015vesicle", "li2016", "bates2015"}),
+        ({"synapses": SYNAPSES | {"adapted": True}}, {"lee2017", "li2016", "schneider2020"}, set()),
         ({"synapses": SYNAPSES | {"kind": "forest"}}, {"grayroncal2015vesicle"}, {"lee2017"}),
         ({"synapses": SYNAPSES | {"detected": 0, "models": {}}}, {"moran1950"}, {"grayroncal2015vesicle", "lee2017"}),
         ({"linking": LINKING}, {"tu2010", "cousty2009", "nuneziglesias2013"}, set()),
@@ -93,3 +94,13 @@ def test_animals_are_counted_by_level():
     text = write({}, design={"columns": columns, "samples": samples | {"volumes/v": {"animal": "4"}}, "remarks": []})
     assert "from 4 animals. The factor sex had the levels control (2 animals) and enriched (1 animal)." in text
     assert "Covariates: age and weight." in text
+
+
+def test_comparisons_are_told_by_their_formulas():
+    size = {"table": "spines", "formula": "log(volume_um3) ~ sex + (1 | animal)"}
+    alone, several = write({}, compare={"size": size}), write({}, compare={"size": size, "other": size})
+    assert "1 comparison was made: `log(volume_um3) ~ sex + (1 | animal)` on the table spines." in alone
+    assert "bates2015" in cited(alone) and not {"holm1979", "benjamini1995"} & set(cited(alone))
+    assert "2 comparisons were made" in several and {"holm1979", "benjamini1995"} <= set(cited(several))
+    carried = write({}, compare={"size": size | {"probability": "probability"}})
+    assert "error of the machine" in carried and "error of the machine" not in several

@@ -50,6 +50,7 @@ def methods(
     paragraphs = [_software(provenance, config, changed), *([_design(design)] if design else [])]
     paragraphs += [" ".join(tell(told[branch])) for branch, tell in branches.items() if branch in told]
     paragraphs.append(" ".join(_results(tables)))
+    paragraphs += [" ".join(_comparisons(config["compare"]))] if config["compare"] else []
     return "\n\n".join(["# Methods", *paragraphs, f"*{NOTE}*"]) + "\n"
 
 
@@ -138,6 +139,11 @@ def _synapses(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappi
             f"({_model(facts['models']['synapses'])}), and voxels that touch ({config['merge']['connectivity']} "
             "neighbours) were joined to synapses."
         )
+        if facts["adapted"]:
+            yield (
+                "The statistics of its normalisation layers were moved half of the way to those of each volume "
+                "[@li2016; @schneider2020]."
+            )
     if given := facts["volumes"] - facts["detected"]:
         yield f"The synapses of {_count(given, 'EM volume')} were given."
     block = " x ".join(f"{side:g}" for side in config["density"]["block_um"])
@@ -221,6 +227,22 @@ def _neurons(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
             f"{_number(tagged)} input synapses took the label of the place of the surface that they are nearest to, "
             f"within {config['synapses']['max_distance_nm']:g} nm."
         )
+
+
+def _comparisons(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    formulas = [f"`{one['formula']}` on the table {one['table']}" for one in asked.values()]
+    yield (
+        f"{_were(len(asked), 'comparison')} made: {'; '.join(formulas)}. Linear models were fitted by restricted maximum "
+        "likelihood, those of counts by Laplace's approximation, with random intercepts [@bates2015]. Intervals of 95 % "
+        "and p-values are by t with between-within degrees of freedom [@schluchter1990]."
+    )
+    if len(asked) > 1:
+        yield (
+            "P-values of comparisons that were named together were corrected by the methods of Holm [@holm1979] and of "
+            "Benjamini and Hochberg [@benjamini1995]."
+        )
+    if any(one["errors"] or one["errors_of_truth"] or one["probability"] for one in asked.values()):
+        yield "The error of the machine was carried into the intervals where it was stated or measured."
 
 
 def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:

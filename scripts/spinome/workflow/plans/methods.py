@@ -69,6 +69,7 @@ class MethodsPlan:
             "volumes": len(plan.volumes),
             "detected": len(plan.detected),
             "kind": plan.kind,
+            "adapted": bool(plan.detected) and plan.adapts,
             "models": self._models(models, {"synapses": plan.config["train"]}),
         }
 
