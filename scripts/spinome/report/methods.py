@@ -233,8 +233,8 @@ def _comparisons(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     formulas = [f"`{one['formula']}` on the table {one['table']}" for one in asked.values()]
     yield (
         f"{_were(len(asked), 'comparison')} made: {'; '.join(formulas)}. Linear models were fitted by restricted "
-        "maximum likelihood, those of counts by Laplace's approximation, with random intercepts [@bates2015]. Intervals "
-        "of 95 % and p-values are by t with between-within degrees of freedom [@schluchter1990]."
+        "maximum likelihood, those of counts by Laplace's approximation, with random intercepts [@bates2015]. "
+        "Intervals of 95 % and p-values are by t with between-within degrees of freedom [@schluchter1990]."
     )
     if len(asked) > 1:
         yield (
