@@ -284,6 +284,11 @@ def axes_that_do_not_fit(folder):
     return str(folder / "v.zarr"), "v.zarr: its metadata name 3 axes, its array has 5"
 
 
+def test_three_sections_are_no_colours(tmp_path):
+    tifffile.imwrite(tmp_path / "three.tif", DATA[:3].astype(np.uint8), photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(open_volume(str(tmp_path / "three.tif"))[:], DATA[:3].astype(np.uint8))
+
+
 @pytest.mark.parametrize("section", [DATA[0], DATA[:1]])
 @pytest.mark.parametrize("options", [{}, {"imagej": True}, {"ome": True}])
 def test_a_single_section_is_a_volume(tmp_path, section, options):

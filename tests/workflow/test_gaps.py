@@ -163,7 +163,7 @@ def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(t
     run_script("synapses_density", given, counted, {"row": row, "max_failed_fraction": 0}, **settings)
     made = {name: str(tmp_path / f"all_{name}.parquet") for name in ("blocks", "objects", "gaps")}
     given = {"counts/v/0": counted["done"], "objects/v": merged["objects"], "labels/v": merged["labels"]}
-    run_script("synapses_blocks", given, made, **settings)
+    run_script("synapses_blocks", given, made, **settings, design={"columns": {}, "samples": {}})
     blocks, objects = read_table(made["blocks"]), read_table(made["objects"])
     # the second object reaches into the gap, so that its block is not known either
     assert blocks["known"].tolist() == [False, False, True]

@@ -51,7 +51,8 @@ def require_grey(path: str | Path, series: tifffile.TiffPageSeries) -> None:
     ------
     ValueError: if a pixel has several samples; the message names the file and the remedy.
     """
-    if series.keyframe.samplesperpixel > 1:
+    # tifffile writes three sections as three planes of samples, which lie as sections do
+    if series.keyframe.samplesperpixel > 1 and series.keyframe.planarconfig == tifffile.PLANARCONFIG.CONTIG:
         raise ValueError(f"{path}: is in colour; export it in grey values")
 
 
