@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+
+import numpy as np
 
 Shape = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
@@ -54,11 +56,26 @@ def cuboids(shape: Shape, size: Shape, halo: Shape = (0, 0, 0)) -> Iterator[Cubo
     if min(size) < 1 or min(halo) < 0:
         raise ValueError(f"a cuboid needs at least one voxel an axis and no negative halo, not {size} and {halo}")
     for start in product(*(range(0, length, step) for length, step in zip(shape, size))):
-        stop = [min(low + step, length) for low, step, length in zip(start, size, shape)]
-        low = [max(first - margin, 0) for first, margin in zip(start, halo)]
-        high = [min(last + margin, length) for last, margin, length in zip(stop, halo, shape)]
-        yield Cuboid(
-            core=tuple(map(slice, start, stop)),
-            padded=tuple(map(slice, low, high)),
-            inner=tuple(slice(first - edge, last - edge) for first, last, edge in zip(start, stop, low)),
-        )
+        yield _cuboid(start, shape, size, halo)
+
+
+def evenly_spaced(shape: Shape, size: Shape, most: int) -> list[Cuboid]:
+    """At most so many of the cuboids of a tiling, evenly spaced in raster order, with the first and the last.
+
+    The others are not made, so that this costs the same for a volume of any size.
+    """
+    counts = [-(-length // step) for length, step in zip(shape, size)]
+    picked = np.unique(np.linspace(0, np.prod(counts, dtype=np.int64) - 1, most).round().astype(np.int64))
+    starts = np.stack(np.unravel_index(picked, counts), axis=1) * size
+    return [_cuboid(start, shape, size, (0, 0, 0)) for start in starts.tolist()]
+
+
+def _cuboid(start: Sequence[int], shape: Shape, size: Shape, halo: Shape) -> Cuboid:
+    stop = [min(low + step, length) for low, step, length in zip(start, size, shape)]
+    low = [max(first - margin, 0) for first, margin in zip(start, halo)]
+    high = [min(last + margin, length) for last, margin, length in zip(stop, halo, shape)]
+    return Cuboid(
+        core=tuple(map(slice, start, stop)),
+        padded=tuple(map(slice, low, high)),
+        inner=tuple(slice(first - edge, last - edge) for first, last, edge in zip(start, stop, low)),
+    )

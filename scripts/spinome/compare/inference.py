@@ -122,10 +122,8 @@ def separated(design: Design) -> list[int]:
 def corrected(p_values: pd.Series) -> tuple[pd.Series, pd.Series]:
     """p-values corrected for their number by Holm (1979) and by Benjamini and Hochberg (1995), unknown ones aside."""
     known = p_values.dropna().sort_values()
-    count = len(known)
-    rank = np.arange(count)
-    holm = np.maximum.accumulate(known.to_numpy() * (count - rank)).clip(max=1)
-    hochberg = np.minimum.accumulate((known.to_numpy() * count / (rank + 1))[::-1])[::-1].clip(max=1)
+    holm = np.maximum.accumulate(known.to_numpy() * np.arange(len(known), 0, -1)).clip(max=1)
+    hochberg = stats.false_discovery_control(known.to_numpy())
     return tuple(pd.Series(values, known.index).reindex(p_values.index) for values in (holm, hochberg))
 
 

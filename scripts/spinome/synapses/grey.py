@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinome.cuboids import cuboids
+from spinome.cuboids import evenly_spaced
 from spinome.io.atomic import atomic
 from spinome.io.volumes import Volume
 
@@ -39,9 +39,7 @@ def measure_grey(image: Volume, cuboid: tuple[int, int, int] = (8, 256, 256), mo
     ------
     ValueError: if the volume is blank; the message names the file.
     """
-    grid = list(cuboids(image.shape, cuboid))
-    picked = [grid[index] for index in np.unique(np.linspace(0, len(grid) - 1, most).round().astype(int))]
-    values = np.concatenate([image[piece.core].ravel()[::7] for piece in picked])
+    values = np.concatenate([image[piece.core].ravel()[::7] for piece in evenly_spaced(image.shape, cuboid, most)])
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{image.source}: has grey values that are not finite; mend the image")
     values = values[values != 0]

@@ -11,11 +11,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spinome.cuboids import cuboids
+from spinome.cuboids import evenly_spaced
 from spinome.synapses.classify import Evidence
 from spinome.synapses.network.tiles import TILE
 from spinome.synapses.network.unet import Network, shrink
@@ -57,7 +56,6 @@ def _sample(evidence: Evidence, network: Network) -> Iterator[Tensor]:
     """Tiles (1, 1, Z, Y, X) of the network's pixels, evenly spaced over the volume."""
     factors = (1, *network.factors(evidence.voxel_nm))
     size = tuple(length * factor for length, factor in zip(TILE, factors))
-    grid = list(cuboids(evidence.image.shape, size))
-    for number in np.unique(np.linspace(0, len(grid) - 1, SAMPLE).round().astype(int)):
-        levels = evidence.grey.levels(evidence.image[grid[number].core])
+    for piece in evenly_spaced(evidence.image.shape, size, SAMPLE):
+        levels = evidence.grey.levels(evidence.image[piece.core])
         yield torch.from_numpy(shrink(levels, factors[1:]))[None, None]
