@@ -6,7 +6,6 @@ A clone in another folder finds its results made; a change of the library reruns
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -182,11 +181,12 @@ def test_the_report_of_snakemake_builds_without_a_network(snakemake, small, tmp_
 def clone(tmp_path):
     """The repository in another folder, each file with the time of its copying, as git would make it."""
     folder = tmp_path / "clone"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True)
-    for name in listed.stdout.strip("\0").split("\0"):
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, folder / name)
+    for name in ("workflow", "scripts", "config"):
+        # file by file with new times; what Python compiled stays behind
+        shutil.copytree(
+            REPOSITORY / name, folder / name, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copyfile(REPOSITORY / "Snakefile", folder / "Snakefile")
     return folder
 
 
