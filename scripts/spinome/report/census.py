@@ -22,6 +22,9 @@ VIEWS = {
     "chain": ("EM, meshed segments", "#d1495b"),
     "neurons": ("mesh", "#30638e"),
 }
+# linked orphans are the spines that were cut off; the others were never lost, and the view does not look for them
+WORDS = {"linking": ("true spines are among them", "linked", "on its dendrite, or missed")}
+USUAL_WORDS = ("true spines found", "found", "missed")
 # the places of a synapse, and how far from the middle of a class's row they are drawn
 TAG_OFFSETS = {"spine": -0.2, "shaft": 0.0, "soma": 0.2}
 SIZES = {
@@ -217,11 +220,12 @@ def draw_specimen(seen: pd.DataFrame, specimen: str) -> plt.Figure:
             axes.add_collection(PatchCollection(circles, facecolor=face, edgecolor=edge, lw=1.2, zorder=3))
         axes.set_aspect("equal")
         axes.autoscale_view()
-        axes.set_title(f"{text}: {hit.sum()} of {len(hit)} true spines found")
+        told, seen_as, missed_as = WORDS.get(name, USUAL_WORDS)
+        axes.set_title(f"{text}: {hit.sum()} of {len(hit)} {told}")
         axes.set_ylabel("µm")
         handles = [
-            Line2D([], [], marker="o", ls="", color=colour, label=f"found ({hit.sum()})"),
-            Line2D([], [], marker="o", ls="", mfc="none", mec=COLOURS["false"], label=f"missed ({(~hit).sum()})"),
+            Line2D([], [], marker="o", ls="", color=colour, label=f"{seen_as} ({hit.sum()})"),
+            Line2D([], [], marker="o", ls="", mfc="none", mec=COLOURS["false"], label=f"{missed_as} ({(~hit).sum()})"),
         ]
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     panels[-1, 0].set_xlabel("µm")
