@@ -6,7 +6,7 @@ import pytest
 
 from made_tables import made_counts, made_spines, made_turnover
 from spinome.compare.design import NotComparableError, make_design
-from spinome.compare.errors import Rate, carry_probabilities, carry_rates, rates_of_evaluation
+from spinome.compare.errors import Rate, carry_probabilities, carry_rates, rates_by_level, rates_of_evaluation
 from spinome.compare.formula import parse
 from spinome.compare.inference import freedom
 from spinome.compare.mixed import fit_generalised, fit_linear
@@ -23,7 +23,7 @@ def fitted(design):
 def carried(table, formula, rates, changes=False):
     design = make_design(table, parse(formula))
     fit = fitted(design)
-    return design, fit, carry_rates(design, fit, freedom(design), rates, changes, seed=0)
+    return design, fit, carry_rates(design, fit, freedom(design, fit), rates, changes, seed=0)
 
 
 def test_a_perfect_machine_changes_nothing():
@@ -132,6 +132,45 @@ def test_rates_of_an_evaluation_are_worth_what_their_intervals_say():
     assert precision.number == pytest.approx(96, abs=1)
 
 
+def paired(condition, hits, misses, false):
+    """Detections of a condition held against a truth: `true` is -1 for a false one."""
+    pairs = [(True, 0)] * hits + [(False, 0)] * misses + [(True, -1)] * false
+    return pd.DataFrame(pairs, columns=["accepted", "true"]).assign(condition=condition)
+
+
+def scored(pairs):
+    """Precision and recall as an evaluation has them, with intervals of a spread of 0.05."""
+    hit = (pairs["accepted"] & (pairs["true"] >= 0)).sum()
+    values = [hit / pairs["accepted"].sum(), hit / (pairs["true"] >= 0).sum()]
+    table = pd.DataFrame({"metric": ["detection_precision", "detection_recall"], "value": values})
+    return table.assign(ci_low=table["value"] - 0.098, ci_high=table["value"] + 0.098, n=500)
+
+
+def test_a_recall_that_differs_between_conditions_is_that_of_each():
+    pairs = pd.concat([paired("control", 50, 50, 10), paired("treated", 75, 25, 25)])
+    rates = {(rate.name, rate.where["condition"]): rate.value for rate in rates_by_level(pairs, ["condition"], scored)}
+    assert rates == {
+        ("precision", "control"): 50 / 60,
+        ("recall", "control"): 0.5,
+        ("precision", "treated"): 0.75,
+        ("recall", "treated"): 0.75,
+    }
+    table = made_counts(effect=-0.3)
+    _, fit, ours = carried(table, DENSITY, rates_by_level(pairs, ["condition"], scored))
+    # seen = recall / precision of the truth: 0.6 and 1.0
+    assert ours.coefficients[1] == pytest.approx(fit.coefficients[1] + np.log(0.6))
+
+
+def test_few_counted_spines_of_a_level_give_the_rates_of_all():
+    pairs = pd.concat([paired("control", 50, 50, 10), paired("treated", 10, 5, 2)])
+    for factors in (["condition"], []):
+        rates = rates_by_level(pairs, factors, scored)
+        assert [(rate.name, rate.value, rate.where) for rate in rates] == [
+            ("precision", 60 / 72, {}),
+            ("recall", 60 / 115, {}),
+        ]
+
+
 def linear(design):
     return fit_linear(design.response, design.matrix, design.random)
 
@@ -139,7 +178,7 @@ def linear(design):
 def test_certain_rows_change_nothing():
     design = make_design(made_spines(), parse("volume ~ condition + (1 | animal/dendrite)"))
     fit = linear(design)
-    ours = carry_probabilities(design, freedom(design), linear, lambda rng: np.ones(len(design.response)), seed=0)
+    ours = carry_probabilities(design, freedom(design, fit), linear, lambda rng: np.ones(len(design.response)), seed=0)
     assert ours.coefficients == pytest.approx(fit.coefficients)
     assert ours.standard_errors == pytest.approx(fit.standard_errors)
     assert list(ours.df) == [4, 4]
@@ -152,7 +191,7 @@ def test_improbable_rows_lose_their_pull():
     table.loc[false, "volume"] += 4
     probability = np.where(false, 0.02, 0.98)
     design = make_design(table, parse("volume ~ condition"))
-    ours = carry_probabilities(design, freedom(design), linear, lambda rng: probability, seed=0)
+    ours = carry_probabilities(design, freedom(design, linear(design)), linear, lambda rng: probability, seed=0)
     assert linear(design).coefficients[1] > 0.8
     assert abs(ours.coefficients[1]) < 0.3
 
@@ -165,7 +204,9 @@ def test_pooling_is_that_of_rubin():
         value = next(estimates)
         return type(linear(design))(np.array([0, value]), np.diag([1.0, 0.25]), np.zeros(1), 1.0)
 
-    ours = carry_probabilities(design, freedom(design), refit, lambda rng: np.ones(len(design.response)), seed=0)
+    ours = carry_probabilities(
+        design, freedom(design, linear(design)), refit, lambda rng: np.ones(len(design.response)), seed=0
+    )
     between = 1.05 * np.linspace(-1, 1, 20).var(ddof=1)
     assert ours.standard_errors[1] == pytest.approx(np.sqrt(0.25 + between))
     assert ours.df[1] == pytest.approx((0.25 + between) ** 2 / (0.25**2 / 4 + between**2 / 19))

@@ -9,11 +9,15 @@ from made_tables import made_spines, made_turnover
 from spinome.compare.design import make_design
 from spinome.compare.formula import parse
 from spinome.compare.inference import corrected, doubt, freedom, separated, t_interval
+from spinome.compare.mixed import Fit
 
 
-def found(table, formula, **more):
+def found(table, formula, slopes=0.2, **more):
+    """A design and its degrees of freedom where each intercept has a spread of 0.3 and each slope the given one."""
     design = make_design(table, parse(formula), **more)
-    return design, freedom(design)
+    effects = design.matrix.shape[1]
+    spread = np.array([0.3] * len(design.codes) + [slopes] * len(design.slopes))
+    return design, freedom(design, Fit(np.zeros(effects), np.eye(effects), spread, 1.0))
 
 
 def test_an_effect_between_animals_has_the_freedom_of_animals():
@@ -43,6 +47,12 @@ def test_an_effect_of_dendrites_has_the_freedom_of_dendrites():
 def test_slopes_and_their_differences_have_the_freedom_of_animals():
     _, ours = found(made_turnover(animals=8), "lost/spines ~ condition * day + (1 | animal/field)")
     assert list(ours.df) == [6, 6, 6, 6]
+
+
+def test_slopes_without_a_spread_are_measured_within():
+    # 96 rows in 24 fields, less the two slopes
+    _, ours = found(made_turnover(animals=8), "lost/spines ~ condition * day + (1 | animal/field)", slopes=0.0)
+    assert list(ours.df) == [6, 6, 70, 70]
 
 
 def test_the_interval_of_four_degrees_of_freedom():

@@ -184,7 +184,10 @@ def clone(tmp_path):
     for name in ("workflow", "scripts", "config"):
         # file by file with new times; what Python compiled stays behind
         shutil.copytree(
-            REPOSITORY / name, folder / name, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("__pycache__")
+            REPOSITORY / name,
+            folder / name,
+            copy_function=shutil.copyfile,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
     shutil.copyfile(REPOSITORY / "Snakefile", folder / "Snakefile")
     return folder

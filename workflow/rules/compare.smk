@@ -18,6 +18,7 @@ rule compare_fit:
     """Fit a comparison's mixed model, with intervals, the machine's error and a plan."""
     input:
         table=lambda wildcards: compare_plan.table(wildcards.comparison),
+        pairs=lambda wildcards: compare_plan.pairs(wildcards.comparison),
         evaluation=lambda wildcards: compare_plan.evaluation(wildcards.comparison),
     output:
         effects="<results>/compare/fit/{comparison}.effects.parquet",
@@ -33,6 +34,7 @@ rule compare_fit:
         runtime=30,
     params:
         comparison=lambda wildcards: compare_plan.asked(wildcards.comparison),
+        design=study.design.of("stacks"),
         seed=config["seed"],
         inputs=lambda wildcards: compare_plan.stamps(wildcards.comparison),
         code=script_hash("compare_fit"),

@@ -13,7 +13,7 @@ Two ways, by what is known:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ DRAWS = 4000
 REDRAWS = 20
 # with more impossible draws the errors explain what was seen, and nothing can be said
 MOST_IMPOSSIBLE = 0.025
+# with fewer spines of a level its own rates are too uncertain to be better than those of all
+LEAST_COUNTED = 20
 RATES = ("precision", "recall", "sensitivity", "specificity")
 # parts of a turnover, which misses alone look like
 CHANGES = {"gained", "lost"}
@@ -103,6 +105,31 @@ def rates_of_evaluation(evaluation: pd.DataFrame) -> list[Rate]:
         number = row["value"] * (1 - row["value"]) / spread**2 if spread > 0 else row["n"]
         rates.append(Rate(name, float(row["value"]), float(min(number, row["n"]))))
     return rates
+
+
+def rates_by_level(
+    pairs: pd.DataFrame, factors: Sequence[str], score: Callable[[pd.DataFrame], pd.DataFrame]
+) -> list[Rate]:
+    """Precision and recall for each level of the factors that are compared, or each combination of levels.
+
+    A detector misses more where spines stand closer or stacks are dimmer, and such a difference looks like one between
+    the conditions. Without factors, or where a level has fewer than `LEAST_COUNTED` true or seen spines, the rates are
+    those of all pairs.
+
+    Parameters
+    ----------
+    pairs : detections held against a truth, `accepted true` (-1: false) and the factors
+    score : the evaluation of some of these (`rates_of_evaluation` reads it)
+    """
+    groups = list(pairs.groupby(list(factors), observed=True)) if factors else []
+    counts = [min(own["accepted"].sum(), (own["true"] >= 0).sum()) for _, own in groups]
+    if len(groups) < 2 or min(counts) < LEAST_COUNTED:
+        return rates_of_evaluation(score(pairs))
+    return [
+        replace(rate, where=dict(zip(factors, map(str, level))))
+        for level, own in groups
+        for rate in rates_of_evaluation(score(own))
+    ]
 
 
 def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int) -> Carried:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -132,7 +132,7 @@ def _fitted(design: Design) -> Fit:
 
 
 def _effects(design: Design, fitted: Fit, asked: Comparison, seed: int) -> list[dict]:
-    found = freedom(design)
+    found = freedom(design, fitted)
     carried, said = _carried(design, fitted, asked, seed)
     rows = []
     for index in _asked(design, asked):
@@ -187,10 +187,11 @@ def _carried(design: Design, fitted: Fit, asked: Comparison, seed: int) -> tuple
     if not asked.rates and not asked.probability:
         return None, []
     try:
-        carried = carry(design, fitted, freedom(design), _fitted, asked.rates, asked.probability, seed)
+        carried = carry(design, fitted, freedom(design, fitted), _fitted, asked.rates, asked.probability, seed)
     except (NotComparableError, NoEstimateError) as error:
         return None, [f"the machine's error is not carried: {error}"]
-    return carried, list(carried.notes)
+    by = sorted({column for rate in asked.rates for column in rate.where})
+    return carried, [*carried.notes, *([f"the machine's error is that of each {' and '.join(by)}"] if by else [])]
 
 
 def _effect_kind(design: Design) -> str:
@@ -229,7 +230,7 @@ def _points(design: Design, asked: Comparison) -> pd.DataFrame:
 
 def _plans(design: Design, fitted: Fit, asked: Comparison) -> list[pd.DataFrame]:
     """Plans for each effect of two groups of units."""
-    found, plans = freedom(design), []
+    found, plans = freedom(design, fitted), []
     for index in _asked(design, asked):
         if not _of_two_groups(design, found, index):
             continue
@@ -247,6 +248,11 @@ def _of_two_groups(design: Design, found: Freedom, index: int) -> bool:
     """Whether an effect is the difference between two groups of the coarsest units."""
     between = found.level[index] == 0 and index not in design.slopes
     return between and ":" not in design.columns[index] and set(np.unique(design.matrix[:, index])) == {0.0, 1.0}
+
+
+def compared_factors(asked: Comparison, columns: Collection[str]) -> list[str]:
+    """Those of the columns that are fixed effects of the formula."""
+    return [name for name in names_of(parse(asked.formula).fixed) if name in columns]
 
 
 def with_rates(asked: Comparison, rates: Sequence[Rate]) -> Comparison:

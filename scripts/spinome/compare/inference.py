@@ -30,12 +30,17 @@ class Freedom:
     df: np.ndarray
 
 
-def freedom(design: Design) -> Freedom:
+def freedom(design: Design, fit: Fit) -> Freedom:
     """Degrees of freedom between and within units, by the rule of Pinheiro and Bates (2000, p. 91).
 
     An effect that is the same in all rows of an animal is estimated between animals: its degrees of freedom are the
     animals less the effects of that kind, however many spines there are. An effect within animals whose slope differs
     between them is measured against these slopes, one of each animal. Other effects are estimated within.
+
+    Slopes without a spread of their own are measured within, since their standard error is then that of the rows. With
+    the degrees of animals such a test would call 0.1 to 1 % of studies without an effect significant at 5 %. With this
+    rule it is 3 to 6 %, for 5 to 20 animals and any spread of the slopes (simulated from normal and chi-square
+    variables; `make bench-compare` has a row of whole fits).
     """
     rows = len(design.response)
     codes = [*design.codes, np.arange(rows)]
@@ -43,7 +48,9 @@ def freedom(design: Design) -> Freedom:
     level = np.array([_level(column, codes) for column in design.matrix.T])
     effects = np.bincount(level, minlength=len(codes))
     count, lost = number[level].astype(float), effects[level].astype(float)
-    for slope in design.slopes:
+    for slope, spread in zip(design.slopes, fit.spread[len(design.codes) :], strict=True):
+        if spread == 0:
+            continue
         sharing = [index for index in range(len(level)) if slope_of(design, index, slope) is not None]
         column, code = design.matrix[:, slope], design.codes[0]
         varying = len(np.unique(code[column != _one_each(column, code)]))

@@ -31,8 +31,9 @@ FINE, COARSE = (1e-5, 1e-8), (3e-3, 1e-3)
 STEEPEST = 0.05
 # step of the numerical slopes of the likelihood, in standard errors
 SLOPE_STEP = 1e-4
-# a standard deviation below this, on the scale of the logit or the logarithm, is 0
-NO_SPREAD = 1e-3
+# a standard deviation below this is 0: on the scale of the logit or the logarithm, where the search is no finer, and
+# of a linear model over that of its rows
+NO_SPREAD, NO_RATIO = 5e-3, 1e-3
 # linear predictors beyond this are a probability of 0 or 1 in floating point
 LARGEST_PREDICTOR = 30.0
 # a standard error of this size, of a column of spread 1 on the scale of the logit or the logarithm, is no estimate's
@@ -192,6 +193,7 @@ def fit_linear(response: np.ndarray, matrix: np.ndarray, random: Sequence[Random
     ratio = np.zeros(0)
     if random:
         ratio = _least(lambda free: solved(np.abs(free))[0], np.full(len(random), 0.5))
+        ratio[ratio < NO_RATIO] = 0
     _, beta, shape, variance = solved(ratio)
     return Fit(beta, shape * variance, ratio * np.sqrt(variance), float(np.sqrt(variance)))
 

@@ -38,9 +38,12 @@ def test_a_comparison_is_told_what_is_said_of_it_and_of_no_other(plan):
 
 def test_scores_are_read_where_they_are_asked_for(plan):
     measured = TURNOVER | {"errors_of_truth": True}
-    assert plan(turnover=TURNOVER).evaluation("turnover") == []
+    assert plan(turnover=TURNOVER).pairs("turnover") == plan(turnover=TURNOVER).evaluation("turnover") == []
     made = plan(turnover=measured, scored={"twophoton": ["p.f"]})
-    assert made.evaluation("turnover") == ["<results>/twophoton/evaluation.tsv"]
+    assert made.pairs("turnover") == ["<results>/twophoton/compared.parquet"] and made.evaluation("turnover") == []
+    cells = {"table": "neurons/neurons", "formula": "spines/length_um ~ condition", "errors_of_truth": True}
+    made = plan(branches=("neurons",), cells=cells, scored={"neurons": ["n"]})
+    assert made.pairs("cells") == [] and made.evaluation("cells") == ["<results>/neurons/evaluation.tsv"]
     with pytest.raises(ValueError, match=r"compare\.turnover: errors_of_truth is set, but no sample"):
         plan(turnover=measured)
 

@@ -69,10 +69,17 @@ class ComparePlan:
         table = self.config[name]["table"]
         return f"<results>/{table}.parquet" if table in TABLES else table
 
-    def evaluation(self, name: str) -> list[str]:
-        """The scores that a comparison takes the machine's error from; empty where it is told."""
+    def pairs(self, name: str) -> list[str]:
+        """The detections held against a truth that a comparison takes the error of each level from, if there are."""
         entry = self.config[name]
-        return [f"<results>/{TABLES[entry['table']]}/evaluation.tsv"] if entry["errors_of_truth"] else []
+        measured = entry["errors_of_truth"] and TABLES[entry["table"]] == "twophoton"
+        return ["<results>/twophoton/compared.parquet"] if measured else []
+
+    def evaluation(self, name: str) -> list[str]:
+        """The scores that a comparison takes the machine's error from, where there are no pairs."""
+        entry = self.config[name]
+        scored = entry["errors_of_truth"] and not self.pairs(name)
+        return [f"<results>/{TABLES[entry['table']]}/evaluation.tsv"] if scored else []
 
     def asked(self, name: str) -> dict[str, Any]:
         """What a comparison is told."""
