@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="a.parquet: the answer could not be written .No space left"):
+        with pytest.raises(OSError, match=r"a\.parquet: the answer could not be written .No space left"):
             answers.append(answer(2.0))
     assert answers.read()["x_um"].tolist() == [1.0]
     assert len(list((tmp_path / "a.parquet").iterdir())) == 1
@@ -123,15 +123,15 @@ def test_a_wrong_answer_is_refused(tmp_path, wrong, message):
 
 def test_what_is_no_table_of_answers_is_named(tmp_path):
     (tmp_path / "file.parquet").write_text("x")
-    with pytest.raises(ValueError, match="file.parquet: is a file"):
+    with pytest.raises(ValueError, match=r"file\.parquet: is a file"):
         Answers(tmp_path / "file.parquet")
     answers = Answers(tmp_path / "a.parquet")
     answers.append(answer())
     (tmp_path / "a.parquet" / "1.parquet").write_text("x")
-    with pytest.raises(DamagedError, match="1.parquet: cannot be read"):
+    with pytest.raises(DamagedError, match=r"1\.parquet: cannot be read"):
         answers.read()
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet" / "1.parquet")
-    with pytest.raises(DamagedError, match="1.parquet: is no table of answers"):
+    with pytest.raises(DamagedError, match=r"1\.parquet: is no table of answers"):
         answers.read()
 
 

@@ -36,6 +36,7 @@ ANSWER_COLUMNS = {
     **dict.fromkeys(NEXT, "float64"),
     "subject": "Int64",
     "chosen": "Int64",
+    "now": "string",
     "provenance": "string",
     "answer": "string",
     "note": "string",
@@ -110,7 +111,9 @@ class Answers:
         for row in rows:
             _check(row)
         now = pd.Timestamp.now(tz="UTC").floor("us")
-        full = [{**row, "answer_id": uuid.uuid4().hex, "time": now} for row in rows]
+        # a microsecond apart, which keeps their order
+        times = [now + pd.Timedelta(number, "us") for number in range(len(rows))]
+        full = [{**row, "answer_id": uuid.uuid4().hex, "time": moment} for row, moment in zip(rows, times)]
         if full:
             self._write(pyarrow.Table.from_pandas(_typed(full), preserve_index=False))
         return full
