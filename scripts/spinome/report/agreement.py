@@ -18,7 +18,7 @@ from spinome.mesh.surface import Mesh
 from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import NeuronUnit
 from spinome.report.neurons import PALETTE, crop
-from spinome.report.render import Camera, fit_camera, render_mesh
+from spinome.mesh.render import Camera, fit_camera, render_mesh
 from spinome.report.style import save_figure
 
 EVIDENCE = {

@@ -86,6 +86,7 @@ class Answers:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self._read: dict[str, pyarrow.Table] = {}
+        self._rows: tuple[list[str], pd.DataFrame] = ([], _typed([]))
         if self.folder.is_file():
             raise ValueError(
                 f"{self.folder}: is a file, where answers are a folder of Parquet files; move it away, or name another "
@@ -97,7 +98,8 @@ class Answers:
 
         Parameters
         ----------
-        row : values of `ANSWER_COLUMNS`; `answer_id` and `time` are given here, what is left out is empty
+        row : values of `ANSWER_COLUMNS`; `time` is given here, and `answer_id` where it is left out, as is done with one
+            that may be sent twice and counts once; other values that are left out are empty
 
         Raises
         ------
@@ -113,7 +115,7 @@ class Answers:
         now = pd.Timestamp.now(tz="UTC").floor("us")
         # a microsecond apart, which keeps their order
         times = [now + pd.Timedelta(number, "us") for number in range(len(rows))]
-        full = [{**row, "answer_id": uuid.uuid4().hex, "time": moment} for row, moment in zip(rows, times)]
+        full = [{"answer_id": uuid.uuid4().hex, **row, "time": moment} for row, moment in zip(rows, times)]
         if full:
             self._write(pyarrow.Table.from_pandas(_typed(full), preserve_index=False))
         return full
@@ -135,12 +137,13 @@ class Answers:
             except FileNotFoundError:
                 # joined to another file by another process while this one looked; what it holds is there
                 continue
-        self._read = {name: self._read[name] for name in names}
-        if not names:
-            return _typed([])
-        rows = pyarrow.concat_tables(self._read.values()).to_pandas().astype(ANSWER_COLUMNS)
-        rows = rows.drop_duplicates("answer_id")
-        return rows.sort_values(["time", "answer_id"], kind="stable", ignore_index=True)
+        if names != self._rows[0]:
+            self._read = {name: self._read[name] for name in names}
+            rows = pyarrow.concat_tables(self._read.values()).to_pandas().astype(ANSWER_COLUMNS)
+            # one that was sent twice counts as what was sent first
+            rows = rows.sort_values(["time", "answer_id"], kind="stable").drop_duplicates("answer_id")
+            self._rows = (names, rows.reset_index(drop=True))
+        return self._rows[1]
 
     def join(self) -> None:
         """Join the files of a table of many to one. Safe beside writers, and beside others that join."""

@@ -223,14 +223,10 @@ def no_questions() -> pd.DataFrame:
 def lot(questions: pd.DataFrame, seed: int) -> np.ndarray:
     """Rows of the counted questions (M,) in an order that a lot by kind, unit and place decides, whoever answers."""
     rows = np.flatnonzero(questions["counted"].to_numpy(bool))
-    names = [_name(questions, row) for row in rows]
-    return rows[np.argsort([number_of(f"{seed} {name}", 1 << 62) for name in names], kind="stable")]
-
-
-def _name(questions: pd.DataFrame, row: int) -> str:
-    own = questions.iloc[row]
-    places = " ".join(f"{own[axis]:.4f}" for axis in [*POSITION, *NEXT])
-    return f"{own['kind']} {own['unit']} {own['next_unit']} {places}"
+    places = questions[[*POSITION, *NEXT]].to_numpy(float)[rows].round(4).tolist()
+    names = questions[["kind", "unit", "next_unit"]].to_numpy(object)[rows].tolist()
+    drawn = [number_of(f"{seed} {name} {place}", 1 << 62) for name, place in zip(names, places)]
+    return rows[np.argsort(drawn, kind="stable")] if len(rows) else rows
 
 
 def by_worth(questions: pd.DataFrame) -> np.ndarray:
