@@ -98,8 +98,8 @@ class Answers:
 
         Parameters
         ----------
-        row : values of `ANSWER_COLUMNS`; `time` is given here, and `answer_id` where it is left out, as is done with one
-            that may be sent twice and counts once; other values that are left out are empty
+        row : values of `ANSWER_COLUMNS`; `time` is given here, and `answer_id` where it is left out; an answer that may
+            be sent twice brings one along and counts once. Other values that are left out are empty
 
         Raises
         ------
@@ -210,6 +210,9 @@ SCHEMA = pyarrow.Schema.from_pandas(_typed([{"answer_id": "a"}]), preserve_index
 def _check(row: Mapping[str, Any]) -> None:
     if unknown := set(row) - set(ANSWER_COLUMNS):
         raise ValueError(f"an answer has no column {sorted(unknown)[0]}")
+    for name, kind in ANSWER_COLUMNS.items():
+        if kind == "string" and not isinstance(row.get(name, ""), str):
+            raise ValueError(f"{name} of an answer is text, not {row[name]!r}")
     kind, answer = row.get("kind"), row.get("answer")
     if kind not in ANSWERS:
         raise ValueError(f"no question is of the kind {kind!r}; there are {', '.join(ANSWERS)}")
@@ -218,7 +221,7 @@ def _check(row: Mapping[str, Any]) -> None:
         raise ValueError(f"{answer!r} is no answer to a question of the kind '{kind}'; {', '.join(ANSWERS[kind])} are")
     if answer == "shaft" and kind == "link" and row.get("chosen") is None:
         raise ValueError("an answer 'shaft' must say which one, in `chosen`")
-    if not str(row.get("who") or "").strip():
+    if not row.get("who", "").strip():
         raise ValueError("an answer must say who gave it")
     if row.get("drawn") not in DRAWN:
         raise ValueError(f"an answer is drawn {', '.join(DRAWN)}, not {row.get('drawn')!r}")

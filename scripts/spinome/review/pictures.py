@@ -126,7 +126,9 @@ def coloured(labels: np.ndarray, chosen: Sequence[int], colours: Sequence[str], 
     for label, colour, name in zip(chosen, colours, names):
         mask = labels == label
         rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
-        edge = mask & ~ndimage.binary_erosion(mask, np.ones((1, 3, 3)), border_value=1)
+        edge = mask & ~ndimage.binary_erosion(mask, np.ones((1, 5, 5)), border_value=1)
+        # a dark line around it shows a light colour on light tissue
+        out[ndimage.binary_dilation(mask, np.ones((1, 3, 3))) & ~mask] = (0, 0, 0, 255)
         out[mask] = (*rgb, int(255 * SHADE))
         out[edge] = (*rgb, 255)
         for plane, own in zip(out, mask):
@@ -228,8 +230,9 @@ def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) ->
     used, packed = np.unique(kept, return_inverse=True)
     patch, packed = vertices[used], packed.reshape(kept.shape)
     # the surface at the synapse faces the viewer first, and is seen from the side then
-    away = centre - patch[np.linalg.norm(patch - centre, axis=1) < PATCH_NM / 2].mean(axis=0, initial=0.0)
-    toward = away / max(float(np.linalg.norm(away)), 1e-9) if np.isfinite(away).all() and away.any() else np.eye(3)[2]
+    around = patch[np.linalg.norm(patch - centre, axis=1) < PATCH_NM / 2]
+    away = centre - around.mean(axis=0) if len(around) else np.eye(3)[2]
+    toward = away / max(float(np.linalg.norm(away)), 1e-9)
     right = np.cross(np.eye(3)[np.abs(toward).argmin()], toward)
     right /= np.linalg.norm(right)
     up = np.cross(toward, right)

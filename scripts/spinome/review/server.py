@@ -37,7 +37,9 @@ MATTERS = 0.1
 # the rate of answers is that of so many last ones, without pauses longer than this
 RATED, PAUSE_S = 20, 60.0
 LARGEST_BODY = 1 << 16
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'"
+)
 HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -102,10 +104,7 @@ class Review:
         own = own.reset_index(drop=True)
         found = asking.match(every, own)
         names = [every["id"].iloc[row] if row >= 0 else None for row in found]
-        return [
-            {**_plain(row), "id": name}
-            for row, name in zip(own.drop(columns="time").to_dict("records"), names)
-        ]
+        return [{**_plain(row), "id": name} for row, name in zip(own.drop(columns="time").to_dict("records"), names)]
 
     def answer(self, given: dict[str, Any]) -> dict[str, Any]:
         """Write an answer; `gone` says whether the run has no such question any more, which loses nothing.
@@ -168,7 +167,10 @@ class _Handler(tornado.web.RequestHandler):
         origin = self.request.headers.get("Origin")
         if origin is not None and origin.removeprefix("http://") not in self.hosts:
             raise tornado.web.HTTPError(403, reason="a page of another origin may not ask")
-        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") and self.request.path != "/":
+        if (
+            self.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+            and self.request.path != "/"
+        ):
             raise tornado.web.HTTPError(403, reason="a page of another origin may not ask")
 
     def require_cookie(self) -> None:
@@ -179,7 +181,9 @@ class _Handler(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps({"error": self._reason}))
+        fault = kwargs.get("exc_info", (None, None))[1]
+        known = isinstance(fault, tornado.web.HTTPError)
+        self.finish(json.dumps({"error": self._reason if known else f"{type(fault).__name__}: {fault}"}))
 
     async def told(self, call: Callable[..., Any], *arguments: Any) -> None:
         """Answer with what a call returns, made beside the loop; its complaints as one message."""
@@ -291,11 +295,12 @@ async def serve(review: Review, port: int, say: Callable[[str], None], token: st
     try:
         sockets = tornado.netutil.bind_sockets(port, LOOPBACK)
     except OSError as error:
-        raise OSError(f"port {port} on {LOOPBACK} cannot be used ({error.strerror}); choose another by --port") from None
+        raise OSError(
+            f"port {port} on {LOOPBACK} cannot be used ({error.strerror}); choose another by --port"
+        ) from None
     port = sockets[0].getsockname()[1]
     token = token or secrets.token_urlsafe(24)
     server = tornado.httpserver.HTTPServer(application(review, token, port), max_body_size=LARGEST_BODY)
     server.add_sockets(sockets)
     say(f"http://{LOOPBACK}:{port}/?token={token}")
     await asyncio.Event().wait()
-

@@ -17,8 +17,9 @@ ESTIMATE = """Say what a study will cost, from the headers of its inputs and fro
 CPU-hours, peak memory of a job, and disk while it runs and after."""
 REVIEW = """Open a page in the browser that asks a person about the results of a study, the most telling question first.
 
-The page is served on this machine alone. Answers go to the folder that the key review.answers names. With --export the
-answers are written as the tables that a run takes, with --import such a table is taken as answers; then no page opens."""
+The page is served on this machine alone. Answers go to the folder that the key review.answers names. With --export
+the answers are written as the tables that a run takes, with --import such a table is taken as answers; then no page
+opens."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

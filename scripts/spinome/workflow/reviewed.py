@@ -136,9 +136,10 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
             raise ValueError(f"{table}: say by --neuron whose synapses these are; the study has {names}")
         answers = from_labels(frame, str(neuron), who)
     else:
+        kinds = f"corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan shaft)"
+        there = ", ".join(map(str, frame.columns))
         raise ValueError(
-            f"{table}: is no table of corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan "
-            f"shaft) or of labelled points ({' '.join(POINT_COLUMNS)}); it has {', '.join(map(str, frame.columns))}"
+            f"{table}: is no table of {kinds} or of labelled points ({' '.join(POINT_COLUMNS)}); it has {there}"
         )
     Answers(study.config["review"]["answers"]).append_all(answers)
     return len(answers)

@@ -6,7 +6,7 @@ const UNSENT = "spinome-unsent", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX
 const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
-  skipped: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
+  skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
   marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
 };
 
@@ -106,7 +106,7 @@ async function progress() {
 }
 
 async function choose(kind) {
-  Object.assign(state, { kind, queue: [], skipped: new Set(), editing: null });
+  Object.assign(state, { kind, queue: [], skipped: new Set(), failed: new Set(), editing: null });
   clear("One moment …");
   history.replaceState(null, "", `#${kind}`);
   await progress();
@@ -115,8 +115,9 @@ async function choose(kind) {
 
 async function refill() {
   const told = await ask("queue", { kind: state.kind, who: state.who });
-  const open = told.filter((one) => !state.done.has(one.id));
-  const fresh = open.filter((one) => !state.skipped.has(one.id));
+  const open = told.filter((one) => !state.done.has(one.id) && !state.failed.has(one.id));
+  const shown = state.current ? state.current.id : null;
+  const fresh = open.filter((one) => !state.skipped.has(one.id) && one.id !== shown);
   if (!fresh.length) state.skipped.clear();
   state.queue = fresh.length ? fresh : open;
 }
@@ -147,6 +148,8 @@ async function next() {
     try { await refill(); } catch (error) { banner(error.message); setTimeout(() => !state.current && next(), RETRY_MS); }
     if (generation !== state.generation) return;
   }
+  // the queue may have been fetched while an answer was on its way
+  state.queue = state.queue.filter((one) => !state.done.has(one.id));
   const entry = state.queue[0];
   if (!entry) {
     clear(state.kind ? "All questions of this kind are answered." : "");
@@ -163,8 +166,8 @@ async function next() {
     if (generation !== state.generation) return;
     // gone since it was drawn, or its picture cannot be made
     state.queue.shift();
-    if (error.status === 410) state.done.add(entry.id); else state.skipped.add(entry.id);
-    banner(error.message);
+    if (error.status === 410) state.done.add(entry.id); else if (error.status) state.failed.add(entry.id);
+    banner(error.status && error.status !== 410 ? `A question is left out: ${error.message}` : error.message);
     setTimeout(next, error.status ? 0 : RETRY_MS);
   }
   if (state.queue.length < AHEAD) refill().catch(() => {});
