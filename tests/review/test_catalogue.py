@@ -15,6 +15,7 @@ from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.io.tables import read_table, write_table
 from spinome.review.catalogue import Catalogue, moved
+from spinome.twophoton.corrections import CORRECTION_COLUMNS
 from spinome.workflow.reviewed import export, import_table, sources_of
 from spinome.workflow.study import read_study
 

@@ -110,6 +110,9 @@ def test_one_question_in_four_is_drawn_by_lot_and_each_is_asked_once():
     order = in_order(questions, done, seed=1)
     assert sorted(row for row, _ in order) == sorted(set(range(40)) - {3, 7})
     assert [drawn for _, drawn in order[:9]] == ["random", *["active"] * 3, "random", *["active"] * 3, "random"]
+    # what is counted and what is not are drawn in turns
+    said = questions["counted"].tolist()
+    assert [said[row] for row, drawn in order if drawn == "random"][:4] == [True, False, True, False]
     # the lot does not depend on the order of the rows
     turned = questions[::-1].reset_index(drop=True)
     first = [questions.loc[row, "subject"] for row in lot(questions, 1)]

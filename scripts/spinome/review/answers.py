@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ class Answers:
         """
         return self.append_all([row])[0]
 
-    def append_all(self, rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def append_all(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """As `append`, of many answers in one file: all are written or none."""
         for row in rows:
             _check(row)

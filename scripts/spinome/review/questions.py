@@ -53,16 +53,16 @@ class Accuracy:
     high: float
 
 
-def spine_questions(judged: pd.DataFrame, provenance: str) -> pd.DataFrame:
+def spine_questions(judged: pd.DataFrame, provenance: str, least: float = LEAST) -> pd.DataFrame:
     """Whether each candidate of a series is a spine.
 
     Parameters
     ----------
     judged : what `twophoton_judge` writes: `specimen field timepoint candidate z_um y_um x_um score accepted`;
-        those that score below `LEAST` are not asked about
+        those that are neither accepted nor score `least` are not asked about
     provenance : what tells this result from another
     """
-    kept = judged[judged["accepted"] | (judged["score"] >= LEAST)]
+    kept = judged[judged["accepted"] | (judged["score"] >= least)]
     said = kept["accepted"].to_numpy(bool)
     score = kept["score"].to_numpy(float).clip(0, 1)
     return _table(
@@ -220,9 +220,10 @@ def no_questions() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in QUESTION_COLUMNS.items()})
 
 
-def lot(questions: pd.DataFrame, seed: int) -> np.ndarray:
-    """Rows of the counted questions (M,) in an order that a lot by kind, unit and place decides, whoever answers."""
-    rows = np.flatnonzero(questions["counted"].to_numpy(bool))
+def lot(questions: pd.DataFrame, seed: int, counted: bool = True) -> np.ndarray:
+    """Rows (M,) of the questions that are counted, or of the others, in an order that a lot by kind, unit and place
+    decides, whoever answers."""
+    rows = np.flatnonzero(questions["counted"].to_numpy(bool) == counted)
     places = questions[[*POSITION, *NEXT]].to_numpy(float)[rows].round(4).tolist()
     names = questions[["kind", "unit", "next_unit"]].to_numpy(object)[rows].tolist()
     drawn = [number_of(f"{seed} {name} {place}", 1 << 62) for name, place in zip(names, places)]
@@ -250,20 +251,20 @@ def in_order(questions: pd.DataFrame, done: np.ndarray, seed: int) -> list[tuple
     done : (N,) bool, answered already
     seed : of the lot
     """
-    random = [row for row in lot(questions, seed) if not done[row]]
-    active = [row for row in by_worth(questions) if not done[row]]
+    active = by_worth(questions)
+    lots = [lot(questions, seed, counted) for counted in (True, False)]
+    queues = [iter([row for row in order if not done[row]]) for order in (active, *lots)]
     out: list[tuple[int, str]] = []
     asked: set[int] = set()
-    queues = {"random": iter(random), "active": iter(active)}
-    total = len(active)
-    while len(out) < total:
-        # the first question is by lot, so that an accuracy is known from the start
-        drawn = "random" if len(out) % ONE_RANDOM_IN == 0 else "active"
-        for name in (drawn, "active"):
-            row = next((row for row in queues[name] if row not in asked), None)
+    while len(out) < len(done) - int(done.sum()):
+        # the first question is by lot, so that an accuracy is known from the start; the others have their turns, too
+        turn, rest = divmod(len(out), ONE_RANDOM_IN)
+        wanted = [0] if rest else [1 + turn % 2, 2 - turn % 2, 0]
+        for which in wanted:
+            row = next((row for row in queues[which] if row not in asked), None)
             if row is not None:
                 asked.add(row)
-                out.append((int(row), name))
+                out.append((int(row), "random" if which else "active"))
                 break
     return out
 
@@ -285,28 +286,36 @@ def answered_by(questions: pd.DataFrame, answers: pd.DataFrame, who: str | None 
     return about.drop_duplicates("question", keep="last").set_index("question").sort_index()
 
 
+def sampled(questions: pd.DataFrame, answers: pd.DataFrame, seed: int, counted: bool = True) -> np.ndarray:
+    """Rows (M,) of the questions from the start of the lot that are all answered: a random sample of them all.
+
+    What a person is not sure of is left out.
+
+    Parameters
+    ----------
+    answers : of `answered_by`
+    counted : whether of the questions that are counted, or of the others
+    """
+    rows = lot(questions, seed, counted)
+    open_ = np.flatnonzero(~np.isin(rows, answers.index.to_numpy(int)))
+    first = rows[: open_[0]] if len(open_) else rows
+    return first[answers.loc[first, "answer"].to_numpy() != UNSURE]
+
+
 def accuracy(questions: pd.DataFrame, answers: pd.DataFrame, seed: int) -> Accuracy:
     """How much of what the run says a person confirms, without bias by the order of worth.
 
     The lot puts the counted questions into a random order. What counts are the questions from its start that are all
     answered, however they came to be asked; so those of greatest worth do not count twice as often as others. Wilson's
-    interval (1927). What a person is not sure of is left out.
+    interval (1927).
 
     Parameters
     ----------
     questions : of one kind
     answers : of `answered_by`
     """
-    order = lot(questions, seed)
-    sampled = []
-    for row in order:
-        if row not in answers.index:
-            break
-        sampled.append(row)
-    said = answers.loc[sampled]
-    sure = said["answer"].to_numpy() != UNSURE
-    rows = np.array(sampled, int)[sure]
-    said = said[sure]
+    rows = sampled(questions, answers, seed)
+    said = answers.loc[rows]
     now = questions.iloc[rows]
     same = said["answer"].to_numpy() == now["now"].to_numpy()
     # "no orphan" says of an orphan without a link that the run is right not to link it
@@ -315,7 +324,7 @@ def accuracy(questions: pd.DataFrame, answers: pd.DataFrame, seed: int) -> Accur
     same &= np.where(now["now"].to_numpy() == "shaft", shafts, True)
     right, count = int(same.sum()), len(rows)
     low, high = wilson(right, count)
-    return Accuracy(right, count, len(order), right / count if count else np.nan, low, high)
+    return Accuracy(right, count, int(questions["counted"].sum()), right / count if count else np.nan, low, high)
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
