@@ -30,6 +30,8 @@ SESSIONS = [str(number) for number in range(6)]
 POSITION = ["z_um", "y_um", "x_um"]
 COUNTS = (20, 50, 100, 200, 400)
 SEEDS = 5
+# the least score of a spine where no judge takes part, as in the rule of judging
+WITHOUT_JUDGE = 0.5
 # share of wrong answers
 WRONG = (0.0, 0.05)
 # a hit lies this near to a head, in the plane and in slices
@@ -63,7 +65,7 @@ class Candidates:
             self.heads[name] = truth.loc[truth["dendrite"] == dendrite, POSITION].to_numpy()
         self.table = pd.concat(tables, ignore_index=True)
         self.features, self.spine, self.groups = (np.concatenate(parts) for parts in (features, spine, groups))
-        self.table["accepted"] = self.table["score"] >= best_threshold(self.table["score"].to_numpy(float))
+        self.table["accepted"] = self.table["score"] >= WITHOUT_JUDGE
 
     def f1(self, accepted: np.ndarray) -> float:
         """F1 of the accepted candidates against the true heads."""
@@ -101,8 +103,10 @@ def curve(asked: Candidates, elsewhere: Candidates, order: str, wrong: float, se
         done[fresh] = True
         rows = np.flatnonzero(done)
         model = teach(asked.features, rows, said[rows], old, asked.groups, seed)
-        probability = elsewhere.table["score"].to_numpy(float) if model is None else _of(model, elsewhere)
-        accepted = probability >= best_threshold(probability)
+        accepted = elsewhere.table["accepted"].to_numpy()
+        if model is not None:
+            probability = _of(model, elsewhere)
+            accepted = probability >= best_threshold(probability)
         out.append((elsewhere.f1(accepted), model is not None and takes(asked, rows, said, seed)))
         if model is not None:
             score = _of(model, asked)
@@ -121,7 +125,7 @@ def takes(asked: Candidates, rows: np.ndarray, said: np.ndarray, seed: int) -> b
         return False
     new = _of(model, asked)
     seen = found[held]
-    thresholds = (best_threshold(old), best_threshold(new))
+    thresholds = (WITHOUT_JUDGE, best_threshold(new))
     return weigh(old[seen], new[seen], spine[held], weight[held], thresholds).better
 
 

@@ -21,6 +21,7 @@ from spinome.review.exchange import (
     from_labels,
     labels_of,
 )
+from spinome.seeds import number_of
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
 from spinome.workflow.plans.linking import LinkingPlan
 from spinome.workflow.plans.synapses import SynapsesPlan
@@ -28,6 +29,8 @@ from spinome.workflow.plans.twophoton import TwophotonPlan, stack_name
 from spinome.workflow.samples import read_corrections
 from spinome.workflow.study import Study
 
+# ports that systems give to nobody by themselves
+FIRST_PORT, PORTS = 20_000, 10_000
 EXTRA = "spinome review needs the package tornado; install it: pip install 'spinome[review]' (or pip install tornado)"
 NOTHING = "{folder}: no results of this study yet; run it first, or leave this page open while it runs"
 
@@ -79,8 +82,16 @@ def review(study: Study, port: int, open_browser: bool) -> None:
         if open_browser:
             webbrowser.open(address)
 
+    page = Review(Catalogue(sources_of(study)), answers, study.config["seed"])
+    # the same address each time, so that the browser finds the answers that an earlier server did not take
+    usual = FIRST_PORT + number_of(str(answers.folder.absolute()), PORTS)
     try:
-        asyncio.run(serve(Review(Catalogue(sources_of(study)), answers, study.config["seed"]), port, say))
+        try:
+            asyncio.run(serve(page, port or usual, say))
+        except OSError:
+            if port:
+                raise
+            asyncio.run(serve(page, 0, say))
     except KeyboardInterrupt:
         print(f"{len(standing(answers.read()))} answers are in {answers.folder}", flush=True)
 
