@@ -149,6 +149,13 @@ def test_of_two_windows_that_answer_one_question_the_later_counts(tmp_path):
     assert table(tmp_path, answer(), answer(said="no spine"))["answer"].tolist() == ["no spine"]
 
 
+def test_of_two_shafts_for_one_orphan_the_later_counts(tmp_path):
+    links = [
+        {"kind": "link", "chosen": shaft, "next_z_um": 1.0, "next_y_um": 1.0, "next_x_um": shaft} for shaft in (5, 6)
+    ]
+    assert table(tmp_path, *(answer(said="shaft", **link) for link in links))["chosen"].tolist() == [6]
+
+
 def questions(*places, kind="spine", unit="m.f.0"):
     frame = pd.DataFrame(places, columns=["z_um", "y_um", "x_um"])
     missing = pd.DataFrame(np.nan, frame.index, ["next_z_um", "next_y_um", "next_x_um"])

@@ -79,6 +79,7 @@ CHANGED = {
     "neurons.simplify.reduction": 0.7,
     "neurons.hks.selected_inversion.cutoff": 1e-5,
     "neurons.features.storage": "parquet",
+    "review.answers": "elsewhere.parquet",
 }
 # in `retrieve.files` and `retrieve.records`, by name
 CHANGED |= {
@@ -104,6 +105,7 @@ def configurations(folder):
     shutil.copy(MODELS / "detector.safetensors", folder)
     with (folder / "detector.safetensors").open("ab") as stream:
         stream.write(b"another")
+    (folder / "answers.parquet").mkdir()
     (folder / "fields" / "images").mkdir(parents=True)
     (folder / "fields" / "boxes.csv").write_text("image\n")
     (folder / "corrections.tsv").write_text(

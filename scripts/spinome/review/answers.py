@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
+from scipy.spatial import cKDTree
 from sklearn.metrics import cohen_kappa_score
 
 from spinome.io.damage import DamagedError
@@ -241,9 +242,10 @@ def standing(rows: pd.DataFrame) -> pd.DataFrame:
     """
     kept = rows[~rows["answer_id"].isin(rows.loc[rows["replaces"] != "", "replaces"])]
     kept = kept[kept["answer"] != ""]
-    return kept.drop_duplicates(["who", "kind", "unit", "next_unit", *POSITION, *NEXT], keep="last").reset_index(
-        drop=True
-    )
+    # the other place of a link is that of the shaft, which is the answer and not the question
+    asked = kept.assign(**{axis: kept[axis].where(kept["kind"] == "same spine") for axis in NEXT})
+    again = asked.duplicated(["who", "kind", "unit", "next_unit", *POSITION, *NEXT], keep="last")
+    return kept[~again].reset_index(drop=True)
 
 
 def match(questions: pd.DataFrame, answers: pd.DataFrame) -> np.ndarray:
@@ -264,20 +266,21 @@ def match(questions: pd.DataFrame, answers: pd.DataFrame) -> np.ndarray:
         there = asked.get(group)
         if there is None:
             continue
-        distance = _distance(answers.iloc[rows], questions.iloc[there], group[0])
-        nearest = distance.argmin(axis=1)
-        near = distance[np.arange(len(rows)), nearest] <= REACH_UM[group[0]]
-        found[rows[near]] = there[nearest[near]]
+        for row, near in zip(rows, _near(answers.iloc[rows], questions.iloc[there], group[0])):
+            if near:
+                found[row] = there[min(near)[1]]
     return found
 
 
-def _distance(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> np.ndarray:
-    """Distances (N, M) between places; of two places the greater distance."""
+def _near(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[list[tuple[float, int]]]:
+    """For each row of `first` those of `second` within reach, with their distance; of two places the greater one."""
     weight = np.array([Z_WEIGHT.get(kind, 1.0), 1.0, 1.0])
-    out = np.zeros((len(first), len(second)))
-    for columns in [POSITION, NEXT] if kind == "same spine" else [POSITION]:
-        here, there = (frame[columns].to_numpy(float) * weight for frame in (first, second))
-        out = np.maximum(out, np.linalg.norm(here[:, None] - there[None], axis=2))
+    ends = [POSITION, NEXT] if kind == "same spine" else [POSITION]
+    here, there = ([frame[columns].to_numpy(float) * weight for columns in ends] for frame in (first, second))
+    out = []
+    for row, near in enumerate(cKDTree(there[0]).query_ball_point(here[0], REACH_UM[kind])):
+        apart = [max(float(np.linalg.norm(a[row] - b[other])) for a, b in zip(here, there)) for other in near]
+        out.append([(one, other) for one, other in zip(apart, near) if one <= REACH_UM[kind]])
     return out
 
 
@@ -294,14 +297,11 @@ def things(answers: pd.DataFrame) -> np.ndarray:
     count = 0
     for (kind, _, _), rows in answers.groupby(["kind", "unit", "next_unit"], sort=False).indices.items():
         own = answers.iloc[rows]
-        distance = _distance(own, own, kind)
+        near = _near(own, own, kind)
         taken: dict[int, set[tuple[str, str]]] = {}
         for row, (who, run) in enumerate(zip(own["who"], own["provenance"])):
-            earlier = [
-                (distance[row, other], number[rows[other]])
-                for other in range(row)
-                if distance[row, other] <= REACH_UM[kind] and (who, run) not in taken[number[rows[other]]]
-            ]
+            before = [(apart, int(number[rows[other]])) for apart, other in near[row] if other < row]
+            earlier = [one for one in before if (who, run) not in taken[one[1]]]
             if earlier:
                 number[rows[row]] = min(earlier)[1]
             else:

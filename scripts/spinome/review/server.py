@@ -8,6 +8,7 @@ can read or write answers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import secrets
@@ -121,10 +122,16 @@ class Review:
         row |= {key: int(row[key]) for key in ("subject", "chosen") if key in row}
         row |= {key: float(row[key]) for key in (*POSITION, *NEXT, "seconds") if key in row}
         if projected and row.get("kind") == "missed spine":
-            row["z_um"] = self.catalogue.depth_at(row["unit"], np.array([row[axis] for axis in POSITION]))
+            place = np.array([row[axis] for axis in POSITION])
+            # of a stack that cannot be read the depth of the picture's middle is kept: no answer is lost
+            with contextlib.suppress(OSError, ValueError):
+                row["z_um"] = self.catalogue.depth_at(row["unit"], place)
         with self._lock:
             written = self.answers.append(row)
-        gone = name is not None and self.catalogue.row(name) is None
+        gone = False
+        # results that cannot be read now say nothing about an answer that is on the disk
+        with contextlib.suppress(OSError, ValueError):
+            gone = name is not None and self.catalogue.row(name) is None
         return {"answer_id": written["answer_id"], "z_um": written["z_um"], "gone": gone}
 
 
