@@ -48,6 +48,10 @@ def test_answers_correct_the_run_as_a_person_said(tmp_path):
     assert out.loc[out["accepted"], "x_um"].tolist() == [1.0, 9.0, 30.0]
 
 
+def test_no_answers_are_no_corrections(tmp_path):
+    assert list(corrections_of(written(tmp_path, []), no_questions()).columns) == CORRECTION_COLUMNS
+
+
 def test_corrections_come_back(tmp_path):
     rows = [
         ("m", "f", "no spine", "0", 1.0, 2.0, 3.0, None, None, None, None),

@@ -46,7 +46,7 @@ def corrections_of(answers: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFra
     kept = kept.assign(decision=decision)[(kept["answer"] != "no spine") | (now == "spine")]
     names = kept["unit"].str.split(".", expand=True, regex=False).reindex(columns=range(3))
     out = kept.assign(**dict(zip(["specimen", "field", "timepoint"], (names[place] for place in range(3)))))
-    out["next_timepoint"] = out["next_unit"].str.rpartition(".")[2].replace("", pd.NA)
+    out["next_timepoint"] = pd.array([name.rpartition(".")[2] or pd.NA for name in out["next_unit"]], "string")
     return out.reindex(columns=CORRECTION_COLUMNS).round(4).reset_index(drop=True)
 
 
