@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from review.made_study import COUNT, make_study
+from reviewed_study import COUNT, make_study
 from spinome.review.answers import Answers, standing
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from review.made_study import COUNT, make_study
+from reviewed_study import COUNT, make_study
 from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.io.tables import read_table, write_table

@@ -9,7 +9,7 @@ import urllib.request
 import pandas as pd
 import pytest
 
-from review.made_study import make_study
+from reviewed_study import make_study
 from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.review.answers import Answers, standing
