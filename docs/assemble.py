@@ -34,6 +34,7 @@ TITLES = {
     "compare": "Comparisons",
     "report": "Report",
     "retrieve": "Public data",
+    "review": "Answers by people",
     "configuration": "Configuration",
     "workflow": "Between Snakemake and the library",
 }

@@ -27,7 +27,7 @@ FLOORS = (
     ("io",),
     ("failures", "gaps"),
     ("phantom", "twophoton", "synapses", "linking", "neurons"),
-    ("census", "compare", "retrieve"),
+    ("census", "compare", "retrieve", "review"),
     ("configuration", "report", "shipped"),
     ("workflow",),
     # the names at the top of the package

@@ -1,6 +1,7 @@
 """The command: a study from a folder, its inputs opened, its cost, and help that can be read."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,37 @@ def data(tmp_path):
     (tmp_path / "data").mkdir()
     write_mesh(tmp_path / "data" / "n1.npz", TETRAHEDRON)
     return tmp_path / "data"
+
+
+def test_a_review_says_what_it_needs(data, tmp_path, capsys, monkeypatch):
+    study = tmp_path / "study"
+    assert main(["new", str(data), "--study", str(study)]) == 0
+    (tmp_path / "labels.tsv").write_text("x_nm\ty_nm\tz_nm\ttag\n1\t2\t3\tspine\n")
+    with (study / "config.yaml").open("a") as stream:
+        stream.write(f"review: {{answers: {tmp_path / 'answers.parquet'}}}\n")
+    capsys.readouterr()
+    assert main(["review", str(study), "--import", str(tmp_path / "labels.tsv")]) == 1
+    assert "say by --who whose answers these are" in capsys.readouterr().err
+    taken = ["--import", str(tmp_path / "labels.tsv"), "--who", "ann", "--neuron", "n1"]
+    assert main(["review", str(study), *taken]) == 0
+    assert "1 answers taken" in capsys.readouterr().out
+    assert main(["review", str(study), "--export", str(tmp_path / "out")]) == 0
+    assert "1 labelled synapses of n1" in capsys.readouterr().out
+    assert (tmp_path / "out" / "truth_labels" / "n1.tsv").read_text().split() == [
+        "x_nm",
+        "y_nm",
+        "z_nm",
+        "tag",
+        "1.0",
+        "2.0",
+        "3.0",
+        "spine",
+    ]
+    # without the package of the server
+    monkeypatch.delitem(sys.modules, "spinome.review.server", raising=False)
+    monkeypatch.setitem(sys.modules, "tornado", None)
+    assert main(["review", str(study)]) == 1
+    assert "pip install" in capsys.readouterr().err
 
 
 def test_a_study_is_begun_checked_and_estimated(data, tmp_path, capsys):

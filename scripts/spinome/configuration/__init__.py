@@ -21,6 +21,7 @@ from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
 from spinome.configuration.retrieve import Retrieve
+from spinome.configuration.review import Review
 from spinome.configuration.synapses import Synapses
 from spinome.configuration.twophoton import Twophoton
 from spinome.ranges import allowed, first_lines, shown
@@ -86,6 +87,7 @@ class Configuration(Section):
     synapses: Synapses = Synapses()
     linking: Linking = Linking()
     neurons: Neurons = Neurons()
+    review: Review = Review()
     compare: Comparisons = Field({}, description="comparisons of conditions by name (docs/compare.md)")
 
     @model_validator(mode="after")

@@ -14,11 +14,11 @@ from matplotlib.colors import to_rgb
 from spinome.census.agreement import NOT_KNOWN, VERDICTS
 from spinome.colours import COLOURS
 from spinome.io.meshes import read_mesh
+from spinome.mesh.render import Camera, fit_camera, render_mesh
 from spinome.mesh.surface import Mesh
 from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import NeuronUnit
 from spinome.report.neurons import PALETTE, crop
-from spinome.report.render import Camera, fit_camera, render_mesh
 from spinome.report.style import save_figure
 
 EVIDENCE = {

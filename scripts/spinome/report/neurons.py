@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy.spatial import cKDTree
 
 from spinome.colours import COLOURS
+from spinome.mesh.render import Camera, fit_camera, render_mesh, visible
 from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import CLASSES
-from spinome.report.render import Camera, fit_camera, render_mesh, visible
 from spinome.report.scale_bar import scale_bar
 from spinome.scores.classification import calibration, f1_scores
 

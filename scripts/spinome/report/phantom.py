@@ -19,8 +19,8 @@ from spinome.io.sources import split_source
 from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_volume
+from spinome.mesh.render import fit_camera, render_mesh
 from spinome.mesh.surface import Mesh
-from spinome.report.render import fit_camera, render_mesh
 from spinome.report.scale_bar import scale_bar
 from spinome.report.style import save_figure
 

@@ -1,4 +1,4 @@
-"""The command `spinome`: begin a study, check its inputs, estimate its cost. Running is Snakemake's."""
+"""The command `spinome`: begin a study, check its inputs, estimate its cost, review it. Running is Snakemake's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ their content. What a file does not say stays open: its cell says '?', and a que
 CHECK = """Open every input of a study, as a run does before its first job, and tell all problems at once."""
 ESTIMATE = """Say what a study will cost, from the headers of its inputs and from measured rates: units, jobs,
 CPU-hours, peak memory of a job, and disk while it runs and after."""
+REVIEW = """Open a page in the browser that asks a person about the results of a study, the most telling question first.
+
+The page is served on this machine alone. Answers go to the folder that the key review.answers names. With --export
+the answers are written as the tables that a run takes, with --import such a table is taken as answers; then no page
+opens."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add(commands, name, words).add_argument(
             "study", help="configuration of the study, or the folder that holds it"
         )
+    review = _add(commands, "review", REVIEW)
+    review.add_argument("study", help="configuration of the study, or the folder that holds it")
+    review.add_argument(
+        "--port", type=int, default=0, help="port of the page (default: the same each time)"
+    )
+    review.add_argument("--no-browser", action="store_true", help="print the address only")
+    tables = review.add_mutually_exclusive_group()
+    tables.add_argument("--export", metavar="FOLDER", help="write corrections, decisions and labels into this folder")
+    tables.add_argument("--import", metavar="TABLE", dest="table", help="take this table as answers")
+    review.add_argument("--who", default="", help="with --import: who gave these answers")
+    review.add_argument("--neuron", help="with --import: the neuron whose synapses the table labels")
     given = parser.parse_args(arguments)
     try:
-        return {"new": _new, "check": _check, "estimate": _estimate}[given.command](given)
+        return {"new": _new, "check": _check, "estimate": _estimate, "review": _review}[given.command](given)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -85,6 +101,21 @@ def _estimate(given: argparse.Namespace) -> int:
     from spinome.workflow.estimate import estimate, format_estimate
 
     print(format_estimate(estimate(_study(given.study))))
+    return 0
+
+
+def _review(given: argparse.Namespace) -> int:
+    from spinome.workflow.reviewed import export, import_table, review
+
+    study = _study(given.study)
+    if given.export:
+        print(*export(study, given.export), sep="\n")
+    elif given.table:
+        if not given.who.strip():
+            raise ValueError("say by --who whose answers these are")
+        print(f"{import_table(study, given.table, given.who.strip(), given.neuron)} answers taken from {given.table}")
+    else:
+        review(study, given.port, not given.no_browser)
     return 0
 
 

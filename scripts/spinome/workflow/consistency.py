@@ -141,7 +141,14 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
         },
         **{f"synapses.uniformity.block_tables.{name}": p for name, p in synapses["uniformity"]["block_tables"].items()},
     }
-    boxes, fields = twophoton["detect"]["boxes"], twophoton["training"]["fields"]
+    boxes, fields, review = twophoton["detect"]["boxes"], twophoton["training"]["fields"], config["review"]
+    if review["learn"] and boxes:
+        yield "review.learn: no judge learns where twophoton.detect.boxes are given; leave out one of the two"
+    elif review["learn"] and not os.path.isdir(review["answers"]):  # noqa: PTH112, as below
+        yield (
+            f"review.answers: {review['answers']}: no such folder of answers, looked up from {Path.cwd()}; answer "
+            "questions with `spinome review`, or set review.learn to false"
+        )
     for key, path in {**files, **tables, "twophoton.detect.boxes": boxes, "twophoton.training.fields": fields}.items():
         if not path or is_produced(path, produced):
             continue

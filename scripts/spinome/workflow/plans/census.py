@@ -205,6 +205,9 @@ class CensusPlan:
         config = self.study.config
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
         trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
+        if config["review"]["learn"]:
+            # answers may be about any series
+            trained["twophoton"] = [row.series for row in self.study.stacks]
         trained["chain"] = [*trained["synapses"], *trained["linking"], *trained["neurons"]]
         last: dict[str, StackRow] = {}
         for row in self.study.stacks:

@@ -28,6 +28,8 @@ PER_STACK = {
 }
 # columns of the truth that models learn from and are held against
 TRUTH = ("truth_spines", "truth_dendrites")
+# the judge that learned from answers
+LEARNED = "<results>/review/learn/judge.skops"
 # of a correction, what a person decided and where; the other columns tell the person what is asked
 DECIDED = {"decision", *samples.IDENTITY[Correction]}
 
@@ -104,6 +106,9 @@ class TwophotonPlan:
     @cached_property
     def scored(self) -> list[StackRow]:
         """Rows with a truth whose series no model is trained on."""
+        # answers may be about any of them, and a judge is not scored on what it was told
+        if self.learns:
+            return []
         taught = {*self.config["train"], *self.config["train_judge"]}
         return [row for row in self.study.stacks if row.truth_spines and row.series not in taught]
 
@@ -117,9 +122,19 @@ class TwophotonPlan:
         """The network that detects spines; none where boxes are given."""
         return self._model("detector", self.trained, ".safetensors")
 
+    @property
+    def learns(self) -> bool:
+        """Whether the judge learns from what people answered in `spinome review`."""
+        return bool(self.study.stacks) and self.study.config["review"]["learn"] and not self.given_boxes
+
     @cached_property
     def judge(self) -> Model:
         """The forest that judges candidates; none where boxes are given."""
+        return Model([LEARNED], None, "") if self.learns else self.taught_judge
+
+    @cached_property
+    def taught_judge(self) -> Model:
+        """The judge as it is before it learns from answers."""
         return self._model("judge", self.judge_trained, ".skops")
 
     def _model(self, name: str, teachers: list[StackRow], suffix: str) -> Model:

@@ -1,7 +1,7 @@
 import numpy as np
 import trimesh
 
-from spinome.report.render import fit_camera, render_mesh
+from spinome.mesh.render import fit_camera, render_mesh
 
 
 def test_a_ball_is_round_lit_and_coloured():

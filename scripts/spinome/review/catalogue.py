@@ -1,0 +1,367 @@
+"""The questions about a run that may still be going on, each with its pictures and the answers that it takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spinome.hashing import content_hash, file_hash
+from spinome.io.meshes import read_mesh
+from spinome.io.tables import read_table
+from spinome.io.units import VoxelSize
+from spinome.io.volumes import EM, STACK, Volume, open_labels, open_volume, require_voxel_size
+from spinome.linking.typing import INSIDE
+from spinome.review import questions as asking
+from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
+from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
+
+# sides of squares in um and pixels, and slices before and after the middle one
+SPINE_UM, SPINE_PX, SPINE_SLICES = 7.0, 300, 6
+AROUND_UM, AROUND_PX = 20.0, 300
+FRAME_UM, FRAME_PX, FRAME_SLICES = 5.0, 120, 1
+SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
+LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
+# a spine moves between sessions as so many of its nearest neighbours do, in the median
+NEIGHBOURS = 5
+TEXTS = {
+    "spine": "Is this a spine?",
+    "same spine": "Are these the same spine?",
+    "synapse": "Is this a synapse?",
+    "link": "Which shaft does the white orphan belong to?",
+    "label": "What does this synapse lie on?",
+}
+WORDS = {
+    "spine": "spine",
+    "no spine": "no spine",
+    "same": "the same",
+    "different": "different",
+    "synapse": "synapse",
+    "no synapse": "no synapse",
+    "none of them": "none of them",
+    "no orphan": "no orphan",
+    "shaft": "shaft",
+    "soma": "soma",
+    UNSURE: "not sure",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the results of a run and its images are.
+
+    Attributes
+    ----------
+    results : folder of the results
+    series : stacks `specimen.field.timepoint` of each series `specimen.field`, in the order of their days
+    images, segmentations, synapses : source of the grey values, segments and detected synapses of each volume that has
+        them
+    voxels : size of a voxel (z, y, x) in nm of each volume whose file does not say it
+    meshes : mesh of each neuron
+    """
+
+    results: Path
+    series: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    segmentations: Mapping[str, str] = field(default_factory=dict)
+    synapses: Mapping[str, str] = field(default_factory=dict)
+    voxels: Mapping[str, VoxelSize | None] = field(default_factory=dict)
+    meshes: Mapping[str, str] = field(default_factory=dict)
+
+    def stack(self, unit: str) -> str:
+        """The registered stack of a unit."""
+        return str(self.results / "twophoton" / "register" / f"{unit}.zarr")
+
+
+@dataclass
+class _Table:
+    """A table of the results as it was last read, with what tells its states from each other."""
+
+    state: tuple[Any, ...] = ()
+    questions: pd.DataFrame = field(default_factory=asking.no_questions)
+
+
+class Catalogue:
+    """Questions and pictures of a run. A table that is made anew is read anew; safe to use from several threads."""
+
+    def __init__(self, sources: Sources):
+        self.sources = sources
+        self._tables: dict[str, _Table] = {}
+        self._lock = threading.Lock()
+        self._joined: tuple[Any, pd.DataFrame, dict[str, int]] | None = None
+        self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
+        self._open = lru_cache(maxsize=16)(self._opened)
+        self._mesh = lru_cache(maxsize=2)(lambda path, state: read_mesh(path))
+
+    def questions(self) -> pd.DataFrame:
+        """All questions, with `id`; the same table as long as the results are the same."""
+        with self._lock:
+            results = self.sources.results
+            makers: dict[Path, Callable[[pd.DataFrame, str], pd.DataFrame]] = {}
+            for series in self.sources.series:
+                makers[results / "twophoton" / "judge" / f"{series}.parquet"] = asking.spine_questions
+                makers[results / "twophoton" / "review" / f"{series}.tsv"] = asking.lost_questions
+            makers[results / "twophoton" / "links.parquet"] = self._track_questions
+            makers[results / "synapses" / "objects.parquet"] = self._synapse_questions
+            makers[results / "linking" / "queue.tsv"] = asking.link_questions
+            makers[results / "neurons" / "synapses.parquet"] = self._label_questions
+            for path, maker in makers.items():
+                state = _state(path)
+                table = self._tables.setdefault(str(path), _Table())
+                if state != table.state:
+                    frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
+                    made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
+                    self._tables[str(path)] = _Table(state, made)
+            states = tuple(table.state for table in self._tables.values())
+            if self._joined is None or self._joined[0] != states:
+                filled = [table.questions for table in self._tables.values() if len(table.questions)]
+                every = pd.concat(filled, ignore_index=True) if filled else asking.no_questions()
+                places = every[[*POSITION, *NEXT]].round(4).to_numpy().tolist()
+                names = every[["kind", "unit", "next_unit"]].to_numpy(object).tolist()
+                ids = [content_hash(name, [str(value) for value in place]) for name, place in zip(names, places)]
+                every = every.assign(id=ids).drop_duplicates("id", ignore_index=True)
+                self._joined = (states, every, dict(zip(every["id"], range(len(every)))))
+            return self._joined[1]
+
+    def row(self, name: str) -> int | None:
+        """The row of a question by its id; None where the run has no such question any more."""
+        self.questions()
+        assert self._joined is not None
+        return self._joined[2].get(name)
+
+    def question(self, name: str) -> dict[str, Any]:
+        """A question as plain values: text, pictures, answers, and the row that an answer to it makes.
+
+        Raises
+        ------
+        KeyError: if the run has no such question.
+        """
+        every, place = self.questions(), self.row(name)
+        if place is None:
+            raise KeyError(name)
+        row = every.iloc[place]
+        views, answers = self._shown(row)
+        now = next((n for n, answer in enumerate(answers) if _is_now(answer, row)), None)
+        return {
+            "id": name,
+            "kind": row["kind"],
+            "text": TEXTS[row["kind"]],
+            "unit": row["unit"],
+            "context": self._context(row),
+            "answers": answers,
+            "now": now,
+            "views": [view.plain() for view in views],
+            "row": _plain(row),
+        }
+
+    def depth_at(self, unit: str, place_um: np.ndarray) -> float:
+        """Depth of the brightest slice near a place of a stack, for a click into a projection."""
+        volume = self._volume(self.sources.stack(unit))
+        voxel_um = np.array(require_voxel_size(volume)) / 1000
+        z, y, x = np.rint(place_um / voxel_um).astype(int)
+        low, high = max(z - SPINE_SLICES, 0), min(z + SPINE_SLICES + 1, volume.shape[0])
+        column = volume[low:high, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+        if not column.size:
+            return float(place_um[0])
+        return float((low + column.mean(axis=(1, 2)).argmax()) * voxel_um[0])
+
+    def label_at(self, volume: str, place_um: np.ndarray) -> int:
+        """The segment at a place of a volume; 0 where there is none, or no such volume."""
+        if volume not in self.sources.segmentations:
+            return 0
+        labels, size = self._labels(self.sources.segmentations[volume], volume)
+        index = np.floor(place_um * 1000 / np.array(size) + 1e-6).astype(int)
+        if (index < 0).any() or (index >= labels.shape).any():
+            return 0
+        return int(labels[tuple(slice(n, n + 1) for n in index)].ravel()[0])
+
+    def segments(self) -> dict[str, pd.DataFrame]:
+        """Segments of each volume with a place within each, where they were measured."""
+        paths = {name: self._typing(name) for name in self.sources.segmentations}
+        return {name: self._read(path) for name, path in paths.items() if path.exists()}
+
+    def _track_questions(self, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        spines = self.sources.results / "twophoton" / "spines.parquet"
+        return asking.track_questions(self._read(spines), links, provenance)
+
+    def _synapse_questions(self, objects: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        return asking.synapse_questions(objects[objects["volume"].isin(list(self.sources.synapses))], provenance)
+
+    def _label_questions(self, synapses: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        # neurons made from a volume have no mesh of their own in the sheet
+        return asking.label_questions(synapses[synapses["neuron"].isin(list(self.sources.meshes))], provenance)
+
+    def _read_queue(self, path: Path) -> pd.DataFrame | None:
+        if not path.exists():
+            return None
+        queue = read_table(path, integers=["orphan", "linked_to"])
+        # a column of single numbers, some of them empty, is read as floats
+        names = queue["candidates"].astype("Int64") if queue["candidates"].dtype.kind == "f" else queue["candidates"]
+        return queue.assign(candidates=names.astype("string").fillna(""))
+
+    def _read(self, path: Path) -> pd.DataFrame:
+        return self._frame(str(path), _state(path))
+
+    def _typing(self, volume: str) -> Path:
+        return self.sources.results / "linking" / "typing" / f"{volume}.parquet"
+
+    def _opened(self, source: str, labels: bool, voxel_nm: VoxelSize | None, state: tuple[Any, ...]) -> Volume:
+        return open_labels(source, voxel_nm) if labels else open_volume(source, voxel_nm)
+
+    def _volume(self, source: str, voxel_nm: VoxelSize | None = None) -> Volume:
+        return self._open(source, False, voxel_nm, _state(Path(source)))
+
+    def _labels(self, source: str, volume: str) -> tuple[Volume, VoxelSize]:
+        labels = self._open(source, True, self.sources.voxels.get(volume), _state(Path(source)))
+        return labels, require_voxel_size(labels)
+
+    def _shown(self, row: pd.Series) -> tuple[list[View], list[dict[str, Any]]]:
+        kind = row["kind"]
+        answers = [_answer(answer, WORDS[answer]) for answer in ANSWERS[kind] if answer != "shaft" or kind != "link"]
+        if kind == "spine":
+            return self._spine_views(row), answers
+        if kind == "same spine":
+            return self._track_views(row), answers
+        if kind == "synapse":
+            return self._synapse_views(row), answers
+        if kind == "link":
+            candidates = self._candidates(row)
+            return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
+        path = self.sources.meshes[row["unit"]]
+        mesh = self._mesh(path, _state(Path(path)))
+        place_nm = row[POSITION].to_numpy(float) * 1000
+        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place_nm), answers
+
+    def _spine_views(self, row: pd.Series) -> list[View]:
+        unit, place = row["unit"], row[POSITION].to_numpy(float)
+        slices = self._stack_view("slices", unit, place, SPINE_UM, SPINE_SLICES, SPINE_PX)
+        around = self._stack_view("projected", unit, place, AROUND_UM, SPINE_SLICES, AROUND_PX, project=True)
+        return [slices, around, *self._strip(unit, place)]
+
+    def _track_views(self, row: pd.Series) -> list[View]:
+        units, places = (row["unit"], row["next_unit"]), (row[POSITION], row[NEXT])
+        pairs = [(unit, place.to_numpy(float)) for unit, place in zip(units, places)]
+        views = [
+            self._stack_view(f"session {unit.rpartition('.')[2]}", unit, place, 2 * SPINE_UM, SPINE_SLICES, SPINE_PX)
+            for unit, place in pairs
+        ]
+        return [*views, *self._strip(*pairs[0])]
+
+    def _strip(self, unit: str, place: np.ndarray) -> list[View]:
+        """The place in every session of the series, as far as the spines around it tell where it is."""
+        series, _, own = unit.rpartition(".")
+        units = self.sources.series.get(series, [])
+        spines = self.sources.results / "twophoton" / "spines.parquet"
+        if len(units) < 2 or not spines.exists():
+            return []
+        table = self._read(spines).astype({"timepoint": str})
+        table = table[(table["specimen"] + "." + table["field"]) == series]
+        out = []
+        for other in units:
+            timepoint = other.rpartition(".")[2]
+            there = place if timepoint == own else moved(place, table, own, timepoint)
+            if there is not None and Path(self.sources.stack(other)).exists():
+                title = f"session {timepoint}{' (this one)' if timepoint == own else ''}"
+                out.append(self._stack_view(title, other, there, FRAME_UM, FRAME_SLICES, FRAME_PX, project=True))
+        return out
+
+    def _stack_view(self, title, unit, place, side_um, half_slices, px, project=False) -> View:
+        volume = self._volume(self.sources.stack(unit))
+        voxel_um = tuple(size / 1000 for size in require_voxel_size(volume))
+        return slices_view(title, unit, volume, voxel_um, STACK.first, place, side_um, half_slices, px, project)
+
+    def _synapse_views(self, row: pd.Series) -> list[View]:
+        volume, place = row["unit"], row[POSITION].to_numpy(float)
+        labels, size = self._labels(self.sources.synapses[volume], volume)
+        grey, voxel_um = self._image(volume, size), tuple(length / 1000 for length in size)
+        own = ([int(row["subject"])], [CANDIDATE_COLOURS[0]], [""])
+        shape = (place, SYNAPSE_UM, SYNAPSE_SLICES, SYNAPSE_PX)
+        return [labels_view("slices", volume, grey, labels, voxel_um, EM.first, *shape, *own)]
+
+    def _link_views(self, row: pd.Series, candidates: list[int]) -> list[View]:
+        volume, place = row["unit"], row[POSITION].to_numpy(float)
+        labels, size = self._labels(self.sources.segmentations[volume], volume)
+        grey, voxel_um = self._image(volume, size), tuple(length / 1000 for length in size)
+        colours = [CANDIDATE_COLOURS[n % len(CANDIDATE_COLOURS)] for n in range(len(candidates))]
+        numbers = [str(n + 1) for n in range(len(candidates))]
+        shown = ([*candidates, int(row["subject"])], [*colours, OUTLINE], [*numbers, ""])
+        shape = (place, LINK_UM, LINK_SLICES, LINK_PX)
+        view = labels_view("slices", volume, grey, labels, voxel_um, EM.first, *shape, *shown)
+        # what is missed in a segmentation is no synapse
+        return [replace(view, unit="")]
+
+    def _image(self, volume: str, size: VoxelSize) -> Volume | None:
+        source = self.sources.images.get(volume)
+        return self._volume(source, size) if source else None
+
+    def _candidates(self, row: pd.Series) -> list[dict[str, Any]]:
+        """Answers that name a candidate, with its probability and a place within it."""
+        # 9 keys, of which three are for none, no orphan and not sure
+        shafts = [int(name) for name in row["candidates"].split()][:6]
+        links = self._read(self.sources.results / "linking" / "links.parquet")
+        own = links[(links["volume"] == row["unit"]) & (links["orphan"] == row["subject"])].set_index("shaft")
+        measured = self._read(self._typing(row["unit"])).set_index("segment")
+        out = []
+        for number, shaft in enumerate(shafts):
+            where = measured.loc[shaft, list(INSIDE)].to_numpy(float) / 1000
+            sure = f" ({own.loc[shaft, 'probability']:.0%})" if shaft in own.index else ""
+            # ids of 64 bits are text in the browser, which counts in floats
+            more = {"chosen": str(shaft), "colour": CANDIDATE_COLOURS[number], **dict(zip(NEXT, where.tolist()))}
+            out.append(_answer("shaft", f"shaft {number + 1}{sure}", **more))
+        return out
+
+    def _context(self, row: pd.Series) -> list[str]:
+        z, y, x = row[POSITION]
+        unit = f"{row['unit']} to {row['next_unit']}" if row["next_unit"] else row["unit"]
+        return [unit, f"z {z:.2f}, y {y:.2f}, x {x:.2f} um"]
+
+
+def moved(place: np.ndarray, spines: pd.DataFrame, own: str, other: str) -> np.ndarray | None:
+    """Where a place of one session lies in another, by the spines around it that both sessions have.
+
+    Parameters
+    ----------
+    place : (3,) z y x in um
+    spines : of one series
+    own, other : timepoints
+
+    Returns
+    -------
+    (3,), or None where the sessions share no spine
+    """
+    here, there = (spines[spines["timepoint"] == name].set_index("spine")[POSITION] for name in (own, other))
+    both = here.index.intersection(there.index)
+    if not len(both):
+        return None
+    near = both[np.argsort(np.linalg.norm(here.loc[both].to_numpy(float) - place, axis=1))[:NEIGHBOURS]]
+    return place + (there.loc[near] - here.loc[near]).median().to_numpy(float)
+
+
+def _answer(answer: str, word: str, **more: Any) -> dict[str, Any]:
+    return {"answer": answer, "word": word, "chosen": None, "colour": None, **more}
+
+
+def _is_now(answer: dict[str, Any], row: pd.Series) -> bool:
+    same = answer["answer"] == row["now"]
+    return same and (answer["answer"] != "shaft" or row["kind"] != "link" or answer["chosen"] == str(row["chosen"]))
+
+
+def _plain(row: pd.Series) -> dict[str, Any]:
+    """What an answer to a question takes from it."""
+    names = ["kind", "unit", *POSITION, "next_unit", *NEXT, "subject", "now", "provenance"]
+    values = {name: None if pd.isna(row[name]) else row[name] for name in names}
+    return values | {"subject": None if values["subject"] is None else str(values["subject"])}
+
+
+def _state(path: Path) -> tuple[Any, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

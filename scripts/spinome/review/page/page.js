@@ -1,0 +1,545 @@
+// The page of `spinome review`. An answer is first put into the browser's own store, then sent, and taken out of the
+// store only when the server says that it is on the disk: a closed window or a dead server loses none.
+"use strict";
+
+const UNSENT = "spinome-unsent", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4;
+const find = (name) => document.getElementById(name);
+const state = {
+  who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
+  skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
+  marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
+};
+
+async function ask(what, values = {}) {
+  const reply = await fetch(`/api/${what}?${new URLSearchParams(values)}`);
+  const told = await reply.json();
+  if (!reply.ok) throw Object.assign(new Error(told.error), { status: reply.status });
+  return told;
+}
+
+function banner(message) {
+  find("banner").hidden = !message;
+  find("banner").textContent = message || "";
+}
+
+const unsent = () => JSON.parse(localStorage.getItem(UNSENT) || "[]");
+// another window of this browser may have changed the store meanwhile, so it is read each time
+const keep = (row) => localStorage.setItem(UNSENT, JSON.stringify([...unsent(), row]));
+const drop = (name) => localStorage.setItem(UNSENT, JSON.stringify(unsent().filter((row) => row.answer_id !== name)));
+
+function identity() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function send() {
+  if (state.sending) return;
+  state.sending = true;
+  let row;
+  while ((row = unsent()[0])) {
+    try {
+      const reply = await fetch("/api/answer", {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(row),
+      });
+      const told = await reply.json();
+      if (reply.status === 400) {
+        drop(row.answer_id);
+        banner(`An answer was refused: ${told.error}`);
+        continue;
+      }
+      if (!reply.ok) throw new Error(told.error);
+      drop(row.answer_id);
+      banner(told.gone ? "The run has been made anew. Your answer is kept, and is found again by its place." : "");
+    } catch (error) {
+      const why = error instanceof TypeError ? "the server does not answer; start `spinome review` again" : error.message;
+      banner(`${unsent().length} answer(s) kept in this browser and not yet written: ${why}`);
+      setTimeout(send, RETRY_MS);
+      state.sending = false;
+      return;
+    }
+  }
+  state.sending = false;
+  progress();
+}
+
+function put(row, entry) {
+  const full = { ...row, who: state.who, answer_id: identity() };
+  keep(full);
+  if (entry) state.history.push({ ...entry, row: full });
+  send();
+  return full;
+}
+
+let asked = 0;
+async function progress() {
+  const number = ++asked;
+  let told;
+  try { told = await ask("state", { who: state.who }); } catch (error) { banner(error.message); return; }
+  if (number !== asked) return;
+  state.kinds = told.kinds;
+  const nav = find("kinds");
+  nav.replaceChildren(...told.kinds.map((one) => {
+    const button = document.createElement("button");
+    button.textContent = `${one.kind} ${one.answered}/${one.questions}`;
+    button.setAttribute("aria-pressed", String(one.kind === state.kind));
+    button.onclick = () => choose(one.kind);
+    return button;
+  }));
+  const own = told.kinds.find((one) => one.kind === state.kind);
+  const words = [];
+  if (own) {
+    words.push(`${own.answered} of ${own.questions} answered`, `${own.matter} left that matter`);
+    if (told.rate) words.push(`${told.rate} answers per minute`);
+    const [value, low, high] = own.accuracy;
+    const name = own.kind === "spine" || own.kind === "synapse" ? "precision" : "right";
+    if (value !== null) {
+      const range = `${low.toFixed(2)} to ${high.toFixed(2)}`;
+      words.push(`${name} ${value.toFixed(2)} (${range}) after ${own.random} random answers`);
+    }
+    for (const pair of told.agreement.filter((one) => one.kind === own.kind)) {
+      const kappa = pair.kappa === null ? "" : `, kappa ${pair.kappa.toFixed(2)}`;
+      words.push(`${pair.first} and ${pair.second}: ${pair.same} of ${pair.both} alike${kappa}`);
+    }
+  } else if (!told.kinds.length) words.push("There are no results yet to ask about; this page looks again.");
+  if (told.marks) words.push(`${told.marks} marked`);
+  find("progress").textContent = words.join(" · ");
+}
+
+async function choose(kind) {
+  Object.assign(state, { kind, queue: [], skipped: new Set(), failed: new Set(), editing: null });
+  clear("One moment …");
+  history.replaceState(null, "", `#${kind}`);
+  await progress();
+  await show(state.mode);
+}
+
+async function refill() {
+  const told = await ask("queue", { kind: state.kind, who: state.who });
+  const open = told.filter((one) => !state.done.has(one.id) && !state.failed.has(one.id));
+  const shown = state.current ? state.current.id : null;
+  const fresh = open.filter((one) => !state.skipped.has(one.id) && one.id !== shown);
+  if (!fresh.length) state.skipped.clear();
+  state.queue = fresh.length ? fresh : open;
+}
+
+function load(name) {
+  if (!state.cache.has(name)) {
+    const made = ask("question", { id: name }).then(async (question) => {
+      for (const view of question.views) {
+        view.picture = new Image();
+        view.picture.src = view.image;
+        view.over = view.overlay ? new Image() : null;
+        if (view.over) view.over.src = view.overlay;
+        await Promise.all([view.picture, view.over].filter(Boolean).map((one) => one.decode()));
+        view.image = view.overlay = "";
+      }
+      return question;
+    });
+    made.catch(() => state.cache.delete(name));
+    state.cache.set(name, made);
+    if (state.cache.size > 80) state.cache.delete(state.cache.keys().next().value);
+  }
+  return state.cache.get(name);
+}
+
+async function next() {
+  const generation = ++state.generation;
+  if (!state.queue.length) {
+    try { await refill(); } catch (error) { banner(error.message); setTimeout(() => !state.current && next(), RETRY_MS); }
+    if (generation !== state.generation) return;
+  }
+  // the queue may have been fetched while an answer was on its way
+  state.queue = state.queue.filter((one) => !state.done.has(one.id));
+  const entry = state.queue[0];
+  if (!entry) {
+    clear(state.kind ? "All questions of this kind are answered." : "");
+    return;
+  }
+  const made = load(entry.id);
+  for (const later of state.queue.slice(1, AHEAD + 1)) load(later.id).catch(() => {});
+  try {
+    const question = await made;
+    if (generation !== state.generation) return;
+    state.queue.shift();
+    open(question, entry.drawn);
+  } catch (error) {
+    if (generation !== state.generation) return;
+    // gone since it was drawn, or its picture cannot be made
+    state.queue.shift();
+    if (error.status === 410) state.done.add(entry.id); else if (error.status) state.failed.add(entry.id);
+    banner(error.status && error.status !== 410 ? `A question is left out: ${error.message}` : error.message);
+    setTimeout(next, error.status ? 0 : RETRY_MS);
+  }
+  if (state.queue.length < AHEAD) refill().catch(() => {});
+}
+
+function clear(text) {
+  state.current = null;
+  find("text").textContent = text;
+  find("context").textContent = "";
+  find("answers").replaceChildren();
+  find("views").replaceChildren();
+}
+
+function open(question, drawn, editing = null) {
+  Object.assign(state, { current: question, drawn, editing, shown: performance.now(), cursor: null, marks: [] });
+  state.slice = 0;
+  find("note").value = editing ? editing.note : "";
+  find("text").textContent = question.text;
+  const way = editing ? "your answer, to be changed" : drawn === "random" ? "drawn by lot" : "by worth";
+  find("context").textContent = [...question.context, way].join(" · ");
+  find("answers").replaceChildren(...question.answers.map((answer, number) => {
+    const button = document.createElement("button");
+    if (answer.colour) {
+      const swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = answer.colour;
+      button.append(swatch);
+    }
+    const key = document.createElement("kbd");
+    key.textContent = number + 1;
+    const word = document.createElement("span");
+    word.textContent = ` ${answer.word}`;
+    if (number === question.now) { word.className = "now"; word.title = "what the run says"; }
+    button.append(key, word);
+    const given = editing && editing.answer === answer.answer && String(editing.chosen) === String(answer.chosen);
+    button.setAttribute("aria-pressed", String(Boolean(given)));
+    button.onclick = () => answerWith(number);
+    return button;
+  }));
+  find("views").replaceChildren(...question.views.map((view, number) => {
+    const figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = view.side_px;
+    canvas.className = view.unit ? "marks" : "";
+    canvas.setAttribute("role", "img");
+    canvas.onclick = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const scale = view.side_px / box.width;
+      mark(number, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    };
+    canvas.onwheel = (event) => {
+      if (view.slices < 2) return;
+      event.preventDefault();
+      move(Math.sign(event.deltaY));
+    };
+    figure.append(caption, canvas);
+    return figure;
+  }));
+  draw();
+}
+
+function slideOf(view) { return Math.min(Math.max(view.first + state.slice, 0), view.slices - 1); }
+
+function draw() {
+  const question = state.current;
+  if (!question) return;
+  [...find("views").children].forEach((figure, number) => {
+    const view = question.views[number], canvas = figure.lastChild, slide = slideOf(view);
+    paint(canvas, view, slide);
+    const depth = (view.z_um + slide * view.step_um).toFixed(2);
+    const side = (view.side_px * view.um_per_px).toFixed(1);
+    const where = view.slices > 1 ? `, slice ${slide + 1} of ${view.slices}` : "";
+    figure.firstChild.textContent = `${view.title}${where}, ${side} um wide`;
+    canvas.setAttribute("aria-label", `${view.title}, depth ${depth} um`);
+    const pen = canvas.getContext("2d");
+    for (const one of state.marks.filter((own) => own.view === number)) cross(pen, one.x, one.y, "#F0E442");
+    if (state.cursor && state.cursor.view === number) cross(pen, state.cursor.x, state.cursor.y, "#56B4E9");
+  });
+}
+
+function paint(canvas, view, slide) {
+  const pen = canvas.getContext("2d"), side = view.side_px;
+  pen.filter = `contrast(${state.contrast})`;
+  pen.drawImage(view.picture, 0, slide * side, side, side, 0, 0, side, side);
+  pen.filter = "none";
+  if (view.over && state.colours) pen.drawImage(view.over, 0, slide * side, side, side, 0, 0, side, side);
+  if (!view.over && state.colours && view.unit) corners(pen, side);
+}
+
+function corners(pen, side) {
+  // four ticks around the place, which leave it free to be seen
+  const middle = side / 2, far = Math.max(side / 9, 12), near = far * 0.55;
+  for (const [width, colour] of [[4, "#000"], [2, "#fff"]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    for (const [x, y] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      pen.moveTo(middle + x * near, middle + y * near);
+      pen.lineTo(middle + x * far, middle + y * far);
+    }
+    pen.stroke();
+  }
+}
+
+function cross(pen, x, y, colour) {
+  for (const [width, own] of [[5, "#000"], [2, colour]]) {
+    pen.strokeStyle = own;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.moveTo(x - 9, y); pen.lineTo(x + 9, y); pen.moveTo(x, y - 9); pen.lineTo(x, y + 9);
+    pen.stroke();
+  }
+}
+
+function move(step) {
+  const most = Math.max(...state.current.views.map((view) => view.slices));
+  state.slice = Math.min(Math.max(state.slice + step, -most), most);
+  draw();
+}
+
+function named() {
+  if (state.who.trim()) return true;
+  banner("Write your name first: answers say who gave them.");
+  find("who").focus();
+  return false;
+}
+
+function rowOf(question, answer, drawn) {
+  const places = Object.fromEntries(["next_z_um", "next_y_um", "next_x_um"].filter((one) => answer[one] !== undefined)
+    .map((one) => [one, answer[one]]));
+  const chosen = answer.chosen === null ? null : answer.chosen;
+  return { ...question.row, ...places, id: question.id, answer: answer.answer, chosen, drawn };
+}
+
+function answerWith(number) {
+  const question = state.current;
+  if (!question || !question.answers[number] || !named()) return;
+  const row = rowOf(question, question.answers[number], state.drawn);
+  row.note = find("note").value;
+  row.seconds = Math.round(performance.now() - state.shown) / 1000;
+  const editing = state.editing;
+  if (editing) row.replaces = editing.answer_id;
+  state.done.add(question.id);
+  put(row, { question, drawn: state.drawn });
+  find("note").blur();
+  if (editing) { show("list"); } else { state.current = null; next(); }
+}
+
+function mark(number, x, y) {
+  const view = state.current && state.current.views[number];
+  if (!view || !view.unit || !named()) return;
+  const spine = ["spine", "same spine"].includes(state.current.kind);
+  const place = (pixel) => (pixel / view.side_px - 0.5) * view.side_px * view.um_per_px;
+  const kind = spine ? "missed spine" : "missed synapse";
+  const row = {
+    kind, answer: kind, unit: view.unit, z_um: view.z_um + slideOf(view) * view.step_um, y_um: view.y_um + place(y),
+    x_um: view.x_um + place(x), drawn: "by hand", provenance: state.current.row.provenance, note: find("note").value,
+    projected: spine && view.slices === 1,
+  };
+  state.marks.push({ view: number, x, y });
+  state.cursor = null;
+  put(row, { marked: true });
+  draw();
+}
+
+function undo() {
+  const last = state.history.pop();
+  if (!last) return;
+  put({ ...last.row, answer: "", replaces: last.row.answer_id, note: "", id: null, projected: false }, null);
+  if (last.marked) { state.marks.pop(); draw(); return; }
+  if (state.current && state.mode === "one") state.queue.unshift({ id: state.current.id, drawn: state.drawn });
+  state.done.delete(last.question.id);
+  if (state.mode !== "one") { show(state.mode); return; }
+  ++state.generation;
+  open(last.question, last.drawn);
+}
+
+function skip() {
+  if (!state.current) return;
+  state.skipped.add(state.current.id);
+  state.current = null;
+  next();
+}
+
+async function show(mode) {
+  state.mode = mode;
+  for (const name of ["one", "sheet", "list"]) find(name).hidden = name !== mode;
+  for (const button of find("modes").children) button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+  if (mode === "one") { state.editing = null; await next(); }
+  if (mode === "sheet") await sheet();
+  if (mode === "list") await list();
+}
+
+async function sheet() {
+  const generation = ++state.generation;
+  try { await refill(); } catch (error) { banner(error.message); return; }
+  if (generation !== state.generation) return;
+  state.tiles = state.queue.splice(0, SHEET).map((entry) => ({ ...entry, answer: null }));
+  state.tile = 0;
+  find("tiles").replaceChildren(...state.tiles.map((tile, number) => {
+    const button = document.createElement("button");
+    button.className = "tile";
+    button.onclick = () => { state.tile = number; turn(number); };
+    button.append(document.createElement("canvas"), document.createElement("span"));
+    return button;
+  }));
+  for (const [number, tile] of state.tiles.entries()) {
+    try { tile.question = await load(tile.id); } catch { continue; }
+    if (generation !== state.generation) return;
+    const view = tile.question.views[0], canvas = find("tiles").children[number].firstChild;
+    if (view) {
+      canvas.width = canvas.height = view.side_px;
+      paint(canvas, view, view.first);
+    }
+    label(number);
+  }
+}
+
+function label(number) {
+  [...find("tiles").children].forEach((one, other) => one.setAttribute("aria-pressed", String(other === state.tile)));
+  const tile = state.tiles[number];
+  if (!tile || !tile.question) return;
+  const now = tile.question.answers[tile.question.now];
+  const given = tile.answer === null ? `run: ${now ? now.word : "?"}` : `✓ ${tile.question.answers[tile.answer].word}`;
+  find("tiles").children[number].lastChild.textContent = given;
+}
+
+function answerTile(number, answer) {
+  const tile = state.tiles[number];
+  if (!tile || !tile.question || !tile.question.answers[answer] || !named()) return;
+  const row = rowOf(tile.question, tile.question.answers[answer], tile.drawn);
+  if (tile.sent) row.replaces = tile.sent;
+  tile.sent = put(row, { question: tile.question, drawn: tile.drawn }).answer_id;
+  tile.answer = answer;
+  state.done.add(tile.id);
+  label(number);
+}
+
+// a click gives the next answer after the one that is shown
+function turn(number) {
+  const tile = state.tiles[number];
+  if (!tile || !tile.question) return;
+  const start = tile.answer === null ? tile.question.now : tile.answer;
+  answerTile(number, start === null ? 0 : (start + 1) % tile.question.answers.length);
+}
+
+async function list() {
+  let told;
+  try { told = await ask("answers", { who: state.who }); } catch (error) { banner(error.message); return; }
+  find("rows").replaceChildren(...told.map((one) => {
+    const row = document.createElement("tr");
+    const where = `${one.unit}, z ${one.z_um.toFixed(2)}, y ${one.y_um.toFixed(2)}, x ${one.x_um.toFixed(2)}`;
+    const said = one.chosen ? `${one.answer} ${one.chosen}` : one.answer;
+    for (const text of [one.kind, where, said, one.note]) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      row.append(cell);
+    }
+    const cell = document.createElement("td");
+    if (one.id) {
+      const change = document.createElement("button");
+      change.textContent = "Change";
+      change.onclick = async () => {
+        const question = await load(one.id);
+        state.generation++;
+        state.kind = question.kind;
+        for (const name of ["one", "sheet", "list"]) find(name).hidden = name !== "one";
+        state.mode = "one";
+        open(question, one.drawn, one);
+      };
+      cell.append(change);
+    }
+    const back = document.createElement("button");
+    back.textContent = "Take back";
+    back.onclick = () => {
+      const { id, ...rest } = one;
+      put({ ...rest, answer: "", note: "", replaces: one.answer_id }, null);
+      if (id) state.done.delete(id);
+      row.remove();
+    };
+    cell.append(back);
+    row.append(cell);
+    return row;
+  }));
+}
+
+function steer(event) {
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (event.key === "Escape") state.cursor = null;
+  else if (event.key === "Enter") return mark(state.cursor.view, state.cursor.x, state.cursor.y);
+  else if (event.key === "PageUp") state.slice--;
+  else if (event.key === "PageDown") state.slice++;
+  else if (step) {
+    const most = state.current.views[state.cursor.view].side_px - 1, pace = event.shiftKey ? 1 : STEP_PX;
+    state.cursor.x = Math.min(Math.max(state.cursor.x + pace * step[0], 0), most);
+    state.cursor.y = Math.min(Math.max(state.cursor.y + pace * step[1], 0), most);
+  } else return undefined;
+  draw();
+  return true;
+}
+
+function key(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.tagName === "INPUT") {
+    if (event.key === "Enter" || event.key === "Escape") event.target.blur();
+    return;
+  }
+  const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : null;
+  const inSheet = state.mode === "sheet", inOne = state.mode === "one" && state.current;
+  if (inOne && state.cursor) { if (steer(event) !== undefined) event.preventDefault(); return; }
+  if (inSheet && digit !== null) { answerTile(state.tile, digit); state.tile++; label(state.tile); }
+  else if (inSheet && event.key === " ") {
+    const tile = state.tiles[state.tile];
+    if (tile && tile.question && tile.question.now !== null) answerTile(state.tile, tile.question.now);
+    state.tile = Math.min(state.tile + 1, state.tiles.length - 1);
+    label(state.tile);
+  } else if (inSheet && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+    state.tile = Math.min(Math.max(state.tile + (event.key === "ArrowLeft" ? -1 : 1), 0), state.tiles.length - 1);
+    label(state.tile);
+  } else if (event.key === "u") undo();
+  else if (inOne && digit !== null) answerWith(digit);
+  else if (inOne && event.key === " ") { if (state.current.now !== null) answerWith(state.current.now); }
+  else if (inOne && event.key === "s") skip();
+  else if (inOne && event.key === "n") find("note").focus();
+  else if (inOne && event.key === "ArrowUp") move(-1);
+  else if (inOne && event.key === "ArrowDown") move(1);
+  else if (inOne && "[]".includes(event.key)) {
+    state.contrast = Math.min(Math.max(state.contrast * (event.key === "]" ? 1.25 : 0.8), 0.3), 6);
+    draw();
+  } else if (inOne && event.key === "o") { state.colours = !state.colours; draw(); }
+  else if (inOne && event.key === "m") {
+    const view = state.current.views.findIndex((one) => one.unit);
+    if (view >= 0) {
+      const middle = state.current.views[view].side_px / 2;
+      state.cursor = { view, x: middle, y: middle };
+      draw();
+    }
+  } else return;
+  event.preventDefault();
+}
+
+async function begin() {
+  find("who").value = state.who;
+  find("who").onchange = () => {
+    state.who = find("who").value.trim();
+    localStorage.setItem("spinome-who", state.who);
+    state.done.clear();
+    choose(state.kind);
+  };
+  for (const button of find("modes").children) button.onclick = () => { button.blur(); show(button.dataset.mode); };
+  for (const button of document.querySelectorAll("#tools button")) {
+    button.onclick = () => { button.blur(); if (button.dataset.key === "u") undo(); else skip(); };
+  }
+  find("more").onclick = () => { find("more").blur(); sheet(); };
+  find("rest").onclick = () => {
+    find("rest").blur();
+    state.tiles.forEach((tile, number) => {
+      if (tile.answer === null && tile.question && tile.question.now !== null) answerTile(number, tile.question.now);
+    });
+  };
+  document.addEventListener("keydown", key);
+  window.addEventListener("beforeunload", (event) => { if (unsent().length) event.preventDefault(); });
+  send();
+  await progress();
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const first = state.kinds.find((one) => one.kind === wanted) || state.kinds[0];
+  if (first) await choose(first.kind);
+  // a run that is going on brings new questions
+  setInterval(async () => {
+    await progress();
+    if (!state.kind && state.kinds.length) choose(state.kinds[0].kind);
+  }, 15000);
+}
+
+begin();

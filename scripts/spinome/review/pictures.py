@@ -1,0 +1,250 @@
+"""Pictures of a question: slices around its place, cut and scaled on the server, and drawn by the browser as they are.
+
+Colours of candidates are those of Okabe and Ito (2008), which colour-blind people can tell apart; each candidate also
+bears its number.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from spinome.io.volumes import Volume
+from spinome.mesh.render import fit_camera, render_mesh
+
+CANDIDATE_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+OUTLINE = "#FFFFFF"
+# grey values are stretched between these percentiles of what is shown
+LOW, HIGH = 1.0, 99.7
+SHADE = 0.35
+# how far around a synapse its mesh is shown, and how fine
+PATCH_NM, MESH_PX = 3500.0, 340
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture of slices, one below the other in `image`, and where they lie.
+
+    Attributes
+    ----------
+    title : what is shown
+    unit : the stack or volume whose coordinates these are; empty where a click says nothing
+    image, overlay : PNG as data addresses, `slices` squares of `side_px` below each other; `overlay` may be empty
+    slices, first : number of slices, and the one that is shown at first
+    side_px, um_per_px : of a slice
+    z_um, step_um : depth of the first slice and distance of slices
+    y_um, x_um : place of the middle of a slice
+    """
+
+    title: str
+    unit: str
+    image: str
+    overlay: str
+    slices: int
+    first: int
+    side_px: int
+    um_per_px: float
+    z_um: float
+    step_um: float
+    y_um: float
+    x_um: float
+
+    def plain(self) -> dict:
+        """As plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A box of a volume on its own grid: `voxels` (Z, Y, X), the index of its first voxel, and the middle slice."""
+
+    voxels: np.ndarray
+    start: tuple[int, int, int]
+    middle: int
+
+
+def cut(volume: Volume, index: np.ndarray, side: tuple[float, float], half_slices: int) -> Cut:
+    """The box around a place, within the volume.
+
+    Parameters
+    ----------
+    index : (3,) place in voxels, counted from the centre of the first one
+    side : height and width in voxels
+    half_slices : slices before and after the middle one
+    """
+    middle = int(np.clip(round(float(index[0])), 0, volume.shape[0] - 1))
+    low = [middle - half_slices, *(int(np.floor(index[axis + 1] - side[axis] / 2)) - 1 for axis in (0, 1))]
+    high = [middle + half_slices + 1, *(int(np.ceil(index[axis + 1] + side[axis] / 2)) + 2 for axis in (0, 1))]
+    start = tuple(int(np.clip(a, 0, n - 1)) for a, n in zip(low, volume.shape))
+    stop = [int(np.clip(b, first + 1, n)) for b, first, n in zip(high, start, volume.shape)]
+    box = tuple(slice(a, b) for a, b in zip(start, stop))
+    return Cut(np.asarray(volume[box]), start, middle - start[0])
+
+
+def squares(box: Cut, index: np.ndarray, voxel: tuple[float, float], side: float, px: int, order: int) -> np.ndarray:
+    """The slices of a box as squares (Z, px, px) around a place; outside of the volume 0.
+
+    Parameters
+    ----------
+    index : (3,) place in voxels
+    voxel : height and width of a voxel, `side` of a square, in one unit
+    order : 1 for grey values, 0 for labels
+    """
+    steps = ((np.arange(px) + 0.5) / px - 0.5) * side
+    rows, columns = (index[axis + 1] + steps / voxel[axis] - box.start[axis + 1] for axis in (0, 1))
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    if order == 0:
+        near = [np.rint(line).astype(int) for line in grid]
+        inside = np.logical_and.reduce([(line >= 0) & (line < n) for line, n in zip(near, box.voxels.shape[1:])])
+        clipped = [line.clip(0, n - 1) for line, n in zip(near, box.voxels.shape[1:])]
+        return np.where(inside, box.voxels[:, clipped[0], clipped[1]], 0)
+    return np.stack([ndimage.map_coordinates(plane.astype(np.float32), grid, order=1) for plane in box.voxels])
+
+
+def stretched(grey: np.ndarray) -> np.ndarray:
+    """Grey values as bytes, stretched between `LOW` and `HIGH` percent."""
+    low, high = np.percentile(grey, [LOW, HIGH])
+    return (255 * ((grey - low) / max(high - low, 1e-6)).clip(0, 1)).astype(np.uint8)
+
+
+def coloured(labels: np.ndarray, chosen: Sequence[int], colours: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Chosen labels as shades with an outline and a name, (Z, H, W, 4) bytes; all else is clear.
+
+    Parameters
+    ----------
+    labels : (Z, H, W)
+    chosen, colours, names : labels, their colours and what is written on them, alike long
+    """
+    out = np.zeros((*labels.shape, 4), np.uint8)
+    font = ImageFont.load_default(size=15)
+    for label, colour, name in zip(chosen, colours, names):
+        mask = labels == label
+        rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+        edge = mask & ~ndimage.binary_erosion(mask, np.ones((1, 5, 5)), border_value=1)
+        # a dark line around it shows a light colour on light tissue
+        out[ndimage.binary_dilation(mask, np.ones((1, 3, 3))) & ~mask] = (0, 0, 0, 255)
+        out[mask] = (*rgb, int(255 * SHADE))
+        out[edge] = (*rgb, 255)
+        for plane, own in zip(out, mask):
+            if not name or own.sum() < 40:
+                continue
+            places = np.argwhere(own)
+            row, column = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()]
+            picture = Image.fromarray(plane)
+            draw = ImageDraw.Draw(picture)
+            style = {"anchor": "mm", "stroke_width": 2, "stroke_fill": (0, 0, 0, 255)}
+            draw.text((int(column), int(row)), name, fill=(255, 255, 255, 255), font=font, **style)
+            plane[:] = np.asarray(picture)
+    return out
+
+
+def data_address(pictures: np.ndarray) -> str:
+    """Pictures (Z, H, W) or (Z, H, W, C) of bytes below each other as a PNG in an address."""
+    stream = io.BytesIO()
+    flat = np.ascontiguousarray(pictures.reshape(-1, *pictures.shape[2:]))
+    Image.fromarray(flat).save(stream, "png", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def slices_view(
+    title: str,
+    unit: str,
+    volume: Volume,
+    voxel_um: tuple[float, float, float],
+    first_voxel: float,
+    place_um: np.ndarray,
+    side_um: float,
+    half_slices: int,
+    px: int,
+    project: bool = False,
+) -> View:
+    """Slices of grey values around a place, or the brightest of them all.
+
+    Parameters
+    ----------
+    first_voxel : where tables have the centre of the first voxel, in voxels (`spinome.io.volumes.Space`)
+    place_um : (3,) z y x
+    project : whether the slices are projected
+    """
+    index = place_um / voxel_um - first_voxel
+    box = cut(volume, index, (side_um / voxel_um[1], side_um / voxel_um[2]), half_slices)
+    grey = squares(box, index, voxel_um[1:], side_um, px, 1)
+    grey = grey.max(axis=0, keepdims=True) if project else grey
+    first = 0 if project else box.middle
+    depth = (box.start[0] + (box.middle if project else 0) + first_voxel) * voxel_um[0]
+    picture = data_address(stretched(grey))
+    place = (float(depth), float(voxel_um[0]), float(place_um[1]), float(place_um[2]))
+    return View(title, unit, picture, "", len(grey), first, px, side_um / px, *place)
+
+
+def labels_view(
+    title: str,
+    unit: str,
+    grey: Volume | None,
+    labels: Volume,
+    voxel_um: tuple[float, float, float],
+    first_voxel: float,
+    place_um: np.ndarray,
+    side_um: float,
+    half_slices: int,
+    px: int,
+    chosen: Sequence[int],
+    colours: Sequence[str],
+    names: Sequence[str],
+) -> View:
+    """As `slices_view`, with chosen labels drawn over the grey values, or where there are none over all outlines."""
+    index = place_um / voxel_um - first_voxel
+    side = (side_um / voxel_um[1], side_um / voxel_um[2])
+    box = cut(labels, index, side, half_slices)
+    shown = squares(box, index, voxel_um[1:], side_um, px, 0)
+    if grey is None:
+        rows, columns = (np.diff(shown, axis=axis, append=-1) != 0 for axis in (1, 2))
+        picture = np.where(rows | columns, 90, np.where(shown > 0, 40, 0)).astype(np.uint8)
+    else:
+        picture = stretched(squares(cut(grey, index, side, half_slices), index, voxel_um[1:], side_um, px, 1))
+    over = data_address(coloured(shown, chosen, colours, names))
+    depth = (box.start[0] + first_voxel) * voxel_um[0]
+    place = (float(depth), float(voxel_um[0]), float(place_um[1]), float(place_um[2]))
+    return View(title, unit, data_address(picture), over, len(picture), box.middle, px, side_um / px, *place)
+
+
+def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) -> list[View]:
+    """The patch of a mesh around a synapse from two sides, the synapse as a ring.
+
+    Parameters
+    ----------
+    vertices, faces : (V, 3) x y z in nm, (F, 3)
+    place_nm : (3,) z y x
+    """
+    centre = np.asarray(place_nm, float)[::-1]
+    near = (np.abs(vertices - centre) < PATCH_NM).all(axis=1)
+    kept = faces[near[faces].all(axis=1)]
+    if not len(kept):
+        return []
+    used, packed = np.unique(kept, return_inverse=True)
+    patch, packed = vertices[used], packed.reshape(kept.shape)
+    # the surface at the synapse faces the viewer first, and is seen from the side then
+    around = patch[np.linalg.norm(patch - centre, axis=1) < PATCH_NM / 2]
+    away = centre - around.mean(axis=0) if len(around) else np.eye(3)[2]
+    toward = away / max(float(np.linalg.norm(away)), 1e-9)
+    right = np.cross(np.eye(3)[np.abs(toward).argmin()], toward)
+    right /= np.linalg.norm(right)
+    up = np.cross(toward, right)
+    out = []
+    for title, axes in (("from the synapse", [right, up, toward]), ("from the side", [-toward, up, right])):
+        camera = fit_camera(patch, (MESH_PX, MESH_PX), np.array(axes))
+        picture = Image.fromarray(render_mesh(patch, packed, np.array([0.75, 0.78, 0.82]), camera=camera))
+        x, y, _ = camera.project(centre[None])[0]
+        draw = ImageDraw.Draw(picture)
+        for radius, colour in ((9, "black"), (8, "#D55E00"), (7, "#D55E00"), (6, "black")):
+            draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=colour)
+        address = data_address(np.asarray(picture)[None])
+        place = (float(place_nm[0]) / 1000, 1.0, float(place_nm[1]) / 1000, float(place_nm[2]) / 1000)
+        out.append(View(title, "", address, "", 1, 0, MESH_PX, camera.nm_per_px / 1000, *place))
+    return out

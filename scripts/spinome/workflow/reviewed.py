@@ -1,0 +1,156 @@
+"""What `spinome review` does with a study: where its results are, its answers, and tables of answers in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from pathlib import Path
+
+import pandas as pd
+
+from spinome.io.atomic import nearest_existing
+from spinome.io.tables import read_table, write_table
+from spinome.review.answers import Answers, agreed, standing
+from spinome.review.catalogue import Catalogue, Sources
+from spinome.review.exchange import (
+    POINT_COLUMNS,
+    corrections_of,
+    decisions_of,
+    from_corrections,
+    from_decisions,
+    from_labels,
+    labels_of,
+)
+from spinome.seeds import number_of
+from spinome.twophoton.corrections import CORRECTION_COLUMNS
+from spinome.workflow.plans.linking import LinkingPlan
+from spinome.workflow.plans.synapses import SynapsesPlan
+from spinome.workflow.plans.twophoton import TwophotonPlan, stack_name
+from spinome.workflow.samples import read_corrections
+from spinome.workflow.study import Study
+
+# ports that systems give to nobody by themselves
+FIRST_PORT, PORTS = 20_000, 10_000
+EXTRA = "spinome review needs the package tornado; install it: pip install 'spinome[review]' (or pip install tornado)"
+NOTHING = "{folder}: no results of this study yet; run it first, or leave this page open while it runs"
+
+
+def sources_of(study: Study) -> Sources:
+    """Where the results and the images of a study are."""
+    results = Path(study.results)
+    synapses, twophoton = SynapsesPlan(study), TwophotonPlan(study)
+    linking = LinkingPlan(study, synapses)
+    computed = set(linking.computed)
+    segments = {
+        row.volume: str(results / "linking" / "segments" / f"{row.volume}.zarr")
+        if row.volume in computed
+        else row.segmentation
+        for row in study.volumes
+        if row.volume in linking.volumes
+    }
+    return Sources(
+        results,
+        {series: [stack_name(row) for row in rows] for series, rows in twophoton.by_series.items()},
+        {row.volume: row.image for row in study.volumes if row.image},
+        {volume: source for volume, source in segments.items() if source},
+        {volume: str(results / "synapses" / "labels" / f"{volume}.zarr") for volume in synapses.detected},
+        {row.volume: row.voxel_nm for row in study.volumes},
+        {row.neuron: row.mesh for row in study.neurons},
+    )
+
+
+def review(study: Study, port: int, open_browser: bool) -> None:
+    """Serve the page of a study until it is interrupted.
+
+    Raises
+    ------
+    ValueError: if the package of the server is not installed.
+    """
+    try:
+        from spinome.review.server import Review, serve
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "tornado":
+            raise ValueError(EXTRA) from None
+        raise
+    if not Path(study.results).is_dir():
+        print(NOTHING.format(folder=study.results), flush=True)
+    answers = Answers(study.config["review"]["answers"])
+    answers.join()
+
+    def say(address: str) -> None:
+        print(f"Answers go to {answers.folder}. Open {address}", flush=True)
+        if open_browser:
+            webbrowser.open(address)
+
+    page = Review(Catalogue(sources_of(study)), answers, study.config["seed"])
+    # the same address each time, so that the browser finds the answers that an earlier server did not take
+    usual = FIRST_PORT + number_of(str(answers.folder.absolute()), PORTS)
+    try:
+        try:
+            asyncio.run(serve(page, port or usual, say))
+        except OSError:
+            if port:
+                raise
+            asyncio.run(serve(page, 0, say))
+    except KeyboardInterrupt:
+        print(f"{len(standing(answers.read()))} answers are in {answers.folder}", flush=True)
+
+
+def export(study: Study, folder: str | Path) -> list[str]:
+    """Write the answers that people agree on as the tables that a run takes; returns what to say of them."""
+    folder = Path(folder)
+    if not (existing := nearest_existing(folder)).is_dir():
+        raise ValueError(f"{existing}: is a file where a folder is needed; choose another by --export")
+    catalogue = Catalogue(sources_of(study))
+    rows, disputed = agreed(standing(Answers(study.config["review"]["answers"]).read()))
+    corrections = corrections_of(rows, catalogue.questions())
+    decisions, gone = decisions_of(rows, catalogue.label_at)
+    said = []
+    if len(corrections):
+        write_table(corrections, folder / "corrections.tsv")
+        said.append(f"{len(corrections)} corrections; twophoton.track.corrections: {folder / 'corrections.tsv'}")
+    if len(decisions):
+        write_table(decisions, folder / "decisions.tsv")
+        said.append(f"{len(decisions)} decisions; linking.proofread.decisions: {folder / 'decisions.tsv'}")
+    for neuron, points in labels_of(rows).items():
+        write_table(points, folder / "truth_labels" / f"{neuron}.tsv")
+        file = folder / "truth_labels" / f"{neuron}.tsv"
+        said.append(f"{len(points)} labelled synapses of {neuron}; column truth_labels of the sheet: {file}")
+    if disputed:
+        said.append(f"{disputed} things that people disagree about are left out")
+    if gone:
+        said.append(f"{gone} decisions are left out: there is no segment at their place any more")
+    return said or ["no answers yet that a run takes"]
+
+
+def import_table(study: Study, table: str | Path, who: str, neuron: str | None = None) -> int:
+    """Take a table of corrections, of decisions, or of labelled synapses of a neuron as answers; returns how many.
+
+    Raises
+    ------
+    ValueError: if the table is none of these, or names what the study has not; the message names it.
+    """
+    frame = read_table(table)
+    if set(CORRECTION_COLUMNS) <= set(frame.columns):
+        rows = read_corrections(table, study.stacks)
+        answers = from_corrections(pd.DataFrame([row.model_dump() for row in rows], columns=CORRECTION_COLUMNS), who)
+    elif {"volume", "orphan", "shaft"} <= set(frame.columns):
+        exact = read_table(table, integers=["orphan", "shaft"])
+        try:
+            answers = from_decisions(exact, Catalogue(sources_of(study)).segments(), who)
+        except ValueError as error:
+            raise ValueError(f"{table}: {error}") from None
+    elif set(POINT_COLUMNS) <= set(frame.columns):
+        known = {row.neuron for row in study.neurons}
+        if neuron not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise ValueError(f"{table}: say by --neuron whose synapses these are; the study has {names}")
+        answers = from_labels(frame, str(neuron), who)
+    else:
+        kinds = f"corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan shaft)"
+        there = ", ".join(map(str, frame.columns))
+        raise ValueError(
+            f"{table}: is no table of {kinds} or of labelled points ({' '.join(POINT_COLUMNS)}); it has {there}"
+        )
+    Answers(study.config["review"]["answers"]).append_all(answers)
+    return len(answers)

@@ -1,0 +1,3 @@
+"""Surfaces for a study with results of every branch."""
+
+from surfaces import sphere  # noqa: F401

@@ -1,0 +1,365 @@
+"""The page in a real browser: by keyboard, with the server killed, in two windows, on a narrow screen."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from reviewed_study import COUNT, make_study
+from spinome.review.answers import Answers, standing
+
+REPOSITORY = Path(__file__).parents[2]
+BROWSER = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+pytestmark = [
+    pytest.mark.skipif(not BROWSER, reason="needs Chromium on the path (apt-get install chromium)"),
+    pytest.mark.slow,
+]
+KINDS = ("spine", "same spine", "synapse", "link", "label")
+
+
+class Server:
+    """`spinome review` as a process that can be killed and started again at the same port."""
+
+    def __init__(self, config):
+        self.config, self.port, self.process = config, 0, None
+
+    def start(self):
+        command = [sys.executable, "-m", "spinome.workflow.command", "review", self.config, "--no-browser"]
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")},
+        )
+        address = re.search(r"http://\S+", self.process.stdout.readline())[0]
+        self.port = int(re.search(r":(\d+)/", address)[1])
+        return address
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, sphere):
+    return make_study(tmp_path_factory.mktemp("study"), sphere)
+
+
+@pytest.fixture
+def server(made):
+    shutil.rmtree(made.parent / "answers.parquet", ignore_errors=True)
+    server = Server(made)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def answers(server):
+    return standing(Answers(server.config.parent / "answers.parquet").read())
+
+
+def opened(context, address, who="ann"):
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(address)
+    if page.input_value("#who") != who:
+        page.fill("#who", who)
+        page.press("#who", "Enter")
+    ready(page)
+    return page
+
+
+def until(page, expression, given=None, seconds=60):
+    """Wait until the page says so; asked from here, since the page's policy lets nothing be evaluated within it."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, given):
+        assert time.monotonic() < end, f"not within {seconds} s: {expression}"
+        time.sleep(0.02)
+
+
+def ready(page):
+    until(page, "state.current && document.querySelectorAll('#views canvas').length")
+
+
+def choose(page, kind):
+    page.locator("#kinds button").filter(has_text=re.compile(rf"^{kind} \d")).click()
+    until(page, "kind => state.current && state.current.kind === kind", kind)
+    page.evaluate("document.activeElement.blur()")
+
+
+def press(page, key):
+    """Answer by a key, and wait for the next question."""
+    before = page.evaluate("state.current.id")
+    page.keyboard.press(key)
+    until(page, "before => state.current && state.current.id !== before", before)
+
+
+def sent(page):
+    until(page, "!unsent().length")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hundred_answers_by_keyboard_alone(server, chromium, kind):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    choose(page, kind)
+    for number in range(100):
+        if number == 50:
+            # in the midst of it the page is loaded anew
+            sent(page)
+            page.reload()
+            ready(page)
+            assert page.evaluate("state.kind") == kind
+        press(page, " " if number % 2 else "12"[number % 4 // 2])
+    sent(page)
+    rows = answers(server)
+    assert len(rows) == 100 and set(rows["kind"]) == {kind} and set(rows["who"]) == {"ann"}
+    assert not rows.duplicated(["unit", "z_um", "y_um", "x_um"]).any()
+    assert 20 <= (rows["drawn"] == "random").sum() <= 60
+    assert (rows["seconds"] > 0).all()
+    until(page, "document.getElementById('progress').textContent.includes('100 of ')")
+    assert "random answers" in page.inner_text("#progress")
+    assert page.faults == []
+    context.close()
+
+
+def test_undo_skip_note_change_and_take_back(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    first = page.evaluate("state.current.id")
+    press(page, "1")
+    page.keyboard.press("u")
+    until(page, "first => state.current.id === first", first)
+    sent(page)
+    assert answers(server).empty
+    page.keyboard.press("n")
+    page.keyboard.type("dim 12")
+    page.keyboard.press("Enter")
+    press(page, "2")
+    skipped = page.evaluate("state.current.id")
+    press(page, "s")
+    press(page, "1")
+    assert page.evaluate("state.current.id") != skipped
+    sent(page)
+    rows = answers(server)
+    assert rows["answer"].tolist() == ["no spine", "spine"] and rows["note"].tolist() == ["dim 12", ""]
+    page.get_by_role("button", name="Answers").click()
+    page.get_by_role("button", name="Change").last.click()
+    assert page.input_value("#note") == "dim 12"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("3")
+    page.wait_for_selector("#rows tr")
+    sent(page)
+    assert answers(server)["answer"].tolist() == ["spine", "unsure"]
+    page.get_by_role("button", name="Take back").first.click()
+    sent(page)
+    assert answers(server)["answer"].tolist() == ["spine"]
+    assert page.faults == []
+    context.close()
+
+
+def test_missed_ones_are_marked_by_click_and_by_keyboard(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    place = page.evaluate("[state.current.row.z_um, state.current.row.y_um, state.current.row.x_um]")
+    slices, projected = page.locator("#views canvas").nth(0), page.locator("#views canvas").nth(1)
+    box = slices.bounding_box()
+    # a quarter of 7 um to the right and down, a slice deeper
+    page.keyboard.press("ArrowDown")
+    slices.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.75})
+    sent(page)
+    mark = answers(server).iloc[0]
+    assert mark["kind"] == "missed spine" and mark["drawn"] == "by hand"
+    assert [mark["z_um"] - place[0], mark["y_um"] - place[1], mark["x_um"] - place[2]] == pytest.approx(
+        [1.0, 1.75, 1.75], abs=0.05
+    )
+    page.keyboard.press("u")
+    sent(page)
+    assert answers(server).empty
+    # into the projection: the depth is that of the brightest slice, and blocks lie in slices 5 to 7
+    box = projected.bounding_box()
+    projected.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    sent(page)
+    assert 5 <= answers(server).iloc[0]["z_um"] <= 7
+    page.keyboard.press("u")
+    page.keyboard.press("m")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    sent(page)
+    mark = answers(server).iloc[0]
+    assert mark["x_um"] - place[2] == pytest.approx(40 * 7.0 / 300, abs=0.05)
+    assert page.evaluate("state.current.kind") == "spine"
+    choose(page, "synapse")
+    page.locator("#views canvas").first.click(position={"x": 10, "y": 10})
+    sent(page)
+    assert answers(server)["kind"].tolist() == ["missed spine", "missed synapse"]
+    assert page.faults == []
+    context.close()
+
+
+def test_nothing_is_lost_when_the_server_is_killed(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    for _ in range(3):
+        press(page, "1")
+    sent(page)
+    until(page, "state.cache.size > 4")
+    page.wait_for_timeout(3000)
+    server.kill()
+    # the next questions are in the page already
+    for _ in range(3):
+        press(page, "2")
+    until(page, "!document.getElementById('banner').hidden")
+    assert "3 answer(s) kept in this browser" in page.inner_text("#banner")
+    assert len(answers(server)) == 3
+    page.close()
+    address = server.start()
+    # the token of the server that was killed is stale
+    stale = context.new_page()
+    assert stale.goto(address.partition("?")[0]).status == 401
+    assert "open the address" in stale.inner_text("body")
+    page = opened(context, address)
+    sent(page)
+    assert sorted(answers(server)["answer"]) == ["no spine"] * 3 + ["spine"] * 3
+    assert page.faults == []
+    context.close()
+
+
+def test_two_windows_and_two_people_at_once(server, chromium):
+    address = server.start()
+    one, other = chromium.new_context(), chromium.new_context()
+    windows = [opened(one, address), opened(one, address), opened(other, address, "bob")]
+    for _ in range(10):
+        for page in windows:
+            press(page, "1")
+    for page in windows:
+        sent(page)
+    rows = Answers(server.config.parent / "answers.parquet").read()
+    assert len(rows) == 30
+    held = standing(rows)
+    # windows of one person may ask the same question, of which the later answer counts
+    assert (held["who"] == "bob").sum() == 10 and 10 <= (held["who"] == "ann").sum() <= 20
+    windows[0].reload()
+    until(windows[0], "document.getElementById('progress').textContent.includes('alike')")
+    assert "ann and bob: 10 of 10 alike" in windows[0].inner_text("#progress")
+    one.close()
+    other.close()
+
+
+def test_a_sheet_of_many(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    choose(page, "synapse")
+    page.get_by_role("button", name="Sheet").click()
+    until(page, "state.tiles.length === 24 && state.tiles.every((tile) => tile.question)")
+    page.keyboard.press("2")
+    page.keyboard.press(" ")
+    page.get_by_role("button", name="The others are as the run says").click()
+    sent(page)
+    assert sorted(answers(server)["answer"]) == ["no synapse"] + ["synapse"] * 23
+    # a click gives the next answer, which replaces the one before
+    page.locator(".tile").nth(5).click()
+    sent(page)
+    assert sorted(answers(server)["answer"]) == ["no synapse"] * 2 + ["synapse"] * 22
+    page.get_by_role("button", name="Next sheet").click()
+    until(page, "state.tiles.length === 24 && state.tiles.every((tile) => !tile.sent && tile.question)")
+    assert page.faults == []
+    context.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_narrow_screen_shows_all(server, chromium, kind):
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
+    page = opened(context, server.start())
+    choose(page, kind)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for place in range(page.locator("#answers button").count()):
+        box = page.locator("#answers button").nth(place).bounding_box()
+        assert box["height"] >= 44 and box["x"] + box["width"] <= 390
+    for mode in ("Sheet", "Answers"):
+        page.get_by_role("button", name=mode).click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_a_page_of_another_origin_reads_and_writes_nothing(server, chromium):
+    address = server.start()
+    context = chromium.new_context()
+    opened(context, address)
+    body = b"<title>other</title>"
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    other = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{other.server_port}/")
+    target = address.partition("/?")[0]
+    tried = page.evaluate(
+        """async (target) => {
+          const row = {kind: "missed spine", unit: "m.f.0", answer: "missed spine", z_um: 1, y_um: 1, x_um: 1,
+            who: "eve", drawn: "by hand"};
+          const ways = [
+            fetch(`${target}/api/state?who=ann`, {credentials: "include"}).then((reply) => reply.text()),
+            fetch(`${target}/api/answer`, {method: "POST", credentials: "include", body: JSON.stringify(row),
+              headers: {"Content-Type": "application/json"}}).then((reply) => reply.text()),
+            fetch(`${target}/api/answer`, {method: "POST", mode: "no-cors", credentials: "include",
+              body: JSON.stringify(row)}).then((reply) => reply.text()),
+          ];
+          return (await Promise.allSettled(ways)).map((one) => one.value || "");
+        }""",
+        target,
+    )
+    assert tried == ["", "", ""]
+    frame = page.evaluate(
+        """(target) => new Promise((done) => {
+          const frame = document.createElement("iframe");
+          frame.src = target;
+          frame.onload = () => { try { done(frame.contentDocument ? "seen" : "closed"); } catch { done("closed"); } };
+          document.body.append(frame);
+        })""",
+        target,
+    )
+    assert frame == "closed"
+    time.sleep(0.5)
+    assert answers(server).empty
+    other.shutdown()
+    context.close()
+
+
+def test_the_next_question_is_there_at_once(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    # what is measured is work that is done in advance, and no time: the pictures of the next questions are in the page
+    until(page, "state.queue.length >= AHEAD && state.queue.slice(0, AHEAD).every((o) => state.cache.has(o.id))")
+    assert page.evaluate("Promise.all(state.queue.slice(0, AHEAD).map((o) => load(o.id))).then((a) => a.length)") == 4
+    context.close()
+    assert COUNT >= 100

@@ -1,0 +1,134 @@
+"""Questions over results that come and go, and what they show."""
+
+import base64
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from reviewed_study import COUNT, make_study
+from spinome.configuration import complete
+from spinome.configuration.files import read_settings
+from spinome.io.tables import read_table, write_table
+from spinome.review.catalogue import Catalogue, moved
+from spinome.twophoton.corrections import CORRECTION_COLUMNS
+from spinome.workflow.reviewed import export, import_table, sources_of
+from spinome.workflow.study import read_study
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, sphere):
+    return make_study(tmp_path_factory.mktemp("study"), sphere)
+
+
+@pytest.fixture
+def study(made, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(made.parent, folder)
+    config = (folder / "config.yaml").read_text().replace(str(made.parent), str(folder))
+    (folder / "config.yaml").write_text(config)
+    stacks = (folder / "stacks.tsv").read_text().replace(str(made.parent), str(folder))
+    (folder / "stacks.tsv").write_text(stacks)
+    return read_study(complete(read_settings(folder / "config.yaml")), Path(__file__).parents[2])
+
+
+def pixels(address):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+
+
+def test_every_kind_of_question_has_its_pictures_and_answers(study):
+    catalogue = Catalogue(sources_of(study))
+    questions = catalogue.questions()
+    counts = questions.groupby("kind").size().to_dict()
+    assert counts == {"spine": 2 * COUNT, "same spine": COUNT, "synapse": COUNT, "link": COUNT, "label": COUNT}
+    words = {}
+    for kind, name in questions.groupby("kind")["id"].first().items():
+        question = catalogue.question(name)
+        assert question["views"] and all(view["image"].startswith("data:image/png") for view in question["views"])
+        words[kind] = [answer["word"] for answer in question["answers"]]
+        assert question["row"]["kind"] == kind and question["now"] is not None
+    assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
+    assert words["label"] == ["spine", "shaft", "soma", "not sure"]
+
+
+def test_the_middle_of_a_picture_is_the_place_of_its_question(study):
+    catalogue = Catalogue(sources_of(study))
+    questions = catalogue.questions()
+    for row in questions[questions["kind"] == "spine"].iloc[[0, 57, 130]].itertuples():
+        view = catalogue.question(row.id)["views"][0]
+        side = view["side_px"]
+        picture = pixels(view["image"]).reshape(-1, side, side)[view["first"]]
+        # blocks of 0.7 um in a grid of 2 um, so the middle of the picture is bright and half a grid away is dark
+        step = int(1 / view["um_per_px"])
+        assert picture[side // 2, side // 2] > 200 and picture[side // 2, side // 2 + step] < 60
+        assert picture[side // 2 + step, side // 2] < 60
+        assert view["z_um"] + view["first"] * view["step_um"] == row.z_um
+    for row in questions[questions["kind"] == "link"].iloc[[0, 50]].itertuples():
+        question = catalogue.question(row.id)
+        view = question["views"][0]
+        side = view["side_px"]
+        over = pixels(view["overlay"]).reshape(-1, side, side, 4)[view["first"]]
+        assert over[side // 2, side // 2].tolist()[:3] == [255, 255, 255] and over[side // 2, side // 2, 3] > 0
+        # the orphan is 12 voxels wide
+        assert 11 <= (over[side // 2, :, :3] == 255).all(axis=1).sum() * view["um_per_px"] / 0.008 <= 13
+
+
+def test_results_that_are_made_anew_are_read_anew(study):
+    catalogue = Catalogue(sources_of(study))
+    before = catalogue.questions()
+    assert catalogue.questions() is before
+    path = Path(study.results) / "synapses" / "objects.parquet"
+    objects = read_table(path)
+    write_table(objects.assign(x_nm=objects["x_nm"] + 1000)[1:], path)
+    gone = before.loc[before["kind"] == "synapse", "id"].iloc[0]
+    assert catalogue.row(gone) is None
+    with pytest.raises(KeyError):
+        catalogue.question(gone)
+    assert (catalogue.questions()["kind"] == "synapse").sum() == COUNT - 1
+    shutil.rmtree(study.results)
+    assert catalogue.questions().empty
+
+
+def test_a_click_into_a_projection_takes_the_brightest_slice(study):
+    catalogue = Catalogue(sources_of(study))
+    # blocks lie in slices 5 to 7
+    assert 5 <= catalogue.depth_at("m.f.0", np.array([10.0, 4.0, 4.0])) <= 7
+
+
+def test_answers_go_out_and_come_in_as_tables(study, tmp_path):
+    rows = [("v", 12, 1), ("v", 13, 0)]
+    table = tmp_path / "decisions.tsv"
+    write_table(pd.DataFrame(rows, columns=["volume", "orphan", "shaft"]), table)
+    assert import_table(study, table, "ann") == 2
+    points = pd.DataFrame({"x_nm": [1000.0], "y_nm": [2000.0], "z_nm": [3000.0], "tag": ["soma"]})
+    write_table(points, tmp_path / "points.tsv")
+    with pytest.raises(ValueError, match=r"points.tsv: say by --neuron whose synapses these are; the study has n"):
+        import_table(study, tmp_path / "points.tsv", "ann")
+    assert import_table(study, tmp_path / "points.tsv", "ann", "n") == 1
+    judged = read_table(Path(study.results) / "twophoton" / "judge" / "m.f.parquet")
+    form = judged[judged["accepted"]][:1].assign(decision="no spine")[CORRECTION_COLUMNS[:7]]
+    corrections = form.assign(next_timepoint="", next_z_um="", next_y_um="", next_x_um="")
+    write_table(corrections, tmp_path / "corrections.tsv")
+    assert import_table(study, tmp_path / "corrections.tsv", "ann") == 1
+    with pytest.raises(ValueError, match=r"odd.tsv: is no table of corrections"):
+        write_table(points[["tag"]], tmp_path / "odd.tsv")
+        import_table(study, tmp_path / "odd.tsv", "ann")
+    with pytest.raises(ValueError, match=r"decisions.tsv: decisions name 999"):
+        write_table(pd.DataFrame([("v", 999, 1)], columns=["volume", "orphan", "shaft"]), table)
+        import_table(study, table, "ann")
+    said = export(study, tmp_path / "out")
+    assert read_table(tmp_path / "out" / "decisions.tsv").to_numpy().tolist() == [list(row) for row in rows]
+    pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "truth_labels" / "n.tsv"), points)
+    assert read_table(tmp_path / "out" / "corrections.tsv")["decision"].tolist() == ["no spine"]
+    assert len(said) == 3 and all(str(tmp_path / "out") in line for line in said)
+
+
+def test_a_place_moves_as_the_spines_around_it_do():
+    place = [(s, t, 1.0, 2.0 * s + (3.0 if t == "1" else 0.0), 0.0) for s in range(4) for t in ("0", "1")]
+    spines = pd.DataFrame(place, columns=["spine", "timepoint", "z_um", "y_um", "x_um"])
+    assert moved(np.array([1.0, 5.0, 0.0]), spines, "0", "1").tolist() == [1.0, 8.0, 0.0]
+    assert moved(np.array([1.0, 5.0, 0.0]), spines, "0", "2") is None
