@@ -10,10 +10,11 @@ import pytest
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from spinome.configuration.linking import Typing, Watershed
-from spinome.cuboids import cuboids
+from spinome.cuboids import and_next, cuboids
 from spinome.io.tables import read_table
-from spinome.io.volumes import open_labels, write_volume
+from spinome.io.volumes import open_labels, open_probability, write_volume
 from spinome.linking.basins import basins
+from spinome.linking.contacts import find_contacts, save_contacts
 from spinome.linking.flooding_heights import landscape, reach
 from spinome.synapses.density.blocks import CUT
 from spinome.synapses.objects.patches import find_parts, save_parts
@@ -91,23 +92,41 @@ def finished_basins(tmp_path, finish):
     return lambda name, *failed: finish(name, compute, *failed)
 
 
-@pytest.mark.parametrize("step", ["basins", "membranes"])
-def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script, finished_basins, step):
-    failed = {"basins": [], "membranes": []} | {step: ["0-0-64"]}
-    made = {
-        name: str(tmp_path / f"{name}{suffix}") for name, suffix in (("superpixels", ".zarr"), ("gaps", ".parquet"))
-    }
-    given = {
-        "done": [finished_basins("done", *failed["basins"])],
-        "predicted": [finished_basins("predicted", *failed["membranes"])],
-    }
-    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
-    run_script("linking_watershed", given, made, aside, voxel_nm=None, cuboid=CUBOID)
+@pytest.fixture
+def segment(tmp_path, run_script, finish, finished_basins):
+    """A function that makes segments and their gaps with cuboids that failed in some steps; returns their files."""
+
+    def run(**failed):
+        names = {"superpixels": "zarr", "gaps": "parquet", "tree": "parquet", "segments": "zarr"}
+        files = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
+        done = {name: [finished_basins(name, *failed.get(name, []))] for name in ("basins", "membranes")}
+        aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
+        superpixels = {"superpixels": files["superpixels"]}
+        run_script("linking_watershed", {"done": done["basins"]}, superpixels, aside, voxel_nm=None, cuboid=CUBOID)
+        labels, membrane = open_labels(files["superpixels"]), open_probability(str(tmp_path / "membrane.zarr"))
+        blocks = {block.name: block for block in cuboids(SHAPE, CUBOID)}
+
+        def compute(name, path):
+            box = and_next(blocks[name], SHAPE)
+            save_contacts(path, find_contacts(labels[box], membrane[box], VOXEL_NM, blocks[name].shape))
+
+        contacts = {"contacts": [finish("contacts", compute, *failed.get("contacts", []))]}
+        run_script("linking_agglomerate", superpixels | contacts, {"tree": files["tree"]}, priority="mean")
+        given = superpixels | contacts | {"tree": files["tree"], "basins": done["basins"]}
+        made = {name: files[name] for name in ("segments", "gaps")}
+        run_script("linking_segments", given | {"predicted": done["membranes"]}, made, threshold=0.4, cuboid=CUBOID)
+        return files
+
+    return run
+
+
+@pytest.mark.parametrize("step", ["basins", "membranes", "contacts"])
+def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script, segment, step):
+    made = segment(**{step: ["0-0-64"]})
     gaps = read_table(made["gaps"])
     assert gaps[["x0", "x1"]].to_numpy().tolist() == [[64, 96]]
-    labels = open_labels(made["superpixels"])[:]
-    if step == "basins":
-        assert not labels[..., 64:].any() and labels[..., :64].any()
+    labels = open_labels(made["segments"])[:]
+    assert labels.dtype == np.uint64 and not labels[..., 64:].any() and labels[..., :64].all()
     # two pieces of one size, one of them beside the gap
     segments = np.zeros(SHAPE, np.uint32)
     segments[4:8, 20:30, 54:64], segments[4:8, 20:30, 20:30] = 1, 2
@@ -119,20 +138,14 @@ def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script,
 
 
 @pytest.mark.parametrize("forest", [None, str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")])
-def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, run_script, finished_basins, forest):
+def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, run_script, segment, forest):
     every = [block.name for block in cuboids(SHAPE, CUBOID)]
-    names = {"superpixels": "zarr", "gaps": "parquet", "tree": "parquet", "segments": "zarr", "typing": "parquet"}
-    files = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
+    files = segment(basins=every) | {"typing": str(tmp_path / "typing.parquet")}
 
     def of(*names):
         return {name: files[name] for name in names}
 
-    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
-    given = {"done": [finished_basins("done", *every)], "predicted": []}
-    run_script("linking_watershed", given, of("superpixels", "gaps"), aside, voxel_nm=None, cuboid=CUBOID)
-    assert len(read_table(files["gaps"])) == len(every)
-    run_script("linking_agglomerate", of("superpixels"), of("tree"), aside, voxel_nm=None, priority="mean")
-    run_script("linking_segments", of("superpixels", "tree"), of("segments"), threshold=0.4)
+    assert len(read_table(files["gaps"])) == len(every) and read_table(files["tree"]).empty
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
     run_script("linking_typing", of("gaps"), of("typing"), aside, voxel_nm=None, settings=Typing().model_dump())
     table = read_table(files["typing"])

@@ -158,14 +158,8 @@ rule linking_watershed:
     input:
         done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         membrane=linking_plan.membrane,
-        predicted=branch(
-            linking_plan.has_membrane,
-            then=[],
-            otherwise=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
-        ),
     output:
-        superpixels=directory("<results>/linking/watershed/{volume}.zarr"),
-        gaps="<results>/linking/gaps/{volume}.parquet",
+        directory("<results>/linking/watershed/{volume}.zarr"),
     log:
         "<logs>/linking_watershed/{volume}.log",
     benchmark:
@@ -184,6 +178,34 @@ rule linking_watershed:
         code=script_hash("linking_watershed"),
     script:
         "../../scripts/linking_watershed.py"
+
+
+rule linking_contacts:
+    """Find the contacts of superpixels in the cuboids of a shard."""
+    input:
+        superpixels="<results>/linking/watershed/{volume}.zarr",
+        membrane=linking_plan.membrane,
+    output:
+        done="<results>/linking/contacts/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_contacts/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_contacts/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_contacts/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("membrane"),
+        aside=linking_plan.aside("membrane"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_contacts"),
+    script:
+        "../../scripts/linking_contacts.py"
 
 
 rule linking_train_agglomeration:
@@ -218,7 +240,7 @@ rule linking_agglomerate:
     """Agglomerate the superpixels of a volume, and keep the whole merge tree."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
-        membrane=linking_plan.membrane,
+        contacts=expand("<results>/linking/contacts/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         model=linking_plan.agglomeration_model.trained,
     output:
         "<results>/linking/agglomerate/{volume}.parquet",
@@ -235,8 +257,7 @@ rule linking_agglomerate:
     params:
         priority=config["linking"]["agglomerate"]["priority"],
         model=linking_plan.agglomeration_model.stamp,
-        inputs=linking_plan.stamps("membrane"),
-        aside=linking_plan.aside("membrane", model=linking_plan.agglomeration_model.given),
+        aside=study.aside(model=linking_plan.agglomeration_model.given),
         code=script_hash("linking_agglomerate"),
     script:
         "../../scripts/linking_agglomerate.py"
@@ -246,9 +267,17 @@ rule linking_segments:
     """Cut the merge tree of a volume into segments."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
+        contacts=expand("<results>/linking/contacts/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         tree="<results>/linking/agglomerate/{volume}.parquet",
+        basins=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        predicted=branch(
+            linking_plan.has_membrane,
+            then=[],
+            otherwise=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        ),
     output:
-        directory("<results>/linking/segments/{volume}.zarr"),
+        segments=directory("<results>/linking/segments/{volume}.zarr"),
+        gaps="<results>/linking/gaps/{volume}.parquet",
     log:
         "<logs>/linking_segments/{volume}.log",
     conda:
@@ -259,6 +288,7 @@ rule linking_segments:
         runtime=30,
     params:
         threshold=config["linking"]["agglomerate"]["threshold"],
+        cuboid=config["linking"]["cuboid"],
         code=script_hash("linking_segments"),
     script:
         "../../scripts/linking_segments.py"

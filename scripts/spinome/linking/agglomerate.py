@@ -14,8 +14,9 @@ from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
+from spinome.linking.contacts import EMPTY, find_slot, grow
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
-from spinome.linking.region_graph import EMPTY, RegionGraph, find_slot, grow
+from spinome.linking.region_graph import RegionGraph
 from spinome.scores.overlap import overlaps
 from spinome.union_find import find_root
 
@@ -24,8 +25,8 @@ PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
 
 TREE_COLUMNS = {
     "step": "int64",
-    "left": "uint32",
-    "right": "uint32",
+    "left": "uint64",
+    "right": "uint64",
     "priority": "float64",
     "height": "float64",
     "left_voxels": "int64",

@@ -18,6 +18,7 @@ WITHOUT = {
     "synapses_density": ("cuboids", "blocks that they touch have no density"),
     "linking_membranes": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
     "linking_basins": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
+    "linking_contacts": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
     "linking_candidates": ("groups of orphans", "whether these orphans have a parent is not known"),
     **dict.fromkeys(
         [f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines")],

@@ -1,6 +1,6 @@
 """What the rules of the linking branch ask.
 
-Units are cuboids of a volume (membranes, basins) and cubes that hold its orphans (candidates); shards 0 to n-1 of each
+Units are cuboids of a volume (membranes, basins, contacts) and cubes that hold its orphans (candidates); shards 0 to n-1 of each
 volume hold them.
 """
 
@@ -192,7 +192,12 @@ class LinkingPlan(VolumesPlan):
     @property
     def volumes_by_step(self) -> dict[str, list[str]]:
         """The volumes that each step with units is made in."""
-        return {"candidates": self.volumes, "basins": self.computed, "membranes": self.predicted}
+        return {
+            "candidates": self.volumes,
+            "basins": self.computed,
+            "contacts": self.computed,
+            "membranes": self.predicted,
+        }
 
     def segmentation(self, wildcards: Any) -> str | list[str]:
         """The file of the segments of the rule's volume: given, or computed here."""
