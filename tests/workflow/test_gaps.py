@@ -120,8 +120,34 @@ def segment(tmp_path, run_script, finish, finished_basins):
     return run
 
 
+@pytest.fixture
+def type_segments(tmp_path, run_script):
+    """A function that types the segments of a volume with gaps through all steps; returns the table's file."""
+
+    def run(gaps, aside, settings):
+        aside = aside | {"max_failed_fraction": 0}
+        params = {"voxel_nm": None, "working_nm": settings["working_nm"], "cuboid": CUBOID, "shards": 1}
+        surfaces = {"min_um3": settings["orphan_min_um3"], "surfaces": bool(aside.get("model"))}
+        table = {"segments": str(tmp_path / "join.parquet")}
+
+        def units(step, given, **more):
+            files = {name: str(tmp_path / f"{step}_{name}.parquet") for name in ("done", "failures")}
+            run_script(f"linking_{step}", given, files, aside, **params, **more)
+            return [files["done"]]
+
+        measured = units("measure", {"gaps": gaps})
+        run_script("linking_join", {"gaps": gaps, "measured": measured}, table, aside, **params)
+        given = table | {"pieces": units("pieces", table, **surfaces)}
+        given["shapes"] = units("shapes", given, group_nm=5000.0, **surfaces)
+        typed = str(tmp_path / "typing.parquet")
+        run_script("linking_typing", given, {"typing": typed}, aside, voxel_nm=None, settings=settings)
+        return typed
+
+    return run
+
+
 @pytest.mark.parametrize("step", ["basins", "membranes", "contacts"])
-def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script, segment, step):
+def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, segment, type_segments, step):
     made = segment(**{step: ["0-0-64"]})
     gaps = read_table(made["gaps"])
     assert gaps[["x0", "x1"]].to_numpy().tolist() == [[64, 96]]
@@ -131,24 +157,18 @@ def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script,
     segments = np.zeros(SHAPE, np.uint32)
     segments[4:8, 20:30, 54:64], segments[4:8, 20:30, 20:30] = 1, 2
     write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
-    typed, aside = str(tmp_path / "typing.parquet"), {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
-    rules = Typing(orphan_min_um3=0.0001).model_dump()
-    run_script("linking_typing", {"gaps": made["gaps"]}, {"typing": typed}, aside, voxel_nm=None, settings=rules)
+    aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
+    typed = type_segments(made["gaps"], aside, Typing(orphan_min_um3=0.0001).model_dump())
     assert read_table(typed).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
 
 
 @pytest.mark.parametrize("forest", [None, str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")])
-def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, run_script, segment, forest):
+def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segments, forest):
     every = [block.name for block in cuboids(SHAPE, CUBOID)]
-    files = segment(basins=every) | {"typing": str(tmp_path / "typing.parquet")}
-
-    def of(*names):
-        return {name: files[name] for name in names}
-
+    files = segment(basins=every)
     assert len(read_table(files["gaps"])) == len(every) and read_table(files["tree"]).empty
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
-    run_script("linking_typing", of("gaps"), of("typing"), aside, voxel_nm=None, settings=Typing().model_dump())
-    table = read_table(files["typing"])
+    table = read_table(type_segments(files["gaps"], aside, Typing().model_dump()))
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
 
 

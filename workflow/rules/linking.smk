@@ -294,11 +294,138 @@ rule linking_segments:
         "../../scripts/linking_segments.py"
 
 
-rule linking_typing:
-    """Measure the segments of a volume, and tell orphans, shafts and others apart."""
+rule linking_measure:
+    """Measure the segments in the cuboids of a shard."""
     input:
         segmentation=linking_plan.segmentation,
         gaps=branch(linking_plan.is_computed, then="<results>/linking/gaps/{volume}.parquet", otherwise=[]),
+    output:
+        done="<results>/linking/measure/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_measure/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_measure/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_measure/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_measure"),
+    script:
+        "../../scripts/linking_measure.py"
+
+
+rule linking_join:
+    """Join what was measured in the cuboids of a volume to its segments."""
+    input:
+        segmentation=linking_plan.segmentation,
+        gaps=branch(linking_plan.is_computed, then="<results>/linking/gaps/{volume}.parquet", otherwise=[]),
+        measured=expand("<results>/linking/measure/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+    output:
+        "<results>/linking/join/{volume}.parquet",
+    log:
+        "<logs>/linking_join/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_join/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        code=script_hash("linking_join"),
+    script:
+        "../../scripts/linking_join.py"
+
+
+rule linking_pieces:
+    """Cut the surfaces of segments into pieces, in the cuboids of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+    output:
+        done="<results>/linking/pieces/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_pieces/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_pieces/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_pieces/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_um3=config["linking"]["typing"]["orphan_min_um3"],
+        surfaces=bool(linking_plan.typing_model.given),
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_pieces"),
+    script:
+        "../../scripts/linking_pieces.py"
+
+
+rule linking_shapes:
+    """Describe the surfaces of the segments of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+        pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+    output:
+        done="<results>/linking/shapes/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_shapes/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_shapes/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_shapes/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_um3=config["linking"]["typing"]["orphan_min_um3"],
+        surfaces=bool(linking_plan.typing_model.given),
+        group_nm=config["linking"]["candidates"]["group_nm"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_shapes"),
+    script:
+        "../../scripts/linking_shapes.py"
+
+
+rule linking_typing:
+    """Tell orphans, shafts and others of the segments of a volume apart."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+        pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        shapes=expand("<results>/linking/shapes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         model=linking_plan.typing_model.trained,
     output:
         "<results>/linking/typing/{volume}.parquet",
@@ -310,7 +437,7 @@ rule linking_typing:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         voxel_nm=linking_plan.voxel_nm,

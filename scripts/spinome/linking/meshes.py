@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import fastremap
 import numpy as np
 import pandas as pd
-import zmesh
 
+from spinome.cuboids import cuboids
 from spinome.io.units import VoxelSize
 from spinome.labels import compact
+from spinome.linking.pieces import find_pieces, simplified, weld_pieces
 from spinome.mesh.surface import Mesh
 
 SYNAPSE_COLUMNS = [
@@ -60,18 +61,14 @@ def join_orphans(
 
 
 def segment_meshes(labels: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> Iterator[tuple[int, Mesh]]:
-    """Mesh each label (marching cubes, then edges collapsed as long as the surface moves less than `error_nm`).
+    """Mesh each label of a volume that fits into memory (marching cubes, then `pieces.simplified`).
 
     Vertices are x y z in nm, the first voxel's corner at 0; a segment that the volume cuts is closed there.
     """
-    mesher = zmesh.Mesher(tuple(voxel_nm[::-1]))
-    # a border of background closes what the volume cuts; zmesh's own border moves the vertices by a voxel
-    mesher.mesh(np.asfortranarray(np.pad(labels, 1).transpose(2, 1, 0)), close=False)
-    for label in sorted(mesher.ids()):
-        mesh = mesher.get(label, normals=False, reduction_factor=8, max_error=error_nm)
-        mesher.erase(label)
-        vertices = mesh.vertices.astype(np.float64) - np.array(voxel_nm[::-1]) / 2
-        yield int(label), Mesh(vertices, mesh.faces.astype(np.int64))
+    (whole,) = cuboids(labels.shape, labels.shape)
+    pieces = find_pieces(lambda box: labels[box], whole, labels.shape)
+    for label in pieces.labels.tolist():
+        yield label, simplified(*weld_pieces([pieces.of(label)]), voxel_nm, error_nm)
 
 
 def vertex_segments(

@@ -1,0 +1,36 @@
+"""Cut the surfaces of segments into pieces in one shard of a volume's cuboids, and find their central voxels."""
+
+import numpy as np
+
+from spinome.cuboids import cuboids
+from spinome.io.tables import read_table
+from spinome.io.thinned import Thinned
+from spinome.io.volumes import open_labels
+from spinome.labels import rename
+from spinome.linking.measure import centroids, nearest_voxels
+from spinome.linking.pieces import find_pieces, save_pieces
+from spinome.linking.shape import is_meshed
+from spinome.workflow import step
+from spinome.workflow.stamps import source_stamp
+
+inputs, params, output = step.begin(snakemake)
+source = step.source(snakemake, "segmentation")
+volume = Thinned.to(open_labels(source, params.voxel_nm), params.working_nm)
+segments = read_table(inputs.segments)
+labels, centres = segments["segment"].to_numpy().astype(np.uint64), centroids(segments, volume.voxel_nm)
+# surfaces are for the shapes by which a forest types segments
+large = is_meshed(segments) & (segments["volume_um3"].to_numpy() >= params.min_um3) & params.surfaces
+blocks = {block.name: block for block in cuboids(volume.shape, volume.cuboid(params.cuboid))}
+
+
+def compute(unit, path):
+    block = blocks[unit.name]
+    pieces = find_pieces(lambda box: rename(volume[box], labels[large], labels[large]), block, volume.shape)
+    core = volume[block.core].astype(np.uint64)
+    own = np.isin(labels, core)
+    away, nearest = nearest_voxels(core, block, labels[own], centres[own], volume.voxel_nm)
+    save_pieces(path, pieces, segments=labels[own], away=away, nearest=nearest)
+
+
+units = step.own_units(snakemake, blocks, source_stamp(source, inputs.segments))
+step.run_units(snakemake, units, compute, suffix=".npz")
