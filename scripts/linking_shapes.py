@@ -34,7 +34,7 @@ def compute(unit, path):
     for label in names:
         own = found.pop(label, [])
         none = np.full(len(HKS_FEATURES), np.nan)
-        mesh = simplified(*weld_pieces(own), volume.voxel_nm, MESH_ERROR_NM) if own else None
+        mesh = simplified(*weld_pieces(own)[:2], volume.voxel_nm, MESH_ERROR_NM) if own else None
         rows[label] = none if mesh is None else signature(mesh)
     table = pd.DataFrame(np.reshape(list(rows.values()), (-1, len(HKS_FEATURES))), columns=HKS_FEATURES)
     table.insert(0, "segment", np.array(list(rows), np.int64))

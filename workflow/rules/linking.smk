@@ -556,6 +556,7 @@ rule linking_truth:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.truth_stamps,
         aside=linking_plan.aside("segmentation", "truth_segmentation", "truth_links"),
@@ -659,12 +660,46 @@ rule linking_proofread:
         "../../scripts/linking_proofread.py"
 
 
+rule linking_dendrites:
+    """Cut the surfaces of linked dendrites into pieces, in the cuboids of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        typing="<results>/linking/typing/{volume}.parquet",
+        bridges="<results>/linking/bridges.parquet",
+    output:
+        done="<results>/linking/dendrites/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_dendrites/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_dendrites/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_dendrites/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_thickest_nm=config["linking"]["meshes"]["min_thickest_nm"],
+        bridge_nm=config["linking"]["meshes"]["bridge_nm"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_dendrites"),
+    script:
+        "../../scripts/linking_dendrites.py"
+
+
 rule linking_meshes:
     """Mesh the linked dendrites of a volume, each with its input synapses."""
     input:
         segmentation=linking_plan.segmentation,
         typing="<results>/linking/typing/{volume}.parquet",
         bridges="<results>/linking/bridges.parquet",
+        pieces=expand("<results>/linking/dendrites/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         synapses=linking_plan.neurites_of_synapses,
         gaps=branch(linking_plan.finds_synapses, then="<results>/synapses/gaps/{volume}.parquet", otherwise=[]),
     output:
@@ -677,12 +712,14 @@ rule linking_meshes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
-        settings=config["linking"]["meshes"],
+        cuboid=config["linking"]["cuboid"],
+        min_thickest_nm=config["linking"]["meshes"]["min_thickest_nm"],
+        error_nm=config["linking"]["meshes"]["error_nm"],
         inputs=linking_plan.stamps("segmentation"),
         aside=linking_plan.aside("segmentation"),
         code=script_hash("linking_meshes"),
@@ -708,6 +745,7 @@ rule linking_thresholds:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.stamps("truth_segmentation"),
         aside=linking_plan.aside("truth_segmentation"),
@@ -780,6 +818,7 @@ rule linking_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         each=linking_plan.voxels_of(linking_plan.dense),
         scored=linking_plan.scored,
         graphs=linking_plan.true_graphs,

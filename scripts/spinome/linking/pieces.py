@@ -41,14 +41,17 @@ class Pieces:
     vertices: np.ndarray
     faces: np.ndarray
 
-    def of(self, label: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Vertices and faces of a segment, none where it is not here."""
-        (row,) = np.nonzero(self.labels == np.uint64(label))
-        if not len(row):
-            return None
-        (row,) = row
-        vertices, faces = (slice(ends[row - 1] if row else 0, ends[row]) for ends in (self.vertex_ends, self.face_ends))
-        return self.vertices[vertices], self.faces[faces]
+    def of(self, label: int) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices and faces of a segment that is here."""
+        return self.vertices[self.vertices_of(label)], self.faces[self._rows(label, self.face_ends)]
+
+    def vertices_of(self, label: int) -> slice:
+        """The rows of the vertices of a segment that is here."""
+        return self._rows(label, self.vertex_ends)
+
+    def _rows(self, label: int, ends: np.ndarray) -> slice:
+        (place,) = np.flatnonzero(self.labels == np.uint64(label))
+        return slice(ends[place - 1] if place else 0, ends[place])
 
 
 def find_pieces(read: Callable[[Box], np.ndarray], cuboid: Cuboid, shape: Shape) -> Pieces:
@@ -109,8 +112,13 @@ def gather(names: Iterable[str], read: Callable[[str], Pieces], wanted: Collecti
     return found
 
 
-def weld_pieces(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """One surface from its pieces: vertices (V, 3) in half voxels and faces (F, 3), both in an order of their own."""
+def weld_pieces(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One surface from its pieces, vertices and faces in an order of their own.
+
+    Returns
+    -------
+    vertices (V, 3) in half voxels, faces (F, 3), and the row (V,) of each vertex in the vertices of all pieces
+    """
     vertices, faces, count = [], [], 0
     for own_vertices, own_faces in pieces:
         vertices.append(own_vertices.astype(np.int64))
@@ -118,14 +126,14 @@ def weld_pieces(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.nda
         count += len(own_vertices)
     places = np.concatenate(vertices) + 2
     x, y, z = places.T
-    keys, number = np.unique((z << 2 * BITS) | (y << BITS) | x, return_inverse=True)
+    keys, rows, number = np.unique((z << 2 * BITS) | (y << BITS) | x, return_index=True, return_inverse=True)
     corners = number[np.concatenate(faces)]
     # the lowest corner first, and the way round as it was
     turned = (corners.argmin(axis=1)[:, None] + np.arange(3)) % 3
     corners = np.take_along_axis(corners, turned, axis=1)
     corners = corners[np.lexsort(corners.T[::-1])]
     mask = (1 << BITS) - 1
-    return np.stack([keys & mask, keys >> BITS & mask, keys >> 2 * BITS], axis=1) - 2, corners
+    return np.stack([keys & mask, keys >> BITS & mask, keys >> 2 * BITS], axis=1) - 2, corners, rows
 
 
 def simplified(vertices: np.ndarray, faces: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> Mesh:

@@ -1,7 +1,7 @@
 """What the rules of the linking branch ask.
 
-Units are cuboids of a volume (membranes, basins, contacts, measure, pieces) and cubes that hold its segments (shapes)
-or orphans (candidates); shards 0 to n-1 of each volume hold them.
+Units are cuboids of a volume (membranes, basins, contacts, measure, pieces, dendrites) and cubes that hold its
+segments (shapes) or orphans (candidates); shards 0 to n-1 of each volume hold them.
 """
 
 from __future__ import annotations
@@ -200,6 +200,7 @@ class LinkingPlan(VolumesPlan):
             "measure": self.volumes,
             "pieces": self.volumes,
             "shapes": self.volumes,
+            "dendrites": self.volumes,
         }
 
     def segmentation(self, wildcards: Any) -> str | list[str]:
