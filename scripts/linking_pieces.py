@@ -19,7 +19,8 @@ volume = Thinned.to(open_labels(source, params.voxel_nm), params.working_nm)
 segments = read_table(inputs.segments)
 labels, centres = segments["segment"].to_numpy().astype(np.uint64), centroids(segments, volume.voxel_nm)
 # surfaces are for the shapes by which a forest types segments
-large = is_meshed(segments) & (segments["volume_um3"].to_numpy() >= params.min_um3) & params.surfaces
+least = np.inf if params.min_um3 is None else params.min_um3
+large = is_meshed(segments) & (segments["volume_um3"].to_numpy() >= least)
 blocks = {block.name: block for block in cuboids(volume.shape, volume.cuboid(params.cuboid))}
 
 

@@ -127,7 +127,7 @@ def type_segments(tmp_path, run_script):
     def run(gaps, aside, settings):
         aside = aside | {"max_failed_fraction": 0}
         params = {"voxel_nm": None, "working_nm": settings["working_nm"], "cuboid": CUBOID, "shards": 1}
-        surfaces = {"min_um3": settings["orphan_min_um3"], "surfaces": bool(aside.get("model"))}
+        surfaces = {"min_um3": settings["orphan_min_um3"] if aside.get("model") else None}
         table = {"segments": str(tmp_path / "join.parquet")}
 
         def units(step, given, **more):

@@ -160,6 +160,11 @@ class LinkingPlan(VolumesPlan):
         return {key: settings[key] for key in used}
 
     @property
+    def surface_min_um3(self) -> float | None:
+        """The least volume of a segment whose surface is described; none where no forest asks for surfaces."""
+        return self.config["typing"]["orphan_min_um3"] if self.typing_model.given else None
+
+    @property
     def detaching(self) -> dict[str, Any]:
         """How spines are cut off."""
         return {key: value for key, value in self.config["detach"].items() if key != "volumes"}
