@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinome.cuboids import cuboids
+from spinome.cuboids import and_next, cuboids
 from spinome.io.tables import read_table
 from spinome.io.thinned import Thinned
 from spinome.io.volumes import open_labels
@@ -26,8 +26,9 @@ blocks = {block.name: block for block in cuboids(volume.shape, volume.cuboid(par
 
 def compute(unit, path):
     block = blocks[unit.name]
-    pieces = find_pieces(lambda box: rename(volume[box], labels[large], labels[large]), block, volume.shape)
-    core = volume[block.core].astype(np.uint64)
+    read = volume[and_next(block, volume.shape)].astype(np.uint64)
+    pieces = find_pieces(lambda _: rename(read, labels[large], labels[large]), block, volume.shape)
+    core = read[tuple(map(slice, block.shape))]
     own = np.isin(labels, core)
     away, nearest = nearest_voxels(core, block, labels[own], centres[own], volume.voxel_nm)
     save_pieces(path, pieces, segments=labels[own], away=away, nearest=nearest)

@@ -6,16 +6,21 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from spinome.configuration.linking import Typing, Watershed
 from spinome.cuboids import and_next, cuboids
-from spinome.io.tables import read_table
+from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, open_probability, write_volume
 from spinome.linking.basins import basins
+from spinome.linking.candidates import PLACES
 from spinome.linking.contacts import find_contacts, save_contacts
 from spinome.linking.flooding_heights import landscape, reach
+from spinome.linking.meshes import dendrite_pieces, meshed_dendrites
+from spinome.linking.pieces import save_pieces
+from spinome.linking.typing import measure_segments
 from spinome.synapses.density.blocks import CUT
 from spinome.synapses.objects.patches import find_parts, save_parts
 from spinome.workflow import step
@@ -52,7 +57,7 @@ def run_script(tmp_path, monkeypatch):
 def finish(tmp_path):
     """A function that computes all cuboids but some, and writes the table of those that are finished."""
 
-    def run(name, compute, *failed):
+    def run(name, compute, *failed, blocks=None):
         def fail_or_compute(unit, path):
             if unit.name in failed:
                 raise ValueError("is to fail")
@@ -60,7 +65,7 @@ def finish(tmp_path):
 
         done = tmp_path / f"{name}.parquet"
         run_shard(
-            [Unit(block.name) for block in cuboids(SHAPE, CUBOID)],
+            [Unit(block) for block in blocks or [block.name for block in cuboids(SHAPE, CUBOID)]],
             fail_or_compute,
             step=name,
             store=tmp_path / "units" / name,
@@ -170,6 +175,35 @@ def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segme
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
     table = read_table(type_segments(files["gaps"], aside, Typing().model_dump()))
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
+
+
+def test_a_dendrite_that_may_lack_a_piece_has_no_mesh(tmp_path, run_script, finish):
+    labels = np.zeros(SHAPE, np.uint64)
+    labels[4:12, 4:16, :], labels[4:12, 24:40, 68:] = 2**40, 7
+    write_volume(tmp_path / "segments.zarr", labels, VOXEL_NM)
+    thinned, stride = labels[:, ::2, ::2], (1, 2, 2)
+    typing = measure_segments(thinned, VOXEL_NM, stride).assign(kind="shaft")
+    bridges = pd.DataFrame(columns=["volume", "orphan", "shaft", *PLACES])
+    given = {"typing": str(tmp_path / "typing.parquet"), "bridges": str(tmp_path / "bridges.parquet"), "synapses": []}
+    write_table(typing, given["typing"])
+    write_table(bridges, given["bridges"])
+    shafts, size = meshed_dendrites(typing, bridges, 0.0), (20.0, 20.0, 20.0)
+    blocks = {block.name: block for block in cuboids(thinned.shape, (16, 24, 16))}
+
+    def compute(name, path):
+        pieces, segments = dendrite_pieces(
+            lambda box: thinned[box], blocks[name], thinned.shape, bridges, shafts, size, 60.0
+        )
+        save_pieces(path, pieces, segments=segments)
+
+    settings = {"voxel_nm": None, "working_nm": 25.0, "cuboid": CUBOID, "min_thickest_nm": 0.0, "error_nm": 20.0}
+    aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
+    for failed, meshed in (([], ["7", str(2**40)]), (["0-0-16"], ["7"])):
+        pieces = finish(f"dendrites{len(failed)}", compute, *failed, blocks=list(blocks))
+        folder = tmp_path / f"meshes{len(failed)}"
+        made = {"folder": str(folder)}
+        run_script("linking_meshes", given | {"pieces": [pieces], "gaps": []}, made, aside, **settings)
+        assert read_table(folder / "neurons.tsv")["neuron"].astype(str).tolist() == meshed
 
 
 def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(tmp_path, run_script, finish):
