@@ -19,7 +19,7 @@ from runner import Row, measure, write_rows
 from spinome.cuboids import Box, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
-from spinome.linking.agglomerate import agglomerate
+from spinome.linking.agglomerate import agglomerate, agglomerate_in_place
 from spinome.linking.contacts import find_contacts, join_contacts, read_contacts, save_contacts
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.measure import (
@@ -101,8 +101,9 @@ def tree_of(folder: str) -> tuple[float, float, int]:
     started = time.process_time()
     graph = graph_of_contacts(join_contacts(lambda: map(read_contacts, files)), VOXEL_NM)
     joined = time.process_time()
-    agglomerate(graph, "forest", agglomeration_forest())
-    return joined - started, time.process_time() - joined, len(graph.labels)
+    superpixels = len(graph.labels)
+    agglomerate_in_place(graph, "forest", agglomeration_forest())
+    return joined - started, time.process_time() - joined, superpixels
 
 
 def read_thinned(box: Box) -> np.ndarray:

@@ -4,7 +4,7 @@ from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
 from spinome.io.tables import write_table
 from spinome.io.volumes import open_labels, require_voxel_size
-from spinome.linking.agglomerate import agglomerate
+from spinome.linking.agglomerate import agglomerate_in_place
 from spinome.linking.contacts import join_contacts, read_contacts
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.region_graph import graph_of_contacts
@@ -18,6 +18,6 @@ files, model = Finished.read(*inputs.contacts), step.model_file(snakemake)
 graph = graph_of_contacts(join_contacts(lambda: map(read_contacts, files.values())), voxel_nm)
 print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts in {len(files)} cuboids")
 forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None
-tree = agglomerate(graph, params.priority, forest)
+tree = agglomerate_in_place(graph, params.priority, forest)
 print(f"{len(tree)} merges")
 write_table(tree, output[0])

@@ -12,6 +12,9 @@ import numpy as np
 from spinome.io.units import VoxelSize
 from spinome.linking.contacts import FACE, LOWER_BITS, UNIT, Contacts, face_areas, find_contacts
 
+# rows of a table that are turned at once
+ROWS = 1 << 16
+
 
 @dataclass(frozen=True)
 class RegionGraph:
@@ -57,18 +60,30 @@ def region_graph(labels: np.ndarray, membrane: np.ndarray, voxel_nm: VoxelSize) 
 
 
 def graph_of_contacts(contacts: Contacts, voxel_nm: VoxelSize) -> RegionGraph:
-    """The region graph of a volume from its contacts, those of one cuboid or joined from many."""
+    """The region graph of a volume from its contacts, those of one cuboid or joined from many.
+
+    The contacts are used up: their histograms become those of the graph, since two of them may not fit into memory.
+    """
     # the area that stands for one part of the largest face
     largest = float(face_areas(voxel_nm).max())
     return RegionGraph(
         contacts.labels,
         np.searchsorted(contacts.labels, contacts.sides),
         _moments(contacts.region_sums, 1.0, 1.0),
-        contacts.region_histogram.astype(np.float64),
+        _as_floats(contacts.region_histogram, 1.0),
         _moments(contacts.face_sums, largest / FACE, largest),
-        contacts.face_histogram * (largest / FACE),
+        _as_floats(contacts.face_histogram, largest / FACE),
         voxel_um3=float(np.prod(voxel_nm)) / 1e9,
     )
+
+
+def _as_floats(counts: np.ndarray, unit: float) -> np.ndarray:
+    """Counts (N, BINS) int64 in a unit, float64 in the place of the counts."""
+    floats = counts.view(np.float64)
+    for start in range(0, len(counts), ROWS):
+        rows = slice(start, start + ROWS)
+        floats[rows] = counts[rows] * unit
+    return floats
 
 
 def _moments(sums: np.ndarray, weight: float, unit: float) -> np.ndarray:
