@@ -1,4 +1,4 @@
-"""Linking at the size of real volumes: what each job costs and holds, at 0.07 and at 0.55 gigavoxels.
+"""Linking cuboid by cuboid: what each job costs and holds, and how both grow with the volume.
 
 The volumes are `gala_fib25/test.h5` (one megavoxel of fly FIB-SEM) tiled by mirrored copies of itself, each with labels
 of its own, and are made cuboid by cuboid; so they are as rich as the tissue, and no segment is longer than a tile.
@@ -40,7 +40,8 @@ VOXEL_NM, STRIDE = (10.0, 10.0, 10.0), (2, 2, 2)
 THINNED_NM = (20.0, 20.0, 20.0)
 CUBOID: Shape = (64, 256, 256)
 THINNED: Shape = (32, 128, 128)
-SIZES: dict[str, Shape] = {"0.07": (140, 700, 700), "0.55": (280, 1400, 1400)}
+# gigavoxels; of any size, the volume is never whole anywhere
+SIZES: dict[str, Shape] = {"0.02": (100, 400, 500), "0.07": (140, 700, 700)}
 ERROR_NM = 20.0
 # what one node has
 NODE_BYTES = 24e9
@@ -203,7 +204,7 @@ def scale_rows() -> list[Row]:
         last = tree, superpixels, voxels
     first, second = cost.values()
     for name in first:
-        what = f"CPU of {name} per voxel, 0.55 against 0.07 gigavoxels"
+        what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
         rows.append(Row(what, second[name] / first[name], "times", 1.15, True))
     tree, superpixels, voxels = last
     # what a process holds that has loaded all libraries and a graph of one tile
