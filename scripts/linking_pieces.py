@@ -1,5 +1,6 @@
 """Cut the surfaces of segments into pieces in one shard of a volume's cuboids, and find their central voxels."""
 
+import fastremap
 import numpy as np
 
 from spinome.cuboids import and_next, cuboids
@@ -29,7 +30,9 @@ def compute(unit, path):
     read = volume[and_next(block, volume.shape)].astype(np.uint64)
     pieces = find_pieces(lambda _: rename(read, labels[large], labels[large]), block, volume.shape)
     core = read[tuple(map(slice, block.shape))]
-    own = np.isin(labels, core)
+    # the table holds the whole volume, and its labels are sorted
+    held = fastremap.unique(core)
+    own = np.searchsorted(labels, held[held != 0])
     away, nearest = nearest_voxels(core, block, labels[own], centres[own], volume.voxel_nm)
     save_pieces(path, pieces, segments=labels[own], away=away, nearest=nearest)
 

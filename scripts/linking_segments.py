@@ -16,10 +16,11 @@ inputs, params, output = step.begin(snakemake)
 superpixels, cuboid = open_labels(inputs.superpixels), tuple(params.cuboid)
 voxel_nm = require_voxel_size(superpixels)
 files = Finished.read(*inputs.contacts)
-labels = np.zeros(0, np.uint64)
+parts = [np.zeros(0, np.uint64)]
 for name in files:
     with np.load(files[name]) as contacts:
-        labels = np.union1d(labels, contacts["labels"])
+        parts.append(contacts["labels"])
+labels = np.unique(np.concatenate(parts))
 segments = cut(read_table(inputs.tree), labels, params.threshold).astype(np.uint64)
 print(f"{len(labels)} superpixels in {segments.max(initial=0)} segments")
 # where membranes could not be predicted, nothing grows, and nothing is known either

@@ -278,7 +278,9 @@ def _at_gaps(labels: np.ndarray, cuboid: Cuboid, gaps: pd.DataFrame, stride: Sha
     for axis, start, step in zip("zyx", cuboid.start, stride):
         # whole steps, so that thinning does to them what it does to the volume
         shifted[[f"{axis}0", f"{axis}1"]] -= start * step
-    near = (shifted[["z1", "y1", "x1"]].to_numpy() >= -np.array(stride)).all(axis=1)
+    low, high = (shifted[[f"{axis}{end}" for axis in "zyx"]].to_numpy() for end in (0, 1))
+    # a gap has a border of one voxel, and thinned ones
+    near = ((high >= -np.array(stride)) & (low <= (np.array(labels.shape) + 1) * stride)).all(axis=1)
     return labels_at_gaps(labels, shifted[near], stride)
 
 

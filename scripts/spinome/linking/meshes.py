@@ -52,19 +52,25 @@ def join_orphans(
     ids = fastremap.unique(segments)
     number = np.zeros(len(ids), dtype=np.uint32)
     # signed and unsigned ids together would become floats, and large ids one another
-    shafts = np.asarray(shafts).astype(ids.dtype)
-    known, places = np.isin(ids, shafts), np.searchsorted(shafts, ids)
-    number[known] = places[known] + 1
-    parent = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
-    linked = np.array([parent.get(int(label), 0) for label in ids], dtype=ids.dtype)
-    number[linked != 0] = np.searchsorted(shafts, linked[linked != 0]) + 1
+    shafts, orphans, parents = (
+        np.asarray(labels).astype(ids.dtype) for labels in (shafts, bridges["orphan"], bridges["shaft"])
+    )
+    own = np.isin(ids, shafts)
+    number[own] = np.searchsorted(shafts, ids[own]) + 1
+    order = np.argsort(orphans, kind="stable")
+    linked = np.isin(ids, orphans)
+    # of an orphan that is named twice the last shaft counts
+    last = np.searchsorted(orphans[order], ids[linked], side="right") - 1
+    number[linked] = np.searchsorted(shafts, parents[order][last]) + 1
     joined = number[compact(segments, ids)]
-    for row in bridges.itertuples(index=False):
-        one = np.array([row.from_z_nm, row.from_y_nm, row.from_x_nm])
-        other = np.array([row.to_z_nm, row.to_y_nm, row.to_x_nm])
-        if np.isfinite([one, other]).all():
-            number_of_shaft = np.searchsorted(shafts, np.asarray(row.shaft).astype(shafts.dtype)) + 1
-            _paint_tube(joined, one, other, bridge_nm, voxel_nm, number_of_shaft, np.array(start))
+    ends = bridges[[f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]].to_numpy(float).reshape(-1, 2, 3)
+    # most necks are far from the box; the others are painted in the order of the table
+    low, high = ends.min(axis=1) - bridge_nm, ends.max(axis=1) + bridge_nm
+    first, size = np.array(start) * voxel_nm, np.array(segments.shape) * voxel_nm
+    near = ((high >= first) & (low <= first + size)).all(axis=1)
+    for row in np.flatnonzero(near):
+        of_shaft = np.searchsorted(shafts, parents[row]) + 1
+        _paint_tube(joined, *ends[row], bridge_nm, voxel_nm, of_shaft, np.array(start))
     return joined
 
 
