@@ -12,7 +12,7 @@ from spinome.census.agreement import LabelledSurface, agreement_table, best_cand
 from spinome.configuration.linking import Links, Meshes
 from spinome.io.models import load_model
 from spinome.linking.links import linked_bridges
-from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
+from spinome.linking.meshes import linked_meshes
 from spinome.mesh.hks import log_hks
 from spinome.mesh.surface import vertex_areas
 from spinome.neurons.classify import FEATURES, class_probabilities, domain_features
@@ -31,12 +31,12 @@ def agreement(part: pinky40.Detached, links: pd.DataFrame) -> pd.DataFrame:
     bridges = linked_bridges(part.candidates, links)
     shafts = np.unique(bridges["shaft"])
     settings = Meshes()
-    joined = join_orphans(labels, bridges, shafts, pinky40.WORKING_NM, settings.bridge_nm)
     best = best_candidates(links, part.candidates, cuts.rename(columns={"orphan": "segment"}))
     model = load_model(MODEL, FEATURES)
     compared = []
-    for number, mesh in segment_meshes(joined, pinky40.WORKING_NM, settings.error_nm):
-        segment = vertex_segments(mesh.vertices, labels, joined, number, pinky40.WORKING_NM)
+    size, radius_nm = pinky40.WORKING_NM, settings.bridge_nm
+    for number, mesh in linked_meshes(labels, bridges, shafts, size, radius_nm, settings.error_nm):
+        segment = mesh.vertex_data["segment"]
         simple = simplify(mesh)
         domains = condense(simple.vertices, simple.faces, log_hks(simple.vertices, simple.faces))
         probability = class_probabilities(model, domain_features(domains))[domains.label[simple.vertex_of]]

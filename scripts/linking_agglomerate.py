@@ -1,27 +1,23 @@
-"""Agglomerate the superpixels of a volume and keep the whole merge tree."""
-
-import pandas as pd
+"""Agglomerate the superpixels of a volume from the contacts of all its cuboids, and keep the whole merge tree."""
 
 from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
 from spinome.io.tables import write_table
-from spinome.io.volumes import open_labels, open_probability, require_voxel_size
-from spinome.linking.agglomerate import TREE_COLUMNS, agglomerate
+from spinome.io.volumes import open_labels, require_voxel_size
+from spinome.linking.agglomerate import agglomerate_in_place
+from spinome.linking.contacts import join_contacts, read_contacts
 from spinome.linking.edge_features import FEATURES
-from spinome.linking.region_graph import region_graph
+from spinome.linking.region_graph import graph_of_contacts
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-superpixels = open_labels(inputs.superpixels)
-voxel_nm = require_voxel_size(superpixels)
-membrane = open_probability(step.source(snakemake, "membrane"), voxel_nm)
-labels, model = superpixels[:], step.model_file(snakemake)
+voxel_nm = require_voxel_size(open_labels(inputs.superpixels))
+files, model = Finished.read(*inputs.contacts), step.model_file(snakemake)
 # a volume may be all membrane, or none of its cuboids may be known
-tree = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in TREE_COLUMNS.items()})
-if labels.any():
-    graph = region_graph(labels, membrane[:], voxel_nm)
-    print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts")
-    forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None
-    tree = agglomerate(graph, params.priority, forest)
+graph = graph_of_contacts(join_contacts(lambda: map(read_contacts, files.values())), voxel_nm)
+print(f"{len(graph.labels)} superpixels, {len(graph.pairs)} contacts in {len(files)} cuboids")
+forest = flatten_forest(load_model(model, FEATURES).estimator) if model else None
+tree = agglomerate_in_place(graph, params.priority, forest)
 print(f"{len(tree)} merges")
 write_table(tree, output[0])

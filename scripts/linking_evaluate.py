@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from spinome.gaps import without_gaps
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.evaluate import (
@@ -10,13 +9,14 @@ from spinome.linking.evaluate import (
     graph_states,
     known_links,
     link_rows,
+    overlaps_by_cuboid,
     score_states,
     segmentation_rows,
     top_k_table,
 )
 from spinome.linking.simulate import CURVE, FRACTIONS, detachment_curve, true_sides
 from spinome.scores.intervals import evaluation_table
-from spinome.scores.overlap import overlap_table
+from spinome.scores.overlap import table_of_overlaps
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -26,7 +26,7 @@ rows, tables = [], []
 for volume, row in params.aside.rows.items():
     pair = [open_labels(source, row["voxel_nm"]) for source in (segments[volume], row["truth_segmentation"])]
     require_same_grid(pair)
-    tables.append(overlap_table(pair[0][:], without_gaps(pair[1][:], gaps[volume])).table)
+    tables.append(table_of_overlaps(*overlaps_by_cuboid(*pair, tuple(params.cuboid), gaps[volume])).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
 links = read_table(inputs.links)

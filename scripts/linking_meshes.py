@@ -1,40 +1,56 @@
 """Mesh the linked dendrites of a volume, each with its input synapses, as a small sample sheet of neurons."""
 
+import numpy as np
 import pandas as pd
 
+from spinome.gaps import boxes_at_gaps, gap_table
 from spinome.io.atomic import atomic
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import read_table, write_table
-from spinome.io.units import working_stride
-from spinome.io.volumes import open_labels, require_voxel_size
+from spinome.io.thinned import Thinned
+from spinome.io.volumes import open_labels
 from spinome.linking.line_graph import rename_neurites
-from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables, vertex_segments
-from spinome.mesh.surface import Mesh
+from spinome.linking.measure import SIDES
+from spinome.linking.meshes import dendrite_mesh, meshed_dendrites, synapse_tables
+from spinome.linking.pieces import read_pieces
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
-voxel_nm = require_voxel_size(volume)
-stride = working_stride(voxel_nm, params.working_nm)
-working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
+volume = Thinned.to(open_labels(step.source(snakemake, "segmentation"), params.voxel_nm), params.working_nm)
 typing, bridges = read_table(inputs.typing), read_table(inputs.bridges)
 bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
-thick = typing["thickest_nm"] >= params.settings["min_thickest_nm"]
-chosen = (typing["kind"] == "shaft") & (thick | typing["segment"].isin(bridges["shaft"]))
-shafts = typing.loc[chosen, "segment"].sort_values().to_numpy()
-thinned = volume[tuple(slice(None, None, step) for step in stride)]
-labels = join_orphans(thinned, bridges, shafts, working_nm, params.settings["bridge_nm"])
+shafts = meshed_dendrites(typing, bridges, params.min_thickest_nm)
+files = Finished.read(*inputs.pieces)
 synapses = {}
 if inputs.synapses:
     parents = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
     synapses = synapse_tables(rename_neurites(read_table(inputs.synapses[0]), parents), shafts)
+# which cuboids have a piece of which dendrite, and which dendrites may lack one
+places: dict[int, list[str]] = {number: [] for number in range(1, len(shafts) + 1)}
+for name, file in files.items():
+    with np.load(file) as pieces:
+        for number in pieces["labels"].tolist():
+            places[number].append(name)
+missing = gap_table(volume.shape, volume.cuboid(params.cuboid), files, volume.voxel_nm)
+boxes = typing[list(SIDES)].to_numpy()
+cut = typing.loc[boxes_at_gaps(boxes[:, ::2], boxes[:, 1::2] - 1, missing), "segment"]
+cut = {*cut, *bridges.loc[bridges["orphan"].isin(cut), "shaft"]}
 rows = []
 with atomic(output[0]) as folder:
     folder.mkdir()
-    for number, mesh in segment_meshes(labels, working_nm, params.settings["error_nm"]):
+    for number, names in places.items():
         shaft = int(shafts[number - 1])
-        origin = vertex_segments(mesh.vertices, thinned, labels, number, working_nm)
-        write_mesh(folder / f"{shaft}.npz", Mesh(mesh.vertices, mesh.faces, {"segment": origin}))
+        if shaft in cut or not names:
+            print(f"{shaft}: has no mesh, since a cuboid that it may reach into failed")
+            continue
+        parts = []
+        for name in names:
+            pieces = read_pieces(files[name])
+            with np.load(files[name]) as stored:
+                segments = stored["segments"]
+            parts.append((*pieces.of(number), segments[pieces.vertices_of(number)]))
+        write_mesh(folder / f"{shaft}.npz", dendrite_mesh(parts, volume.voxel_nm, params.error_nm))
         row = {"neuron": f"{shaft}", "mesh": f"{shaft}.npz", "synapses": ""}
         if shaft in synapses:
             row["synapses"] = f"{shaft}_synapses.parquet"

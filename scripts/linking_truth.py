@@ -4,8 +4,8 @@ import numpy as np
 
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
+from spinome.linking.evaluate import overlaps_by_cuboid
 from spinome.linking.links import derive_truth, true_fragments
-from spinome.scores.overlap import overlaps
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -17,7 +17,7 @@ else:
     columns = ("segmentation", "truth_segmentation")
     segments, truth = (open_labels(step.source(snakemake, column), params.voxel_nm) for column in columns)
     require_same_grid([segments, truth])
-    overlap = overlaps(segments[:], truth[:])
+    overlap = overlaps_by_cuboid(segments, truth, tuple(params.cuboid))
     links, fragments = derive_truth(typing, *overlap), true_fragments(*overlap)
 # what touches the volume's edge may belong to a shaft outside, and is no orphan
 links = links[~links["orphan"].isin(typing.loc[typing["on_edge"], "segment"])]

@@ -1,36 +1,42 @@
-"""Measure the segments of a volume and tell orphans, shafts and others apart."""
+"""Tell orphans, shafts and others of a volume's segments apart."""
 
 import numpy as np
 
-from spinome.gaps import labels_at_gaps
 from spinome.io.models import load_model
-from spinome.io.tables import read_table, write_table
+from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
-from spinome.linking.shape import FEATURES, shape_features
-from spinome.linking.typing import kinds_of_types, measure_segments, type_probabilities, type_segments
+from spinome.linking.measure import DEEPER, FACES, SECOND, join_nearest, with_inside
+from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
+from spinome.linking.typing import kinds_of_types, type_probabilities, type_segments
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 settings, model = dict(params.settings), step.model_file(snakemake)
-volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
-voxel_nm = require_voxel_size(volume)
+voxel_nm = require_voxel_size(open_labels(step.source(snakemake, "segmentation"), params.voxel_nm))
 stride = working_stride(voxel_nm, settings.pop("working_nm"))
-thinned = volume[tuple(slice(None, None, step) for step in stride)]
-if thinned.any() or not inputs.gaps:
-    segments = measure_segments(thinned, voxel_nm, stride)
-else:
-    # a volume that was segmented here may have no segment, or none that is known
-    segments = measure_segments(np.ones((1, 1, 1), thinned.dtype), voxel_nm, stride).iloc[:0]
-if inputs.gaps:
-    # what a gap cuts is as what the volume's edge cuts
-    cut = labels_at_gaps(thinned, read_table(inputs.gaps), stride)
-    segments["on_edge"] |= segments["segment"].isin(cut.astype("int64"))
+measured, pieces = read_table(inputs.segments), Finished.read(*inputs.pieces)
+
+
+def nearest():
+    for file in pieces.values():
+        with np.load(file) as part:
+            yield part["segments"], part["away"], part["nearest"]
+
+
+labels = measured["segment"].to_numpy().astype(np.uint64)
+segments = with_inside(measured, join_nearest(nearest(), labels), voxel_nm, stride).drop(
+    columns=[*DEEPER, *FACES, *SECOND]
+)
 if model:
-    forest = load_model(model, FEATURES)
-    large = segments[segments["volume_um3"] >= settings["orphan_min_um3"]]
-    shapes = shape_features(thinned, large, tuple(size * step for size, step in zip(voxel_nm, stride)))
-    typed = segments.merge(type_probabilities(forest, shapes), on="segment", how="left")
+    surfaces = concatenate(Finished.read(*inputs.shapes).values(), ["segment", *HKS_FEATURES])
+    large = measured["volume_um3"] >= settings["orphan_min_um3"]
+    known = measured[large & measured["segment"].isin(surfaces["segment"].astype("int64"))]
+    print(f"the shapes of {large.sum() - len(known)} segments are not known")
+    size = tuple(length * step for length, step in zip(voxel_nm, stride))
+    shapes = voxel_features(known, size).merge(surfaces.astype({"segment": "int64"}), on="segment")
+    typed = segments.merge(type_probabilities(load_model(model, FEATURES), shapes), on="segment", how="left")
     typed.insert(len(segments.columns), "kind", kinds_of_types(typed))
     segments = typed
 else:

@@ -1,13 +1,11 @@
-"""Join the basins of all cuboids of a volume to superpixels; a cuboid that failed has none, and is a gap."""
+"""Join the basins of all cuboids of a volume to superpixels; a cuboid that failed has none."""
 
 from dataclasses import fields
 
 import numpy as np
 
 from spinome.cuboids import cuboids
-from spinome.gaps import gap_table
 from spinome.io.atomic import atomic
-from spinome.io.tables import write_table
 from spinome.io.volumes import create_volume, fill_pyramid, open_probability, require_voxel_size
 from spinome.linking.basins import Basins, paint
 from spinome.linking.watershed import flood
@@ -24,8 +22,8 @@ for name, file in files.items():
 labels = dict(zip(parts, flood(list(parts.values())))) if parts else {}
 print(f"{max(map(np.max, labels.values()), default=0)} superpixels in {np.prod(membrane.shape) / 1e6:.1f} Mvoxel")
 voxel_nm, cuboid = require_voxel_size(membrane), tuple(params.cuboid)
-with atomic(output.superpixels) as part:
-    array = create_volume(part, membrane.shape, np.uint32, voxel_nm, cuboid)
+with atomic(output[0]) as part:
+    array = create_volume(part, membrane.shape, np.uint64, voxel_nm, cuboid)
     for block in cuboids(membrane.shape, cuboid):
         if block.name not in files:
             array[block.core] = 0
@@ -33,10 +31,3 @@ with atomic(output.superpixels) as part:
         with np.load(files[block.name]) as left:
             array[block.core] = paint(left["basin"], labels[block.name])
     fill_pyramid(part)
-# where membranes could not be predicted, nothing grows, and nothing is known either
-finished = set(files)
-if inputs.predicted:
-    finished &= set(Finished.read(*inputs.predicted))
-gaps = gap_table(membrane.shape, cuboid, finished, voxel_nm)
-print(f"{len(gaps)} cuboids are not known")
-write_table(gaps, output.gaps)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spinome.labels import compact
+from spinome.labels import compact, rename
 
 
 def test_compact_knows_what_is_not_listed():
@@ -15,3 +15,20 @@ def test_compact_lists_nothing_where_nothing_is_asked_for(label):
 
 def test_compact_takes_negative_labels():
     assert compact(np.array([-1, 0, -7, 3]), np.array([-7, 0, 3])).tolist() == [-1, 1, 0, 2]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_compact_tells_large_labels_apart(kind):
+    top = np.iinfo(kind).max
+    ids = np.array([3, top - 2, top], kind)
+    labels = np.array([[top, top, top - 1], [top - 2, 0, 3]], kind)
+    assert compact(labels, ids).tolist() == [[2, 2, -1], [1, -1, 0]]
+
+
+def test_labels_are_renamed_by_a_longer_table():
+    ids, names = np.array([1, 2**40, 2**64 - 1], np.uint64), np.array([7, 7, 9], np.uint64)
+    labels = np.array([[0, 1, 2], [2**64 - 1, 2**40, 2**64 - 2]], np.uint64)
+    assert rename(labels, ids, names).tolist() == [[0, 7, 0], [9, 7, 0]]
+    assert rename(labels, ids[:0], names[:0]).tolist() == [[0, 0, 0], [0, 0, 0]]
+    # superpixels of fewer bits than the table
+    assert rename(labels[0].astype(np.uint8), ids, names).tolist() == [0, 7, 0]

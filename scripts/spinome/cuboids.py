@@ -59,6 +59,11 @@ def cuboids(shape: Shape, size: Shape, halo: Shape = (0, 0, 0)) -> Iterator[Cubo
         yield _cuboid(start, shape, size, halo)
 
 
+def and_next(cuboid: Cuboid, shape: Shape) -> Box:
+    """The core of a cuboid and, where the volume goes on, the voxels after it: all faces that begin in the core."""
+    return tuple(slice(axis.start, min(axis.stop + 1, length)) for axis, length in zip(cuboid.core, shape))
+
+
 def evenly_spaced(shape: Shape, size: Shape, most: int) -> list[Cuboid]:
     """At most so many of the cuboids of a tiling, evenly spaced in raster order, with the first and the last.
 

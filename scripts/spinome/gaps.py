@@ -45,6 +45,14 @@ def gap_boxes(gaps: pd.DataFrame, stride: Shape = (1, 1, 1), border: int = 0) ->
     return [tuple(map(slice, np.maximum(first, 0), last)) for first, last in zip(low, high)]
 
 
+def gaps_within(gaps: pd.DataFrame, box: Box) -> pd.DataFrame:
+    """The gaps that reach into a box, counted in voxels from its first one, as far as they lie in it."""
+    sides = gaps[SIDES].to_numpy(np.int64).reshape(-1, 3, 2)
+    sides = (sides - np.array([[side.start] for side in box])).clip(0, np.array([[s.stop - s.start] for s in box]))
+    inside = (sides[..., 0] < sides[..., 1]).all(axis=1)
+    return pd.DataFrame(sides[inside].reshape(-1, 6), columns=SIDES)
+
+
 def without_gaps(labels: np.ndarray, gaps: pd.DataFrame) -> np.ndarray:
     """Labels (Z, Y, X), themselves set to 0 in the gaps: true labels, so that what is not known is not scored."""
     for box in gap_boxes(gaps):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fastremap
 import numpy as np
+from numba import njit
 
 # the number of a label that is not asked for
 NONE = -1
@@ -25,5 +27,43 @@ def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
         return numbers
     if not len(ids):
         return np.full(labels.shape, NONE, dtype=np.int32)
+    own = ids.astype(labels.dtype)
+    if (own == ids).all() and own.dtype.kind == ids.dtype.kind:
+        numbers = np.empty(labels.shape, dtype=np.int32)
+        _search(labels.ravel(), own, numbers.ravel())
+        return numbers
     position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)
     return np.where(ids[position] == labels, position, np.int32(NONE))
+
+
+def rename(labels: np.ndarray, ids: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The name of each label, by its place in the sorted `ids`; 0 where it is not among them.
+
+    There may be many more ids than `labels` has voxels.
+    """
+    own = fastremap.unique(labels).astype(ids.dtype)
+    places = np.searchsorted(ids, own).clip(max=max(len(ids) - 1, 0))
+    # the last place stands for what is not among the ids
+    found = np.append(np.zeros(len(own), names.dtype), names.dtype.type(0))
+    if len(ids):
+        found[:-1] = np.where(ids[places] == own, names[places], 0)
+    return found[compact(labels, own.astype(labels.dtype))]
+
+
+@njit(cache=True)
+def _search(labels, ids, numbers):
+    """Fill `numbers` with the place of each label in the sorted ids; most labels are as the one before."""
+    before, place = ids[0], 0
+    for voxel in range(len(labels)):
+        label = labels[voxel]
+        if label != before:
+            before = label
+            low, high = 0, len(ids)
+            while low < high:
+                middle = (low + high) // 2
+                if ids[middle] < label:
+                    low = middle + 1
+                else:
+                    high = middle
+            place = low if low < len(ids) and ids[low] == label else NONE
+        numbers[voxel] = place

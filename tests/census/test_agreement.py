@@ -20,7 +20,7 @@ from spinome.census.agreement import (
     proofread_first,
     volume_edge,
 )
-from spinome.linking.meshes import join_orphans, segment_meshes, vertex_segments
+from spinome.linking.meshes import linked_meshes
 from spinome.mesh.surface import Mesh
 
 SHAFT = 7
@@ -161,9 +161,9 @@ def test_each_vertex_knows_its_segment():
     voxel_nm = (30.0, 20.0, 20.0)
     bridge = pd.DataFrame([[orphan, shaft, 300.0, 300.0, 350.0, 300.0, 300.0, 250.0]], columns=[
         "orphan", "shaft", "from_z_nm", "from_y_nm", "from_x_nm", "to_z_nm", "to_y_nm", "to_x_nm"])  # fmt: skip
-    joined = join_orphans(labels, bridge, np.array([shaft]), voxel_nm, 50.0)
-    ((number, mesh),) = segment_meshes(joined, voxel_nm, 10.0)
-    found = vertex_segments(mesh.vertices, labels, joined, number, voxel_nm)
+    ((number, mesh),) = linked_meshes(labels, bridge, np.array([shaft]), voxel_nm, 50.0, 10.0)
+    assert number == 1
+    found = mesh.vertex_data["segment"]
     x = mesh.vertices[:, 0]
     assert set(found) == {0, orphan, shaft} and found.dtype == labels.dtype
     assert (found[x < 255] == shaft).all()

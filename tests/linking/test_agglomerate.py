@@ -1,13 +1,17 @@
 """The merge loop agrees with a plain one, the tree cuts at every threshold, and learning beats the mean."""
 
+import copy
+
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from spinome.flat_forest import flatten_forest
 from spinome.labels import compact
 from spinome.linking.agglomerate import (
     agglomerate,
+    agglomerate_in_place,
     assign,
     cut,
     train_forest,
@@ -112,3 +116,14 @@ def test_learned_on_one_real_volume_holds_on_another(shared_data):
     learned, mean = error(agglomerate(graph, "forest", forest)), error(agglomerate(graph, "mean"))
     # the published system reaches 0.657 from the same superpixels, the mean of the boundary 1.31
     assert learned < 0.75 < mean
+
+
+def test_a_graph_is_used_up_where_it_may_be_and_nowhere_else():
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.repeat(rng.integers(0, 40, (6, 8, 8)), 3, 1), 3, 2)
+    graph = region_graph(labels, rng.random(labels.shape).astype(np.float32), VOXEL)
+    before = copy.deepcopy(graph)
+    tree = agglomerate(graph, "mean")
+    for name, values in vars(before).items():
+        np.testing.assert_array_equal(getattr(graph, name), values)
+    pd.testing.assert_frame_equal(agglomerate_in_place(graph, "mean"), tree)

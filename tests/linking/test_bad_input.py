@@ -10,7 +10,7 @@ from spinome.flat_forest import flatten_forest
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
 from spinome.labels import compact
 from spinome.linking.agglomerate import agglomerate, cut
-from spinome.linking.candidates import COLUMNS, group_candidates
+from spinome.linking.candidates import COLUMNS, PLACES, group_candidates
 from spinome.linking.detach import detach_spines
 from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
@@ -175,7 +175,9 @@ def test_odd_membranes_become_segments(membrane, voxel_nm, neurites):
     assert len(table) == neurites and table["voxels"].sum() == membrane.size and table["on_edge"].all()
     # nothing of it is an orphan or a shaft: no link, no mesh, and nothing breaks
     assert (type_segments(table, **Typing().model_dump(exclude={"working_nm"})) == "other").all()
-    joined = join_orphans(segments, pd.DataFrame(columns=["orphan", "shaft"]), np.zeros(0, int), voxel_nm, 60.0)
+    joined = join_orphans(
+        segments, pd.DataFrame(columns=["orphan", "shaft", *PLACES]), np.zeros(0, int), voxel_nm, 60.0
+    )
     assert not joined.any() and list(segment_meshes(joined, voxel_nm, 20.0)) == []
 
 

@@ -3,9 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from spinome.linking.evaluate import graph_rows, graph_states, score_states
+from spinome.gaps import gap_table, without_gaps
+from spinome.linking.evaluate import graph_rows, graph_states, overlaps_by_cuboid, score_states
 from spinome.linking.line_graph import induced, line_graph, rename_neurites
+from spinome.scores.overlap import overlaps
+from volumes import draw_cut, draw_labels, draw_shape
 
 # orphans 10 and 11 belong to shaft 1, 12 to shaft 2; 11 is linked to the wrong shaft and its true one is second
 LINKS = pd.DataFrame(
@@ -67,3 +72,15 @@ def test_a_synapse_that_was_not_found_is_no_part_of_the_subgraph():
     found = scores(match={synapse: true for synapse, true in MATCH.items() if synapse != 2})
     assert found["all"][1].true == 0 and np.isnan(found["all"][1].f1)
     assert found["all"][0].f1 < 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms())
+def test_any_cuboids_give_the_overlaps_of_the_whole(random):
+    shape = draw_shape(random)
+    first, second = (draw_labels(random, shape).astype(np.uint64) & np.uint64(2**63 - 1) for _ in range(2))
+    gaps = gap_table(shape, (5, 4, 3), {"0-0-0", "5-4-0", "0-4-3"}, (1.0, 1.0, 1.0)).iloc[:: random.randint(1, 5)]
+    known = without_gaps(np.ones(shape, bool), gaps)
+    found = overlaps_by_cuboid(first, second, draw_cut(random, shape), gaps)
+    for own, whole in zip(found, overlaps(first[known], second[known])):
+        np.testing.assert_array_equal(own, whole)

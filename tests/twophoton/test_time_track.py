@@ -1,9 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
+from spinome.twophoton import time_track as time_track_module
 from spinome.twophoton.correspond import POSITION, correspond_series
-from spinome.twophoton.time_track import candidate_links, time_track, track_series
+from spinome.twophoton.time_track import assign, candidate_links, time_track, track_series
 
 
 def linked(places, gate=1.2, reach=2):
@@ -105,3 +109,43 @@ def test_a_third_session_decides_between_rivals():
     assert pair.set_index("second")["probability"].idxmax() == 1
     tracks, _ = time_track(candidates, [1, 2, 1])
     assert tracks[0][0] == tracks[1][1] == tracks[2][0]
+
+
+def dense(gains, forced, count):
+    """The best set of links from one table of all spines."""
+    table = np.zeros((count, count))
+    for link, gain in gains.items():
+        table[link] = gain
+    for start, end in forced:
+        table[start], table[:, end] = 0, 0
+    for link in forced:
+        table[link] = 1e6
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return {int(end): int(start) for start, end in zip(rows, columns) if table[start, end] > 0}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.randoms())
+def test_groups_give_the_links_of_one_table(random):
+    """Draws series from a few links to all, in groups or all in one, with links that a person forces."""
+    count = random.randint(2, 40)
+    pairs = [(a, b) for a in range(count) for b in range(a + 1, min(a + random.choice([2, 5, 40]), count))]
+    gains = {pair: random.random() for pair in pairs if random.random() < random.choice([0.1, 0.5, 1])}
+    forced = {(a, a + 1) for a in range(count - 1) if random.random() < 0.05}
+    assert assign(gains, forced) == dense(gains, forced, count)
+
+
+def test_a_long_series_is_never_one_table(monkeypatch):
+    """30 sessions of 1,000 spines: one table of all would have 9e8 entries."""
+    rng, largest = np.random.default_rng(0), []
+
+    def watched(table, maximize):
+        largest.append(table.size)
+        return linear_sum_assignment(table, maximize=maximize)
+
+    monkeypatch.setattr(time_track_module, "linear_sum_assignment", watched)
+    gains = {(1000 * s + n, 1000 * (s + 1) + n): 1.0 + rng.random() for s in range(29) for n in range(1000)}
+    gains |= {(1000 * s + n, 1000 * (s + 1) + n + 1): rng.random() for s in range(29) for n in range(0, 999, 2)}
+    before = assign(gains)
+    assert len(before) == 29_000 and all(end - start == 1000 for end, start in before.items())
+    assert max(largest) <= 9

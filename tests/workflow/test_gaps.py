@@ -6,15 +6,21 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from spinome.configuration.linking import Typing, Watershed
-from spinome.cuboids import cuboids
-from spinome.io.tables import read_table
-from spinome.io.volumes import open_labels, write_volume
+from spinome.cuboids import and_next, cuboids
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import open_labels, open_probability, write_volume
 from spinome.linking.basins import basins
+from spinome.linking.candidates import PLACES
+from spinome.linking.contacts import find_contacts, save_contacts
 from spinome.linking.flooding_heights import landscape, reach
+from spinome.linking.meshes import dendrite_pieces, meshed_dendrites
+from spinome.linking.pieces import save_pieces
+from spinome.linking.typing import measure_segments
 from spinome.synapses.density.blocks import CUT
 from spinome.synapses.objects.patches import find_parts, save_parts
 from spinome.workflow import step
@@ -51,7 +57,7 @@ def run_script(tmp_path, monkeypatch):
 def finish(tmp_path):
     """A function that computes all cuboids but some, and writes the table of those that are finished."""
 
-    def run(name, compute, *failed):
+    def run(name, compute, *failed, blocks=None):
         def fail_or_compute(unit, path):
             if unit.name in failed:
                 raise ValueError("is to fail")
@@ -59,7 +65,7 @@ def finish(tmp_path):
 
         done = tmp_path / f"{name}.parquet"
         run_shard(
-            [Unit(block.name) for block in cuboids(SHAPE, CUBOID)],
+            [Unit(block) for block in blocks or [block.name for block in cuboids(SHAPE, CUBOID)]],
             fail_or_compute,
             step=name,
             store=tmp_path / "units" / name,
@@ -91,52 +97,113 @@ def finished_basins(tmp_path, finish):
     return lambda name, *failed: finish(name, compute, *failed)
 
 
-@pytest.mark.parametrize("step", ["basins", "membranes"])
-def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, run_script, finished_basins, step):
-    failed = {"basins": [], "membranes": []} | {step: ["0-0-64"]}
-    made = {
-        name: str(tmp_path / f"{name}{suffix}") for name, suffix in (("superpixels", ".zarr"), ("gaps", ".parquet"))
-    }
-    given = {
-        "done": [finished_basins("done", *failed["basins"])],
-        "predicted": [finished_basins("predicted", *failed["membranes"])],
-    }
-    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
-    run_script("linking_watershed", given, made, aside, voxel_nm=None, cuboid=CUBOID)
+@pytest.fixture
+def segment(tmp_path, run_script, finish, finished_basins):
+    """A function that makes segments and their gaps with cuboids that failed in some steps; returns their files."""
+
+    def run(**failed):
+        names = {"superpixels": "zarr", "gaps": "parquet", "tree": "parquet", "segments": "zarr"}
+        files = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
+        done = {name: [finished_basins(name, *failed.get(name, []))] for name in ("basins", "membranes")}
+        aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
+        superpixels = {"superpixels": files["superpixels"]}
+        run_script("linking_watershed", {"done": done["basins"]}, superpixels, aside, voxel_nm=None, cuboid=CUBOID)
+        labels, membrane = open_labels(files["superpixels"]), open_probability(str(tmp_path / "membrane.zarr"))
+        blocks = {block.name: block for block in cuboids(SHAPE, CUBOID)}
+
+        def compute(name, path):
+            box = and_next(blocks[name], SHAPE)
+            save_contacts(path, find_contacts(labels[box], membrane[box], VOXEL_NM, blocks[name].shape))
+
+        contacts = {"contacts": [finish("contacts", compute, *failed.get("contacts", []))]}
+        run_script("linking_agglomerate", superpixels | contacts, {"tree": files["tree"]}, priority="mean")
+        given = superpixels | contacts | {"tree": files["tree"], "basins": done["basins"]}
+        made = {name: files[name] for name in ("segments", "gaps")}
+        run_script("linking_segments", given | {"predicted": done["membranes"]}, made, threshold=0.4, cuboid=CUBOID)
+        return files
+
+    return run
+
+
+@pytest.fixture
+def type_segments(tmp_path, run_script):
+    """A function that types the segments of a volume with gaps through all steps; returns the table's file."""
+
+    def run(gaps, aside, settings):
+        aside = aside | {"max_failed_fraction": 0}
+        params = {"voxel_nm": None, "working_nm": settings["working_nm"], "cuboid": CUBOID, "shards": 1}
+        surfaces = {"min_um3": settings["orphan_min_um3"] if aside.get("model") else None}
+        table = {"segments": str(tmp_path / "join.parquet")}
+
+        def units(step, given, **more):
+            files = {name: str(tmp_path / f"{step}_{name}.parquet") for name in ("done", "failures")}
+            run_script(f"linking_{step}", given, files, aside, **params, **more)
+            return [files["done"]]
+
+        measured = units("measure", {"gaps": gaps})
+        run_script("linking_join", {"gaps": gaps, "measured": measured}, table, aside, **params)
+        given = table | {"pieces": units("pieces", table, **surfaces)}
+        given["shapes"] = units("shapes", given, group_nm=5000.0, **surfaces)
+        typed = str(tmp_path / "typing.parquet")
+        run_script("linking_typing", given, {"typing": typed}, aside, voxel_nm=None, settings=settings)
+        return typed
+
+    return run
+
+
+@pytest.mark.parametrize("step", ["basins", "membranes", "contacts"])
+def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, segment, type_segments, step):
+    made = segment(**{step: ["0-0-64"]})
     gaps = read_table(made["gaps"])
     assert gaps[["x0", "x1"]].to_numpy().tolist() == [[64, 96]]
-    labels = open_labels(made["superpixels"])[:]
-    if step == "basins":
-        assert not labels[..., 64:].any() and labels[..., :64].any()
+    labels = open_labels(made["segments"])[:]
+    assert labels.dtype == np.uint64 and not labels[..., 64:].any() and labels[..., :64].all()
     # two pieces of one size, one of them beside the gap
     segments = np.zeros(SHAPE, np.uint32)
     segments[4:8, 20:30, 54:64], segments[4:8, 20:30, 20:30] = 1, 2
     write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
-    typed, aside = str(tmp_path / "typing.parquet"), {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
-    rules = Typing(orphan_min_um3=0.0001).model_dump()
-    run_script("linking_typing", {"gaps": made["gaps"]}, {"typing": typed}, aside, voxel_nm=None, settings=rules)
+    aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
+    typed = type_segments(made["gaps"], aside, Typing(orphan_min_um3=0.0001).model_dump())
     assert read_table(typed).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
 
 
 @pytest.mark.parametrize("forest", [None, str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")])
-def test_a_volume_of_which_nothing_is_known_has_empty_tables(tmp_path, run_script, finished_basins, forest):
+def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segments, forest):
     every = [block.name for block in cuboids(SHAPE, CUBOID)]
-    names = {"superpixels": "zarr", "gaps": "parquet", "tree": "parquet", "segments": "zarr", "typing": "parquet"}
-    files = {name: str(tmp_path / f"{name}.{suffix}") for name, suffix in names.items()}
-
-    def of(*names):
-        return {name: files[name] for name in names}
-
-    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
-    given = {"done": [finished_basins("done", *every)], "predicted": []}
-    run_script("linking_watershed", given, of("superpixels", "gaps"), aside, voxel_nm=None, cuboid=CUBOID)
-    assert len(read_table(files["gaps"])) == len(every)
-    run_script("linking_agglomerate", of("superpixels"), of("tree"), aside, voxel_nm=None, priority="mean")
-    run_script("linking_segments", of("superpixels", "tree"), of("segments"), threshold=0.4)
+    files = segment(basins=every)
+    assert len(read_table(files["gaps"])) == len(every) and read_table(files["tree"]).empty
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
-    run_script("linking_typing", of("gaps"), of("typing"), aside, voxel_nm=None, settings=Typing().model_dump())
-    table = read_table(files["typing"])
+    table = read_table(type_segments(files["gaps"], aside, Typing().model_dump()))
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
+
+
+def test_a_dendrite_that_may_lack_a_piece_has_no_mesh(tmp_path, run_script, finish):
+    labels = np.zeros(SHAPE, np.uint64)
+    labels[4:12, 4:16, :], labels[4:12, 24:40, 68:] = 2**40, 7
+    write_volume(tmp_path / "segments.zarr", labels, VOXEL_NM)
+    thinned, stride = labels[:, ::2, ::2], (1, 2, 2)
+    typing = measure_segments(thinned, VOXEL_NM, stride).assign(kind="shaft")
+    bridges = pd.DataFrame(columns=["volume", "orphan", "shaft", *PLACES])
+    given = {"typing": str(tmp_path / "typing.parquet"), "bridges": str(tmp_path / "bridges.parquet"), "synapses": []}
+    write_table(typing, given["typing"])
+    write_table(bridges, given["bridges"])
+    shafts, size = meshed_dendrites(typing, bridges, 0.0), (20.0, 20.0, 20.0)
+    blocks = {block.name: block for block in cuboids(thinned.shape, (16, 24, 16))}
+
+    def compute(name, path):
+        pieces, segments = dendrite_pieces(
+            lambda box: thinned[box], blocks[name], thinned.shape, bridges, shafts, size, 60.0
+        )
+        save_pieces(path, pieces, segments=segments)
+
+    settings = {"voxel_nm": None, "working_nm": 25.0, "cuboid": CUBOID, "min_thickest_nm": 0.0, "error_nm": 20.0}
+    aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
+    for failed, meshed in (([], ["7", str(2**40)]), (["0-0-16"], ["7"])):
+        pieces = finish(f"dendrites{len(failed)}", compute, *failed, blocks=list(blocks))
+        folder = tmp_path / f"meshes{len(failed)}"
+        made = {"folder": str(folder)}
+        run_script("linking_meshes", given | {"pieces": [pieces], "gaps": []}, made, aside, **settings)
+        assert read_table(folder / "neurons.tsv")["neuron"].astype(str).tolist() == meshed
 
 
 def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(tmp_path, run_script, finish):

@@ -287,13 +287,16 @@ def test_limits_of_what_is_retrieved_count_for_nothing(table):
     assert not any(rules(row, what) for row in limits for what in ("settings", "jobs"))
 
 
+UNITS_OF_LINKING = ("membranes", "basins", "contacts", "measure", "pieces", "shapes", "candidates", "dendrites")
+
+
 @pytest.mark.parametrize("branch", ["synapses", "linking", "neurons"])
 def test_shards_of_the_same_name_are_made_again_where_their_units_change(table, branch):
     """Units are looked up in the store; a shard that kept its table would leave out units that now fall into it."""
     row = table[f"{branch}.shards"]
     first = {
         "synapses": {"synapses_detect"},
-        "linking": {"linking_membranes", "linking_basins", "linking_candidates"},
+        "linking": {f"linking_{step}" for step in UNITS_OF_LINKING},
         "neurons": {"neurons_simplify", "neurons_spines", "neurons_synapses", "neurons_exchange"},
     }
     assert rules(row, "jobs") and rules(row) == first[branch]

@@ -11,7 +11,7 @@ LIBRARY = REPOSITORY / "scripts" / "spinome"
 # folders of a rule beside the one of its step
 FOLDERS = {
     # what is not known goes with what is
-    "linking_watershed": {"gaps"},
+    "linking_segments": {"gaps"},
     # a volume of its own, that viewers open
     "synapses_merge": {"labels", "gaps"},
     # one for each program

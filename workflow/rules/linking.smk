@@ -158,14 +158,8 @@ rule linking_watershed:
     input:
         done=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         membrane=linking_plan.membrane,
-        predicted=branch(
-            linking_plan.has_membrane,
-            then=[],
-            otherwise=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
-        ),
     output:
-        superpixels=directory("<results>/linking/watershed/{volume}.zarr"),
-        gaps="<results>/linking/gaps/{volume}.parquet",
+        directory("<results>/linking/watershed/{volume}.zarr"),
     log:
         "<logs>/linking_watershed/{volume}.log",
     benchmark:
@@ -184,6 +178,34 @@ rule linking_watershed:
         code=script_hash("linking_watershed"),
     script:
         "../../scripts/linking_watershed.py"
+
+
+rule linking_contacts:
+    """Find the contacts of superpixels in the cuboids of a shard."""
+    input:
+        superpixels="<results>/linking/watershed/{volume}.zarr",
+        membrane=linking_plan.membrane,
+    output:
+        done="<results>/linking/contacts/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_contacts/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_contacts/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_contacts/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("membrane"),
+        aside=linking_plan.aside("membrane"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_contacts"),
+    script:
+        "../../scripts/linking_contacts.py"
 
 
 rule linking_train_agglomeration:
@@ -218,7 +240,7 @@ rule linking_agglomerate:
     """Agglomerate the superpixels of a volume, and keep the whole merge tree."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
-        membrane=linking_plan.membrane,
+        contacts=expand("<results>/linking/contacts/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         model=linking_plan.agglomeration_model.trained,
     output:
         "<results>/linking/agglomerate/{volume}.parquet",
@@ -235,8 +257,7 @@ rule linking_agglomerate:
     params:
         priority=config["linking"]["agglomerate"]["priority"],
         model=linking_plan.agglomeration_model.stamp,
-        inputs=linking_plan.stamps("membrane"),
-        aside=linking_plan.aside("membrane", model=linking_plan.agglomeration_model.given),
+        aside=study.aside(model=linking_plan.agglomeration_model.given),
         code=script_hash("linking_agglomerate"),
     script:
         "../../scripts/linking_agglomerate.py"
@@ -246,9 +267,17 @@ rule linking_segments:
     """Cut the merge tree of a volume into segments."""
     input:
         superpixels="<results>/linking/watershed/{volume}.zarr",
+        contacts=expand("<results>/linking/contacts/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         tree="<results>/linking/agglomerate/{volume}.parquet",
+        basins=expand("<results>/linking/basins/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        predicted=branch(
+            linking_plan.has_membrane,
+            then=[],
+            otherwise=expand("<results>/linking/membranes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        ),
     output:
-        directory("<results>/linking/segments/{volume}.zarr"),
+        segments=directory("<results>/linking/segments/{volume}.zarr"),
+        gaps="<results>/linking/gaps/{volume}.parquet",
     log:
         "<logs>/linking_segments/{volume}.log",
     conda:
@@ -259,16 +288,142 @@ rule linking_segments:
         runtime=30,
     params:
         threshold=config["linking"]["agglomerate"]["threshold"],
+        cuboid=config["linking"]["cuboid"],
         code=script_hash("linking_segments"),
     script:
         "../../scripts/linking_segments.py"
 
 
-rule linking_typing:
-    """Measure the segments of a volume, and tell orphans, shafts and others apart."""
+rule linking_measure:
+    """Measure the segments in the cuboids of a shard."""
     input:
         segmentation=linking_plan.segmentation,
         gaps=branch(linking_plan.is_computed, then="<results>/linking/gaps/{volume}.parquet", otherwise=[]),
+    output:
+        done="<results>/linking/measure/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_measure/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_measure/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_measure/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_measure"),
+    script:
+        "../../scripts/linking_measure.py"
+
+
+rule linking_join:
+    """Join what was measured in the cuboids of a volume to its segments."""
+    input:
+        segmentation=linking_plan.segmentation,
+        gaps=branch(linking_plan.is_computed, then="<results>/linking/gaps/{volume}.parquet", otherwise=[]),
+        measured=expand("<results>/linking/measure/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+    output:
+        "<results>/linking/join/{volume}.parquet",
+    log:
+        "<logs>/linking_join/{volume}.log",
+    benchmark:
+        "<benchmarks>/linking_join/{volume}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        code=script_hash("linking_join"),
+    script:
+        "../../scripts/linking_join.py"
+
+
+rule linking_pieces:
+    """Cut the surfaces of segments into pieces, in the cuboids of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+    output:
+        done="<results>/linking/pieces/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_pieces/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_pieces/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_pieces/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_um3=linking_plan.surface_min_um3,
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_pieces"),
+    script:
+        "../../scripts/linking_pieces.py"
+
+
+rule linking_shapes:
+    """Describe the surfaces of the segments of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+        pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+    output:
+        done="<results>/linking/shapes/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_shapes/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_shapes/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_shapes/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_um3=linking_plan.surface_min_um3,
+        group_nm=config["linking"]["candidates"]["group_nm"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_shapes"),
+    script:
+        "../../scripts/linking_shapes.py"
+
+
+rule linking_typing:
+    """Tell orphans, shafts and others of the segments of a volume apart."""
+    input:
+        segmentation=linking_plan.segmentation,
+        segments="<results>/linking/join/{volume}.parquet",
+        pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        shapes=expand("<results>/linking/shapes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         model=linking_plan.typing_model.trained,
     output:
         "<results>/linking/typing/{volume}.parquet",
@@ -280,7 +435,7 @@ rule linking_typing:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         voxel_nm=linking_plan.voxel_nm,
@@ -399,6 +554,7 @@ rule linking_truth:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.truth_stamps,
         aside=linking_plan.aside("segmentation", "truth_segmentation", "truth_links"),
@@ -502,12 +658,46 @@ rule linking_proofread:
         "../../scripts/linking_proofread.py"
 
 
+rule linking_dendrites:
+    """Cut the surfaces of linked dendrites into pieces, in the cuboids of a shard."""
+    input:
+        segmentation=linking_plan.segmentation,
+        typing="<results>/linking/typing/{volume}.parquet",
+        bridges="<results>/linking/bridges.parquet",
+    output:
+        done="<results>/linking/dendrites/{volume}/{shard}.parquet",
+        failures="<results>/failures/linking_dendrites/{volume}/{shard}.parquet",
+    log:
+        "<logs>/linking_dendrites/{volume}/{shard}.log",
+    benchmark:
+        "<benchmarks>/linking_dendrites/{volume}/{shard}.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=linking_plan.voxel_nm,
+        working_nm=config["linking"]["typing"]["working_nm"],
+        cuboid=config["linking"]["cuboid"],
+        min_thickest_nm=config["linking"]["meshes"]["min_thickest_nm"],
+        bridge_nm=config["linking"]["meshes"]["bridge_nm"],
+        inputs=linking_plan.stamps("segmentation"),
+        aside=linking_plan.aside("segmentation"),
+        shards=config["linking"]["shards"],
+        code=script_hash("linking_dendrites"),
+    script:
+        "../../scripts/linking_dendrites.py"
+
+
 rule linking_meshes:
     """Mesh the linked dendrites of a volume, each with its input synapses."""
     input:
         segmentation=linking_plan.segmentation,
         typing="<results>/linking/typing/{volume}.parquet",
         bridges="<results>/linking/bridges.parquet",
+        pieces=expand("<results>/linking/dendrites/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         synapses=linking_plan.neurites_of_synapses,
         gaps=branch(linking_plan.finds_synapses, then="<results>/synapses/gaps/{volume}.parquet", otherwise=[]),
     output:
@@ -520,12 +710,14 @@ rule linking_meshes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
-        settings=config["linking"]["meshes"],
+        cuboid=config["linking"]["cuboid"],
+        min_thickest_nm=config["linking"]["meshes"]["min_thickest_nm"],
+        error_nm=config["linking"]["meshes"]["error_nm"],
         inputs=linking_plan.stamps("segmentation"),
         aside=linking_plan.aside("segmentation"),
         code=script_hash("linking_meshes"),
@@ -551,6 +743,7 @@ rule linking_thresholds:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.stamps("truth_segmentation"),
         aside=linking_plan.aside("truth_segmentation"),
@@ -623,6 +816,7 @@ rule linking_evaluate:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
+        cuboid=config["linking"]["cuboid"],
         each=linking_plan.voxels_of(linking_plan.dense),
         scored=linking_plan.scored,
         graphs=linking_plan.true_graphs,

@@ -11,6 +11,7 @@ COLUMNS = ["step", "units", "missing", "fraction"]
 BEFORE = {
     "synapses_density": "synapses_detect",
     "linking_basins": "linking_membranes",
+    "linking_contacts": "linking_basins",
     "neurons_hks": "neurons_simplify",
     "neurons_condense": "neurons_hks",
     "neurons_classify": "neurons_condense",

@@ -94,7 +94,10 @@ class Candidates(Section):
         1500.0, ge=10, le=20_000, description="a shaft farther from an orphan than this is no candidate"
     )
     group_nm: float = Field(
-        5000.0, ge=100, le=1_000_000, description="edge of a cube; the orphans in one cube are one unit of work"
+        5000.0,
+        ge=100,
+        le=1_000_000,
+        description="edge of a cube; the orphans, or segments, in one cube are one unit of work",
     )
 
 
@@ -170,8 +173,8 @@ class Linking(Section):
     shards: int = Field(4, ge=1, le=10_000, description="jobs that the units of this branch are grouped into")
     cuboid: Cuboid = Field(
         (64, 256, 256),
-        description="voxels (z, y, x) of a cuboid that membranes are predicted and basins found in at once; "
-        "superpixels are the same for any",
+        description="voxels (z, y, x) of a cuboid that a job holds at once, from membranes to meshes; superpixels, "
+        "segments, their types and meshes are the same for any",
     )
     find_synapses: bool = Field(
         True, description="take the synapses that the synapses branch finds where the sample sheet gives none"

@@ -6,6 +6,7 @@ scored again. An edge whose regions grew since it was scored is scored again whe
 
 from __future__ import annotations
 
+import copy
 from heapq import heapify, heappop, heappush
 
 import numpy as np
@@ -14,8 +15,9 @@ from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 
 from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
+from spinome.linking.contacts import EMPTY, find_slot, grow
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
-from spinome.linking.region_graph import EMPTY, RegionGraph, find_slot, grow
+from spinome.linking.region_graph import RegionGraph
 from spinome.scores.overlap import overlaps
 from spinome.union_find import find_root
 
@@ -24,8 +26,8 @@ PRIORITIES = {"mean": 0, "median": 1, "forest": 2}
 
 TREE_COLUMNS = {
     "step": "int64",
-    "left": "uint32",
-    "right": "uint32",
+    "left": "uint64",
+    "right": "uint64",
     "priority": "float64",
     "height": "float64",
     "left_voxels": "int64",
@@ -38,7 +40,7 @@ def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest
 
     Parameters
     ----------
-    graph : region graph
+    graph : region graph; it is not changed (`agglomerate_in_place` holds no second copy of it)
     priority : `mean` or `median` membrane probability of the contact, or the `forest`'s probability that the two
         regions are different neurites
     forest : needed for the priority `forest`
@@ -49,6 +51,13 @@ def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest
     `right` are labels of superpixels, one in each merged region; `height` is the highest priority so far, so that
     merging what is below a height gives the segmentation of a loop that stopped at that threshold.
     """
+    return agglomerate_in_place(copy.deepcopy(graph), priority, forest)
+
+
+def agglomerate_in_place(
+    graph: RegionGraph, priority: str = "forest", forest: FlatForest | None = None
+) -> pd.DataFrame:
+    """As `agglomerate`, but the sums of the graph are used up: those of merged regions take their place."""
     if priority == "forest" and forest is None:
         raise ValueError("the priority 'forest' needs a forest")
     no_truth = np.zeros(len(graph.labels), dtype=np.int64)
@@ -109,7 +118,8 @@ def training_edges(
         first, second = assignment[graph.pairs[:, 0]], assignment[graph.pairs[:, 1]]
         known = (first > 0) & (second > 0)
         return features[known], (first != second)[known]
-    result = _merge(*_statistics(graph), PRIORITIES["forest"], forest, assignment.astype(np.int64), True)
+    own = _statistics(copy.deepcopy(graph))
+    result = _merge(*own, PRIORITIES["forest"], forest, assignment.astype(np.int64), True)
     return result[5], result[6]
 
 
@@ -163,10 +173,10 @@ def _fit(epochs: list[tuple[np.ndarray, np.ndarray]], seed: int, trees: int) -> 
 def _statistics(graph: RegionGraph) -> tuple:
     return (
         graph.pairs,
-        graph.region_moments.copy(),
-        graph.region_histogram.copy(),
-        graph.edge_moments.copy(),
-        graph.edge_histogram.copy(),
+        graph.region_moments,
+        graph.region_histogram,
+        graph.edge_moments,
+        graph.edge_histogram,
         graph.voxel_um3,
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from spinome.cuboids import Cuboid, Shape
-from spinome.linking.region_graph import contacts, find_slot
+from spinome.linking.contacts import find_slot, touching
 from spinome.union_find import find_root
 
 # a way from one voxel to another: how high the higher and the lower one lie, and their numbers in the volume; two seeds
@@ -62,7 +62,7 @@ def basins(height: np.ndarray, seed: np.ndarray, cuboid: Cuboid, shape: Shape) -
     height, seed = (_with_rim(values, cuboid, fill) for values, fill in ((height, np.inf), (seed, False)))
     parent = _descend(height, seed)
     basin, first = _number(parent, height.shape)
-    pairs, slots = contacts(basin, len(first))
+    pairs, slots = touching(basin, len(first))
     passes = np.empty(len(pairs), PASS)
     passes["height"] = np.inf
     _lowest_passes(basin, height, slots, np.array(cuboid.start), np.array(shape), passes)

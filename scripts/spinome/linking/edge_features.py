@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spinome.linking.region_graph import BINS
+from spinome.linking.contacts import BINS
 
 _SHAPE = ["mean", "deviation", "skewness", "kurtosis", "p10", "p50", "p90"]
 FEATURES = [

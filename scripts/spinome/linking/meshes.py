@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import fastremap
 import numpy as np
 import pandas as pd
-import zmesh
+from scipy.spatial import cKDTree
 
+from spinome.cuboids import Box, Cuboid, Shape, and_next, cuboids
 from spinome.io.units import VoxelSize
 from spinome.labels import compact
+from spinome.linking.pieces import Pieces, find_pieces, simplified, weld_pieces
 from spinome.mesh.surface import Mesh
 
 SYNAPSE_COLUMNS = [
@@ -25,17 +27,23 @@ SYNAPSE_COLUMNS = [
 
 
 def join_orphans(
-    segments: np.ndarray, bridges: pd.DataFrame, shafts: np.ndarray, voxel_nm: VoxelSize, bridge_nm: float
+    segments: np.ndarray,
+    bridges: pd.DataFrame,
+    shafts: np.ndarray,
+    voxel_nm: VoxelSize,
+    bridge_nm: float,
+    start: Shape = (0, 0, 0),
 ) -> np.ndarray:
     """Give linked orphans the label of their shaft, with a neck where the two do not touch; keep shafts alone.
 
     Parameters
     ----------
-    segments : (Z, Y, X) int
+    segments : (Z, Y, X) int, a volume or a box of one
     bridges : a row per linked orphan: `orphan shaft` and the ends `from_*`, `to_*` of its way to the shaft in nm
     shafts : labels to keep
     voxel_nm : size of a voxel (z, y, x)
     bridge_nm : radius of the neck
+    start : first voxel of the box
 
     Returns
     -------
@@ -44,63 +52,123 @@ def join_orphans(
     ids = fastremap.unique(segments)
     number = np.zeros(len(ids), dtype=np.uint32)
     # signed and unsigned ids together would become floats, and large ids one another
-    shafts = np.asarray(shafts).astype(ids.dtype)
-    known, places = np.isin(ids, shafts), np.searchsorted(shafts, ids)
-    number[known] = places[known] + 1
-    parent = dict(zip(bridges["orphan"].tolist(), bridges["shaft"].tolist()))
-    linked = np.array([parent.get(int(label), 0) for label in ids], dtype=ids.dtype)
-    number[linked != 0] = np.searchsorted(shafts, linked[linked != 0]) + 1
+    shafts, orphans, parents = (
+        np.asarray(labels).astype(ids.dtype) for labels in (shafts, bridges["orphan"], bridges["shaft"])
+    )
+    own = np.isin(ids, shafts)
+    number[own] = np.searchsorted(shafts, ids[own]) + 1
+    order = np.argsort(orphans, kind="stable")
+    linked = np.isin(ids, orphans)
+    # of an orphan that is named twice the last shaft counts
+    last = np.searchsorted(orphans[order], ids[linked], side="right") - 1
+    number[linked] = np.searchsorted(shafts, parents[order][last]) + 1
     joined = number[compact(segments, ids)]
-    for row in bridges.itertuples(index=False):
-        start = np.array([row.from_z_nm, row.from_y_nm, row.from_x_nm])
-        stop = np.array([row.to_z_nm, row.to_y_nm, row.to_x_nm])
-        if np.isfinite([start, stop]).all():
-            _paint_tube(joined, start, stop, bridge_nm, voxel_nm, np.searchsorted(shafts, row.shaft) + 1)
+    ends = bridges[[f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]].to_numpy(float).reshape(-1, 2, 3)
+    # most necks are far from the box; the others are painted in the order of the table
+    low, high = ends.min(axis=1) - bridge_nm, ends.max(axis=1) + bridge_nm
+    first, size = np.array(start) * voxel_nm, np.array(segments.shape) * voxel_nm
+    near = ((high >= first) & (low <= first + size)).all(axis=1)
+    for row in np.flatnonzero(near):
+        of_shaft = np.searchsorted(shafts, parents[row]) + 1
+        _paint_tube(joined, *ends[row], bridge_nm, voxel_nm, of_shaft, np.array(start))
     return joined
 
 
-def segment_meshes(labels: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> Iterator[tuple[int, Mesh]]:
-    """Mesh each label (marching cubes, then edges collapsed as long as the surface moves less than `error_nm`).
-
-    Vertices are x y z in nm, the first voxel's corner at 0; a segment that the volume cuts is closed there.
-    """
-    mesher = zmesh.Mesher(tuple(voxel_nm[::-1]))
-    # a border of background closes what the volume cuts; zmesh's own border moves the vertices by a voxel
-    mesher.mesh(np.asfortranarray(np.pad(labels, 1).transpose(2, 1, 0)), close=False)
-    for label in sorted(mesher.ids()):
-        mesh = mesher.get(label, normals=False, reduction_factor=8, max_error=error_nm)
-        mesher.erase(label)
-        vertices = mesh.vertices.astype(np.float64) - np.array(voxel_nm[::-1]) / 2
-        yield int(label), Mesh(vertices, mesh.faces.astype(np.int64))
-
-
-def vertex_segments(
-    vertices: np.ndarray, segments: np.ndarray, joined: np.ndarray, number: int, voxel_nm: VoxelSize
-) -> np.ndarray:
-    """The segment (V,) on which each vertex of a linked mesh lies: the shaft, an orphan, or 0 on a neck drawn between.
-
-    A vertex lies on the border of a voxel of its label: the nearest such voxel among the 27 around it tells. It is 0
-    also where there is none, as after a simplification by more than a voxel.
+def meshed_dendrites(segments: pd.DataFrame, bridges: pd.DataFrame, min_thickest_nm: float) -> np.ndarray:
+    """Labels, sorted, of the shafts that are meshed: the thick ones, and those with a linked orphan.
 
     Parameters
     ----------
-    vertices : (V, 3) x y z in nm, from `segment_meshes`
-    segments, joined : (Z, Y, X) labels before and after `join_orphans`
-    number : label of the mesh in `joined`
-    voxel_nm : size of a voxel (z, y, x)
+    segments : `segment kind thickest_nm`; bridges : `shaft` of each linked orphan
     """
-    places = vertices[:, ::-1] / np.asarray(voxel_nm)
-    inside = np.array(joined.shape) - 1
-    found = np.zeros(len(vertices), dtype=segments.dtype)
-    nearest = np.full(len(vertices), np.inf)
-    for offset in np.ndindex(3, 3, 3):
-        voxel = (places.astype(np.int64) + offset - 1).clip(0, inside)
-        away = (((voxel + 0.5 - places) * voxel_nm) ** 2).sum(axis=1)
-        z, y, x = voxel.T
-        better = (joined[z, y, x] == number) & (away < nearest)
-        nearest[better] = away[better]
-        found[better] = segments[z[better], y[better], x[better]]
-    return found
+    thick = segments["thickest_nm"] >= min_thickest_nm
+    chosen = (segments["kind"] == "shaft") & (thick | segments["segment"].isin(bridges["shaft"]))
+    return segments.loc[chosen, "segment"].sort_values().to_numpy()
+
+
+def segment_meshes(labels: np.ndarray, voxel_nm: VoxelSize, error_nm: float) -> Iterator[tuple[int, Mesh]]:
+    """Mesh each label of a volume that fits into memory (marching cubes, then `pieces.simplified`).
+
+    Vertices are x y z in nm, the first voxel's corner at 0; a segment that the volume cuts is closed there.
+    """
+    (whole,) = cuboids(labels.shape, labels.shape)
+    pieces = find_pieces(lambda box: labels[box], whole, labels.shape)
+    for label in pieces.labels.tolist():
+        yield label, simplified(*weld_pieces([pieces.of(label)])[:2], voxel_nm, error_nm)
+
+
+def dendrite_pieces(
+    read: Callable[[Box], np.ndarray],
+    cuboid: Cuboid,
+    shape: Shape,
+    bridges: pd.DataFrame,
+    shafts: np.ndarray,
+    voxel_nm: VoxelSize,
+    bridge_nm: float,
+) -> tuple[Pieces, np.ndarray]:
+    """The surfaces of linked dendrites in a cuboid, and the segment on which each of their vertices lies.
+
+    Parameters
+    ----------
+    read : segments (Z, Y, X) of a box
+    cuboid : its core counts; shape : of the volume
+    bridges, shafts, voxel_nm, bridge_nm : see `join_orphans`
+
+    Returns
+    -------
+    pieces, the labels of which are those of `join_orphans`; and (V,) uint64: the shaft, an orphan, or 0 on a neck drawn
+    between
+    """
+    box = and_next(cuboid, shape)
+    segments = read(box)
+    joined = join_orphans(segments, bridges, shafts, voxel_nm, bridge_nm, cuboid.start)
+    pieces = find_pieces(lambda _: joined, cuboid, shape)
+    number = np.repeat(pieces.labels, np.diff(pieces.vertex_ends, prepend=0))
+    # a vertex lies half way between two voxels, one of which has its label
+    halves = pieces.vertices[:, ::-1].astype(np.int64) - 2 * np.array(cuboid.start)
+    found = np.zeros(len(number), np.uint64)
+    for voxel in (halves >> 1, (halves + 1) >> 1):
+        inside = ((voxel >= 0) & (voxel < joined.shape)).all(axis=1)
+        z, y, x = voxel[inside].T
+        own = joined[z, y, x] == number[inside]
+        found[np.flatnonzero(inside)[own]] = segments[z[own], y[own], x[own]]
+    return pieces, found
+
+
+def dendrite_mesh(
+    parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], voxel_nm: VoxelSize, error_nm: float
+) -> Mesh:
+    """The mesh of a linked dendrite; its vertex data `segment` says on which segment the surface lies.
+
+    Parameters
+    ----------
+    parts : its vertices, faces and the segments of its vertices in each cuboid
+    voxel_nm : size of a voxel (z, y, x)
+    error_nm : see `pieces.simplified`
+    """
+    vertices, faces, rows = weld_pieces([(vertices, faces) for vertices, faces, _ in parts])
+    mesh = simplified(vertices, faces, voxel_nm, error_nm)
+    places = (vertices / 2 + 0.5) * np.array(voxel_nm[::-1])
+    nearest = cKDTree(places).query(mesh.vertices)[1]
+    segments = np.concatenate([segments for _, _, segments in parts])[rows]
+    return Mesh(mesh.vertices, mesh.faces, {"segment": segments[nearest]})
+
+
+def linked_meshes(
+    segments: np.ndarray,
+    bridges: pd.DataFrame,
+    shafts: np.ndarray,
+    voxel_nm: VoxelSize,
+    bridge_nm: float,
+    error_nm: float,
+) -> Iterator[tuple[int, Mesh]]:
+    """The meshes of linked dendrites of a volume that fits into memory, by the place of a shaft in `shafts` plus 1."""
+    (whole,) = cuboids(segments.shape, segments.shape)
+    pieces, origin = dendrite_pieces(
+        lambda box: segments[box], whole, segments.shape, bridges, shafts, voxel_nm, bridge_nm
+    )
+    for label, own in zip(pieces.labels.tolist(), np.split(origin, pieces.vertex_ends[:-1])):
+        yield label, dendrite_mesh([(*pieces.of(label), own)], voxel_nm, error_nm)
 
 
 def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, pd.DataFrame]:
@@ -135,16 +203,23 @@ def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, p
 
 
 def _paint_tube(
-    labels: np.ndarray, start: np.ndarray, stop: np.ndarray, radius: float, voxel_nm: VoxelSize, number: int
+    labels: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    radius: float,
+    voxel_nm: VoxelSize,
+    number: int,
+    corner: np.ndarray,
 ) -> None:
-    """Set voxels within a radius of a line to a label, except those of another label."""
+    """Set voxels within a radius of a line to a label, except those of another label; of a box with a first voxel."""
     size = np.asarray(voxel_nm, dtype=float)
-    low = np.maximum(((np.minimum(start, stop) - radius) / size).astype(int), 0)
-    high = np.minimum(((np.maximum(start, stop) + radius) / size).astype(int) + 2, labels.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high))
+    low = np.maximum(((np.minimum(start, stop) - radius) / size).astype(int), corner)
+    high = np.minimum(((np.maximum(start, stop) + radius) / size).astype(int) + 2, corner + labels.shape)
+    if (low >= high).any():
+        return
     places = (np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(low, high)], indexing="ij"), -1) + 0.5) * size
     course = stop - start
     along = ((places - start) @ course / max(course @ course, 1e-9)).clip(0, 1)
     near = ((places - start - along[..., None] * course) ** 2).sum(axis=-1) <= radius**2
-    patch = labels[box]
+    patch = labels[tuple(slice(a, b) for a, b in zip(low - corner, high - corner))]
     patch[near & (patch == 0)] = number

@@ -16,7 +16,7 @@ from spinome.io.sources import is_address, split_source
 from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
 from spinome.linking.links import not_known, parents, segments_in_gap
-from spinome.linking.typing import INSIDE
+from spinome.linking.measure import INSIDE
 
 QUEUE_COLUMNS = ["orphan", "worth", "synapses", "z_nm", "y_nm", "x_nm", "linked_to", "probability", "no_parent"]
 DECISION_COLUMNS = ["volume", "orphan", "shaft"]

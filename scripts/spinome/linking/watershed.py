@@ -29,7 +29,7 @@ def superpixels(
 
     Returns
     -------
-    (Z, Y, X) uint32, superpixels 1..N in the order of their first voxels, 0 outside the mask; what holds no seed and
+    (Z, Y, X) uint64, superpixels 1..N in the order of their first voxels, 0 outside the mask; what holds no seed and
     touches nothing that does is a superpixel
     """
     height, seed = landscape(
@@ -50,7 +50,7 @@ def flood(parts: Sequence[Basins]) -> list[np.ndarray]:
 
     Returns
     -------
-    for each cuboid the superpixel, from 1, of each of its basins, uint32
+    for each cuboid the superpixel, from 1, of each of its basins, uint64
     """
     ends = np.cumsum([0, *(len(part.first) for part in parts)])
     first, seeded, passes, crossings = (
@@ -65,7 +65,7 @@ def flood(parts: Sequence[Basins]) -> list[np.ndarray]:
     rising = by_height(passes)
     root = join(sides[rising], passes["height"][rising], seeded, np.zeros(len(first), bool))
     number, start, _ = unite(root, first, seeded)
-    label = np.empty(len(start), np.uint32)
+    label = np.empty(len(start), np.uint64)
     label[np.argsort(start)] = np.arange(1, len(start) + 1)
     return np.split(label[number], ends[1:-1])
 

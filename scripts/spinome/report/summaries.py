@@ -18,6 +18,11 @@ WITHOUT = {
     "synapses_density": ("cuboids", "blocks that they touch have no density"),
     "linking_membranes": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
     "linking_basins": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
+    "linking_contacts": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
+    "linking_measure": ("cuboids", "what may reach into them counts as cut"),
+    "linking_pieces": ("cuboids", "segments that may reach into them are not typed"),
+    "linking_shapes": ("groups of segments", "these segments are not typed"),
+    "linking_dendrites": ("cuboids", "dendrites that may reach into them have no mesh"),
     "linking_candidates": ("groups of orphans", "whether these orphans have a parent is not known"),
     **dict.fromkeys(
         [f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines")],

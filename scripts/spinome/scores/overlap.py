@@ -43,10 +43,14 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def overlap_table(segments: np.ndarray, truth: np.ndarray) -> OverlapTable:
     """Shared voxels where the truth is not 0, as a sparse table; the segment 0 counts as one segment."""
-    known = truth != 0
-    pairs, voxels = overlaps(segments[known], truth[known])
-    (names, rows), (objects, columns) = (np.unique(labels, return_inverse=True) for labels in pairs.T)
-    table = sparse.coo_array((voxels.astype(float), (rows, columns)), shape=(len(names), len(objects)))
+    return table_of_overlaps(*overlaps(segments, truth))
+
+
+def table_of_overlaps(pairs: np.ndarray, voxels: np.ndarray) -> OverlapTable:
+    """The table of what `overlaps` says of segments and their truth, without the truth 0."""
+    known = pairs[:, 1] != 0
+    (names, rows), (objects, columns) = (np.unique(labels, return_inverse=True) for labels in pairs[known].T)
+    table = sparse.coo_array((voxels[known].astype(float), (rows, columns)), shape=(len(names), len(objects)))
     return OverlapTable(table.tocsr(), names)
 
 

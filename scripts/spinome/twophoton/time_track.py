@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from spinome.twophoton.corrections import correct_links
 from spinome.twophoton.correspond import POSITION, weighted_distance
@@ -106,12 +108,13 @@ def time_track(
     start = offset[candidates["first_session"]] + candidates["first"].to_numpy()
     end = offset[candidates["second_session"]] + candidates["second"].to_numpy()
     gain = np.log(np.maximum(candidates["probability"].to_numpy(), 1e-6) / LEAST_PROBABILITY)
-    table = np.zeros((offset[-1], offset[-1]))
-    table[start, end] = np.maximum(gain, 0)
+    apart = {tuple(pair) for pair in np.array(different, int).reshape(-1, 2).tolist()}
+    worth = dict(zip(zip(start.tolist(), end.tolist()), gain.tolist()))
+    # a link that gains nothing is as good as none
+    gains = {link: value for link, value in worth.items() if value > 0 and link not in apart}
     forced: set[tuple[int, int]] = set()
-    table[tuple(np.array(different, int).reshape(-1, 2).T)] = 0
     while True:
-        before = _assign(table, forced)
+        before = assign(gains, forced)
         tracks = _number(before, offset[-1])
         torn = next((group for group in same if len({tracks[node] for node in group}) > 1), None)
         joined = next((pair for pair in different if tracks[pair[0]] == tracks[pair[1]]), None)
@@ -119,7 +122,7 @@ def time_track(
             forced |= set(itertools.pairwise(torn))
         elif joined is not None:
             between = [link for link in _way(before, *joined) if link not in forced]
-            table[min(between, key=lambda link: table[link])] = 0
+            del gains[min(between, key=gains.__getitem__)]
         else:
             break
     kept = np.array([before.get(int(b)) == a for a, b in zip(start, end)], bool)
@@ -139,16 +142,37 @@ def time_track(
     return [tracks[a:b] for a, b in itertools.pairwise(offset)], links
 
 
-def _assign(table: np.ndarray, forced: set[tuple[int, int]]) -> dict[int, int]:
-    """The spine before each spine (end to start) in the best set of links that holds those that are forced."""
-    gains = table
-    if forced:
-        gains = table.copy()
-        starts, ends = np.array(sorted(forced)).T
-        gains[starts], gains[:, ends] = 0, 0
-        gains[starts, ends] = 1e6
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    return {int(end): int(start) for start, end in zip(rows, columns) if gains[start, end] > 0}
+def assign(gains: Mapping[tuple[int, int], float], forced: Collection[tuple[int, int]] = ()) -> dict[int, int]:
+    """The spine before each spine (end to start) in the best set of links.
+
+    Links that share a start or an end, directly or by way of others, are a group. Groups have nothing to do with one
+    another, so that each is an assignment of its own, and what is held at once is one group.
+
+    Parameters
+    ----------
+    gains : what each link (start, end) gains, above 0
+    forced : links that are in the set whatever they gain
+    """
+    before = {end: start for start, end in forced}
+    taken = set(before.values())
+    free = [(*link, gain) for link, gain in gains.items() if link[0] not in taken and link[1] not in before]
+    if not free:
+        return before
+    starts, rows = np.unique([start for start, _, _ in free], return_inverse=True)
+    ends, columns = np.unique([end for _, end, _ in free], return_inverse=True)
+    gain = np.array([gain for _, _, gain in free])
+    count = len(starts) + len(ends)
+    graph = coo_array((np.ones(len(free), bool), (rows, columns + len(starts))), shape=(count, count))
+    _, group = connected_components(graph, directed=False)
+    order = np.argsort(group[rows], kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(group[rows[order]])) + 1):
+        (high, row), (wide, column) = (np.unique(side[own], return_inverse=True) for side in (rows, columns))
+        table = np.zeros((len(high), len(wide)))
+        table[row, column] = gain[own]
+        for one, other in zip(*linear_sum_assignment(table, maximize=True)):
+            if table[one, other] > 0:
+                before[int(ends[wide[other]])] = int(starts[high[one]])
+    return before
 
 
 def _number(before: dict[int, int], count: int) -> np.ndarray:

@@ -161,13 +161,15 @@ def test_true_links_are_given_or_come_from_a_dense_truth(plan):
 
 def test_every_shard_of_every_volume_has_its_tables(plan):
     one = plan()
-    assert len(one.failures) == len(set(one.failures)) == (4 + 2 + 1) * 2
+    assert len(one.failures) == len(set(one.failures)) == (5 * 4 + 2 * 2 + 1) * 2
     assert "<results>/failures/linking_membranes/grey/1.parquet" in one.failures
     assert "<results>/failures/linking_membranes/bounded/1.parquet" not in one.failures
     assert {step: len(set(tables)) for step, tables in one.finished.items()} == {
         "linking_candidates": 4 * 2,
         "linking_basins": 2 * 2,
+        "linking_contacts": 2 * 2,
         "linking_membranes": 2,
+        **{f"linking_{step}": 4 * 2 for step in ("measure", "pieces", "shapes", "dendrites")},
     }
     assert one.finished["linking_membranes"][1] == "<results>/linking/membranes/grey/1.parquet"
     assert one.candidates(["remote"]) == {

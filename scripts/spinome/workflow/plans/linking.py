@@ -1,7 +1,7 @@
 """What the rules of the linking branch ask.
 
-Units are cuboids of a volume (membranes, basins) and cubes that hold its orphans (candidates); shards 0 to n-1 of each
-volume hold them.
+Units are cuboids of a volume (membranes, basins, contacts, measure, pieces, dendrites) and cubes that hold its
+segments (shapes) or orphans (candidates); shards 0 to n-1 of each volume hold them.
 """
 
 from __future__ import annotations
@@ -160,6 +160,11 @@ class LinkingPlan(VolumesPlan):
         return {key: settings[key] for key in used}
 
     @property
+    def surface_min_um3(self) -> float | None:
+        """The least volume of a segment whose surface is described; none where no forest asks for surfaces."""
+        return self.config["typing"]["orphan_min_um3"] if self.typing_model.given else None
+
+    @property
     def detaching(self) -> dict[str, Any]:
         """How spines are cut off."""
         return {key: value for key, value in self.config["detach"].items() if key != "volumes"}
@@ -192,7 +197,16 @@ class LinkingPlan(VolumesPlan):
     @property
     def volumes_by_step(self) -> dict[str, list[str]]:
         """The volumes that each step with units is made in."""
-        return {"candidates": self.volumes, "basins": self.computed, "membranes": self.predicted}
+        return {
+            "candidates": self.volumes,
+            "basins": self.computed,
+            "contacts": self.computed,
+            "membranes": self.predicted,
+            "measure": self.volumes,
+            "pieces": self.volumes,
+            "shapes": self.volumes,
+            "dendrites": self.volumes,
+        }
 
     def segmentation(self, wildcards: Any) -> str | list[str]:
         """The file of the segments of the rule's volume: given, or computed here."""

@@ -1,0 +1,220 @@
+"""Linking cuboid by cuboid: what each job costs and holds, and how both grow with the volume.
+
+The volumes are `gala_fib25/test.h5` (one megavoxel of fly FIB-SEM) tiled by mirrored copies of itself, each with labels
+of its own, and are made cuboid by cuboid; so they are as rich as the tissue, and no segment is longer than a tile.
+Superpixels are those that come with the volume, segments its truth.
+"""
+
+import os
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from runner import Row, measure, write_rows
+from spinome.cuboids import Box, Shape, and_next, cuboids
+from spinome.flat_forest import flatten_forest
+from spinome.io.models import load_model
+from spinome.linking.agglomerate import agglomerate, agglomerate_in_place
+from spinome.linking.contacts import find_contacts, join_contacts, read_contacts, save_contacts
+from spinome.linking.edge_features import FEATURES
+from spinome.linking.measure import (
+    SIDES,
+    centroids,
+    join_measured,
+    nearest_voxels,
+    read_measured,
+    save_measured,
+)
+from spinome.linking.measure import measure as measure_cuboid
+from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces, save_pieces, simplified, weld_pieces
+from spinome.linking.region_graph import graph_of_contacts, region_graph
+
+REPOSITORY = Path(__file__).parents[1]
+DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em" / "gala_fib25" / "test.h5"
+VOXEL_NM, STRIDE = (10.0, 10.0, 10.0), (2, 2, 2)
+THINNED_NM = (20.0, 20.0, 20.0)
+CUBOID: Shape = (64, 256, 256)
+THINNED: Shape = (32, 128, 128)
+# gigavoxels; of any size, the volume is never whole anywhere
+SIZES: dict[str, Shape] = {"0.02": (100, 400, 500), "0.07": (140, 700, 700)}
+ERROR_NM = 20.0
+# what one node has
+NODE_BYTES = 24e9
+
+
+@cache
+def tile(name: str) -> np.ndarray:
+    """One of the data sets of the volume, whole."""
+    with h5py.File(DATA) as file:
+        return file[name][()]
+
+
+def tiled(name: str, box: Box, stride: int = 1) -> np.ndarray:
+    """Voxels of a box of the volume tiled by mirrored copies; labels are told apart by their tile."""
+    source = tile(name)
+    places, tiles = [], []
+    for side, length in zip(box, source.shape):
+        place = np.arange(side.start, side.stop) * stride
+        number, within = np.divmod(place, length)
+        places.append(np.where(number % 2, length - 1 - within, within))
+        tiles.append(number)
+    values = source[np.ix_(*places)]
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    of_tile = (tiles[0][:, None, None] * 1000 + tiles[1][:, None]) * 1000 + tiles[2]
+    return np.where(values > 0, values.astype(np.uint64) + of_tile.astype(np.uint64) * np.uint64(100_000), 0)
+
+
+def agglomeration_forest():
+    """The shipped forest of agglomeration."""
+    return flatten_forest(load_model(REPOSITORY / "workflow" / "models" / "agglomeration.skops", FEATURES).estimator)
+
+
+def compiled() -> None:
+    """Compile what is measured before the clock starts."""
+    corner = (slice(0, 20), slice(0, 60), slice(0, 60))
+    graph = region_graph(tiled("watershed", corner), tiled("boundary_probability", corner), VOXEL_NM)
+    agglomerate(graph, "forest", agglomeration_forest())
+
+
+def contacts_of(shape: Shape, folder: str) -> float:
+    """CPU-seconds of the contacts of all cuboids, files and all, the making of the volume left out."""
+    compiled()
+    seconds = 0.0
+    for block in cuboids(shape, CUBOID):
+        box = and_next(block, shape)
+        labels, membrane = tiled("watershed", box), tiled("boundary_probability", box)
+        started = time.process_time()
+        save_contacts(f"{folder}/{block.name}.npz", find_contacts(labels, membrane, VOXEL_NM, block.shape))
+        seconds += time.process_time() - started
+    return seconds
+
+
+def tree_of(folder: str) -> tuple[float, float, int]:
+    """CPU-seconds of joining the contacts and of the merge tree, and how many superpixels there are."""
+    compiled()
+    files = sorted(Path(folder).glob("*.npz"))
+    started = time.process_time()
+    graph = graph_of_contacts(join_contacts(lambda: map(read_contacts, files)), VOXEL_NM)
+    joined = time.process_time()
+    superpixels = len(graph.labels)
+    agglomerate_in_place(graph, "forest", agglomeration_forest())
+    return joined - started, time.process_time() - joined, superpixels
+
+
+def read_thinned(box: Box) -> np.ndarray:
+    """Segments of a box of the thinned volume."""
+    return tiled("truth", box, STRIDE[0])
+
+
+def thinned_shape(shape: Shape) -> Shape:
+    """Voxels of the thinned volume."""
+    z, y, x = (-(-length // step) for length, step in zip(shape, STRIDE))
+    return z, y, x
+
+
+def measured_of(shape: Shape, folder: str) -> float:
+    """CPU-seconds of measuring the segments of all cuboids, with the making of the volume."""
+    small = thinned_shape(shape)
+    started = time.process_time()
+    for block in cuboids(small, THINNED):
+        save_measured(f"{folder}/{block.name}.npz", measure_cuboid(read_thinned, block, small, THINNED_NM))
+    return time.process_time() - started
+
+
+def joined_of(shape: Shape, folder: str) -> tuple[float, int]:
+    """CPU-seconds of joining what was measured, and segments; the table is left in the folder."""
+    files = sorted(Path(folder).glob("*.npz"))
+    started = time.process_time()
+    frame = join_measured(lambda: map(read_measured, files), thinned_shape(shape), VOXEL_NM, STRIDE)
+    seconds = time.process_time() - started
+    frame.to_parquet(f"{folder}/segments.parquet")
+    return seconds, len(frame)
+
+
+def pieces_of(shape: Shape, folder: str) -> float:
+    """CPU-seconds of central voxels and surfaces in all cuboids, with the making of the volume."""
+    frame = pd.read_parquet(f"{folder}/segments.parquet")
+    labels, centres = frame["segment"].to_numpy().astype(np.uint64), centroids(frame, THINNED_NM)
+    small = thinned_shape(shape)
+    started = time.process_time()
+    for block in cuboids(small, THINNED):
+        pieces = find_pieces(read_thinned, block, small)
+        core = read_thinned(block.core)
+        own = np.isin(labels, core)
+        nearest_voxels(core, block, labels[own], centres[own], THINNED_NM)
+        save_pieces(f"{folder}/pieces-{block.name}.npz", pieces)
+    return time.process_time() - started
+
+
+def meshes_of(shape: Shape, folder: str) -> tuple[float, int]:
+    """CPU-seconds of welding and simplifying the 200 largest segments, and how many they are."""
+    frame = pd.read_parquet(f"{folder}/segments.parquet").nlargest(200, "voxels")
+    started = time.process_time()
+    for label, box in zip(frame["segment"], frame[list(SIDES)].to_numpy()):
+        names = list(cuboids_of(box, THINNED))
+        found = gather(names, lambda name: read_pieces(f"{folder}/pieces-{name}.npz"), [label])
+        simplified(*weld_pieces(found[label])[:2], THINNED_NM, ERROR_NM)
+    return time.process_time() - started, len(frame)
+
+
+def scale_rows() -> list[Row]:
+    """Rows of all steps at both sizes."""
+    rows, cost = [], {}
+    for size, shape in SIZES.items():
+        voxels = np.prod(shape) / 1e6
+        with tempfile.TemporaryDirectory() as graph, tempfile.TemporaryDirectory() as segments:
+            contacts = measure(contacts_of, shape, graph)
+            tree = measure(tree_of, graph)
+            measured = measure(measured_of, shape, segments)
+            joined = measure(joined_of, shape, segments)
+            pieces = measure(pieces_of, shape, segments)
+            meshes = measure(meshes_of, shape, segments)
+            on_disk = sum(file.stat().st_size for file in Path(graph).iterdir())
+        joining, merging, superpixels = tree.result
+        cuboid_jobs = {"contacts": contacts, "measure": measured, "pieces": pieces}
+        cost[size] = {
+            "contacts, tree": (contacts.result + joining + merging) / voxels,
+            "measure, pieces": (measured.result + joined.result[0] + pieces.result) / voxels,
+        }
+        for name, job in cuboid_jobs.items():
+            rows.append(
+                Row(f"linking_{name}, {size} gigavoxels: highest memory of a job", job.peak_mb, "MB", 2000, True)
+            )
+        whole = {"agglomerate": tree, "join": joined, "meshes": meshes}
+        for name, job in whole.items():
+            rows.append(Row(f"linking_{name}, {size} gigavoxels: highest memory", job.peak_mb, "MB"))
+        rows.append(
+            Row(
+                f"contacts, join and agglomeration, {size} gigavoxels, a megavoxel",
+                cost[size]["contacts, tree"],
+                "CPU-s",
+                0.053,
+                True,
+            )
+        )
+        rows.append(Row(f"measure and pieces, {size} gigavoxels, a megavoxel", cost[size]["measure, pieces"], "CPU-s"))
+        rows.append(Row(f"welded mesh of a segment, {size} gigavoxels", meshes.result[0] / meshes.result[1], "CPU-s"))
+        rows.append(Row(f"contacts on disk, {size} gigavoxels, a voxel", on_disk / voxels / 1e6, "bytes"))
+        last = tree, superpixels, voxels
+    first, second = cost.values()
+    for name in first:
+        what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
+        rows.append(Row(what, second[name] / first[name], "times", 1.15, True))
+    tree, superpixels, voxels = last
+    # what a process holds that has loaded all libraries and a graph of one tile
+    base = measure(compiled).peak_mb
+    bytes_each = (tree.peak_mb - base) * 1e6 / superpixels
+    rows.append(Row("graph and merge tree in one process, a superpixel", bytes_each, "bytes"))
+    gigavoxels = NODE_BYTES / bytes_each / superpixels * voxels / 1e3
+    rows.append(Row("volume at which graph and merge tree fill 24 GB", gigavoxels, "gigavoxels", 100))
+    return rows
+
+
+if __name__ == "__main__":
+    write_rows("scale", scale_rows())
