@@ -118,11 +118,33 @@ rule synapses_train:
         "../../scripts/synapses_train.py"
 
 
+rule synapses_translate:
+    """Write a published network, which the configuration names by its address, as a network of Spinome."""
+    input:
+        synapses_plan.published,
+    output:
+        "<results>/models/synapses_published.safetensors",
+    log:
+        "<logs>/synapses_translate.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=10,
+    params:
+        checksum=synapses_plan.checksum,
+        code=script_hash("synapses_translate"),
+    script:
+        "../../scripts/synapses_translate.py"
+
+
 rule synapses_adapt:
     """Fit the given network to a volume, without labels."""
     input:
         image=synapses_plan.file("image"),
         grey="<results>/synapses/grey/{volume}.json",
+        model=synapses_plan.translated,
     output:
         "<results>/synapses/adapt/{volume}.safetensors",
     log:

@@ -212,7 +212,8 @@ def check_configured(config: Mapping[str, Any], stacks: Sequence[StackRow], volu
     twophoton, synapses = config["twophoton"], config["synapses"]
     training, decisions = twophoton["training"], config["linking"]["proofread"]["decisions"]
     checks: list[tuple[Any, Callable[[], object]]]
-    checks = [(path, partial(_load, name, path)) for name, path in config["models"].items()]
+    models = {name: path for name, path in config["models"].items() if isinstance(path, str)}
+    checks = [(path, partial(_load, name, path)) for name, path in models.items()]
     checks.append((training["start"], lambda: _load("detector", training["start"])))
     checks.append((training["fields"], lambda: _check_fields(Path(training["fields"]))))
     checks.append((decisions, lambda: _check_decisions(decisions, {row.volume for row in volumes})))
