@@ -16,6 +16,7 @@ from runner import PeerUnavailable, Row, measure
 from spinome.configuration.synapses import Classify
 from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
+from spinome.io.web.limits import DownloadError
 from spinome.retrieve.checksums import has_checksum
 from spinome.retrieve.download import download
 from spinome.scores.objects import (
@@ -196,22 +197,25 @@ def shipped(name: str) -> tuple[float, tuple[float, float]]:
     return at_its_own_point(load_classifier(MODELS / name, Recipe()))
 
 
-def published() -> tuple[float, tuple[float, float]]:
-    """The same of the published network of mouse cortex.
+def published_file() -> Path:
+    """The weights of the published network of mouse cortex.
 
     Raises
     ------
-    PeerUnavailable: if nobody says where it is
+    PeerUnavailable: if nobody says where they are, or they are others
     """
     place = os.environ.get(PUBLISHED_AT)
     if not place:
         raise PeerUnavailable(f"{PUBLISHED_AT} names no file or address of its weights")
-    file = Path(place)
     if "://" in place:
-        file = REPOSITORY / "benchmarks" / "work" / "published.chkpt"
-        download(place, file, PUBLISHED_SHA256)
-    elif not has_checksum(file, PUBLISHED_SHA256):
-        raise PeerUnavailable(f"{place} is another file than the published one")
+        return download(place, REPOSITORY / "benchmarks" / "work" / "published.chkpt", PUBLISHED_SHA256)
+    if not has_checksum(place, PUBLISHED_SHA256):
+        raise PeerUnavailable(f"{PUBLISHED_AT} names another file than the published one")
+    return Path(place)
+
+
+def published(file: Path) -> tuple[float, tuple[float, float]]:
+    """The same of the published network."""
     return fitted(translate(file))
 
 
@@ -279,9 +283,9 @@ def published_row() -> Row:
     """The published network of mouse cortex on the fly volume; without a value where its weights are not at hand."""
     what = "all objects on drosophila_vnc by the published network of mouse cortex, which has seen no fly"
     try:
-        value, (low, high) = measure(published).result
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        return Row(f"{what}: not measured", float("nan"), "F1", peer=reason)
+        file = published_file()
+    except (PeerUnavailable, DownloadError) as error:
+        return Row(f"{what}: not measured", float("nan"), "F1", peer=str(error))
+    value, (low, high) = measure(published, file).result
     words = f"{what}: fitted to the volume without labels, at its published threshold"
     return Row(f"{words}, 95 % {low:.2f} to {high:.2f}", value, "F1")

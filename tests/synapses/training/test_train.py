@@ -52,6 +52,14 @@ def test_precision_and_recall_of_0_and_1(predicted, scores):
     assert 0 < card["threshold"] < 1
 
 
+def test_training_says_which_of_its_classifiers_it_is_at(capsys):
+    trained(np.zeros(SHAPE, np.float32))
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("classifier")]
+    assert [line.split(",")[0] for line in said] == [f"classifier {number} of 5" for number in range(1, 6)]
+    assert "all but quarter 2 along x; about 0.0 CPU-min to go" in said[1]
+    assert said[4].startswith("classifier 5 of 5, trained on all; about")
+
+
 def test_a_volume_without_a_true_synapse():
     assert trained(np.zeros(SHAPE, np.float32), with_synapses=False)["threshold"] > 0
 
