@@ -384,10 +384,14 @@ rule synapses_evaluate:
     input:
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
+        **synapses_plan.parts(),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
     output:
-        report("<results>/synapses/evaluation.tsv", caption="../report/synapses_evaluation.rst", category="Synapses"),
+        scores=report(
+            "<results>/synapses/evaluation.tsv", caption="../report/synapses_evaluation.rst", category="Synapses"
+        ),
+        candidates="<results>/synapses/candidates.parquet",
     log:
         "<logs>/synapses_evaluate.log",
     conda:
@@ -398,6 +402,8 @@ rule synapses_evaluate:
         runtime=30,
     params:
         each=synapses_plan.voxels_of(synapses_plan.scored),
+        cuboid=config["synapses"]["cuboid"],
+        connectivity=config["synapses"]["merge"]["connectivity"],
         seed=config["seed"],
         inputs=synapses_plan.stamps_of(synapses_plan.scored, "truth_synapses"),
         aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.scored, "truth_synapses")),
@@ -450,6 +456,7 @@ rule synapses_figures:
         blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
         gaps=branch(bool(synapses_plan.volumes), then="<results>/synapses/gaps.parquet", otherwise=[]),
         uniformity="<results>/synapses/uniformity.parquet",
+        candidates=branch(bool(synapses_plan.scored), then="<results>/synapses/candidates.parquet", otherwise=[]),
         sweep=branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
     output:
         report(

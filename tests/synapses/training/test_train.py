@@ -71,7 +71,8 @@ def test_a_density_is_corrected_by_any_score(kept, precision, recall):
     labels = truth[:].astype(np.uint64) * np.repeat(np.arange(1, 7, dtype=np.uint64), 20)
     labels[labels > kept] = 0
     objects = pd.DataFrame({"synapse": np.arange(1, kept + 1), "score": 0.9, "volume_um3": 0.001})
-    scores = evaluate([compare(truth, Volume(labels, VOXEL_NM, "found"), objects)]).set_index("metric")
+    compared = compare(truth, Volume(labels, VOXEL_NM, "found"), objects)
+    scores = evaluate([compared], [compared.result]).set_index("metric")
     scores = scores[["value", "ci_low", "ci_high"]]
     assert np.nan_to_num(scores.loc[["precision", "recall"], "value"]).tolist() == [np.nan_to_num(precision), recall]
     blocks = pd.DataFrame({"z_nm": [1.0, 2], "y_nm": 1.0, "x_nm": 1.0, "synapses": [1, 2], "unmasked_um3": 1.0})

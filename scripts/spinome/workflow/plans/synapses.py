@@ -269,6 +269,14 @@ class SynapsesPlan(VolumesPlan):
             for shard in self.shards
         }
 
+    def parts(self) -> dict[str, str]:
+        """Named inputs `parts/<volume>/<shard>`: the parts that were found in the cuboids of scored volumes."""
+        return {
+            f"parts/{volume}/{shard}": f"<results>/synapses/detect/{volume}/{shard}.parquet"
+            for volume in self.scored
+            for shard in self.shards
+        }
+
     def painted(self, volume: str) -> list[str]:
         """What says that all cuboids of a volume's label volume are painted."""
         return [f"<results>/synapses/density/{volume}/{shard}.parquet" for shard in self.shards]
