@@ -167,6 +167,32 @@ rule synapses_adapt:
         "../../scripts/synapses_adapt.py"
 
 
+rule synapses_limits:
+    """Hold what a volume looks like against what the model was trained on."""
+    input:
+        image=synapses_plan.file("image"),
+        grey="<results>/synapses/grey/{volume}.json",
+        model=synapses_plan.model_made,
+    output:
+        "<results>/synapses/limits/{volume}.tsv",
+    log:
+        "<logs>/synapses_limits/{volume}.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        voxel_nm=synapses_plan.voxel_nm,
+        model=synapses_plan.model_stamp,
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image", model=synapses_plan.model.given),
+        code=script_hash("synapses_limits"),
+    script:
+        "../../scripts/synapses_limits.py"
+
+
 rule synapses_detect:
     """Find the parts of synapses in the cuboids of a shard, or take those that are given."""
     input:
@@ -329,7 +355,9 @@ rule synapses_blocks:
         **synapses_plan.counts(),
         **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merge/{volume}.parquet"),
         **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
+        **per_volume("limits", synapses_plan.detected, "<results>/synapses/limits/{volume}.tsv"),
     output:
+        limits="<results>/synapses/limits.parquet",
         blocks=report("<results>/synapses/blocks.parquet", caption="../report/synapses_blocks.rst", category="Synapses"),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",

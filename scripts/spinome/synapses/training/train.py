@@ -13,6 +13,7 @@ from spinome.cuboids import cuboids
 from spinome.io.models import Model
 from spinome.io.volumes import require_same_grid
 from spinome.scores.objects import pool, precision_recall_f1
+from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
 from spinome.synapses.training.folds import SLABS, slab_width
 from spinome.synapses.training.learners import Learner, Volumes
@@ -59,6 +60,7 @@ def train(
         **model.card,
         **dict(zip(("threshold", "min_volume_um3", "min_peak"), point)),
         "object precision, recall, F1 on slabs left out": [round(score, 3) for score in scores],
+        "training data": known_of([evidence for evidence, _ in volumes.values()]).for_card(),
     }
     return replace(model, card=card)
 
