@@ -195,7 +195,7 @@ VALUES = [
     ("models: {judge: model.safetensors}", "models.judge: is 'model.safetensors', where a file of the kind .skops"),
     ("models: {detector: model.skops}", "models.detector: is 'model.skops', where a file of the kind .safetensors"),
     ("models: {synapses: notes.txt}", "where a file of the kind .safetensors or .skops is needed"),
-    ("models: {synapses: [1]}", "models.synapses: give text or keys with their values, not [1]"),
+    ("models: {synapses: [1]}", "models.synapses: give the path of a model, or both `address`"),
     (
         "models: {synapses: {address: 'https://a.org/n'}}",
         "models.synapses: give the path of a model, or both",

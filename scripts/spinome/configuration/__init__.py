@@ -44,9 +44,8 @@ def _path_or_address(value: Any) -> Any:
     """A path as it is; an address with its checksum, both held against what they must be."""
     if isinstance(value, str):
         return file_with(".safetensors", ".skops")(usable_path(value))
-    if not isinstance(value, dict):
-        return value
-    if set(value) != {"address", "sha256"} or not all(isinstance(part, str) for part in value.values()):
+    named = isinstance(value, dict) and set(value) == {"address", "sha256"}
+    if not named or not all(isinstance(part, str) for part in value.values()):
         raise ValueError(
             "give the path of a model, or both `address` and `sha256` of a published one, in quotes, and nothing else"
         )
