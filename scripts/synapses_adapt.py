@@ -8,4 +8,4 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 evidence = open_evidence(params.aside.row, read_grey(inputs.grey))
-save_network(output[0], adapt(load_network(params.aside.model), evidence))
+save_network(output[0], adapt(load_network(step.model_file(snakemake)), evidence))

@@ -7,6 +7,7 @@ from spinome.design import volume_samples, with_design
 from spinome.gaps import gap_table
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
+from spinome.limits import LIMIT_COLUMNS
 from spinome.synapses.density.blocks import (
     COUNT_COLUMNS,
     assign_blocks,
@@ -22,6 +23,9 @@ from spinome.workflow.shards import Finished
 inputs, params, output = step.begin(snakemake)
 merged, labels = step.by_name(inputs, "objects"), step.by_name(inputs, "labels")
 all_objects, all_blocks, all_gaps = [], [], []
+# of volumes whose synapses are given there is nothing to say
+limits = concatenate(step.by_name(inputs, "limits").values(), ["volume", *LIMIT_COLUMNS])
+unlikeness = limits.set_index("volume")["unlikeness"].astype(float)
 for volume, file in merged.items():
     done = Finished.read(*step.by_name(inputs, f"counts/{volume}").values())
     counts = gather_counts(concatenate([done[unit] for unit in done], COUNT_COLUMNS).astype(np.int64))
@@ -34,11 +38,13 @@ for volume, file in merged.items():
     objects = objects.merge(kept, on="synapse", how="left")
     print(f"{volume}: {len(objects)} synapses, {len(blocks)} blocks; in no block: {count_unplaced(objects) or 'none'}")
     print(f"{volume}: {len(gaps)} cuboids and {(~blocks['known']).sum()} blocks are not known")
-    all_objects.append(objects.assign(volume=volume))
-    all_blocks.append(blocks.assign(volume=volume))
+    own = {"volume": volume, "unlikeness": unlikeness.get(volume, np.nan)}
+    all_objects.append(objects.assign(**own))
+    all_blocks.append(blocks.assign(**own))
     all_gaps.append(gaps.assign(volume=volume))
 for name, tables in (("objects", all_objects), ("blocks", all_blocks), ("gaps", all_gaps)):
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
     if name != "gaps":
         table = with_design(table, volume_samples(table), params.design)
     write_table(table[["volume", *table.columns.drop("volume")]], output[name])
+write_table(limits, output.limits)

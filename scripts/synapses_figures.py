@@ -27,8 +27,8 @@ for volume, row in params.aside.rows.items():
     )
 imported = {name: read_table(tables[name], BLOCK_COLUMNS) for name in params.tables}
 blocks = tables_by_volume(read_table(inputs.blocks) if inputs.blocks else None, imported)
-sweep = read_table(inputs.sweep) if inputs.sweep else None
+candidates, sweep = (read_table(file) if file else None for file in (inputs.candidates, inputs.sweep))
 with atomic(output[0]) as part:
     folder = Path(part)
     folder.mkdir()
-    draw_all(folder, found, blocks, read_table(inputs.uniformity), sweep, tuple(params.cuboid))
+    draw_all(folder, found, blocks, read_table(inputs.uniformity), candidates, sweep, tuple(params.cuboid))

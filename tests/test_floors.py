@@ -17,6 +17,7 @@ FLOORS = (
         "flat_forest",
         "hashing",
         "labels",
+        "limits",
         "logs",
         "names",
         "ranges",

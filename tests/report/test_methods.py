@@ -40,6 +40,12 @@ def test_versions_seed_and_settings():
     assert "All settings were defaults." in write({})
 
 
+def test_a_published_network_is_named_by_its_address():
+    published = {"origin": "published", "file": "https://a.org/net.chkpt", "stamp": "sha256 a1a1"}
+    text = write({"synapses": {**SYNAPSES, "adapted": True, "models": {"synapses": published}}})
+    assert "(the published network at https://a.org/net.chkpt (sha256 a1a1))" in text and "half of the way" in text
+
+
 def test_numbers_are_those_of_the_tables():
     text = write({"synapses": SYNAPSES, "linking": LINKING, "neurons": NEURONS})
     assert "In all, 2 spines were found. 2 of 5 units of the step y could not be computed" in text

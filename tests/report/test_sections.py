@@ -23,6 +23,9 @@ def tables():
         "matches": pd.DataFrame(columns=MATCH_COLUMNS),
         "objects": pd.DataFrame({"volume": ["v"], "voxels": [10], "score": [0.7]}),
         "blocks": pd.DataFrame({"volume": ["v"], "block": ["b"], "synapses": [1], "unmasked_um3": [2.0]}),
+        "limits": pd.DataFrame(
+            {"volume": ["v"], "unlikeness": 3.0, "limit": 2.0, "unlike": True, "differs": "grey", "remedy": "label it"}
+        ),
     }
 
 
@@ -45,6 +48,14 @@ def test_each_section_has_its_own_figures_and_scores(tmp_path, tables):
     )
     assert [figure.name for figure in census.figures] == ["sizes", "agreement"]
     assert [score.metric for score in census.scores] == ["f1"]
+
+
+def test_a_volume_that_the_model_does_not_know_is_told_of_on_top(tables):
+    section = sections(["synapses"], tables, {}, {}, {})[0]
+    assert section.lead.startswith("Warning: volume v is unlike the data that the model was trained on")
+    assert "label it." in section.lead
+    tables["limits"] = tables["limits"].assign(unlike=False)
+    assert sections(["synapses"], tables, {}, {}, {})[0].lead.startswith("Voxels are classified")
 
 
 def test_what_was_simulated_comes_first_where_anything_was(tables):

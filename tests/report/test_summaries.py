@@ -8,6 +8,8 @@ import pytest
 
 from spinome.report import summaries
 
+LIMITS = pd.DataFrame({"volume": ["v", "w"], "unlikeness": [1.5, 7.0]})
+
 
 @pytest.fixture
 def spines():
@@ -86,7 +88,7 @@ def test_volumes():
         {"volume": ["v", "v", "w"], "block": [0, 1, 0], "synapses": [3, 1, 0], "unmasked_um3": [2, 2, 0]}
     )
     objects = pd.DataFrame({"volume": ["v"] * 5})
-    rows = summaries.summarise_synapses(objects, blocks)["Synapses by volume"].set_index("volume")
+    rows = summaries.summarise_synapses(objects, blocks, LIMITS)["Synapses by volume"].set_index("volume")
     assert rows.loc["v", ["synapses", "in_blocks", "density_per_um3"]].tolist() == [5, 4, 1]
     assert rows.loc["w", "synapses"] == 0 and pd.isna(rows.loc["w", "density_per_um3"])
 
@@ -143,7 +145,7 @@ def test_neurons():
     ("summarise", "columns"),
     [
         (lambda t: summaries.summarise_twophoton({"tracked": t}), "specimen field timepoint spine"),
-        (lambda t: summaries.summarise_synapses(t, t), "volume block synapses unmasked_um3"),
+        (lambda t: summaries.summarise_synapses(t, t, t), "volume block synapses unmasked_um3 unlikeness"),
         (lambda t: summaries.summarise_linking(t, t, t),
          "volume orphan shaft probability linked kind violation worth synapses linked_to no_parent view"),
         (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),
@@ -188,9 +190,13 @@ def test_every_step_that_can_fail_has_its_words():
 def test_counts_that_are_not_known_are_no_zeros():
     blocks = pd.DataFrame({"volume": "v", "block": [0, 1], "synapses": pd.array([3, None], "Int64"),
                            "unmasked_um3": [2.0, None], "known": [True, False]})  # fmt: skip
-    row = summaries.summarise_synapses(pd.DataFrame({"volume": ["v"] * 5}), blocks)["Synapses by volume"].iloc[0]
+    row = summaries.summarise_synapses(pd.DataFrame({"volume": ["v"] * 5}), blocks, LIMITS)["Synapses by volume"].iloc[
+        0
+    ]
     assert row["density_per_um3"] == 1.5 and row["blocks_not_known"] == 1
-    lost = summaries.summarise_synapses(pd.DataFrame({"volume": []}), blocks.iloc[1:])["Synapses by volume"].iloc[0]
+    lost = summaries.summarise_synapses(pd.DataFrame({"volume": []}), blocks.iloc[1:], LIMITS)[
+        "Synapses by volume"
+    ].iloc[0]
     assert pd.isna(lost["in_blocks"]) and pd.isna(lost["unmasked_um3"]) and pd.isna(lost["density_per_um3"])
     synapses = pd.DataFrame({"source": "sheet", "neuron": ["a", "b"], "tag": ["spine", None]})
     spines = pd.DataFrame({"source": "sheet", "neuron": ["a", "c"], "multi_input": pd.array([True, None], "boolean")})

@@ -47,7 +47,8 @@ def drawn(tmp_path):
 
 def test_a_volume_with_a_truth_is_drawn_with_it(found, blocks, drawn):
     uniformity = describe_uniformity(blocks, "v")
-    captions = drawn("true", {"v": found}, {"v": blocks}, uniformity, None, CUBOID)
+    ranked = pd.DataFrame({"volume": "v", "expected_um3": [0.001, 0.0009, 0.0001], "true": [True, False, False]})
+    captions = drawn("true", {"v": found}, {"v": blocks}, uniformity, ranked, None, CUBOID)
     assert list(captions) == ["sections_v", "gallery_v", "merge_v", "precision_recall", "density_v"]
     assert "true synapses" in captions["sections_v"]
     # what lies in no block is told of in the volume where it lies
@@ -56,19 +57,20 @@ def test_a_volume_with_a_truth_is_drawn_with_it(found, blocks, drawn):
 
 def test_what_touches_a_gap_is_left_out_of_the_score(found, drawn):
     gaps = gap_table(found.labels.shape, CUBOID, {"0-0-30"}, VOXEL_NM)
-    captions = drawn("gap", {"v": replace(found, gaps=gaps)}, {}, pd.DataFrame({"volume": []}), None, CUBOID)
+    captions = drawn("gap", {"v": replace(found, gaps=gaps)}, {}, pd.DataFrame({"volume": []}), None, None, CUBOID)
     assert captions["sections_v"].endswith("1 cuboid failed: nothing is known of them (hatched).")
     none = replace(found, gaps=gap_table(found.labels.shape, CUBOID, set(), VOXEL_NM), objects=found.objects.iloc[:0])
     assert (
-        "2 cuboids failed" in drawn("none", {"v": none}, {}, pd.DataFrame({"volume": []}), None, CUBOID)["sections_v"]
+        "2 cuboids failed"
+        in drawn("none", {"v": none}, {}, pd.DataFrame({"volume": []}), None, None, CUBOID)["sections_v"]
     )
 
 
 def test_given_synapses_are_drawn_without_a_score(found, drawn):
     given = replace(found, detected=False, truth=None)
-    assert list(drawn("given", {"v": given}, {}, pd.DataFrame({"volume": []}), None, CUBOID)) == ["merge_v"]
+    assert list(drawn("given", {"v": given}, {}, pd.DataFrame({"volume": []}), None, None, CUBOID)) == ["merge_v"]
 
 
 def test_tables_counted_elsewhere_are_drawn_alone(blocks, drawn):
-    captions = drawn("elsewhere", {}, {"other": blocks}, describe_uniformity(blocks, "other"), None, CUBOID)
+    captions = drawn("elsewhere", {}, {"other": blocks}, describe_uniformity(blocks, "other"), None, None, CUBOID)
     assert list(captions) == ["density_other"] and "in no block" not in captions["density_other"]

@@ -195,6 +195,17 @@ VALUES = [
     ("models: {judge: model.safetensors}", "models.judge: is 'model.safetensors', where a file of the kind .skops"),
     ("models: {detector: model.skops}", "models.detector: is 'model.skops', where a file of the kind .safetensors"),
     ("models: {synapses: notes.txt}", "where a file of the kind .safetensors or .skops is needed"),
+    ("models: {synapses: [1]}", "models.synapses: give the path of a model, or both `address`"),
+    (
+        "models: {synapses: {address: 'https://a.org/n'}}",
+        "models.synapses: give the path of a model, or both",
+    ),
+    (
+        "models: {synapses: {address: 'https://a.org/n', sha256: 7}}",
+        "models.synapses: give the path of a model, or both",
+    ),
+    ("models: {synapses: {address: 'https://a.org/n', sha256: ab}}", "models.synapses: is no checksum; write sha256"),
+    (f"models: {{synapses: {{address: n.chkpt, sha256: {'a' * 64}}}}}", "models.synapses: is no address on the web"),
     ("models: {links: nowhere.skops}", "models.links: nowhere.skops: no such file, looked up from"),
     ("models: {links: folder.skops}", "models.links: folder.skops: is a folder, where a file is needed"),
     ("models: {links: ''}", "models.links: is '', which is empty"),

@@ -4,7 +4,12 @@ import hashlib
 import json
 
 import pytest
+import torch
 import yaml
+
+from spinome.synapses.network.published import PublishedNet
+from spinome.synapses.network.unet import load_network
+from synapse_weights import their_name
 
 CONTENT = b"whole"
 MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
@@ -16,8 +21,9 @@ def retrieve(hostile, snakemake, tmp_path):
     (tmp_path / "neurons.tsv").write_text(f"neuron\tmesh\nm\t{hostile.url}/mesh::7\n")
     limits = {"max_gb": 0.002, "max_mesh_gb": 0.002, "patience_s": 0.5, "min_kb_per_s": 20, "attempts": 2}
 
-    def run(*targets, **sources):
+    def run(*targets, models=None, **sources):
         content = {"samples": {"neurons": "neurons.tsv"}, "retrieve": {**sources, "limits": limits}}
+        content["models"] = models or {}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
         options = ("--configfile", tmp_path / "config.yaml", "--cores", "2", "--keep-going", "--show-failed-logs")
         return snakemake(tmp_path, *options, "--", *targets)
@@ -68,6 +74,28 @@ def test_sources_that_cannot_be_retrieved(hostile, retrieve, tmp_path):
     found = {str(path.relative_to(resources)) for path in resources.rglob("*") if path.is_file()}
     assert found - {"public/good/.snakemake_timestamp"} == {"public/whole", "public/good/a.csv"}
     assert not list(tmp_path.parent.rglob("outside.csv"))
+
+
+@pytest.mark.slow
+def test_a_network_that_is_named_by_its_address(hostile, retrieve, tmp_path):
+    """Fetched, held against its checksum and translated; what is no such network is told, and what has another sum."""
+    torch.manual_seed(0)
+    named = {their_name(name): value for name, value in PublishedNet().state_dict().items()}
+    torch.save({name: value for name, value in named.items() if "num_batches" not in name}, tmp_path / "net")
+    content = {"net": (tmp_path / "net").read_bytes(), "other": CONTENT}
+    hostile.behave = lambda request: request.answer(content[request.path.strip("/")])
+    made = "results/models/synapses_published.safetensors"
+
+    def ask(name, sha256):
+        return retrieve(made, models={"synapses": {"address": f"{hostile.url}/{name}", "sha256": sha256}})
+
+    run = ask("net", "0" * 64)
+    assert run.returncode == 1 and "what came is not the expected file" in run.stdout
+    run = ask("other", hashlib.sha256(CONTENT).hexdigest())
+    assert run.returncode == 1 and "does not hold the published synapse network that Spinome knows" in run.stdout
+    run = ask("net", hashlib.sha256(content["net"]).hexdigest())
+    assert run.returncode == 0, run.stdout
+    assert load_network(tmp_path / made).card["threshold"] == 0.25
 
 
 @pytest.mark.slow

@@ -26,6 +26,8 @@ onstart:
 
 
 onsuccess:
-    from spinome.workflow.preflight import failed_units
+    from spinome.workflow.preflight import failed_units, unlike_volumes
 
-    print(*failed_units(Path(study.results) / "failures.parquet"), sep="\n", file=sys.stderr)
+    told = failed_units(Path(study.results) / "failures.parquet")
+    told += unlike_volumes(Path(study.results) / "synapses" / "limits.parquet")
+    print(*told, sep="\n", file=sys.stderr)

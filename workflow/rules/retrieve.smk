@@ -91,13 +91,13 @@ rule retrieve_file:
     log:
         "<logs>/retrieve_file/{file}.log",
     wildcard_constraints:
-        file=one_of(config["retrieve"]["files"]),
+        file=one_of(study.public_files),
     conda:
         "../../envs/retrieve.yaml"
     params:
-        checksum=lambda wildcards: config["retrieve"]["files"][wildcards.file]["checksum"],
+        checksum=lambda wildcards: study.public_files[wildcards.file]["checksum"],
         aside=lambda wildcards: study.aside(
-            url=config["retrieve"]["files"][wildcards.file]["url"], base_url=config["retrieve"]["base_url"]
+            url=study.public_files[wildcards.file]["url"], base_url=config["retrieve"]["base_url"]
         ),
         code=script_hash("retrieve_file"),
     script:

@@ -118,11 +118,33 @@ rule synapses_train:
         "../../scripts/synapses_train.py"
 
 
+rule synapses_translate:
+    """Write a published network, which the configuration names by its address, as a network of Spinome."""
+    input:
+        synapses_plan.published,
+    output:
+        "<results>/models/synapses_published.safetensors",
+    log:
+        "<logs>/synapses_translate.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=10,
+    params:
+        checksum=synapses_plan.checksum,
+        code=script_hash("synapses_translate"),
+    script:
+        "../../scripts/synapses_translate.py"
+
+
 rule synapses_adapt:
     """Fit the given network to a volume, without labels."""
     input:
         image=synapses_plan.file("image"),
         grey="<results>/synapses/grey/{volume}.json",
+        model=synapses_plan.translated,
     output:
         "<results>/synapses/adapt/{volume}.safetensors",
     log:
@@ -143,6 +165,32 @@ rule synapses_adapt:
         code=script_hash("synapses_adapt"),
     script:
         "../../scripts/synapses_adapt.py"
+
+
+rule synapses_limits:
+    """Hold what a volume looks like against what the model was trained on."""
+    input:
+        image=synapses_plan.file("image"),
+        grey="<results>/synapses/grey/{volume}.json",
+        model=synapses_plan.model_made,
+    output:
+        "<results>/synapses/limits/{volume}.tsv",
+    log:
+        "<logs>/synapses_limits/{volume}.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        voxel_nm=synapses_plan.voxel_nm,
+        model=synapses_plan.model_stamp,
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image", model=synapses_plan.model.given),
+        code=script_hash("synapses_limits"),
+    script:
+        "../../scripts/synapses_limits.py"
 
 
 rule synapses_detect:
@@ -307,7 +355,9 @@ rule synapses_blocks:
         **synapses_plan.counts(),
         **per_volume("objects", synapses_plan.volumes, "<results>/synapses/merge/{volume}.parquet"),
         **per_volume("labels", synapses_plan.volumes, "<results>/synapses/labels/{volume}.zarr"),
+        **per_volume("limits", synapses_plan.detected, "<results>/synapses/limits/{volume}.tsv"),
     output:
+        limits="<results>/synapses/limits.parquet",
         blocks=report("<results>/synapses/blocks.parquet", caption="../report/synapses_blocks.rst", category="Synapses"),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
@@ -362,10 +412,14 @@ rule synapses_evaluate:
     input:
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
+        **synapses_plan.parts(),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
     output:
-        report("<results>/synapses/evaluation.tsv", caption="../report/synapses_evaluation.rst", category="Synapses"),
+        scores=report(
+            "<results>/synapses/evaluation.tsv", caption="../report/synapses_evaluation.rst", category="Synapses"
+        ),
+        candidates="<results>/synapses/candidates.parquet",
     log:
         "<logs>/synapses_evaluate.log",
     conda:
@@ -376,6 +430,8 @@ rule synapses_evaluate:
         runtime=30,
     params:
         each=synapses_plan.voxels_of(synapses_plan.scored),
+        cuboid=config["synapses"]["cuboid"],
+        connectivity=config["synapses"]["merge"]["connectivity"],
         seed=config["seed"],
         inputs=synapses_plan.stamps_of(synapses_plan.scored, "truth_synapses"),
         aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.scored, "truth_synapses")),
@@ -428,6 +484,7 @@ rule synapses_figures:
         blocks=branch(bool(synapses_plan.volumes), then="<results>/synapses/blocks.parquet", otherwise=[]),
         gaps=branch(bool(synapses_plan.volumes), then="<results>/synapses/gaps.parquet", otherwise=[]),
         uniformity="<results>/synapses/uniformity.parquet",
+        candidates=branch(bool(synapses_plan.scored), then="<results>/synapses/candidates.parquet", otherwise=[]),
         sweep=branch(bool(synapses_plan.swept), then="<results>/synapses/sweep.tsv", otherwise=[]),
     output:
         report(

@@ -12,19 +12,20 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, is_section
+from spinome.configuration.base import LARGEST_SEED, Folder, GivenPath, Section, file_with, is_section, usable_path
 from spinome.configuration.compare import Comparisons
 from spinome.configuration.design import Design
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
-from spinome.configuration.retrieve import Retrieve
+from spinome.configuration.retrieve import Retrieve, web_address
 from spinome.configuration.review import Review
 from spinome.configuration.synapses import Synapses
 from spinome.configuration.twophoton import Twophoton
 from spinome.ranges import allowed, first_lines, shown
+from spinome.retrieve.checksums import checked_checksum
 
 
 class Samples(Section):
@@ -38,7 +39,22 @@ class Samples(Section):
 
 Network = Annotated[GivenPath, AfterValidator(file_with(".safetensors"))]
 Forest = Annotated[GivenPath, AfterValidator(file_with(".skops"))]
-NetworkOrForest = Annotated[GivenPath, AfterValidator(file_with(".safetensors", ".skops"))]
+
+
+def _path_or_address(value: Any) -> Any:
+    """A path as it is; an address with its checksum, both held against what they must be."""
+    if isinstance(value, str):
+        return file_with(".safetensors", ".skops")(usable_path(value))
+    named = isinstance(value, dict) and set(value) == {"address", "sha256"}
+    if not named or not all(isinstance(part, str) for part in value.values()):
+        raise ValueError(
+            "give the path of a model, or both `address` and `sha256` of a published one, in quotes, and nothing else"
+        )
+    checksum = checked_checksum(f"sha256:{value['sha256']}").removeprefix("sha256:")
+    return {"address": web_address(value["address"]), "sha256": checksum}
+
+
+PathOrAddress = Annotated[str | dict[str, str], BeforeValidator(_path_or_address)]
 
 
 class Models(Section):
@@ -47,7 +63,11 @@ class Models(Section):
 
     detector: Network | None = Field(None, description="two-photon spine detector (.safetensors)")
     judge: Forest | None = Field(None, description="forest that judges two-photon spine candidates (.skops)")
-    synapses: NetworkOrForest | None = Field(None, description="synapse voxel classifier (.safetensors or .skops)")
+    synapses: PathOrAddress | None = Field(
+        None,
+        description="synapse voxel classifier: a path (.safetensors or .skops), or the published network of mouse "
+        "cortex as `{address: ..., sha256: ...}` (docs/synapses.md)",
+    )
     membranes: Forest | None = Field(None, description="membrane voxel classifier (.skops)")
     agglomeration: Forest | None = Field(None, description="superpixel agglomeration forest (.skops)")
     links: Forest | None = Field(None, description="orphan to shaft link forest (.skops)")

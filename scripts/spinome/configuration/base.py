@@ -70,7 +70,7 @@ def file_with(*suffixes: str) -> Callable[[str], str]:
     return check
 
 
-def _usable_path(path: str) -> str:
+def usable_path(path: str) -> str:
     if problem := path_problem(path):
         raise ValueError(f"is {shown(path)}, which {problem}")
     return path
@@ -106,8 +106,8 @@ def fits_in_memory(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return shape
 
 
-GivenPath = Annotated[str, AfterValidator(_usable_path)]
-Folder = Annotated[str, AfterValidator(_usable_path), AfterValidator(_plain_folder)]
+GivenPath = Annotated[str, AfterValidator(usable_path)]
+Folder = Annotated[str, AfterValidator(usable_path), AfterValidator(_plain_folder)]
 SampleNames = Annotated[list[str], AfterValidator(_each_once)]
 NamedFiles = AfterValidator(_named_files)
 Voxels = Annotated[int, Field(ge=1, le=4096)]

@@ -12,13 +12,13 @@ from spinome.retrieve.checksums import PATTERN, checked_checksum
 Checksum = Annotated[str, AfterValidator(checked_checksum), Field(json_schema_extra={"pattern": PATTERN})]
 
 
-def _web_address(url: str) -> str:
+def web_address(url: str) -> str:
     if not url.startswith(("http://", "https://")) or any(character.isspace() for character in url):
         raise ValueError("is no address on the web, http://... or https://...")
     return url
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address), Field(json_schema_extra={"pattern": "^https?://"})]
+WebAddress = Annotated[str, AfterValidator(web_address), Field(json_schema_extra={"pattern": "^https?://"})]
 
 
 class PublicFile(Section):

@@ -261,6 +261,8 @@ def _model(model: Mapping[str, Any]) -> str:
         return f"trained in this run on {_listed(model['teachers'])}"
     if model["origin"] == "shipped":
         return f"the model that Spinome ships, {model['file']}, hash {model['stamp']}"
+    if model["origin"] == "published":
+        return f"the published network at {model['file']} ({model['stamp']})"
     return f"the model {model['file']}, hash {model['stamp']}"
 
 

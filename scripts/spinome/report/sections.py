@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from spinome.limits import tell_unlike
 from spinome.report import summaries
 from spinome.report.design import summarise_design
 from spinome.report.page import (
@@ -42,7 +43,9 @@ def sections(
     truth : true spines of simulated specimens
     design : see `spinome.report.design.summarise_design`; nothing where the study has none
     """
-    titled = {branch: BRANCHES[branch] for branch in branches} | {"census": ("Census", CENSUS_LEAD)}
+    titled = {branch: (BRANCHES[branch][0], _lead(branch, tables)) for branch in branches} | {
+        "census": ("Census", CENSUS_LEAD)
+    }
     summary = {branch: _summary(branch, tables) for branch in branches}
     summary["census"] = summaries.summarise_census(tables)
     if "comparisons" in tables:
@@ -67,11 +70,18 @@ def sections(
     ]
 
 
+def _lead(branch: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """What is said on top of a branch: first where it is beyond what its model knows."""
+    lead = BRANCHES[branch][1]
+    told = tell_unlike(tables["limits"]) if branch == "synapses" else []
+    return " ".join([*(f"Warning: {line}." for line in told), lead])
+
+
 def _summary(branch: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     if branch == "twophoton":
         return summaries.summarise_twophoton(tables)
     if branch == "synapses":
-        return summaries.summarise_synapses(tables["objects"], tables["blocks"])
+        return summaries.summarise_synapses(tables["objects"], tables["blocks"], tables["limits"])
     if branch == "linking":
         return summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"])
     return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"], tables["neuron_table"])

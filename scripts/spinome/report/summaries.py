@@ -116,8 +116,8 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     return tables
 
 
-def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Synapses, volume searched and density of each volume."""
+def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame, limits: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Synapses, volume searched and density of each volume, and how unlike the training data it is."""
     groups = blocks.groupby("volume")
     table = groups["block"].size().rename("blocks").to_frame()
     # of a volume of which no block is known nothing adds up to 0
@@ -127,6 +127,7 @@ def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame) -> dict[str,
     table["density_per_um3"] = table["in_blocks"] / table["unmasked_um3"].where(table["unmasked_um3"] > 0)
     if "known" in blocks:
         table["blocks_not_known"] = (~blocks["known"].astype(bool)).groupby(blocks["volume"]).sum()
+    table["unlikeness"] = limits.set_index("volume")["unlikeness"].reindex(table.index).astype(float)
     return {"Synapses by volume": table.reset_index()}
 
 

@@ -52,6 +52,7 @@ def draw_all(
     found: Mapping[str, Found],
     blocks: Mapping[str, pd.DataFrame],
     uniformity: pd.DataFrame,
+    candidates: pd.DataFrame | None,
     sweep: pd.DataFrame | None,
     cuboid: tuple[int, int, int],
 ) -> None:
@@ -61,14 +62,15 @@ def draw_all(
     ----------
     found : by volume
     blocks : by volume or by name of a table that was counted elsewhere
-    uniformity, sweep : `synapses/uniformity.parquet`, and `synapses/sweep.tsv` where the sweep ran
+    uniformity : `synapses/uniformity.parquet`
+    candidates, sweep : `synapses/candidates.parquet` where there is a truth, `synapses/sweep.tsv` where the sweep ran
     cuboid : voxels (z, y, x), whose borders are drawn
     """
     outcomes = [outcome for volume, own in found.items() if (outcome := _draw_volume(folder, volume, own, cuboid))]
     if sweep is not None:
         draw_sweep(folder, sweep)
-    if outcomes:
-        draw_precision_recall(folder, pool(outcomes))
+    if outcomes and candidates is not None:
+        draw_precision_recall(folder, pool(outcomes), candidates)
     for name, table in blocks.items():
         unplaced = count_unplaced(found[name].objects) if name in found else {}
         draw_density(folder, name, table, uniformity[uniformity["volume"] == name], unplaced)
@@ -177,9 +179,10 @@ def draw_gallery(
     )
 
 
-def draw_precision_recall(folder: Path, result: Matched) -> None:
-    """Precision and recall of objects taken by falling expected volume."""
-    precision, recall = precision_recall_curve(result)
+def draw_precision_recall(folder: Path, result: Matched, candidates: pd.DataFrame) -> None:
+    """Precision and recall of all candidates taken by falling expected volume, and of the objects that are kept."""
+    ranked = Matched(candidates["expected_um3"].to_numpy(), candidates["true"].to_numpy(), result.truth_found)
+    precision, recall = precision_recall_curve(ranked)
     at_precision, at_recall, f1 = precision_recall_f1(result)
     figure, panel = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
     panel.step(recall, precision, where="post", color=COLOURS["found"])
@@ -187,15 +190,15 @@ def draw_precision_recall(folder: Path, result: Matched) -> None:
     # the point that the case study reports, on other data
     panel.plot(0.62, 0.69, "s", color=COLOURS["grey"], label="published, other data")
     panel.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
-    panel.set_title(f"average precision {average_precision(result):.2f}, {len(result.truth_found)} true synapses")
+    panel.set_title(f"average precision {average_precision(ranked):.2f}, {len(result.truth_found)} true synapses")
     panel.legend(loc="lower left")
     save_figure(
         figure,
         folder,
         "precision_recall",
         "Precision and recall of synapses",
-        "Found objects taken by falling expected volume and matched one to one with the truth, pooled over the "
-        "volumes that were not trained on.",
+        "Line: all candidates above the threshold, taken by falling expected volume. Dot: the objects that the rules "
+        "keep. Both are matched one to one with the truth, pooled over the volumes that were not trained on.",
     )
 
 

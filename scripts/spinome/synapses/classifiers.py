@@ -95,7 +95,10 @@ def of_forest(model: Model, recipe: Recipe) -> Classifier:
 
 
 def of_network(network: Network) -> Classifier:
-    """The network, which reads the image by tiles of its own and needs no halo."""
+    """A network, which reads the image by tiles of its own and needs no halo."""
+    from spinome.synapses.network.published import PublishedNet
+    from spinome.synapses.network.resampled import resampled_probability
     from spinome.synapses.network.tiles import network_probability
 
-    return Classifier(partial(network_probability, network=network), lambda evidence: (0, 0, 0), network.card)
+    probability = resampled_probability if isinstance(network.net, PublishedNet) else network_probability
+    return Classifier(partial(probability, network=network), lambda evidence: (0, 0, 0), network.card)

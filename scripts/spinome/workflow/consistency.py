@@ -130,7 +130,8 @@ def _without_truth(
 def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
     produced = [config["results"], config["resources"]]
     twophoton, synapses = config["twophoton"], config["synapses"]
-    files = {f"models.{name}": path for name, path in config["models"].items()}
+    # a model that is named by its address is fetched
+    files = {f"models.{name}": path for name, path in config["models"].items() if isinstance(path, str)}
     files["twophoton.training.start"] = twophoton["training"]["start"]
     files["twophoton.track.corrections"] = twophoton["track"]["corrections"]
     tables = {

@@ -34,6 +34,7 @@ from spinome.io.volumes import (
     require_same_grid,
     require_voxel_size,
 )
+from spinome.limits import tell_unlike
 from spinome.linking.proofread import DECISION_COLUMNS
 from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
@@ -212,7 +213,8 @@ def check_configured(config: Mapping[str, Any], stacks: Sequence[StackRow], volu
     twophoton, synapses = config["twophoton"], config["synapses"]
     training, decisions = twophoton["training"], config["linking"]["proofread"]["decisions"]
     checks: list[tuple[Any, Callable[[], object]]]
-    checks = [(path, partial(_load, name, path)) for name, path in config["models"].items()]
+    models = {name: path for name, path in config["models"].items() if isinstance(path, str)}
+    checks = [(path, partial(_load, name, path)) for name, path in models.items()]
     checks.append((training["start"], lambda: _load("detector", training["start"])))
     checks.append((training["fields"], lambda: _check_fields(Path(training["fields"]))))
     checks.append((decisions, lambda: _check_decisions(decisions, {row.volume for row in volumes})))
@@ -237,6 +239,16 @@ def failed_units(table: str | Path) -> list[str]:
         return []
     shown = [f"  {row.step} {row.unit}: {next(iter(row.reason.splitlines()), '')}" for row in failures[:5].itertuples()]
     return [f"{len(failures)} unit(s) failed and are not in the results; {table} has all reasons:", *shown]
+
+
+def unlike_volumes(table: str | Path) -> list[str]:
+    """Lines for the end of a run: volumes that are unlike what the model of synapses was trained on."""
+    if not Path(table).exists():
+        return []
+    try:
+        return tell_unlike(pd.read_parquet(table))
+    except (OSError, ValueError, KeyError) as error:
+        return [f"{table}: cannot be read ({error}); whether volumes are unlike the training data is not known"]
 
 
 def _without(row: RowType, produced: Sequence[str]) -> RowType:

@@ -23,12 +23,14 @@ class Model:
     """A model as a rule takes it: trained in this run, or given as a file from outside.
 
     `trained` is an input of the rule, empty where the file is given; `stamp` its parameter, which counts the content of
-    a given file and not its place; `given` goes into `aside`.
+    a given file and not its place; `given` goes into `aside`. A `published` one is named by its address, and made of
+    what is fetched there: an input of the rule, too.
     """
 
     trained: list[str]
     given: str | None
     stamp: str
+    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ class Study:
         """The sheet of cells of known class, as an input; empty where there is none."""
         sheet = self.config["samples"]["cells"]
         return [samples.find_sheet(sheet, [self.repository])] if sheet else []
+
+    @cached_property
+    def published_files(self) -> dict[str, dict[str, str]]:
+        """Files of models that are named by their address (`url checksum`), by their name below `resources/public`."""
+        named = {name: model for name, model in self.config["models"].items() if isinstance(model, Mapping)}
+        return {
+            f"{name}-{model['sha256'][:16]}": {"url": model["address"], "checksum": f"sha256:{model['sha256']}"}
+            for name, model in named.items()
+        }
+
+    @cached_property
+    def public_files(self) -> dict[str, dict[str, str]]:
+        """All files that are fetched by their address (`url checksum`), by their name below `resources/public`."""
+        return {**self.config["retrieve"]["files"], **self.published_files}
 
     @cached_property
     def stamps(self) -> Stamps:
@@ -116,6 +132,8 @@ class Study:
         suffix : of its file
         """
         given = self.config["models"][name]
+        if isinstance(given, Mapping):
+            return Model([f"<results>/models/{name}_published{suffix}"], None, "", published=True)
         if not given and teachers:
             return Model([f"<results>/models/{name}{suffix}"], None, "")
         return self.given_model(given or self.shipped(name, suffix))

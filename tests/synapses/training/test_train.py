@@ -52,6 +52,14 @@ def test_precision_and_recall_of_0_and_1(predicted, scores):
     assert 0 < card["threshold"] < 1
 
 
+def test_training_says_which_of_its_classifiers_it_is_at(capsys):
+    trained(np.zeros(SHAPE, np.float32))
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("classifier")]
+    assert [line.split(",")[0] for line in said] == [f"classifier {number} of 5" for number in range(1, 6)]
+    assert "all but quarter 2 along x; about 0.0 CPU-min to go" in said[1]
+    assert said[4].startswith("classifier 5 of 5, trained on all; about")
+
+
 def test_a_volume_without_a_true_synapse():
     assert trained(np.zeros(SHAPE, np.float32), with_synapses=False)["threshold"] > 0
 
@@ -63,7 +71,8 @@ def test_a_density_is_corrected_by_any_score(kept, precision, recall):
     labels = truth[:].astype(np.uint64) * np.repeat(np.arange(1, 7, dtype=np.uint64), 20)
     labels[labels > kept] = 0
     objects = pd.DataFrame({"synapse": np.arange(1, kept + 1), "score": 0.9, "volume_um3": 0.001})
-    scores = evaluate([compare(truth, Volume(labels, VOXEL_NM, "found"), objects)]).set_index("metric")
+    compared = compare(truth, Volume(labels, VOXEL_NM, "found"), objects)
+    scores = evaluate([compared], [compared.result]).set_index("metric")
     scores = scores[["value", "ci_low", "ci_high"]]
     assert np.nan_to_num(scores.loc[["precision", "recall"], "value"]).tolist() == [np.nan_to_num(precision), recall]
     blocks = pd.DataFrame({"z_nm": [1.0, 2], "y_nm": 1.0, "x_nm": 1.0, "synapses": [1, 2], "unmasked_um3": 1.0})

@@ -18,6 +18,7 @@ VOLUMES = [
      "voxel_x_nm": 8},
     {"volume": "shapes", "segmentation": "s.zarr"},
 ]  # fmt: skip
+PUBLISHED = {"address": "https://example.org/net.chkpt", "sha256": "A1" * 32}
 
 
 @pytest.fixture
@@ -64,6 +65,21 @@ def test_a_model_is_trained_given_or_ships(plan, tmp_path):
     for copy in copies:
         copy.write_bytes(Path(shipped.given).read_bytes())
     assert {plan(models={"synapses": str(copy)}).model.stamp for copy in copies} == {shipped.stamp}
+
+
+def test_a_model_that_is_named_by_its_address_is_fetched_translated_and_fitted_to_each_volume(plan):
+    given = plan(models={"synapses": PUBLISHED})
+    assert (given.kind, given.adapts) == ("network", True)
+    assert given.published == [f"<resources>/public/synapses-{'a1' * 8}"]
+    assert given.study.public_files == {
+        f"synapses-{'a1' * 8}": {"url": PUBLISHED["address"], "checksum": f"sha256:{'a1' * 32}"}
+    }
+    assert given.translated == ["<results>/models/synapses_published.safetensors"]
+    assert given.model_made(of("found")) == ["<results>/synapses/adapt/found.safetensors"]
+    # training is for those who have no model
+    assert plan(models={"synapses": PUBLISHED}, train=["taught"]).model.published
+    own = plan(train=["taught"])
+    assert own.published == own.translated == [] and own.checksum == ""
 
 
 def test_the_file_of_a_given_model_says_its_kind(plan):

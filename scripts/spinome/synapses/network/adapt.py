@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from spinome.cuboids import evenly_spaced
 from spinome.synapses.classify import Evidence
+from spinome.synapses.network import resampled
+from spinome.synapses.network.published import PublishedNet
 from spinome.synapses.network.tiles import TILE
 from spinome.synapses.network.unet import Network, shrink
 
@@ -54,6 +56,10 @@ def adapt(network: Network, evidence: Evidence) -> Network:
 
 def _sample(evidence: Evidence, network: Network) -> Iterator[Tensor]:
     """Tiles (1, 1, Z, Y, X) of the network's pixels, evenly spaced over the volume."""
+    if isinstance(network.net, PublishedNet):
+        for piece in evenly_spaced(evidence.image.shape, resampled.tile_size(evidence.voxel_nm), SAMPLE):
+            yield resampled.read_pixels(evidence, piece.core)[0]
+        return
     factors = (1, *network.factors(evidence.voxel_nm))
     size = tuple(length * factor for length, factor in zip(TILE, factors))
     for piece in evenly_spaced(evidence.image.shape, size, SAMPLE):

@@ -65,7 +65,8 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
         losses.append(loss.item())
         if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
             seconds, mean = time.process_time() - started, np.mean(losses[-REPORT_EVERY:])
-            print(f"step {step + 1} of {steps}: loss {mean:.3f}, {seconds:.0f} CPU-s", flush=True)
+            rest = seconds / (step + 1) * (steps - step - 1)
+            print(f"step {step + 1} of {steps}: loss {mean:.3f}, {seconds:.0f} CPU-s, {rest:.0f} to go", flush=True)
     return net.eval()
 
 

@@ -31,7 +31,7 @@ def network_probability(evidence: Evidence, cuboid: Cuboid, network: Network) ->
     factors = (1, *network.factors(evidence.voxel_nm))
     size = tuple(length * factor for length, factor in zip(TILE, factors))
     result = np.empty(cuboid.shape, np.float32)
-    for tile in _touched(cuboid.core, size, evidence.image.shape):
+    for tile in touched(cuboid.core, size, evidence.image.shape):
         shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(cuboid.core, tile)]
         own = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, cuboid.core))
         within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
@@ -39,7 +39,7 @@ def network_probability(evidence: Evidence, cuboid: Cuboid, network: Network) ->
     return result
 
 
-def _touched(core: Box, size: tuple[int, int, int], shape: tuple[int, int, int]) -> Iterator[Box]:
+def touched(core: Box, size: tuple[int, int, int], shape: tuple[int, int, int]) -> Iterator[Box]:
     """The tiles that share voxels with a box, clipped at the volume's border."""
     starts = [range(axis.start // length * length, axis.stop, length) for axis, length in zip(core, size)]
     for start in product(*starts):

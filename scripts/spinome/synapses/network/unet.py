@@ -31,6 +31,8 @@ CELL, GRID = 2, 8
 REACH = (3, 80, 80)
 # size in nm of a pixel that images are shrunk to, as nearly as whole pixels allow; larger pixels stay as they are
 PIXEL_NM = 9.0
+# the kind of another laboratory's network, on the card of its file (`spinome.synapses.network.published`)
+PUBLISHED = "published network"
 
 
 class Convolution(nn.Sequential):
@@ -93,9 +95,13 @@ def enlarge(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained net and the card that says where it comes from; `pixel_nm` of the card is what it was trained on."""
+    """A trained net and the card that says where it comes from.
 
-    net: UNet
+    `pixel_nm` of the card is what a `UNet` was trained on; a `spinome.synapses.network.published.PublishedNet` knows
+    one size of voxel.
+    """
+
+    net: nn.Module
     card: dict[str, Any]
 
     def factors(self, voxel_nm: VoxelSize) -> tuple[int, int]:
@@ -153,10 +159,19 @@ def load_network(path: str | Path) -> Network:
         with safe_open(path, "pt") as file:
             card = json.loads((file.metadata() or {})["spinome"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        net = UNet()
+        net = _empty(card.get("kind", ""))
         net.load_state_dict(weights)
     except Exception as error:
         raise ValueError(
             f"{path}: is not a synapse network of Spinome ({error}); train one or take the shipped one"
         ) from None
     return Network(net.eval().to(find_device(), memory_format=torch.channels_last_3d), card)
+
+
+def _empty(kind: str) -> nn.Module:
+    if kind == PUBLISHED:
+        # imported here, since it builds on this module
+        from spinome.synapses.network.published import PublishedNet
+
+        return PublishedNet()
+    return UNet()

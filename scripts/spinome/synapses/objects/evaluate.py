@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cc3d
 import fastremap
 import numpy as np
 import pandas as pd
 
+from spinome.cuboids import cuboids
 from spinome.gaps import labels_at_gaps
+from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume, require_same_grid
 from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.scores.objects import (
@@ -26,6 +30,11 @@ from spinome.scores.objects import (
     published_counts,
 )
 from spinome.scores.overlap import object_overlaps
+from spinome.synapses.objects.merge import merge_parts
+from spinome.synapses.objects.patches import load_parts, paint_parts
+
+# of the table of all candidates
+CANDIDATE_COLUMNS = ["volume", "expected_um3", "true"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,40 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFr
     return Compared(result, shared, sections, partners(matched, ids, found_ids), unknown)
 
 
-def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
-    """The table of the evaluation, pooled over volumes, with bootstrap intervals over objects."""
+def candidates(
+    files: Mapping[str, str | Path],
+    shape: tuple[int, int, int],
+    voxel_nm: VoxelSize,
+    cuboid: tuple[int, int, int],
+    connectivity: int = 18,
+) -> tuple[pd.DataFrame, Volume]:
+    """All objects above the threshold of a volume, whatever the rules keep of them.
+
+    Parameters
+    ----------
+    files : the parts of each cuboid by its name, from `save_parts`; those of failed cuboids are absent
+
+    Returns
+    -------
+    objects, labels : as `compare` takes them
+    """
+    pieces = [piece for piece in cuboids(shape, cuboid) if piece.name in files]
+    objects, ids = merge_parts([files[piece.name] for piece in pieces], shape, voxel_nm, connectivity)
+    labels = np.zeros(shape, np.uint64)
+    for piece, found in zip(pieces, ids):
+        labels[piece.core] = paint_parts(load_parts(files[piece.name]), found.astype(np.uint64))
+    return objects, Volume(labels, voxel_nm, "candidates")
+
+
+def evaluate(compared: list[Compared], ranked: Sequence[Matched], seed: int = 0) -> pd.DataFrame:
+    """The table of the evaluation, pooled over volumes, with bootstrap intervals over objects.
+
+    Parameters
+    ----------
+    compared : the objects that the rules keep, of each volume
+    ranked : what became of all `candidates` of each volume; average precision is theirs, since it asks for the order
+        of all and not for where the rules cut it short
+    """
     result = pool([one.result for one in compared])
     truths, founds = len(result.truth_found), len(result.found_true)
     names = ("precision", "recall", "f1")
@@ -97,8 +138,9 @@ def evaluate(compared: list[Compared], seed: int = 0) -> pd.DataFrame:
         evaluation_row(name, value, truths if name == "recall" else founds, "objects", interval)
         for name, value, interval in zip(names, precision_recall_f1(result), intervals(result, seed))
     ]
-    at = average_precision_interval(result, seed)
-    rows.append(evaluation_row("average_precision", average_precision(result), founds, "objects", at))
+    whole = pool(list(ranked))
+    at = average_precision_interval(whole, seed)
+    rows.append(evaluation_row("average_precision", average_precision(whole), len(whole.found_true), "candidates", at))
     thick = pool([one.thick() for one in compared])
     held = len(thick.truth_found), len(thick.found_true)
     for name, value, number, interval in zip(

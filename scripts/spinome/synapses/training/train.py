@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from spinome.cuboids import cuboids
 from spinome.io.models import Model
 from spinome.io.volumes import require_same_grid
 from spinome.scores.objects import pool, precision_recall_f1
+from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
 from spinome.synapses.training.folds import SLABS, slab_width
 from spinome.synapses.training.learners import Learner, Volumes
@@ -44,6 +46,7 @@ def train(
     ------
     ValueError: if truth and image disagree in shape, or there is nothing to learn from.
     """
+    learn = _announced(learn, SLABS + 1)
     tried = []
     for (evidence, truth), probability in zip(volumes.values(), left_out(volumes, learn, classifier_of, cuboid)):
         tried.append(try_points(probability, truth[:], evidence.voxel_nm))
@@ -57,6 +60,7 @@ def train(
         **model.card,
         **dict(zip(("threshold", "min_volume_um3", "min_peak"), point)),
         "object precision, recall, F1 on slabs left out": [round(score, 3) for score in scores],
+        "training data": known_of([evidence for evidence, _ in volumes.values()]).for_card(),
     }
     return replace(model, card=card)
 
@@ -83,3 +87,19 @@ def left_out(
             probability[piece.core] = classifiers[piece.start[2] // width].probability(evidence, piece)
         maps.append(probability)
     return maps
+
+
+def _announced(learn: Learner, number: int) -> Learner:
+    """The learner, which says before each of its models which one it is and how long the rest will take."""
+    spent: list[float] = []
+
+    def announced(slabs: tuple[int, ...]) -> Model | Network:
+        without = f" but quarter {slabs[0] + 1} along x" if slabs else ""
+        rest = f"; about {np.mean(spent) * (number - len(spent)) / 60:.1f} CPU-min to go" if spent else ""
+        print(f"classifier {len(spent) + 1} of {number}, trained on all{without}{rest}", flush=True)
+        started = time.process_time()
+        model = learn(slabs)
+        spent.append(time.process_time() - started)
+        return model
+
+    return announced

@@ -33,7 +33,11 @@ REPORT_TABLES = {
         "sessions": "twophoton/sessions.parquet",
         "dendrites": "twophoton/dendrites.parquet",
     },
-    "synapses": {"objects": "synapses/objects.parquet", "blocks": "synapses/blocks.parquet"},
+    "synapses": {
+        "objects": "synapses/objects.parquet",
+        "blocks": "synapses/blocks.parquet",
+        "limits": "synapses/limits.parquet",
+    },
     "linking": {
         "links": "linking/links.parquet",
         "violations": "linking/violations.parquet",

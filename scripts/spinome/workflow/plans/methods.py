@@ -110,7 +110,14 @@ class MethodsPlan:
     def _models(self, models: Mapping[str, Model], teachers: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
         told: dict[str, dict[str, Any]] = {}
         for name, model in models.items():
-            if model.trained:
+            if model.published:
+                named = self.study.config["models"][name]
+                told[name] = {
+                    "origin": "published",
+                    "file": named["address"],
+                    "stamp": f"sha256 {named['sha256'][:16]}",
+                }
+            elif model.trained:
                 told[name] = {"origin": "trained", "teachers": sorted(teachers[name])}
             elif model.given:
                 origin = "given" if self.study.config["models"][name] else "shipped"

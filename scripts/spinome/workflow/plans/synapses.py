@@ -5,7 +5,7 @@ A unit is a cuboid of a volume; shards 0 to n-1 of each volume hold its cuboids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ class SynapsesPlan(VolumesPlan):
 
     def __post_init__(self):
         # what is wrong with the volumes that the configuration names is told when the plan is made
-        if self.model.trained:
+        if self.model.trained and not self.model.published:
             self._require_truth()
         _ = self.marked
 
@@ -78,6 +78,8 @@ class SynapsesPlan(VolumesPlan):
         given = self.study.config["models"]["synapses"]
         if not given:
             return self.config["classify"]["kind"]
+        if isinstance(given, Mapping):
+            return "network"
         return "network" if Path(given).suffix == SUFFIXES["network"] else "forest"
 
     @property
@@ -89,6 +91,21 @@ class SynapsesPlan(VolumesPlan):
     def model(self) -> Model:
         """The voxel classifier."""
         return self.study.model("synapses", self.config["train"], self.suffix)
+
+    @property
+    def published(self) -> list[str]:
+        """The fetched file of a network that is named by its address."""
+        return [f"<resources>/public/{name}" for name in self.study.published_files]
+
+    @property
+    def translated(self) -> list[str]:
+        """That network as one of Spinome."""
+        return self.model.trained if self.model.published else []
+
+    @property
+    def checksum(self) -> str:
+        """The checksum of its file."""
+        return next((file["checksum"] for file in self.study.published_files.values()), "")
 
     @cached_property
     def start(self) -> Model:
@@ -226,7 +243,7 @@ class SynapsesPlan(VolumesPlan):
     @property
     def adapts(self) -> bool:
         """Whether the classifier is fitted to each volume, as a network is that was not trained in this study."""
-        return self.kind == "network" and not self.model.trained
+        return self.kind == "network" and (self.model.published or not self.model.trained)
 
     def model_made(self, wildcards: Any) -> list[str]:
         """The model, where it is trained here or fitted to the rule's volume, and the volume needs one."""
@@ -249,6 +266,14 @@ class SynapsesPlan(VolumesPlan):
         return {
             f"counts/{volume}/{shard}": f"<results>/synapses/density/{volume}/{shard}.parquet"
             for volume in self.volumes
+            for shard in self.shards
+        }
+
+    def parts(self) -> dict[str, str]:
+        """Named inputs `parts/<volume>/<shard>`: the parts that were found in the cuboids of scored volumes."""
+        return {
+            f"parts/{volume}/{shard}": f"<results>/synapses/detect/{volume}/{shard}.parquet"
+            for volume in self.scored
             for shard in self.shards
         }
 

@@ -1,0 +1,93 @@
+"""What the image of an EM volume looks like, in numbers that need no label: the traits that a network's limits go by.
+
+They are taken at the pixels of the network, from grey values in spreads of the volume, so that neither brightness nor
+contrast of a whole volume counts, which the network does not see either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spinome.cuboids import evenly_spaced
+from spinome.limits import Known, judge, learn
+from spinome.synapses.classify import Evidence
+from spinome.synapses.network.unet import shrink, shrinkage
+
+# sections and pixels of a piece, and how many pieces are looked at, evenly spaced over the volume
+PIECE, PIECES = (16, 256, 256), 8
+# widths of boxes in pixels whose means still vary: how coarse the image is
+BOXES = (2, 4, 8, 16)
+# the largest unlikeness that goes without a warning. Each of the five cutouts that the shipped network learnt from is
+# 0.26 to 0.38 from the four others; no real volume was looked at to choose it
+LIMIT = 1.0
+REMEDY = (
+    "label the synapses of a small cutout of it, five or more, and train on them (`synapses.train`, docs/synapses.md)"
+)
+# so that nothing is divided by 0, nor its logarithm taken
+TINY = 1e-4
+FINE = "how fine its detail is (size of voxels, blur, noise)"
+GREYS = "which grey values are rare (inverted or clipped grey values, staining)"
+DEPTH = "how alike neighbouring sections are (their thickness, lost sections)"
+UNEVEN = "how much sections differ in brightness or contrast"
+# the traits, and what each of them is in words
+TRAITS = {
+    **{f"variance in boxes of {width}": FINE for width in BOXES},
+    "skewness": GREYS,
+    "tails": GREYS,
+    "correlation of sections": DEPTH,
+    "brightness of sections": UNEVEN,
+    "contrast of sections": UNEVEN,
+    "gradient": FINE,
+    "sharpness": FINE,
+}
+
+
+def describe_appearance(evidence: Evidence) -> np.ndarray:
+    """The traits of pieces of a volume: (pieces, traits), NaN where a piece is too small for one."""
+    factors = shrinkage(evidence.voxel_nm)
+    size = (PIECE[0], PIECE[1] * factors[0], PIECE[2] * factors[1])
+    pieces = evenly_spaced(evidence.image.shape, size, PIECES)
+    return np.array([traits(shrink(evidence.grey.levels(evidence.image[piece.core]), factors)) for piece in pieces])
+
+
+def known_of(volumes: Sequence[Evidence]) -> Known:
+    """What a model knows that was trained on these volumes."""
+    return learn(np.concatenate([describe_appearance(evidence) for evidence in volumes]), list(TRAITS))
+
+
+def judge_limits(evidence: Evidence, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a volume is beyond the limits of a model: `spinome.limits.LIMIT_COLUMNS`."""
+    return judge(Known.of_card(card), describe_appearance(evidence), LIMIT, TRAITS, REMEDY)
+
+
+def traits(image: np.ndarray) -> np.ndarray:
+    """The traits of an image (Z, Y, X) in spreads of its volume, in the order of `TRAITS`."""
+    depth, height, width = image.shape
+    means = image.mean(axis=(1, 2))
+    centred = image - means[:, None, None]
+    spread = centred.std() + TINY
+    centred = centred / spread
+    found = []
+    for box in BOXES:
+        rows, columns = height // box, width // box
+        cut = centred[:, : rows * box, : columns * box].reshape(depth, rows, box, columns, box)
+        found.append(np.log(cut.mean(axis=(2, 4)).var() + TINY) if rows and columns else np.nan)
+    along_y, along_x = np.diff(centred, axis=1)[:, :, :-1], np.diff(centred, axis=2)[:, :-1]
+    gradient = np.hypot(along_y, along_x)
+    steep = gradient.size > 0
+    contrasts = np.log(centred.std(axis=(1, 2)) + TINY)
+    return np.array(
+        [
+            *found,
+            (centred**3).mean(),
+            np.log((centred**4).mean() + TINY),
+            (centred[1:] * centred[:-1]).mean() if depth > 1 else np.nan,
+            np.log(means.std() / spread + 0.02) if depth > 1 else np.nan,
+            np.log(contrasts.std() + 0.02) if depth > 1 else np.nan,
+            np.log(gradient.mean() + TINY) if steep else np.nan,
+            np.log((gradient**2).mean() / (gradient.mean() ** 2 + TINY) + TINY) if steep else np.nan,
+        ]
+    )

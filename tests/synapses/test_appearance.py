@@ -1,0 +1,96 @@
+"""What a volume looks like: the same tissue however bright it is, another where something is wrong with it."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from spinome.io.volumes import Volume
+from spinome.limits import unlikeness
+from spinome.shipped import shipped_file
+from spinome.synapses.appearance import (
+    DEPTH,
+    FINE,
+    GREYS,
+    LIMIT,
+    TRAITS,
+    UNEVEN,
+    describe_appearance,
+    judge_limits,
+    known_of,
+)
+from spinome.synapses.classifiers import load_card
+from spinome.synapses.classify import Evidence
+from spinome.synapses.grey import measure_grey
+
+VOXEL_NM = (40.0, 9.0, 9.0)
+
+
+def tissue(seed=0, shape=(16, 256, 512)):
+    """Dark lines on a lighter ground, that go on from section to section: float, mean 0."""
+    noise = np.random.default_rng(seed).normal(size=shape)
+    smooth = ndimage.gaussian_filter(noise, (1, 4, 4))
+    lines = -np.exp(-((smooth / smooth.std()) ** 2) * 8)
+    return lines + 0.05 * noise
+
+
+def evidence_of(values, gain=60.0, offset=170.0, voxel_nm=VOXEL_NM):
+    image = Volume(np.clip(offset + gain * values, 1, 255).astype(np.uint8), voxel_nm, "image")
+    return Evidence(image, measure_grey(image))
+
+
+@pytest.fixture(scope="module")
+def known():
+    return known_of([evidence_of(tissue(seed)) for seed in range(3)])
+
+
+def spoilt(kind):
+    """The tissue with something wrong with it."""
+    values, rng = tissue(9), np.random.default_rng(1)
+    if kind == "noise":
+        return values + 0.5 * rng.normal(size=values.shape)
+    if kind == "blur":
+        return ndimage.gaussian_filter(values, (0, 4, 4))
+    if kind == "inverted":
+        return -values - 1
+    if kind == "uneven":
+        return values * np.exp(rng.normal(0, 0.5, (len(values), 1, 1))) + rng.normal(0, 0.3, (len(values), 1, 1))
+    if kind == "lost":
+        values[1::2] = values.mean()
+    if kind == "zoomed":
+        return ndimage.zoom(values[:, :64, :128], (1, 4, 4), order=1)
+    return values
+
+
+def test_more_of_the_same_is_within_the_limits_however_bright_it_is(known):
+    for gain, offset in ((60, 170), (30, 120)):
+        far, _ = unlikeness(known, describe_appearance(evidence_of(spoilt("nothing"), gain, offset)))
+        assert far < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("kind", "differs"),
+    [
+        ("noise", {FINE}),
+        ("blur", {FINE}),
+        ("zoomed", {FINE}),
+        ("inverted", {GREYS}),
+        ("uneven", {UNEVEN}),
+        ("lost", {DEPTH, UNEVEN}),
+    ],
+)
+def test_what_is_wrong_is_beyond_the_limits_and_named(known, kind, differs):
+    judged = judge_limits(evidence_of(spoilt(kind)), {"training data": known.for_card()})
+    assert judged["unlike"] and judged["unlikeness"] > LIMIT
+    assert judged["differs"] in differs and "synapses.train" in judged["remedy"]
+
+
+def test_a_volume_of_one_section_and_one_of_few_pixels_have_traits(known):
+    for shape in ((1, 64, 64), (3, 5, 300), (2, 40, 7)):
+        described = describe_appearance(evidence_of(tissue(3, shape)))
+        assert described.shape[1] == len(TRAITS) and np.isfinite(unlikeness(known, described)[0])
+
+
+def test_the_shipped_network_says_what_it_knows_and_a_model_without_a_word_is_not_judged():
+    judged = judge_limits(evidence_of(tissue()), load_card(shipped_file("synapses", ".safetensors")))
+    assert np.isfinite(judged["unlikeness"])
+    assert not judge_limits(evidence_of(tissue()), {})["unlike"]
