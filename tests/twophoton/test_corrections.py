@@ -98,7 +98,7 @@ def candidates(places, accepted):
     table = pd.DataFrame(places, columns=POSITION).assign(
         candidate=range(len(places)), score=0.5, z_slice=lambda t: t["z_um"] / 2, side_um=1.0, accepted=accepted
     )
-    return table.assign(first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "accepted"]]
+    return table.assign(given=False, first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "accepted"]]
 
 
 def test_no_spine_and_missed_spines():

@@ -152,3 +152,12 @@ def test_a_head_on_the_border_is_unsure():
     sigma = float(np.hypot(0.4 / 2.3548, 0.6 / np.sqrt(20)))
     likely = shape_probabilities(Head((0.0, 0.0), sigma, 1.0, 0.03, 0.05, 0.1), 1.2, 0.4)
     assert 0.3 < likely[SHAPES.index("mushroom")] < 0.7 and likely[SHAPES.index("thin")] > 0.3
+
+
+def test_a_head_whose_place_was_given_stays_there(phantom_stack):
+    places = pd.DataFrame(phantom_stack.heads[:2] + [0, 0.1, 0.1], columns=["z_um", "y_um", "x_um"])
+    spines = places.assign(z_slice=places["z_um"], given=[True, False])
+    out = measure(phantom_stack.stack, phantom_stack.voxel_um, spines, 0.4, 2.0)
+    assert out.loc[0, ["y_um", "x_um"]].tolist() == places.loc[0, ["y_um", "x_um"]].tolist()
+    assert out.loc[1, "x_um"] == pytest.approx(phantom_stack.heads[1, 2], abs=0.05)
+    assert out["head_volume_um3"].notna().all()

@@ -140,6 +140,7 @@ rule twophoton_depth_track:
         runtime=10,
     params:
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
+        given=bool(twophoton_plan.given_boxes),
         code=script_hash("twophoton_depth_track"),
     script:
         "../../scripts/twophoton_depth_track.py"

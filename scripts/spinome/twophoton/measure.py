@@ -58,7 +58,7 @@ def measure_stack(
 
     Returns
     -------
-    spines : what `measure` returns, with `along_um`, the distance along the dendrite; `dendrite` is that of a backbone
+    spines : what `measure` returns without `given`, with `along_um`, the distance along the dendrite; `dendrite` is that of a backbone
         that was given
     dendrites : what `spinome.twophoton.backbone.lengths` returns
     """
@@ -71,7 +71,8 @@ def measure_stack(
     else:
         backbones = given_backbones(given)
         spines["dendrite"] = nearest_backbone(spines, backbones)
-    return spines.assign(along_um=place_along(spines, backbones)), lengths(backbones)
+    spines = spines.assign(along_um=place_along(spines, backbones))
+    return spines.drop(columns="given", errors="ignore"), lengths(backbones)
 
 
 def measure(
@@ -97,7 +98,7 @@ def measure(
     ----------
     stack : (Z, Y, X), registered
     voxel_um : voxel size (z, y, x)
-    spines : frame with `z_slice y_um x_um`
+    spines : frame with `z_slice y_um x_um`, and optional `given`, true where a person gave the place: it is kept
     psf_xy_um, psf_z_um : full widths at half maximum
     ceiling : value at which the camera or file saturates
     found : the shafts, where they are known already
@@ -113,8 +114,10 @@ def measure(
     # slice by slice, so that each image is made once
     order = np.argsort(spines["z_slice"].to_numpy(float).round(), kind="stable")
     rows: list[tuple] = [()] * len(spines)
+    kept = spines["given"].to_numpy(bool) if "given" in spines else np.zeros(len(spines), bool)
     for number, (z, y, x) in zip(order, spines[["z_slice", "y_um", "x_um"]].to_numpy(float)[order]):
-        rows[number] = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
+        row = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
+        rows[number] = (y, x, *row[2:]) if kept[number] else row
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured

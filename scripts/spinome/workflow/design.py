@@ -17,7 +17,7 @@ from spinome.workflow.samples import SHEETS, CellRow, NeuronRow, SampleRow, Stac
 TABLE_COLUMNS = """
 spine source sheet specimen parent z_um y_um x_um volume_um3 head_diameter_um neck_length_um synapses synapse_ids
 partners multi_input probability track timepoint day field score candidate z_slice side_um first_slice last_slice
-slices corrected head_volume_um3 head_volume_sd_um3 intensity_ratio_um2 dendrite_distance_um dendrite base_y_um
+slices corrected given head_volume_um3 head_volume_sd_um3 intensity_ratio_um2 dendrite_distance_um dendrite base_y_um
 base_x_um saturated shaft_saturated fitted signal_to_noise low_signal shape shape_probability along_um fate origin
 next_timepoint distance_um support length_um spines density_per_um density_low density_high usable correlation
 z_turned note decision next_z_um next_y_um next_x_um applied reason days next_spines stable gained recurrent lost
