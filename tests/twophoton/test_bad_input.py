@@ -113,8 +113,10 @@ def follow(places, images, voxels=None, counts=None, failures=None):
     ]
     expected, shifts = correspond_series(places, images, voxels, 6.0, 1.5, 1)
     days = [(str(number), float(number)) for number in range(len(places))]
-    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * len(places)
-    spines, links, _ = track_series(sessions, days, expected, [SIZE] * len(places), lengths, 1.5)
+    traced = [
+        pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})
+    ] * len(places)
+    spines, links, _ = track_series(sessions, days, expected, [SIZE] * len(places), traced, 1.5)
     return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {})
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from spinome.twophoton.backbone import given_backbones, lengths, nearest_backbone, place_along, trace
+from spinome.twophoton.backbone import given_backbones, nearest_backbone, nodes, place_along, trace
 from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.shaft_brightness import shaft_nearby
@@ -58,9 +58,9 @@ def measure_stack(
 
     Returns
     -------
-    spines : what `measure` returns without `given`, with `along_um`, the distance along the dendrite; `dendrite` is that of a backbone
-        that was given
-    dendrites : what `spinome.twophoton.backbone.lengths` returns
+    spines : what `measure` returns without `given`, with `along_um`, the distance along the dendrite; `dendrite` is
+        that of a backbone that was given
+    dendrites : what `spinome.twophoton.backbone.nodes` returns
     """
     ceiling = saturation(stack)
     stack = stack.astype(np.float32)
@@ -72,7 +72,7 @@ def measure_stack(
         backbones = given_backbones(given)
         spines["dendrite"] = nearest_backbone(spines, backbones)
     spines = spines.assign(along_um=place_along(spines, backbones))
-    return spines.drop(columns="given", errors="ignore"), lengths(backbones)
+    return spines.drop(columns="given", errors="ignore"), nodes(backbones, given is not None)
 
 
 def measure(
