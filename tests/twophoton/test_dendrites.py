@@ -4,6 +4,7 @@ import pytest
 
 from spinome.twophoton.backbone import NODE_COLUMNS
 from spinome.twophoton.dendrites import DENDRITE_COLUMNS, align_along, dendrite_table, number_dendrites
+from spinome.twophoton.sessions import session_table
 
 
 def traced(*shafts, given=False):
@@ -87,3 +88,16 @@ def test_no_session_and_no_spine():
     none = [np.zeros(0, int)]
     assert number_dendrites(none, none, [traced()], [np.zeros((0, 3))], {}) == [{}]
     assert dendrite_table([traced()], [("a", 0.0)], none, [{}]).empty
+
+
+def test_a_field_that_is_traced_shorter_or_grows_dense_is_noted():
+    rows = [("a", 0.0, 0, 236.0, 90), ("b", 1.0, 0, 176.0, 66), ("c", 2.0, 0, 170.0, 102), ("d", 3.0, 0, 172.0, 100)]
+    dendrites = pd.DataFrame(rows, columns=["timepoint", "day", "dendrite", "length_um", "spines"])
+    fragment = dendrites.head(1).assign(timepoint="d", dendrite=-1, length_um=90.0)
+    dendrites = pd.concat([dendrites, fragment], ignore_index=True)
+    shifts = pd.DataFrame(columns=["session", "other", "correlation", "turned"])
+    table = session_table([(name, day) for name, day, *_ in rows], [9] * 4, shifts, {}, dendrites)
+    first, second, third, fourth = table["note"]
+    assert first == "" and fourth == ""
+    assert "traced length of its dendrites is 176 um, and 236 um in a" in second and "density" not in second
+    assert third.startswith("density goes from 0.38 in b to 0.60 per um")

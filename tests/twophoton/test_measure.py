@@ -164,3 +164,10 @@ def test_a_head_whose_place_was_given_stays_there(phantom_stack):
     assert out.loc[0, ["y_um", "x_um"]].tolist() == places.loc[0, ["y_um", "x_um"]].tolist()
     assert out.loc[1, "x_um"] == pytest.approx(phantom_stack.heads[1, 2], abs=0.05)
     assert out["head_volume_um3"].notna().all()
+
+
+def test_a_head_wider_than_the_fit_allows_is_flagged(phantom_stack):
+    heads = phantom_stack.heads[[0, -1]]
+    stack = phantom_stack.render(heads, np.array([0.25, 1.1]), noise=0.5)
+    out = measure(stack, phantom_stack.voxel_um, spines(heads), *PSF)
+    assert out["size_at_bound"].tolist() == [False, True]

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from spinome.twophoton.backbone import given_backbones, nearest_backbone, nodes, place_along, trace
-from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
+from spinome.twophoton.head import FWHM, WIDEST_UM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.shaft_brightness import shaft_nearby
 from spinome.twophoton.shape import SHAPES, shape_probabilities
@@ -33,6 +33,7 @@ MEASURE_COLUMNS = [
     "fitted",
     "signal_to_noise",
     "low_signal",
+    "size_at_bound",
     "shape",
     "shape_probability",
 ]
@@ -107,7 +108,8 @@ def measure(
     -------
     `spines` with refined `y_um x_um` and `MEASURE_COLUMNS`; NaN where a value cannot be measured, `dendrite` -1
     where no shaft is near, `shape` one of `SHAPES` and empty where head or distance is not known, `low_signal` where
-    the head is less than `LEAST_SIGNAL` times as bright as the noise
+    the head is less than `LEAST_SIGNAL` times as bright as the noise, `size_at_bound` where it is fitted as wide
+        as the fit allows, so that it may be wider
     """
     found = found or shafts(stack, voxel_um[1:])
     image_at = _images(stack, voxel_um[0], psf_z_um)
@@ -121,7 +123,7 @@ def measure(
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured
-    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal"), bool)
+    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal", "size_at_bound"), bool)
     return out.astype({"dendrite": int, "shape": str} | flags)
 
 
@@ -195,6 +197,7 @@ def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, ps
         head is not None,
         signal,
         not signal >= LEAST_SIGNAL,
+        head is not None and head.sigma_um > 0.999 * WIDEST_UM,
         shape,
         probability,
     )
