@@ -59,6 +59,16 @@ def test_no_boxes_give_no_spines():
     assert spines.empty and len(ids) == 0 and list(spines.columns) == SPINE_COLUMNS
 
 
+def test_a_flat_image_is_asked_for_no_more_than_its_one_slice():
+    frame = boxes([(0, 2.0, 2.0, 0.9)])
+    # whatever depth a flat image is said to have
+    for slice_um in (0.3, 1.0, 3.0):
+        spines, _ = find_spines(frame, np.ones((1, 40, 40)), (slice_um, 0.12, 0.12))
+        assert spines["score"].tolist() == [0.9] and spines["z_um"].tolist() == [0.0]
+    in_a_stack, _ = find_spines(frame, np.ones((5, 40, 40)), (1.0, 0.12, 0.12))
+    assert in_a_stack["score"].tolist() == pytest.approx([0.3])
+
+
 def test_what_is_given_is_taken_where_it_is_given():
     # one box each; two heads of one place at two depths, two in one slice nearer than a double
     frame = boxes([(3, 1.0, 1.0, 1.0), (9, 1.0, 1.0, 1.0), (3, 1.0, 1.4, 0.6)])

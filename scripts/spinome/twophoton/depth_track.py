@@ -84,7 +84,7 @@ def find_spines(
     spines with `SPINE_COLUMNS`, and the `candidate` of each box (-1 where it is part of a double)
     """
     ids = depth_track(boxes, gap_slices)
-    spines = without_doubles(summarise(boxes, ids, voxel_um[0]), voxel_um[0])
+    spines = without_doubles(summarise(boxes, ids, voxel_um[0], len(stack)), voxel_um[0])
     spines["z_slice"] = focus(stack, voxel_um, spines)
     spines["z_um"] = spines["z_slice"] * voxel_um[0]
     return spines.assign(given=False)[SPINE_COLUMNS], ids.where(ids.isin(spines["candidate"]), -1)
@@ -122,13 +122,16 @@ def given_spines(boxes: pd.DataFrame, slice_um: float, gap_slices: int = 1) -> t
     return spines.assign(given=True)[SPINE_COLUMNS], ids
 
 
-def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float) -> pd.DataFrame:
+def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float, depth: int | None = None) -> pd.DataFrame:
     """One row per spine, from its boxes weighted by score.
 
     `score` is the mean of the best boxes over `SCORED_UM` of depth, a slice without a box counting as 0: a spine is
-    seen as far as the point-spread function reaches, noise is not. `z_slice` is the weighted mean slice.
+    seen as far as the point-spread function reaches, noise is not. A stack of fewer slices (`depth`), such as a flat
+    image, is asked for no more than it has. `z_slice` is the weighted mean slice.
     """
     best = max(1, round(SCORED_UM / slice_um))
+    if depth is not None:
+        best = min(best, depth)
     frame = boxes.assign(candidate=ids, weight=boxes["score"] ** 2).sort_values("score", ascending=False)
     grouped = frame.groupby("candidate")
     weighted = frame[["slice", "y_um", "x_um", "side_um"]].mul(frame["weight"], axis=0)
