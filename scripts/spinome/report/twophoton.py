@@ -112,7 +112,8 @@ def draw(
             f"Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
             f"bootstrap interval {over}; spines out of either field and those beside no dendrite are left out. "
             "Dots count a spine that was missed in one of two sessions as gained or lost; triangles are of a model of "
-            "gain, loss and detection, with its own interval (three sessions at least). Pale: of those lost and gained "
+            "gain, loss and detection, with its own interval (three sessions at least), a lower bound rather than the "
+            "truth (docs/twophoton.md). Pale: of those lost and gained "
             "as many as were likely only missed. "
             "Back again: seen before, not in the session before this one.",
         )
