@@ -13,7 +13,8 @@ inputs, _, output = step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
 stack = read_registered(inputs.stack)
 if inputs.boxes:
-    boxes = read_boxes(inputs.boxes, ".".join(snakemake.wildcards), stack.voxel_um)[BOXES]
+    boxes = read_boxes(inputs.boxes, ".".join(snakemake.wildcards), stack.voxel_um)
+    boxes = boxes[[*BOXES, *(["id"] if "id" in boxes else [])]]
 else:
     model, _ = load_detector(step.model_file(snakemake))
     boxes = detect(stack.voxels, stack.voxel_um, model)

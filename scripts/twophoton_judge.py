@@ -1,12 +1,13 @@
 """Judge the candidates of a series: which of them are spines."""
 
+import numpy as np
 import pandas as pd
 import tifffile
 
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
-from spinome.twophoton.cross_session import agreed_scores
-from spinome.twophoton.judge import FEATURES, judge_stack
+from spinome.twophoton.cross_session import agreed_places, agreed_scores
+from spinome.twophoton.judge import FEATURES, expected_threshold, judge_stack
 from spinome.twophoton.registered import read_registered, standing
 from spinome.workflow import step
 
@@ -16,7 +17,8 @@ names, file = standing(params.timepoints, stacks), step.model_file(snakemake)
 sessions, threshold = [read_table(candidates[name]) for name in names], 0.5
 if file:
     model, voxels, sizes = load_model(file, FEATURES), [], []
-    threshold = model.card["threshold"]
+    if "depth" not in model.card:
+        raise ValueError(f"{file}: does not say how deep heads lie; train the judge again with `twophoton.train_judge`")
     for number, name in enumerate(names):
         stack = read_registered(stacks[name])
         sessions[number] = judge_stack(stack.voxels, stack.voxel_um, sessions[number], model)
@@ -26,6 +28,8 @@ if file:
         images = [tifffile.imread(projections[name]) for name in names]
         scores = agreed_scores(sessions, images, voxels, sizes, **params.across_sessions)
         sessions = [spines.assign(score=score) for spines, score in zip(sessions, scores)]
+        sessions = agreed_places(sessions, images, voxels, sizes, **params.across_sessions)
+    threshold = expected_threshold(np.concatenate([spines["score"].to_numpy(float) for spines in sessions]))
 threshold = threshold if params.score is None else params.score
 spines = pd.concat([own.assign(timepoint=name) for own, name in zip(sessions, names)], ignore_index=True)
 series = {"specimen": snakemake.wildcards.specimen, "field": snakemake.wildcards.field}

@@ -11,7 +11,8 @@ inputs, params, output = step.begin(snakemake)
 tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
 require_usable(tables["sessions"])
 usable = tables["sessions"][tables["sessions"]["usable"]]
-for name, measure in (("turnover", turnover), ("survival", survival), ("size_changes", size_changes)):
+tables["turnover"] = turnover(tables["spines"], usable, params.gap_sessions, params.seed)
+for name, measure in (("survival", survival), ("size_changes", size_changes)):
     tables[name] = measure(tables["spines"], usable, params.seed)
 for name, table in tables.items():
     first = stack_samples(table)

@@ -4,7 +4,8 @@ import numpy as np
 
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
-from spinome.twophoton.judge import FEATURES, examples, train_judge
+from spinome.twophoton.depth import learn_depth
+from spinome.twophoton.judge import FEATURES, depth_examples, examples, train_judge
 from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
@@ -12,16 +13,28 @@ from spinome.workflow import step
 inputs, params, output = step.begin(snakemake)
 stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
 spines, dendrites = step.by_name(inputs, "truth_spines"), step.by_name(inputs, "truth_dendrites")
-rows, learned, truths = params.each, [], 0
-for name in to_train_on(rows, stacks, params.aside.max_failed_fraction):
-    row, stack = rows[name], read_registered(stacks[name])
-    truth, traced = read_truth(spines[name], dendrites.get(name), row["timepoint"], stack.voxel_um)
-    found = read_table(candidates[name])
-    learned.append(examples(stack.voxels, stack.voxel_um, found, truth, traced, row["series"]))
-    truths += len(truth)
+rows, names = params.each, to_train_on(params.each, stacks, params.aside.max_failed_fraction)
+
+
+def teaching(name):
+    """Stack, voxel size, candidates and truth of a stack."""
+    stack = read_registered(stacks[name])
+    truth, traced = read_truth(spines[name], dendrites.get(name), rows[name]["timepoint"], stack.voxel_um)
+    return stack.voxels, stack.voxel_um, read_table(candidates[name]), truth, traced
+
+
+# depth first: candidates are described where they lie
+depths = [depth_examples(*teaching(name)[:4]) for name in names]
+depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
+learned, truths = [], 0
+for name in names:
+    taught = teaching(name)
+    learned.append(examples(*taught, rows[name]["series"], depth))
+    truths += len(taught[3])
 features, labels, groups = (np.concatenate(parts) for parts in zip(*learned))
 model, threshold, f1 = train_judge(features, labels, groups, truths, params.seed)
 series = sorted({row["series"] for row in rows.values()})
 card = {"trained_on": series, "spines": truths, "candidates": len(labels), "threshold": threshold, "unseen_f1": f1}
+card["depth"] = depth
 print(card)
 save_model(output.model, Model(model, FEATURES, card))

@@ -233,6 +233,18 @@ def test_prairie_folder(tmp_path, stack):
         ValueError, match=r"z.xml: has 2 channels; choose one .* by number or name: 0 \(Ch1\), 1 \(Ch2\)"
     ):
         open_stack(tmp_path)
+    # users name channels at the microscope; the numbers in file names hold as well
+    named = text.replace('channel="1"', 'channel="1" channelName="Red"').replace(
+        'channel="2"', 'channel="2" channelName="GCaMP"'
+    )
+    (tmp_path / "z.xml").write_text(named)
+    for channel in ("gcamp", "Ch2", "ch2", 1):
+        np.testing.assert_array_equal(open_stack(tmp_path, channel).read(), stack + 2)
+    with pytest.raises(ValueError, match=r"no channels called 'Ch3'; it has 0 \(Red\), 1 \(GCaMP\)"):
+        open_stack(tmp_path, "Ch3")
+    (tmp_path / "z.xml").write_text(named.replace("Red", "Ch2").replace("GCaMP", "Ch1"))
+    np.testing.assert_array_equal(open_stack(tmp_path, "Ch2").read(), stack + 1)
+    (tmp_path / "z.xml").write_text(text)
     (tmp_path / "lacks").mkdir()
     (tmp_path / "lacks" / "z.xml").write_text(
         text.replace('channel="2" filename="z_Cycle00001_Ch2_000003', 'channel="3" filename="x')

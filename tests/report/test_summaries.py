@@ -44,7 +44,7 @@ def test_tiles_carry_the_score_of_their_branch(spines):
     scores = pd.DataFrame({"metric": ["idf1"], "value": [0.7], "ci_low": [0.65], "ci_high": [0.75]})
     tables = {"spines": spines, "tracked": tracked}
     found = {tile.label: tile for tile in summaries.tiles(tables, {"twophoton": scores}, FAILURES)}
-    tile = found["spines followed from session to session"]
+    tile = found["spines on dendrites followed from session to session"]
     assert (tile.value, tile.note) == ("1", "IDF1 0.70 (0.65 to 0.75) where the truth is known")
 
 

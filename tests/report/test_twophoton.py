@@ -42,7 +42,7 @@ def test_every_figure_is_drawn_and_listed(tmp_path, series):
     compared = spines.assign(candidate=spines["spine"], accepted=True, true=spines["spine"], true_volume_um3=0.2)
     history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "held_out_ap": [np.nan, 0.5]})
     draw(
-        tmp_path / "figures", sessions, spines, links, turnover(spines, days), survival(spines, days), compared, history
+        tmp_path / "figures", sessions, spines, links, turnover(spines, days, 1), survival(spines, days), compared, history
     )
     listed = names(tmp_path / "figures")
     assert listed == [
@@ -55,7 +55,7 @@ def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
     sessions, spines, links = series
     none = spines.head(0)
     draw(
-        tmp_path / "figures", sessions[:1], none, links.head(0), turnover(none, none), survival(none, none), None, None
+        tmp_path / "figures", sessions[:1], none, links.head(0), turnover(none, none, 1), survival(none, none), None, None
     )
     assert names(tmp_path / "figures") == ["s.f_tracks"]
 
@@ -75,8 +75,8 @@ def test_a_session_that_failed_is_not_known_rather_than_without_spines(tmp_path,
         figure = draw_series(given, spines)
         titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
         assert titles[0] == "day 9: not known, the session failed"
-        assert sum("spines found" in title for title in titles) == known
+        assert sum("spines on dendrites" in title for title in titles) == known
     days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
-    changes = turnover(spines, days), survival(spines, days)
+    changes = turnover(spines, days, 1), survival(spines, days)
     draw(tmp_path / "figures", [*sessions, failed], spines, links, *changes, None, None)
     assert "s.f_strips" in names(tmp_path / "figures")

@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 
 from spinome.twophoton.backbone import (
-    BACKBONE_COLUMNS,
+    NODE_COLUMNS,
     given_backbones,
-    lengths,
+    lengths_of,
     nearest_backbone,
+    nodes,
     place_along,
     trace,
 )
@@ -63,13 +64,13 @@ def test_what_is_on_no_dendrite_has_no_place_along_it(phantom_stack):
     assert np.isnan(place_along(spines, found)).all()
     empty = np.zeros((4, 30, 30), np.float32)
     assert trace(empty, VOXEL, shafts(empty, VOXEL[1:])) == []
-    assert list(lengths([]).columns) == BACKBONE_COLUMNS
+    assert list(nodes([], False).columns) == NODE_COLUMNS
 
 
 def test_given_backbones_take_the_place_of_traced_ones():
-    nodes = pd.DataFrame({"dendrite": [3, 3, 3, 7, 7], "z_um": [0.0, 0, 4, 0, 0], "y_um": [5.0, 5, 8, 20, 20]})
-    backbones = given_backbones(nodes.assign(x_um=[0.0, 10, 10, 0, 15]))
-    assert lengths(backbones)["length_um"].tolist() == [15, 15]
+    given = pd.DataFrame({"dendrite": [3, 3, 3, 7, 7], "z_um": [0.0, 0, 4, 0, 0], "y_um": [5.0, 5, 8, 20, 20]})
+    backbones = given_backbones(given.assign(x_um=[0.0, 10, 10, 0, 15]))
+    assert lengths_of(nodes(backbones, True))["length_um"].tolist() == [15, 15]
     spines = pd.DataFrame(
         {"y_um": [6.0, 19.0, 12.5], "x_um": [4.0, 9.0, 4.0], "base_y_um": np.nan, "base_x_um": np.nan}
     )

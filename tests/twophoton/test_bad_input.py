@@ -35,6 +35,7 @@ from spinome.workflow.samples import StackRow, series_problems
 
 VOXEL = (1.0, 0.12, 0.12)
 SIZE = np.array([24.0, 30.0, 40.0])
+NO_DENDRITES = pd.DataFrame(columns=["timepoint", "dendrite", "length_um", "spines"])
 
 
 def write(path, data, voxel=VOXEL, axes="ZYX"):
@@ -113,9 +114,11 @@ def follow(places, images, voxels=None, counts=None, failures=None):
     ]
     expected, shifts = correspond_series(places, images, voxels, 6.0, 1.5, 1)
     days = [(str(number), float(number)) for number in range(len(places))]
-    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * len(places)
-    spines, links, _ = track_series(sessions, days, expected, [SIZE] * len(places), lengths, 1.5)
-    return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {})
+    traced = [
+        pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})
+    ] * len(places)
+    spines, links, dendrites = track_series(sessions, days, expected, [SIZE] * len(places), traced, 1.5)
+    return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {}, dendrites)
 
 
 def same_ids(spines, session):
@@ -262,7 +265,9 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
 
 def test_failed_sessions_are_told_of_and_stop_the_run_where_none_is_left(image):
     shifts = correspond_series([image.place] * 2, [image.light] * 2, [VOXEL] * 2, 6.0, 1.5, 1)[1]
-    table = session_table([("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"})
+    table = session_table(
+        [("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"}, NO_DENDRITES
+    )
     assert table["usable"].tolist() == [True, False, True]
     assert table["note"][1] == "b.tif: is truncated" and "shows the image of c" in table["note"][0]
     require_usable(table)

@@ -98,7 +98,7 @@ def candidates(places, accepted):
     table = pd.DataFrame(places, columns=POSITION).assign(
         candidate=range(len(places)), score=0.5, z_slice=lambda t: t["z_um"] / 2, side_um=1.0, accepted=accepted
     )
-    return table.assign(first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "accepted"]]
+    return table.assign(given=False, first_slice=2, last_slice=3, slices=2)[[*SPINE_COLUMNS, "accepted"]]
 
 
 def test_no_spine_and_missed_spines():
@@ -171,8 +171,8 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     ]
     expected = pd.DataFrame(np.concatenate(rows), columns=["session", "other", "row", *POSITION])
     expected = expected.astype({"session": int, "other": int, "row": int}).assign(support=1.0)
-    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * 3
-    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0, 20, 20])] * 3, lengths, 1.2)
+    traced = [pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})] * 3
+    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0, 20, 20])] * 3, traced, 1.2)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
     form = review_form(spines, links, expected, ["a", "b", "c"])
     assert list(form.columns) == REVIEW_COLUMNS
@@ -186,11 +186,11 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     assert [row.decision for row in again] == ["same", "missed spine"]
     # the link that was confirmed is not asked about again
     same, different, _ = correct_links(table_of([again[0].model_dump()]), ["a", "b", "c"], places)
-    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, lengths, 1.2, same, different)
+    spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, traced, 1.2, same, different)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
     tables = follow_series(
         dict(zip("abc", sessions)), dict(DAYS), table_of([again[0].model_dump()]), expected, [np.array([20.0] * 3)] * 3,
-        lengths, 1.2,
+        traced, 1.2,
     )  # fmt: skip
     pd.testing.assert_frame_equal(tables["links"].assign(specimen="s", field="f"), links)
     pd.testing.assert_frame_equal(tables["spines"].assign(specimen="s", field="f"), spines)
@@ -217,9 +217,11 @@ def test_a_form_of_a_single_session_of_no_spine_and_of_none_lost(tmp_path, sessi
     expected, _ = correspond_series(
         places, [np.zeros((40, 40), np.float32)] * sessions, [(1, 0.5, 0.5)] * sessions, 3, 1, 1
     )
-    lengths = [pd.DataFrame({"dendrite": [1], "length_um": [20.0]})] * sessions
+    traced = [
+        pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})
+    ] * sessions
     days = [(str(number), float(number)) for number in range(sessions)]
-    spines, links, _ = track_series(tables, days, expected, [np.array([20.0] * 3)] * sessions, lengths, 1.2)
+    spines, links, _ = track_series(tables, days, expected, [np.array([20.0] * 3)] * sessions, traced, 1.2)
     named = {"spines": spines.assign(specimen="s", field="f"), "links": links.assign(specimen="s", field="f")}
     # as the next step finds them
     for name, table in (named | {"expected": expected}).items():

@@ -4,7 +4,7 @@ import pytest
 from scipy import ndimage
 
 from spinome.twophoton.correspond import POSITION
-from spinome.twophoton.cross_session import agreed_scores
+from spinome.twophoton.cross_session import agreed_places, agreed_scores
 
 VOXEL, PIXEL = (1.0, 0.12, 0.12), 0.12
 SIZE = np.array([24.0, 30.0, 40.0])
@@ -83,3 +83,32 @@ def test_candidates_of_no_weight_keep_their_score(field):
     scores = np.full(40, 0.6)
     scores[0] = 0.05
     assert agreed([candidates(place, scores), candidates(place + MOVE, 0.9)], [first, second])[0][0] == 0.05
+
+
+def test_depths_that_err_by_session_are_steadied(field):
+    place, first, second = field
+    rng = np.random.default_rng(4)
+    error = np.column_stack([rng.normal(0, 1.0, 120), np.zeros((120, 2))]).reshape(3, 40, 3)
+    moves = [np.zeros(3), MOVE, np.zeros(3)]
+    true = [place + move for move in moves]
+    sessions = [candidates(own + wrong, 0.9) for own, wrong in zip(true, error)]
+    # one that no other session has, and one too doubtful to move
+    alone = candidates([[12.0, 2.5, 38.0]], 0.9)
+    doubtful = candidates(place[:1] + np.array([1.0, 0, 0]), 0.2)
+    sessions[0] = pd.concat([sessions[0], alone, doubtful], ignore_index=True)
+    out = agreed_places(sessions, [first, second, first], [VOXEL] * 3, [SIZE] * 3, 6.0, 1.5)
+    for own, wrong, found in zip(true, error, out):
+        left = found["z_um"].to_numpy()[:40] - own[:, 0]
+        assert left.std() < 0.9 * wrong[:, 0].std()
+        np.testing.assert_allclose(found["z_slice"], found["z_um"] / VOXEL[0])
+    np.testing.assert_allclose(out[0][POSITION].tail(2), sessions[0][POSITION].tail(2))
+
+
+def test_a_session_of_turned_depths_steadies_the_others_the_right_way(field):
+    place, first, _ = field
+    turned = np.column_stack([24 - place[:, 0], place[:, 1:]])
+    high = place + np.array([1.0, 0, 0])
+    sessions = [candidates(high[:1], 0.9), *(candidates(own, 0.9) for own in (turned, place))]
+    sessions[0] = pd.concat([sessions[0], candidates(place[1:], 0.9)], ignore_index=True)
+    out = agreed_places(sessions, [first] * 3, [VOXEL] * 3, [SIZE] * 3, 6.0, 1.5)
+    assert place[0, 0] < out[0]["z_um"][0] < high[0, 0] - 0.3

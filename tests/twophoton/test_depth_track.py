@@ -8,6 +8,7 @@ from spinome.twophoton.depth_track import (
     depth_track,
     find_spines,
     focus,
+    given_spines,
     summarise,
     without_doubles,
 )
@@ -56,6 +57,36 @@ def test_no_boxes_give_no_spines():
     empty = boxes([]).astype({"slice": int})
     spines, ids = find_spines(empty, np.zeros((4, 9, 9)), (1.0, 0.12, 0.12))
     assert spines.empty and len(ids) == 0 and list(spines.columns) == SPINE_COLUMNS
+
+
+def test_a_flat_image_is_asked_for_no_more_than_its_one_slice():
+    frame = boxes([(0, 2.0, 2.0, 0.9)])
+    # whatever depth a flat image is said to have
+    for slice_um in (0.3, 1.0, 3.0):
+        spines, _ = find_spines(frame, np.ones((1, 40, 40)), (slice_um, 0.12, 0.12))
+        assert spines["score"].tolist() == [0.9] and spines["z_um"].tolist() == [0.0]
+    in_a_stack, _ = find_spines(frame, np.ones((5, 40, 40)), (1.0, 0.12, 0.12))
+    assert in_a_stack["score"].tolist() == pytest.approx([0.3])
+
+
+def test_what_is_given_is_taken_where_it_is_given():
+    # one box each; two heads of one place at two depths, two in one slice nearer than a double
+    frame = boxes([(3, 1.0, 1.0, 1.0), (9, 1.0, 1.0, 1.0), (3, 1.0, 1.4, 0.6)])
+    spines, ids = given_spines(frame, 0.5)
+    places = [[1.5, 1.0, 1.0, 1.0], [1.5, 1.0, 1.4, 0.6], [4.5, 1.0, 1.0, 1.0]]
+    np.testing.assert_allclose(spines[["z_um", "y_um", "x_um", "score"]], places)
+    assert spines["given"].all() and list(spines.columns) == SPINE_COLUMNS
+    assert ids.tolist() == [0, 2, 1]
+
+
+def test_given_ids_join_boxes_and_keep_them_apart():
+    frame = boxes([(3, 1.0, 1.0, 0.9), (4, 1.0, 1.0, 0.9), (5, 1.0, 1.0, 0.9), (8, 1.0, 1.0, 0.9)])
+    spines, ids = given_spines(frame.assign(id=[7, 7, 2, 7]), 1.0)
+    assert ids.nunique() == 2 and ids[0] == ids[1] == ids[3]
+    assert sorted(spines["z_um"]) == pytest.approx([5.0, 5.0])
+    # a box without an id is joined by its place
+    _, ids = given_spines(frame.assign(id=[7, 7, np.nan, -1]), 1.0)
+    assert ids[0] == ids[1] and ids.nunique() == 3
 
 
 def test_doubles_are_joined_and_neighbours_are_not():

@@ -73,6 +73,30 @@ def test_truth_without_a_column_names_it(tmp_path):
         read_truth_dendrites(tmp_path / "t.csv", "0", VOXEL)
 
 
+def test_what_was_measured_is_scored_where_it_was_measured(truth):
+    found = truth[["z_um", "y_um", "x_um"]].head(2) + np.array([0, 0.9, 0])
+    found = found.assign(candidate=[0, 1], score=0.9, accepted=True, side_um=1.1)
+    measured = found.head(1).assign(y_um=5.0, spine=0, head_volume_um3=0.1)
+    compared = compare(found, measured, truth.head(2), None, 1.0).set_index("candidate")
+    assert compared.loc[[0, 1], "true"].tolist() == [0, -1]
+    assert compared.loc[0, "y_um"] == 5.0
+
+
+def test_a_box_over_a_true_one_at_another_depth_is_neither_a_hit_nor_a_false_alarm(truth):
+    dendrites = pd.DataFrame({"dendrite": 0, "z_um": 5.0, "y_um": 6.0, "x_um": np.arange(0, 25, 0.2)})
+    above = truth[["z_um", "y_um", "x_um"]].head(2) + np.array([[15.0, 0, 0], [3.5, 0, 0]])
+    found = above.assign(candidate=[0, 1], score=0.9, accepted=True, side_um=1.1)
+    none = found.head(0).assign(spine=0, head_volume_um3=0.0)
+    # 15 um above its truth it belongs to another dendrite
+    compared = compare(found.head(1), none, truth, dendrites, 1.0)
+    assert (compared["candidate"] == -1).all() and len(compared) == len(truth)
+    # beside a traced dendrite it is scored, but its box is no hit 3.5 um above the true one
+    near = dendrites.assign(z_um=8.5)
+    compared = compare(found.tail(1), none, truth, near, 1.0)
+    own = compared[compared["candidate"] == 1].iloc[0]
+    assert not own["overlap_30"] and own["true"] == -1 and own["accepted"]
+
+
 def test_boxes_overlap_in_the_plane(truth):
     place = truth[["z_um", "y_um", "x_um"]].head(3)
     shifted = place + np.array([[0, 0, 0.5], [0, 0, 0.2], [0, 0.8, 0]])

@@ -3,11 +3,14 @@ import pandas as pd
 import pytest
 
 from spinome.io.models import Model
+from spinome.twophoton.depth import ESTIMATES, learn_depth
 from spinome.twophoton.judge import (
     FEATURES,
     blocks,
     candidate_features,
+    depth_examples,
     examples,
+    expected_threshold,
     judge_stack,
     judged,
     label_candidates,
@@ -19,7 +22,12 @@ VOXEL = (1.0, 0.12, 0.12)
 
 def candidates(place, score=0.5):
     frame = pd.DataFrame(place, columns=["z_um", "y_um", "x_um"]).assign(z_slice=lambda own: own["z_um"])
+    frame = frame.assign(first_slice=lambda own: own["z_um"], last_slice=lambda own: own["z_um"])
     return frame.assign(candidate=range(len(frame)), score=score, slices=3, side_um=1.2)
+
+
+# weights that leave candidates at their depth
+STILL = [0.0] * (len(ESTIMATES) + 1)
 
 
 def mixture(phantom, seed):
@@ -34,8 +42,8 @@ def mixture(phantom, seed):
 
 def test_features_do_not_depend_on_gain_and_offset(phantom_stack):
     frame, _ = mixture(phantom_stack, 0)
-    one = candidate_features(phantom_stack.stack, VOXEL, frame)
-    other = candidate_features(3 * phantom_stack.stack + 70, VOXEL, frame)
+    one = candidate_features(phantom_stack.stack, VOXEL, frame, STILL)[1]
+    other = candidate_features(3 * phantom_stack.stack + 70, VOXEL, frame, STILL)[1]
     assert list(one.columns) == FEATURES
     steady = [name for name in FEATURES if name != "shaft_level"]
     np.testing.assert_allclose(one[steady], other[steady], rtol=2e-3, atol=2e-3)
@@ -45,7 +53,7 @@ def test_heads_are_told_from_what_only_lies_near(phantom_stack):
     tables, labels, groups = [], [], []
     for seed in range(3):
         frame, true = mixture(phantom_stack, seed)
-        tables.append(candidate_features(phantom_stack.stack, VOXEL, frame).to_numpy())
+        tables.append(candidate_features(phantom_stack.stack, VOXEL, frame, STILL)[1].to_numpy())
         labels.append(true)
         groups.append(blocks(frame, "s.f"))
     model, threshold, f1 = train_judge(np.concatenate(tables), np.concatenate(labels), np.concatenate(groups), 24)
@@ -53,7 +61,7 @@ def test_heads_are_told_from_what_only_lies_near(phantom_stack):
     fresh = phantom_stack.render(phantom_stack.heads[::-1] * [1, 1, -1] + [0, 0, 24], phantom_stack.radii, noise=3.0)
     frame, true = mixture(phantom_stack, 7)
     frame["x_um"] = 24 - frame["x_um"]
-    features = candidate_features(fresh, VOXEL, frame)
+    features = candidate_features(fresh, VOXEL, frame, STILL)[1]
     found = model.predict_proba(features.to_numpy())[:, 1] >= threshold
     assert (found == true).mean() > 0.9
 
@@ -64,24 +72,50 @@ def test_the_best_candidate_near_a_head_is_the_spine():
     assert label_candidates(frame, truth, 1.0).tolist() == [False, True, False, False]
 
 
-def test_doubles_go_and_heads_move_toward_their_shaft(phantom_stack):
+def test_doubles_go(phantom_stack):
     frame = candidates([*phantom_stack.heads[:2], phantom_stack.heads[0] + [0, 0.3, 0.3]])
-    frame["z_um"] = frame["z_slice"] = 10.0
-    features = candidate_features(phantom_stack.stack, VOXEL, frame)
-    out = judged(frame, features, np.array([0.6, 0.2, 0.5]), VOXEL)
+    out = judged(frame, np.array([0.6, 0.2, 0.5]), VOXEL[0])
     assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.6, 0.2]
-    assert ((out["z_um"] > 8) & (out["z_um"] < 10)).all()
+
+
+def test_depth_is_learned_from_one_stack_and_found_in_another(phantom_stack):
+    rng = np.random.default_rng(3)
+    heads, places = phantom_stack.heads, []
+    for seed in (1, 2):
+        depths = 8 + rng.uniform(-1.5, 1.5, len(heads))
+        moved = np.column_stack([depths, heads[:, 1:]])
+        stack = phantom_stack.render(moved, phantom_stack.radii, noise=1.0, seed=seed)
+        wrong = candidates(moved + np.column_stack([rng.normal(0, 1.2, len(heads)), np.zeros((len(heads), 2))]))
+        places.append((stack, wrong, pd.DataFrame(moved, columns=["z_um", "y_um", "x_um"])))
+    weights = learn_depth(*depth_examples(places[0][0], VOXEL, *places[0][1:]))
+    stack, wrong, truth = places[1]
+    found, _ = candidate_features(stack, VOXEL, wrong, weights)
+    error = (found["z_um"] - truth["z_um"]).std()
+    assert error < 0.6 * (wrong["z_um"] - truth["z_um"]).std()
+    np.testing.assert_allclose(found["z_slice"] * VOXEL[0], found["z_um"])
+
+
+def test_the_threshold_is_that_of_the_greatest_expected_f1():
+    rng = np.random.default_rng(0)
+    scores = rng.beta(0.5, 0.8, 4000)
+    true = rng.random(4000) < scores
+    f1 = [2 * true[scores >= at].sum() / ((scores >= at).sum() + true.sum()) for at in np.linspace(0.1, 0.9, 81)]
+    chosen = scores >= expected_threshold(scores)
+    assert 2 * true[chosen].sum() / (chosen.sum() + true.sum()) > max(f1) - 0.01
+    # sure scores leave nothing doubtful out
+    assert expected_threshold(np.array([0.9, 0.9, 0.01])) == 0.9
+    assert expected_threshold(np.zeros(0)) == 0.5
 
 
 def test_candidates_far_from_what_was_traced_and_dim_ones_teach_nothing(phantom_stack):
     heads = phantom_stack.heads[:3]
     frame = candidates(heads, score=[0.5, 0.2, 0.5])
     truth = pd.DataFrame(heads[:1], columns=["z_um", "y_um", "x_um"])
-    features, labels, groups = examples(phantom_stack.stack, VOXEL, frame, truth, None, "s.f")
+    features, labels, groups = examples(phantom_stack.stack, VOXEL, frame, truth, None, "s.f", STILL)
     assert (len(features), labels.tolist(), len(groups)) == (2, [True, False], 2)
     node = heads[2] + [0, 2, 0]
     traced = pd.DataFrame([node], columns=["z_um", "y_um", "x_um"])
-    features, labels, _ = examples(phantom_stack.stack, VOXEL, frame, truth, traced, "s.f")
+    features, labels, _ = examples(phantom_stack.stack, VOXEL, frame, truth, traced, "s.f", STILL)
     assert (np.linalg.norm(heads[[0, 2]] - node, axis=1) <= 3).tolist() == [False, True]
     assert len(features) == 1 and labels.tolist() == [False]
 
@@ -94,7 +128,7 @@ class Halves:
 
 
 def test_a_stack_is_judged_whether_or_not_it_has_candidates(phantom_stack):
-    model = Model(Halves(), FEATURES)
+    model = Model(Halves(), FEATURES, {"depth": STILL})
     frame = candidates(phantom_stack.heads[:3], score=[0.9, 0.9, 0.1])
     out = judge_stack(phantom_stack.stack, VOXEL, frame, model)
     assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.5, 0.5]
@@ -104,8 +138,8 @@ def test_a_stack_is_judged_whether_or_not_it_has_candidates(phantom_stack):
 
 def test_no_candidates_and_no_shaft():
     dark = np.random.default_rng(0).normal(5, 1, (6, 40, 50))
-    assert candidate_features(dark, VOXEL, candidates(np.zeros((0, 3)))).empty
-    assert np.isfinite(candidate_features(dark, VOXEL, candidates([(2, 2, 3.0)])).to_numpy()).all()
+    assert candidate_features(dark, VOXEL, candidates(np.zeros((0, 3))), STILL)[1].empty
+    assert np.isfinite(candidate_features(dark, VOXEL, candidates([(2, 2, 3.0)]), STILL)[1].to_numpy()).all()
 
 
 def test_spines_in_one_place_are_too_few():

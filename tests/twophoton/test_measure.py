@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.twophoton.backbone import lengths_of
 from spinome.twophoton.head import Head, ball_diameter_um, fit_head
 from spinome.twophoton.measure import measure, measure_stack, saturation
 from spinome.twophoton.shaft import shafts
@@ -50,14 +51,16 @@ def test_the_base_lies_on_the_shaft_beside_the_head(phantom_stack):
 def test_spines_are_placed_along_the_shaft_of_the_stack_or_the_backbone_that_is_given(phantom_stack):
     stack, voxel_um, heads = phantom_stack.stack, phantom_stack.voxel_um, phantom_stack.heads
     found, dendrites = measure_stack(stack, voxel_um, spines(heads), *PSF)
+    dendrites = lengths_of(dendrites)
     assert dendrites["dendrite"].tolist() == [1]
     # the stack is 24 um wide and the shaft runs along x
     assert dendrites["length_um"].item() == pytest.approx(24, abs=2)
     apart = np.abs(found["along_um"] - found["along_um"][0])
     np.testing.assert_allclose(apart, heads[:, 2] - heads[0, 2], atol=0.7)
     nodes = pd.DataFrame({"dendrite": 9, "z_um": 8.0, "y_um": 5.8, "x_um": [4.0, 20.0]})
-    given, lengths = measure_stack(stack, voxel_um, spines(heads), *PSF, nodes)
-    assert (given["dendrite"] == 9).all() and lengths.to_numpy().tolist() == [[9, 16]]
+    given, traced = measure_stack(stack, voxel_um, spines(heads), *PSF, nodes)
+    assert (given["dendrite"] == 9).all() and lengths_of(traced).to_numpy().tolist() == [[9, 16]]
+    assert traced["given"].all() and len(traced) > 20
     np.testing.assert_allclose(given["along_um"], heads[:, 2].clip(4, 20) - 4, atol=0.7)
     sizes = ["head_volume_um3", "dendrite_distance_um"]
     pd.testing.assert_frame_equal(given[sizes], found[sizes])
@@ -152,3 +155,19 @@ def test_a_head_on_the_border_is_unsure():
     sigma = float(np.hypot(0.4 / 2.3548, 0.6 / np.sqrt(20)))
     likely = shape_probabilities(Head((0.0, 0.0), sigma, 1.0, 0.03, 0.05, 0.1), 1.2, 0.4)
     assert 0.3 < likely[SHAPES.index("mushroom")] < 0.7 and likely[SHAPES.index("thin")] > 0.3
+
+
+def test_a_head_whose_place_was_given_stays_there(phantom_stack):
+    places = pd.DataFrame(phantom_stack.heads[:2] + np.array([0, 0.1, 0.1]), columns=["z_um", "y_um", "x_um"])
+    spines = places.assign(z_slice=places["z_um"], given=[True, False])
+    out = measure(phantom_stack.stack, phantom_stack.voxel_um, spines, 0.4, 2.0)
+    assert out.loc[0, ["y_um", "x_um"]].tolist() == places.loc[0, ["y_um", "x_um"]].tolist()
+    assert out.loc[1, "x_um"] == pytest.approx(phantom_stack.heads[1, 2], abs=0.05)
+    assert out["head_volume_um3"].notna().all()
+
+
+def test_a_head_wider_than_the_fit_allows_is_flagged(phantom_stack):
+    heads = phantom_stack.heads[[0, -1]]
+    stack = phantom_stack.render(heads, np.array([0.25, 1.1]), noise=0.5)
+    out = measure(stack, phantom_stack.voxel_um, spines(heads), *PSF)
+    assert out["size_at_bound"].tolist() == [False, True]

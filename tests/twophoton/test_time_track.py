@@ -16,7 +16,7 @@ def linked(places, gate=1.2, reach=2):
     return time_track(candidates, [len(place) for place in places])
 
 
-LENGTHS = pd.DataFrame({"dendrite": [1], "length_um": [20.0]})
+TRACED = pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})
 PLACE = np.array([[5.0, 2, 2], [5, 2, 6], [5, 8, 4]])
 
 
@@ -74,7 +74,7 @@ def series():
             for dx in range(3):
                 image[rows + dy, columns + dx] = 100
     expected, _ = correspond_series(places, images, [(1.0, 0.12, 0.12)] * 3, 8.0, 1.2, 1)
-    return track_series(sessions, [("a", 0.0), ("b", 2.0), ("c", 5.0)], expected, [size] * 3, [LENGTHS] * 3, 1.2)[:2]
+    return track_series(sessions, [("a", 0.0), ("b", 2.0), ("c", 5.0)], expected, [size] * 3, [TRACED] * 3, 1.2)[:2]
 
 
 def test_series_tells_lost_from_out_of_field(series):
@@ -96,7 +96,7 @@ def test_a_series_of_one_session():
         score=0.9, dendrite=[1, 1, -1], along_um=0.0, candidate=[0, 1, 2]
     )
     expected, _ = correspond_series([PLACE], [np.zeros((9, 9))], [(1.0, 0.12, 0.12)], 5.0, 1.2, 1)
-    spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], [LENGTHS], 1.2)[:2]
+    spines, links = track_series([table], [("0", 0.0)], expected, [np.array([20.0, 20, 20])], [TRACED], 1.2)[:2]
     assert len(links) == 0 and list(spines["spine"]) == [0, 1, 2]
     assert set(spines["fate"]) == {"last"} and set(spines["origin"]) == {"first"}
 

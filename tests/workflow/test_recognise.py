@@ -53,7 +53,19 @@ def test_numbered_slices_in_a_folder_are_one_stack_and_dated_images_are_not(tmp_
     paths = {row["path"]: row for row in found.rows["stacks"]}
     assert str(tmp_path / "slices") in paths
     assert len(paths) == 5
-    assert sum("has one slice" in question for question in found.questions) == 4
+    (asked,) = (question for question in found.questions if "one slice each" in question)
+    assert asked.startswith("m: its 4 images have one slice each, and their names tell sessions")
+
+
+def test_flat_images_of_numbered_days_are_sessions_and_are_asked_about(tmp_path):
+    for number in (1, 4, 9):
+        stack(tmp_path / f"cell3_day_{number}.tif", slices=1)
+    found = recognise([tmp_path])
+    assert [(row["specimen"], row["timepoint"], row["day"]) for row in found.rows["stacks"]] == [
+        ("cell3", number, "?") for number in "149"
+    ]
+    assert sum("one slice each" in question for question in found.questions) == 1
+    assert any("write the day of each" in question for question in found.questions)
 
 
 def test_the_data_sets_of_a_file_are_the_columns_of_one_volume(tmp_path):

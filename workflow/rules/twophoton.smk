@@ -140,6 +140,7 @@ rule twophoton_depth_track:
         runtime=10,
     params:
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
+        given=bool(twophoton_plan.given_boxes),
         code=script_hash("twophoton_depth_track"),
     script:
         "../../scripts/twophoton_depth_track.py"
@@ -276,6 +277,7 @@ rule twophoton_time_track:
     params:
         days=twophoton_plan.days,
         gate_um=config["twophoton"]["track"]["gate_um"],
+        gap_sessions=config["twophoton"]["track"]["gap_sessions"],
         corrections=twophoton_plan.corrections_of("same", "different"),
         code=script_hash("twophoton_time_track"),
     script:
@@ -342,6 +344,7 @@ rule twophoton_tables:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=20,
     params:
+        gap_sessions=config["twophoton"]["track"]["gap_sessions"],
         seed=config["seed"],
         design=study.design.of("stacks"),
         code=script_hash("twophoton_tables"),

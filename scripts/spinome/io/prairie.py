@@ -28,7 +28,11 @@ def prairie_xml(path: Path) -> Path | None:
 
 
 def open_prairie(path: Path, channel: Channel | None) -> Stack:
-    """Prairie/Bruker: one TIFF a plane, listed in the XML; channels are called `Ch1` and so on, as in file names."""
+    """Prairie/Bruker: one TIFF a plane, listed in the XML.
+
+    Channels have the names that the user gave them at the microscope (`channelName`), and are called `Ch1` and so on as
+    in file names besides.
+    """
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
@@ -39,8 +43,14 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
     frames = [frame.findall("File") for frame in root.iter("Frame")]
     if not frames or not frames[0]:
         raise ValueError(f"{path}: lists no image; give the XML of a Z series")
-    channels = sorted({int(_said(path, file, "channel")) for file in frames[0]})
-    taken = chosen_channel(path, [f"Ch{number}" for number in channels], channel)
+    named = {int(_said(path, file, "channel")): file.get("channelName") for file in frames[0]}
+    channels = sorted(named)
+    names = [named[number] or f"Ch{number}" for number in channels]
+    by_number = re.fullmatch(r"(?i)ch(\d+)", channel.strip()) if isinstance(channel, str) else None
+    # a name that a user gave goes before that in file names
+    if by_number and channel not in names and int(by_number[1]) in channels:
+        channel = channels.index(int(by_number[1]))
+    taken = chosen_channel(path, names, channel)
     wanted = str(channels[taken])
     files = [file for frame in frames for file in frame if file.get("channel") == wanted]
     if len(files) != len(frames):
@@ -48,11 +58,11 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
             f"{path}: lists {len(frames)} planes and {len(files)} images of channel {wanted}; copy the whole folder, "
             "or choose another channel"
         )
-    names = [(path.parent / _said(path, file, "filename"), int(file.get("page", 1)) - 1) for file in files]
-    if len({name for name, _ in names}) == len(names):
+    pages = [(path.parent / _said(path, file, "filename"), int(file.get("page", 1)) - 1) for file in files]
+    if len({name for name, _ in pages}) == len(pages):
         # a file a plane: its one page, whatever the XML counts
-        names = [(name, 0) for name, _ in names]
-    for name, _ in names:
+        pages = [(name, 0) for name, _ in pages]
+    for name, _ in pages:
         if not name.exists():
             raise ValueError(f"{path}: lists {name.name}, which is not beside it; copy the whole folder")
     microns = {
@@ -63,10 +73,10 @@ def open_prairie(path: Path, channel: Channel | None) -> Stack:
     }
     voxel = complete(microns.get(f"{axis}Axis") for axis in "ZYX")
     try:
-        first = _read_page(*names[0])
+        first = _read_page(*pages[0])
     except Exception as error:
-        raise ValueError(f"{names[0][0]}: is truncated or damaged ({error}); copy it again") from None
-    return Stack((len(names), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*names[z]))
+        raise ValueError(f"{pages[0][0]}: is truncated or damaged ({error}); copy it again") from None
+    return Stack((len(pages), *first.shape), first.dtype, voxel, str(path), lambda z: _read_page(*pages[z]))
 
 
 def _said(path: Path, element: ElementTree.Element, key: str) -> str:

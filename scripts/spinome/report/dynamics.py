@@ -27,6 +27,9 @@ def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
         above = own["stable"] + own["gained"]
         counts.bar(place, own["recurrent"], bottom=above, color=COLOURS["shaft"], label="back again")
         counts.bar(place, -own["lost"], color=COLOURS["spine"], label="lost")
+        # those that were likely only missed are washed out
+        for missed, bottom in (("gained_missed", above - own["gained_missed"]), ("lost_missed", -own["lost"])):
+            counts.bar(place, own[missed].fillna(0), bottom=bottom.fillna(0), color="white", alpha=0.6)
         counts.axhline(0, color="black", lw=0.8)
         counts.set_xticks(place, labels)
         counts.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")

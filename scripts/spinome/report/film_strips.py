@@ -21,7 +21,13 @@ WIDTH_PX, MOST = 1300, 120
 DPI = 110
 POSITION = ["z_um", "y_um", "x_um"]
 # borders of frames: what became of the spine
-BORDERS = {"gained": COLOURS["soma"], "lost": COLOURS["spine"], "by hand": COLOURS["truth"], "not found": "0.45"}
+BORDERS = {
+    "gained": COLOURS["soma"],
+    "lost": COLOURS["spine"],
+    "missed": "#e0a030",
+    "by hand": COLOURS["truth"],
+    "not found": "0.45",
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ def frames(spine: int, spines: pd.DataFrame, timepoints: list[str]) -> list[Fram
             continue
         row = track.loc[timepoint]
         mark = "gained" if row["origin"] == "gained" else "lost" if row["fate"] == "lost" else ""
+        if mark and row.get(f"{mark}_probability", 1.0) < 0.5:
+            mark = "missed"
         out.append(Frame(row[POSITION].to_numpy(float), "by hand" if row["corrected"] else mark))
     return out
 

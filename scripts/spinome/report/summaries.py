@@ -75,11 +75,17 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     """
     series = ["specimen", "field"]
     spines = given["tracked"]
-    table = spines.groupby(series).agg(
-        sessions=("timepoint", "nunique"), detections=("spine", "size"), tracks=("spine", "nunique")
+    beside = spines[spines["dendrite"] >= 0] if "dendrite" in spines else spines
+    table = spines.groupby(series).agg(sessions=("timepoint", "nunique"))
+    grouped = beside.groupby(series)["spine"]
+    table["detections"], table["tracks"] = (
+        grouped.agg(how).reindex(table.index).fillna(0) for how in ("size", "nunique")
     )
-    lasting = spines.groupby([*series, "spine"])["timepoint"].nunique()
-    table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum()
+    lasting = beside.groupby([*series, "spine"])["timepoint"].nunique()
+    table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum().reindex(table.index, fill_value=0)
+    if "dendrite" in spines:
+        table["beside_no_dendrite"] = (spines["dendrite"] < 0).groupby([spines[name] for name in series]).sum()
+    table = table.astype(int)
     tables = {"Spines through time": table.reset_index()}
     if len(dendrites := given.get("dendrites", ())):
         followed = dendrites[dendrites["dendrite"] >= 0].groupby([*series, "timepoint"], sort=False)
@@ -104,7 +110,16 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
         told = [
             f"{row.turnover_ratio:.2f}{_interval(row.turnover_low, row.turnover_high)}" for row in turnover.itertuples()
         ]
-        tables["Turnover"] = turnover[[*series, *counted]].assign(turnover=told)
+        shown = turnover[[*series, *counted]].assign(turnover=told)
+        if "lost_missed" in turnover and turnover["corrected_ratio"].notna().any():
+            shown["of lost, missed"], shown["of gained, missed"] = turnover["lost_missed"], turnover["gained_missed"]
+            shown["turnover with misses taken into account"] = [
+                ""
+                if pd.isna(row.corrected_ratio)
+                else f"{row.corrected_ratio:.2f}{_interval(row.corrected_low, row.corrected_high)}"
+                for row in turnover.itertuples()
+            ]
+        tables["Turnover"] = shown
     if len(corrections := given.get("corrections", ())):
         grouped = corrections.groupby([*series, "decision"])["applied"]
         tables["Corrections by hand"] = grouped.agg(rows="size", applied="sum").reset_index()
@@ -280,9 +295,13 @@ def tiles(
         if len(group := spines[spines["view"] == name])
     ]
     if "tracked" in tables:
-        sessions = tables["tracked"].groupby(["specimen", "field", "spine"])["timepoint"].nunique()
+        own = tables["tracked"]
+        own = own[own["dendrite"] >= 0] if "dendrite" in own else own
+        sessions = own.groupby(["specimen", "field", "spine"])["timepoint"].nunique()
         note = _scored(evaluations, "twophoton", "idf1", "IDF1")
-        result.append(Tile(format_number((sessions > 1).sum()), "spines followed from session to session", note))
+        result.append(
+            Tile(format_number((sessions > 1).sum()), "spines on dendrites followed from session to session", note)
+        )
     if "objects" in tables:
         note = _scored(evaluations, "synapses", "f1", "F1")
         result.append(Tile(format_number(len(tables["objects"])), "synapses detected in EM", note))

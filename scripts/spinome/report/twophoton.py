@@ -88,8 +88,9 @@ def draw(
                 "head). "
                 "Under its number the probability of its weakest link: the least sure come first, spines of a single "
                 + (f"session last ({MOST} of {tracks} are shown). " if tracks > MOST else "session last. ")
-                + "Green: gained; red: seen here for the last time; dark: not found, and this is where its neighbours "
-                "place it. Corrections go into a table (docs/exchange.md).",
+                + "Green: gained; red: seen here for the last time; yellow: one of the two, but more likely missed in "
+                "the session beside this one; dark: not found, and this is where its neighbours place it. "
+                "Corrections go into a table (docs/exchange.md).",
             )
     if compared is not None and (compared["candidate"] >= 0).any():
         lateral, slices = REACH[""]
@@ -110,8 +111,10 @@ def draw(
             "Gained, lost and stable spines",
             f"Between each session and the next. Turnover is (gained + lost) / (spines before + after), with a 95 % "
             f"bootstrap interval {over}; spines out of either field and those beside no dendrite are left out. "
-            "Dots count a spine that was missed in one of two sessions as gained or lost; triangles take that off by "
-            "the share of spines seen before and after a session that were seen in it (three sessions at least). "
+            "Dots count a spine that was missed in one of two sessions as gained or lost; triangles are of a model of "
+            "gain, loss and detection, with its own interval (three sessions at least), a lower bound rather than the "
+            "truth (docs/twophoton.md). Pale: of those lost and gained "
+            "as many as were likely only missed. "
             "Back again: seen before, not in the session before this one.",
         )
         save_figure(
@@ -194,7 +197,9 @@ def draw_series(sessions: list[Session], spines: pd.DataFrame) -> plt.Figure:
                 linewidths=0.7,
                 color="white",
             )
-        axis.set_title(f"day {session.day:g}: {len(own)} spines" + _of_truth(session))
+        axis.set_title(
+            f"day {session.day:g}: {(own['dendrite'] >= 0).sum()} spines on dendrites" + _beside_none(own, session)
+        )
         scale_bar(axis, pixel[1] * 1000)
     return figure
 
@@ -299,8 +304,11 @@ def _grey(image: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((image.astype(np.float32) - low) / (high - low), 0, 1) ** 0.6
 
 
-def _of_truth(session: Session) -> str:
-    return f" found, {len(session.truth)} true" if session.truth is not None else ""
+def _beside_none(spines: pd.DataFrame, session: Session) -> str:
+    """How many more lie beside no dendrite, and how many there truly are where that is known."""
+    others = int((spines["dendrite"] < 0).sum())
+    told = f", {others} beside none" if others else ""
+    return told + (f"; {len(session.truth)} true" if session.truth is not None else "")
 
 
 def _sized(compared: pd.DataFrame | None) -> pd.DataFrame | None:

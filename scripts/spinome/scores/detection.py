@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def match_boxes(found: np.ndarray, scores: np.ndarray, true: np.ndarray, least_iou: float) -> np.ndarray:
+def match_boxes(
+    found: np.ndarray, scores: np.ndarray, true: np.ndarray, least_iou: float, near: np.ndarray | None = None
+) -> np.ndarray:
     """Which boxes hit: best score first, each takes the free true box that it overlaps most (COCO, Lin et al. 2014).
 
     Parameters
@@ -13,6 +15,7 @@ def match_boxes(found: np.ndarray, scores: np.ndarray, true: np.ndarray, least_i
     found, true : (N, 4) and (M, 4), x_min, y_min, x_max, y_max
     scores : (N,) of the boxes found
     least_iou : intersection over union from which two boxes may be paired
+    near : (N, M) bool, which boxes may be paired at all, all by default
 
     Returns
     -------
@@ -26,6 +29,8 @@ def match_boxes(found: np.ndarray, scores: np.ndarray, true: np.ndarray, least_i
     shared = np.maximum(high - low, 0).prod(axis=-1)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=-1) for boxes in (found, true)]
     overlap = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-12)
+    if near is not None:
+        overlap[~near] = -1.0
     for row in np.argsort(-scores, kind="stable"):
         column = int(np.argmax(overlap[row]))
         if overlap[row, column] >= least_iou:

@@ -17,7 +17,7 @@ from spinome.twophoton.shaft import LENGTH_UM, Shafts
 SMOOTH_UM = 3.0
 # steps that given backbones are cut into, and how far from one a spine may lie, um
 STEP_UM, GIVEN_REACH_UM = 0.2, 4.0
-BACKBONE_COLUMNS = ["dendrite", "length_um"]
+NODE_COLUMNS = ["dendrite", "given", "length_um", "y_um", "x_um"]
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,19 @@ def place_along(spines: pd.DataFrame, backbones: list[Backbone]) -> np.ndarray:
     return along
 
 
-def lengths(backbones: list[Backbone]) -> pd.DataFrame:
-    """Frame with `BACKBONE_COLUMNS`."""
-    rows = [(backbone.dendrite, backbone.length_um) for backbone in backbones]
-    return pd.DataFrame(rows, columns=BACKBONE_COLUMNS).astype({"dendrite": int, "length_um": float})
+def nodes(backbones: list[Backbone], given: bool) -> pd.DataFrame:
+    """Frame with `NODE_COLUMNS`, a row a node; `given` where a person traced them."""
+    tables = [pd.DataFrame(columns=NODE_COLUMNS)]
+    for own in backbones:
+        table = pd.DataFrame(own.nodes_um, columns=["y_um", "x_um"])
+        tables.append(table.assign(dendrite=own.dendrite, given=given, length_um=own.length_um)[NODE_COLUMNS])
+    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    return table.astype({"dendrite": int, "given": bool} | dict.fromkeys(NODE_COLUMNS[2:], float))
+
+
+def lengths_of(nodes: pd.DataFrame) -> pd.DataFrame:
+    """Length of each backbone of `nodes`: `dendrite length_um`, in order."""
+    return nodes[["dendrite", "length_um"]].drop_duplicates("dendrite").reset_index(drop=True)
 
 
 def _branches(skeleton: np.ndarray, pixel_um: tuple[float, float]) -> list[np.ndarray]:

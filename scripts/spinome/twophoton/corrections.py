@@ -138,6 +138,7 @@ def _given(candidates: pd.DataFrame, place: np.ndarray, slice_um: float) -> pd.D
         "slices": 1,
         "accepted": True,
         "corrected": True,
+        "given": True,
     }
     return pd.DataFrame([values]).reindex(columns=candidates.columns).astype(candidates.dtypes)
 

@@ -21,6 +21,11 @@ LEAST = 0.1
 NEUTRAL = 0.5
 
 
+# a candidate moves by what candidates at least this probable, within so much of where they are expected, say of its
+# place: all of it along z, where a slice is a guess, and half of it in the plane; it counts itself as one of them
+STEADY, NEAR_UM, MOVED = 0.3, 1.0, np.array([1.0, 0.5, 0.5])
+
+
 def agreed_scores(
     sessions: list[pd.DataFrame],
     projections: list[np.ndarray],
@@ -69,4 +74,54 @@ def agreed_scores(
         agreed = score.copy()
         agreed[kept] = expit(logit(score[kept]) + np.log(of_spine / of_other))
         out.append(agreed)
+    return out
+
+
+def agreed_places(
+    sessions: list[pd.DataFrame],
+    projections: list[np.ndarray],
+    voxels_um: list[tuple[float, float, float]],
+    sizes_um: list[np.ndarray],
+    max_shift_um: float,
+    gate_um: float,
+) -> list[pd.DataFrame]:
+    """Candidates at places that the sessions around agree on.
+
+    Each session places a head with an error of its own, along z above all. What the two sessions before and the two
+    after say of its place, each by way of where the candidates around it moved, is averaged with what its own says. A
+    candidate that stands alone stays.
+
+    Parameters
+    ----------
+    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um : as `agreed_scores` takes them, the scores agreed
+
+    Returns
+    -------
+    the sessions with other `z_um z_slice y_um x_um`
+    """
+    rows = [np.flatnonzero(own["score"].to_numpy(float) >= STEADY) for own in sessions]
+    places = [own[POSITION].to_numpy(float)[kept] for own, kept in zip(sessions, rows)]
+    scores = [own["score"].to_numpy(float)[kept] for own, kept in zip(sessions, rows)]
+    expected, shifts = correspond_series(places, projections, voxels_um, max_shift_um, gate_um, 1)
+    between = shifts.set_index(["session", "other"])
+    moves, weights = [np.zeros_like(place) for place in places], [np.zeros(len(place)) for place in places]
+    for (one, other), own in expected.groupby(["session", "other"]):
+        pair = between.loc[(one, other)]
+        if pair["correlation"] < UNLIKE or not len(places[other]):
+            continue
+        there = own[POSITION].to_numpy(float)
+        distance = weighted_distance(there, places[other])
+        weight = scores[other] * np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2) * (distance <= NEAR_UM)
+        best = weight.argmax(axis=1)
+        weight = weight[np.arange(len(best)), best]
+        # where z runs the other way, so does what the other session says of it
+        way = np.array([-1.0 if pair["turned"] != pair["other_turned"] else 1.0, 1.0, 1.0])
+        moves[one] += weight[:, None] * way * (places[other][best] - there)
+        weights[one] += weight
+    out = []
+    for own, kept, place, move, weight, voxel, size in zip(sessions, rows, places, moves, weights, voxels_um, sizes_um):
+        moved = own[POSITION].to_numpy(float, copy=True)
+        moved[kept] = (place + MOVED * move / (1 + weight)[:, None]).clip(0, np.maximum(size - voxel, 0))
+        own = own.assign(**dict(zip(POSITION, moved.T)))
+        out.append(own.assign(z_slice=own["z_um"] / voxel[0]))
     return out

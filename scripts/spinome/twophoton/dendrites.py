@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from scipy.stats import chi2
+
+from spinome.twophoton.backbone import lengths_of
 
 # shafts of two sessions that share so many spines are one dendrite; so many give its direction from one to the next
 SHARED, ALIGNED = 2, 3
 # what is shorter than this in every session is a bright fragment and no dendrite
 FRAGMENT_UM = 8.0
+# a shaft lies on another where so much of it is no farther away than this, moved as its nearest spines are
+OVERLAP, APART_UM, NEIGHBOURS = 0.5, 1.2, 5
 DENDRITE_COLUMNS = [
     "timepoint",
     "day",
@@ -27,43 +33,87 @@ DENDRITE_COLUMNS = [
 
 
 def number_dendrites(
-    tracks: list[np.ndarray], labels: list[np.ndarray], lengths: list[pd.DataFrame]
-) -> list[np.ndarray]:
+    tracks: list[np.ndarray],
+    labels: list[np.ndarray],
+    traced: list[pd.DataFrame],
+    places: list[np.ndarray],
+    expected: Mapping[tuple[int, int], np.ndarray],
+) -> list[dict[int, int]]:
     """Number dendrites through time.
+
+    Shafts of two sessions are one dendrite where they share `SHARED` spines, or where one lies on the other once it is
+    moved as the spines around it are: a dendrite that has few spines, or falls into pieces on a dim day, is one all the
+    same. Where a person traced the dendrites of both sessions, the person's numbers say which are one.
 
     Parameters
     ----------
     tracks, labels : for each session the track of each spine and the label of its shaft, -1 where there is none
-    lengths : what `spinome.twophoton.backbone.lengths` returns, for each session
+    traced : what `spinome.twophoton.backbone.nodes` returns, for each session
+    places : the spines of each session (N, 3) z y x in um
+    expected : for sessions (i, j), where the spines of i should lie in j, (N, 3)
 
     Returns
     -------
-    for each session the dendrite of each spine, -1 where there is none or a fragment (`FRAGMENT_UM`)
+    for each session the dendrite of each label, -1 for a fragment (`FRAGMENT_UM`); the numbers that a person gave are
+    kept where all sessions have such
     """
-    nodes = pd.DataFrame(
+    known = {(session, int(label)) for session, table in enumerate(traced) for label in table["dendrite"]}
+    known |= {(session, int(label)) for session, own in enumerate(labels) for label in own[own >= 0]}
+    keys = {key: index for index, key in enumerate(sorted(known))}
+    given = [bool(len(table) and table["given"].all()) for table in traced]
+    if traced and all(given):
+        return [{label: label for session, label in keys if session == own} for own in range(len(labels))]
+    graph = np.zeros((len(keys), len(keys)), int)
+    owned = pd.DataFrame(
         {
             "session": np.repeat(np.arange(len(labels)), [len(own) for own in labels]),
             "label": np.concatenate([*labels, np.zeros(0, int)]),
             "track": np.concatenate([*tracks, np.zeros(0, int)]),
         }
     )
-    known = nodes[nodes["label"] >= 0]
-    keys = {key: index for index, key in enumerate(dict.fromkeys(zip(known["session"], known["label"])))}
-    graph = np.zeros((len(keys), len(keys)), int)
-    shared = known.merge(known, on="track")
-    for row in shared.itertuples():
+    owned = owned[owned["label"] >= 0]
+    for row in owned.merge(owned, on="track").itertuples():
         graph[keys[row.session_x, row.label_x], keys[row.session_y, row.label_y]] += 1
-    _, component = connected_components(csr_array(graph >= SHARED), directed=False)
+    joined = graph >= SHARED
+    for i, j in expected:
+        if not (0 <= i < j < len(traced)):
+            continue
+        for one, other in _lying_on(traced[i], traced[j], places[i], expected[i, j]):
+            joined[keys[i, one], keys[j, other]] = True
+    for i, j in itertools.combinations(np.flatnonzero(given), 2):
+        for label in set(traced[i]["dendrite"]) & set(traced[j]["dendrite"]):
+            joined[keys[i, label], keys[j, label]] = True
+    _, component = connected_components(csr_array(joined), directed=False)
     longest: dict[int, float] = {}
-    for session, table in enumerate(lengths):
-        for label, length in zip(table["dendrite"], table["length_um"]):
-            if (session, label) in keys:
-                dendrite = component[keys[session, label]]
-                longest[dendrite] = max(longest.get(dendrite, 0.0), length)
-    number = [component[keys[key]] if key in keys else -1 for key in zip(nodes["session"], nodes["label"])]
-    number = [dendrite if longest.get(dendrite, 0.0) >= FRAGMENT_UM else -1 for dendrite in number]
-    edges = np.cumsum([0, *(len(own) for own in labels)])
-    return [np.array(number[a:b], int) for a, b in itertools.pairwise(edges)]
+    for session, table in enumerate(traced):
+        lengths = lengths_of(table)
+        numbers = [int(component[keys[session, label]]) for label in lengths["dendrite"]]
+        for number, length in lengths["length_um"].groupby(numbers).sum().items():
+            longest[number] = max(longest.get(number, 0.0), length)
+    number = [int(own) if longest.get(int(own), 0.0) >= FRAGMENT_UM else -1 for own in component]
+    return [
+        {label: number[keys[session, label]] for session, label in keys if session == own} for own in range(len(labels))
+    ]
+
+
+def _lying_on(
+    first: pd.DataFrame, second: pd.DataFrame, places: np.ndarray, expected: np.ndarray
+) -> list[tuple[int, int]]:
+    """Labels of two sessions of which the shorter lies on the other for at least `OVERLAP` of its nodes."""
+    if first.empty or second.empty or not len(places):
+        return []
+    near = cKDTree(places[:, 1:]).query(first[["y_um", "x_um"]], min(NEIGHBOURS, len(places)))[1]
+    moves = (expected - places)[:, 1:]
+    moved = first[["y_um", "x_um"]].to_numpy() + np.median(moves[near].reshape(len(first), -1, 2), axis=1)
+    ends = (first["dendrite"].to_numpy(), second["dendrite"].to_numpy())
+    pairs = []
+    for one in np.unique(ends[0]):
+        for other in np.unique(ends[1]):
+            nodes = [moved[ends[0] == one], second.loc[ends[1] == other, ["y_um", "x_um"]].to_numpy()]
+            short, long = sorted(nodes, key=len)
+            if (cKDTree(long).query(short)[0] <= APART_UM).mean() >= OVERLAP:
+                pairs.append((int(one), int(other)))
+    return pairs
 
 
 def align_along(along_um: list[np.ndarray], tracks: list[np.ndarray], labels: list[np.ndarray]) -> list[np.ndarray]:
@@ -95,31 +145,35 @@ def align_along(along_um: list[np.ndarray], tracks: list[np.ndarray], labels: li
 
 
 def dendrite_table(
-    lengths: list[pd.DataFrame],
+    traced: list[pd.DataFrame],
     days: list[tuple[str, float]],
     labels: list[np.ndarray],
-    numbers: list[np.ndarray],
+    numbers: list[dict[int, int]],
 ) -> pd.DataFrame:
-    """Length and spine density of every dendrite in every session.
+    """Length and spine density of every dendrite in every session, its pieces together.
 
     Parameters
     ----------
-    lengths : what `spinome.twophoton.backbone.lengths` returns, for each session
+    traced : what `spinome.twophoton.backbone.nodes` returns, for each session
     days : timepoint and day of each
-    labels, numbers : for each session the label of the shaft of each spine, and its number through time
+    labels : for each session the label of the shaft of each spine
+    numbers : what `number_dendrites` returns
 
     Returns
     -------
     frame with `DENDRITE_COLUMNS`, the density with its exact Poisson interval of 95 %; `dendrite` is -1 for a fragment,
-    and for one that carries no spine in that session by which it could be followed
+    each in a row of its own
     """
     rows = []
-    for table, (timepoint, day), label, number in zip(lengths, days, labels, numbers):
-        followed = dict(zip(label.tolist(), number.tolist()))
-        for shaft, length in zip(table["dendrite"], table["length_um"]):
-            count = int((label == shaft).sum())
-            low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-            high = chi2.ppf(0.975, 2 * count + 2) / 2
-            density = [value / length if length > 0 else np.nan for value in (count, low, high)]
-            rows.append([timepoint, float(day), followed.get(shaft, -1), length, count, *density])
+    for table, (timepoint, day), label, number in zip(traced, days, labels, numbers):
+        shafts = lengths_of(table)
+        shafts["number"] = [number[shaft] for shaft in shafts["dendrite"]]
+        shafts["spines"] = [int((label == shaft).sum()) for shaft in shafts["dendrite"]]
+        whole = shafts[shafts["number"] >= 0].groupby("number", as_index=False)[["length_um", "spines"]].sum()
+        for row in pd.concat([whole, shafts[shafts["number"] < 0]], ignore_index=True).itertuples():
+            low = chi2.ppf(0.025, 2 * row.spines) / 2 if row.spines else 0.0
+            high = chi2.ppf(0.975, 2 * row.spines + 2) / 2
+            length = row.length_um
+            density = [value / length if length > 0 else np.nan for value in (row.spines, low, high)]
+            rows.append([timepoint, float(day), row.number, length, row.spines, *density])
     return pd.DataFrame(rows, columns=DENDRITE_COLUMNS).astype({"timepoint": str, "dendrite": int, "spines": int})

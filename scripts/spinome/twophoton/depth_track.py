@@ -19,6 +19,7 @@ DOUBLE_UM, DOUBLE_Z = 0.5, 3.0
 HEAD_BAND_UM = (0.24, 0.6)
 SPINE_COLUMNS = [
     "candidate",
+    "given",
     "score",
     "z_um",
     "z_slice",
@@ -83,19 +84,54 @@ def find_spines(
     spines with `SPINE_COLUMNS`, and the `candidate` of each box (-1 where it is part of a double)
     """
     ids = depth_track(boxes, gap_slices)
-    spines = without_doubles(summarise(boxes, ids, voxel_um[0]), voxel_um[0])
+    spines = without_doubles(summarise(boxes, ids, voxel_um[0], len(stack)), voxel_um[0])
     spines["z_slice"] = focus(stack, voxel_um, spines)
     spines["z_um"] = spines["z_slice"] * voxel_um[0]
-    return spines[SPINE_COLUMNS], ids.where(ids.isin(spines["candidate"]), -1)
+    return spines.assign(given=False)[SPINE_COLUMNS], ids.where(ids.isin(spines["candidate"]), -1)
 
 
-def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float) -> pd.DataFrame:
+def given_spines(boxes: pd.DataFrame, slice_um: float, gap_slices: int = 1) -> tuple[pd.DataFrame, pd.Series]:
+    """Make spines of boxes that a person or another program gave: each where it was given.
+
+    Boxes with an `id` are those of one spine where they share it; without, they are joined through depth. Nothing is
+    looked for in the image and nothing is taken for a double: whoever gave the boxes has decided. A spine scores as its
+    best box, since a person may draw one box where a detector finds one in each slice.
+
+    Parameters
+    ----------
+    boxes : as `depth_track` takes them, and optional `id`, negative or empty where a box has none
+    slice_um : distance of slices
+    gap_slices : slices that may be missed, of boxes without an id
+
+    Returns
+    -------
+    spines with `SPINE_COLUMNS`, and the `candidate` of each box
+    """
+    # a box of no weight has no place
+    boxes = boxes.assign(score=boxes["score"].clip(lower=1e-6))
+    ids = depth_track(boxes, gap_slices)
+    if "id" in boxes:
+        known = boxes["id"].notna() & (boxes["id"] >= 0)
+        ids = depth_track(boxes[~known], gap_slices).reindex(boxes.index)
+        first = 0 if known.all() else int(ids.max()) + 1
+        ids[known] = first + pd.factorize(boxes.loc[known, "id"])[0]
+        ids = ids.astype(int)
+    spines = summarise(boxes, ids, slice_um)
+    spines["score"] = spines["candidate"].map(boxes["score"].groupby(ids).max()).astype(float)
+    spines["z_um"] = spines["z_slice"] * slice_um
+    return spines.assign(given=True)[SPINE_COLUMNS], ids
+
+
+def summarise(boxes: pd.DataFrame, ids: pd.Series, slice_um: float, depth: int | None = None) -> pd.DataFrame:
     """One row per spine, from its boxes weighted by score.
 
     `score` is the mean of the best boxes over `SCORED_UM` of depth, a slice without a box counting as 0: a spine is
-    seen as far as the point-spread function reaches, noise is not. `z_slice` is the weighted mean slice.
+    seen as far as the point-spread function reaches, noise is not. A stack of fewer slices (`depth`), such as a flat
+    image, is asked for no more than it has. `z_slice` is the weighted mean slice.
     """
     best = max(1, round(SCORED_UM / slice_um))
+    if depth is not None:
+        best = min(best, depth)
     frame = boxes.assign(candidate=ids, weight=boxes["score"] ** 2).sort_values("score", ascending=False)
     grouped = frame.groupby("candidate")
     weighted = frame[["slice", "y_um", "x_um", "side_um"]].mul(frame["weight"], axis=0)

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from spinome.scores.intervals import bootstrap
+from spinome.twophoton.presence import presence, with_presence
 
 SERIES = ["specimen", "field"]
 PAIR = [*SERIES, "timepoint", "next_timepoint", "days"]
 TURNOVER_COLUMNS = [
     *PAIR,
     *("spines", "next_spines", "stable", "gained", "recurrent", "lost", "out_of_field", "off_dendrite"),
-    *("turnover_ratio", "turnover_low", "turnover_high", "recall"),
+    *("turnover_ratio", "turnover_low", "turnover_high", "recall", "lost_missed", "gained_missed"),
     *("corrected_ratio", "corrected_low", "corrected_high", "dendrites", "interval_over"),
 ]
 SURVIVAL_COLUMNS = [
@@ -29,47 +30,59 @@ SURVIVAL_COLUMNS = [
 ]
 
 
-def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def turnover(spines: pd.DataFrame, timepoints: pd.DataFrame, gap_sessions: int, seed: int = 0) -> pd.DataFrame:
     """Turnover between each session and the next: (gained + lost) over (spines before + spines after).
 
     A spine that was or would be out of the other session's field counts for neither session, a hidden one (missed
     but seen again later) counts as stable, one that was seen before and is back after a session without it is
     `recurrent`, and what lies beside no dendrite counts nowhere.
 
-    A spine that is there and was missed counts as lost or gained all the same. The corrected ratio takes that off:
-    of the spines that were there in both sessions the share `recall` of the second was seen, which is estimated
-    from spines seen before and after a session (Jolly 1965), so three sessions are needed and spines must be let go
-    missing (`gap_sessions`). What is no spine and was taken for one still counts, so the corrected ratio is too high
-    rather than too low. Its interval holds the uncertainty of the recall.
+    A spine that is there and was missed counts as lost or gained all the same. The corrected ratio is that of a model
+    of gain, loss and detection (`spinome.twophoton.presence`), which needs three sessions. Its interval is that of the
+    model and holds what is uncertain of detection; the other is by bootstrap.
 
     Parameters
     ----------
-    spines : frame `specimen field timepoint spine fate origin dendrite`, `dendrite` -1 where there is none
+    spines : frame `specimen field timepoint spine fate origin dendrite`, `dendrite` -1 where there is none, and what
+        else the model takes where it is known
     timepoints : the sessions `specimen field timepoint day`, those without a spine included
-    seed : seed of the bootstrap
+    gap_sessions : sessions that a spine may be missed in and keep its id
+    seed : seed of the bootstrap and of the model's draws
 
     Returns
     -------
-    frame with `TURNOVER_COLUMNS`, one row per pair of sessions
+    frame with `TURNOVER_COLUMNS`, one row per pair of sessions; `recall` is the share of the spines there that was
+    seen, mean of both sessions, and `lost_missed` and `gained_missed` how many of those lost and gained were there and
+    only missed in the other session, as the model has it
     """
     rows = []
     for leading, ours, sessions in each_series(spines, timepoints):
         beside = ours[ours["dendrite"] >= 0]
-        recalled = _recalled(beside, list(sessions["timepoint"]))
-        for before, after in pairwise(sessions.itertuples()):
+        names = list(sessions["timepoint"])
+        model = presence(beside, names, gap_sessions, seed)
+        told = with_presence(beside, names, gap_sessions, model)
+        for number, (before, after) in enumerate(pairwise(sessions.itertuples())):
             first = beside[(beside["timepoint"] == before.timepoint) & (beside["fate"] != "out of field")]
             second = beside[(beside["timepoint"] == after.timepoint) & (beside["origin"] != "out of field")]
             lost = (first["fate"] == "lost").to_numpy()
             gained = (second["origin"] == "gained").to_numpy()
             recurrent = int((second["origin"] == "hidden").sum())
-            pair, over = _by_dendrite(_spines_of_pair(first, second, recalled), beside)
-            ratio, corrected = (_with_interval(pair, statistic, seed) for statistic in (_ratio, _corrected))
-            recall = float(recalled["seen"].sum() / len(recalled)) if len(recalled) else float("nan")
+            pair, over = _by_dendrite(_spines_of_pair(first, second), beside)
+            ratio = _with_interval(pair, _ratio, seed)
+            recall, *corrected = [float("nan")] * 4
+            missed = [float("nan")] * 2
+            if model is not None:
+                recall = float(model.seen[number : number + 2].mean())
+                corrected = [float(values[number]) for values in (model.ratio, model.low, model.high)]
+                ends = (("lost", before.timepoint), ("gained", after.timepoint))
+                own = [told.loc[told["timepoint"] == at, f"{end}_probability"].dropna() for end, at in ends]
+                missed = [float((1 - values).sum()) for values in own]
             gone = int(((beside["timepoint"] == before.timepoint) & (beside["fate"] == "out of field")).sum())
             off = int((ours["timepoint"].isin([before.timepoint, after.timepoint]) & (ours["dendrite"] < 0)).sum())
             counts = [len(first), len(second), int((~lost).sum()), int(gained.sum()), recurrent, int(lost.sum())]
-            names = [*leading, before.timepoint, after.timepoint, after.day - before.day]
-            rows.append([*names, *counts, gone, off, *ratio, recall, *corrected, beside["dendrite"].nunique(), over])
+            place = [*leading, before.timepoint, after.timepoint, after.day - before.day]
+            estimated = [*ratio, recall, *missed, *corrected]
+            rows.append([*place, *counts, gone, off, *estimated, beside["dendrite"].nunique(), over])
     return pd.DataFrame(rows, columns=TURNOVER_COLUMNS)
 
 
@@ -127,24 +140,14 @@ def each_series(
         yield list(name), ours, sessions.sort_values("day")
 
 
-def _recalled(spines: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """For each spine seen in the sessions before and after one: `spine seen`, whether it was seen in that one."""
-    own = [set(spines.loc[spines["timepoint"] == name, "spine"]) for name in names]
-    rows = [(spine, spine in now) for before, now, after in zip(own, own[1:], own[2:]) for spine in before & after]
-    return pd.DataFrame(rows, columns=["spine", "seen"])
-
-
-def _spines_of_pair(first: pd.DataFrame, second: pd.DataFrame, recalled: pd.DataFrame) -> pd.DataFrame:
-    """For each spine (index) how often it is before, after, changed, in both, was recalled, and could have been."""
+def _spines_of_pair(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """For each spine (index) how often it is before, after and changed."""
     columns = [
         first["spine"].value_counts(),
         second["spine"].value_counts(),
         pd.concat(
             [first.loc[first["fate"] == "lost", "spine"], second.loc[second["origin"] == "gained", "spine"]]
         ).value_counts(),
-        second.loc[second["spine"].isin(first["spine"]), "spine"].value_counts(),
-        recalled.loc[recalled["seen"].astype(bool), "spine"].value_counts(),
-        recalled["spine"].value_counts(),
     ]
     return pd.concat(columns, axis=1, keys=range(len(columns))).fillna(0)
 
@@ -158,16 +161,8 @@ def _by_dendrite(table: pd.DataFrame, spines: pd.DataFrame) -> tuple[np.ndarray,
 
 
 def _ratio(sums: np.ndarray) -> float:
-    before, after, changed, *_ = sums
+    before, after, changed = sums
     return float(changed / (before + after)) if before + after else float("nan")
-
-
-def _corrected(sums: np.ndarray) -> float:
-    before, after, _, both, seen, could = sums
-    if not (seen and before + after):
-        return float("nan")
-    there = both * could / seen
-    return float((max(before - there, 0) + max(after - there, 0)) / (before + after))
 
 
 def _survived(sums: np.ndarray, step: int) -> float:

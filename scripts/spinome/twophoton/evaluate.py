@@ -46,7 +46,8 @@ def compare(
     Parameters
     ----------
     candidates : frame `candidate score accepted z_um y_um x_um side_um`, those below the threshold included
-    spines : those that were tracked, `candidate spine head_volume_um3`
+    spines : those that were tracked, `candidate spine z_um y_um x_um head_volume_um3`; their places are those of the
+        fitted heads, which users are given, and are scored in place of the candidates'
     truth : what `read_truth_spines` returns
     dendrites : what `read_truth_dendrites` returns; None scores the whole stack
     slice_um : distance of slices
@@ -55,12 +56,13 @@ def compare(
     -------
     frame, one row per candidate near a dendrite or paired, and one per true spine that no candidate lies near:
     `true` and `true_loose` are the ids of the true spine (-1: false alarm), `candidate` and `spine` -1 where there is
-    none; `overlap_30` and `overlap_50`, whether its box in the plane has a true one as COCO pairs them; `dendrite` is
-    the nearest true one
+    none; `overlap_30` and `overlap_50`, whether its box in the plane has a true one at its depth as COCO pairs them;
+    `dendrite` is the nearest true one
     """
+    candidates = _where_measured(candidates.reset_index(drop=True), spines)
     place = candidates[POSITION].to_numpy(float)
     heads = truth[POSITION].to_numpy(float)
-    out = candidates[["candidate", "score", "accepted", *POSITION]].reset_index(drop=True)
+    out = candidates[["candidate", "score", "accepted", *POSITION]].copy()
     for suffix, (lateral, slices) in REACH.items():
         # accepted candidates are paired first, so that one below the threshold takes no truth from them
         ids = np.full(len(out), -1)
@@ -71,17 +73,20 @@ def compare(
             ids[rows[found]] = truth["track"].to_numpy()[free[hit]]
             free = np.delete(free, hit)
         out[f"true{suffix}"] = ids
+    near = distance_to_dendrites(place, dendrites) <= SCORED_UM if dendrites is not None else np.ones(len(out), bool)
+    # a box far from the dendrites or far from its truth in depth says nothing, however it lies in the plane
+    scored = near | (out["true"] >= 0).to_numpy() | (out["true_loose"] >= 0).to_numpy()
+    out, candidates, place = out[scored].reset_index(drop=True), candidates[scored], place[scored]
     known = truth["diameter_um"] + MARGIN_UM if "diameter_um" in truth else pd.Series(np.nan, truth.index)
     boxes, true_boxes = _boxes(candidates, candidates["side_um"]), _boxes(truth, known.fillna(BOX_UM))
+    deep = np.abs(place[:, None, 0] - heads[None, :, 0]) <= REACH["_loose"][1] * slice_um
     for least in OVERLAPS:
-        out[f"overlap_{least}"] = match_boxes(boxes, out["score"].to_numpy(), true_boxes, least / 100)
+        out[f"overlap_{least}"] = match_boxes(boxes, out["score"].to_numpy(), true_boxes, least / 100, deep)
     tracked = spines.set_index("candidate")
     out["spine"] = out["candidate"].map(tracked["spine"]).fillna(-1).astype(int)
     out["head_volume_um3"] = out["candidate"].map(tracked["head_volume_um3"]).astype(float)
     volumes = truth.set_index("track")["head_volume_um3"]
     out["true_volume_um3"] = out["true"].map(volumes).astype(float)
-    near = distance_to_dendrites(place, dendrites) <= SCORED_UM if dendrites is not None else np.ones(len(out), bool)
-    out = out[near | (out["true"] >= 0) | (out["true_loose"] >= 0) | out[f"overlap_{OVERLAPS[0]}"]]
     missed = truth[~truth["track"].isin(out["true"])]
     rest = missed[POSITION].reset_index(drop=True)
     rest = rest.assign(
@@ -94,6 +99,12 @@ def compare(
         owner = truth["dendrite"].to_numpy()[cKDTree(heads).query(out[POSITION].to_numpy(float))[1]]
     out["dendrite"] = owner
     return out
+
+
+def _where_measured(candidates: pd.DataFrame, spines: pd.DataFrame) -> pd.DataFrame:
+    """Candidates at the places of their fitted heads, where they were measured."""
+    measured = spines.set_index("candidate")[POSITION].reindex(candidates["candidate"]).reset_index(drop=True)
+    return candidates.assign(**{axis: measured[axis].fillna(candidates[axis]).astype(float) for axis in POSITION})
 
 
 def _boxes(spines: pd.DataFrame, side_um: pd.Series) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Which candidates are spines: a forest that sees each of them in three dimensions and beside its shaft.
 
 The detector sees three slices; it takes noise and the edge of a shaft for a spine more often than a person does. What
-tells them apart is measured here in the frame of the shaft: how bright the candidate is against the shaft beside it,
-how the light falls off outward, inward and along the shaft, and how far it reaches through the slices. A forest on
-these features is trained in seconds, so a laboratory can have its own from a hundred labelled spines.
+tells them apart is measured here, at the depth that `spinome.twophoton.depth` gives, in the frame of the shaft: how
+bright the candidate is against the shaft beside it, how the light falls off outward, inward and along the shaft, and
+how far it reaches through the slices. A forest on these features is trained in seconds, so a laboratory can have its
+own from a hundred labelled spines.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from spinome.io.models import Model
+from spinome.twophoton.depth import at_depth, depth_estimates, true_offsets
 from spinome.twophoton.depth_track import without_doubles
 from spinome.twophoton.shaft import shafts
 from spinome.twophoton.truth import distance_to_dendrites
@@ -39,8 +41,6 @@ NECK_UM = -0.72
 CROWD_UM = (0.8, 1.5)
 # a shaft farther away than this says nothing
 FAR_UM = 4.0
-# share of the distance in z between head and shaft that is measurement error, of dim heads above all
-Z_SHRINK = 0.4
 # of two candidates this close the better one is the spine
 APART_UM = 0.9
 # a candidate is trained on as a spine this near to a head, in the plane (um) and in slices
@@ -76,25 +76,32 @@ class _Beside:
     outward: np.ndarray
 
 
-def candidate_features(stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame) -> pd.DataFrame:
-    """Describe each candidate of a stack.
+def candidate_features(
+    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, depth: list[float]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bring each candidate of a stack to its depth, and describe it there.
 
     Parameters
     ----------
     stack : (Z, Y, X), registered, any unit
     voxel_um : voxel size (z, y, x)
-    spines : frame `score slices side_um z_slice y_um x_um` (`spinome.twophoton.depth_track`)
+    spines : frame with `spinome.twophoton.depth_track.SPINE_COLUMNS`
+    depth : weights of estimates of depth (`spinome.twophoton.depth.learn_depth`)
 
     Returns
     -------
-    frame with `FEATURES`, rows as `spines`; brightness is counted in that of the shaft nearby
+    `spines` with their `z_um z_slice`, and a frame with `FEATURES`, rows as `spines`; brightness is counted in that of
+    the shaft nearby
     """
+    spines = spines.reset_index(drop=True)
     if spines.empty:
-        return pd.DataFrame(columns=FEATURES, dtype=float)
+        return spines, pd.DataFrame(columns=FEATURES, dtype=float)
     smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
     pixel = np.asarray(voxel_um[1:])
     fine, middle = (ndimage.gaussian_filter(smooth, (0, *(width / pixel))) for width in SCALES_UM[:2])
     beside = _beside(fine, stack, voxel_um, spines)
+    estimates = depth_estimates(stack, voxel_um, spines, _above_shaft(spines, beside, voxel_um[0]))
+    spines = at_depth(spines, estimates, depth, len(stack), voxel_um[0])
     place = spines[["y_um", "x_um"]].to_numpy(float) / pixel
     z = spines["z_slice"].to_numpy(float).round().clip(0, len(stack) - 1)
 
@@ -128,7 +135,31 @@ def candidate_features(stack: np.ndarray, voxel_um: tuple[float, float, float], 
     ring = [scaled(light(fine, RING_UM * np.array([np.sin(a), np.cos(a)]))) - centre for a in angles]
     columns += list(np.sort(ring, axis=0)[list(RING_RANKS)])
     columns += _crowd(spines)
-    return pd.DataFrame(np.column_stack(columns), columns=FEATURES)
+    return spines, pd.DataFrame(np.column_stack(columns), columns=FEATURES)
+
+
+def depth_examples(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    truth: pd.DataFrame,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a stack with truth teaches of depth: estimates and offsets, as `learn_depth` takes them.
+
+    Parameters
+    ----------
+    stack, voxel_um, spines : as `candidate_features` takes them
+    truth : of `spinome.twophoton.truth.read_truth`
+    """
+    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
+    offsets = true_offsets(spines, truth)
+    spines, offsets = spines[np.isfinite(offsets)].reset_index(drop=True), offsets[np.isfinite(offsets)]
+    if spines.empty:
+        return depth_estimates(stack, voxel_um, spines, np.zeros(0)), offsets
+    smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
+    fine = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[0] / np.asarray(voxel_um[1:]))))
+    above = _above_shaft(spines, _beside(fine, stack, voxel_um, spines), voxel_um[0])
+    return depth_estimates(stack, voxel_um, spines, above), offsets
 
 
 def examples(
@@ -138,12 +169,13 @@ def examples(
     truth: pd.DataFrame,
     dendrites: pd.DataFrame | None,
     name: str,
+    depth: list[float],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a stack with truth teaches a judge.
 
     Parameters
     ----------
-    stack, voxel_um, spines : as `candidate_features` takes them
+    stack, voxel_um, spines, depth : as `candidate_features` takes them
     truth, dendrites : of `spinome.twophoton.truth.read_truth`; where dendrites are traced, candidates within
         `TRAINED_UM` of them alone are learned from
     name : of the series
@@ -152,12 +184,11 @@ def examples(
     -------
     features (N, F), labels (N,) and groups (N,), as `train_judge` takes them
     """
-    spines = spines[spines["score"] >= LEAST_SCORE]
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth)
     used = np.ones(len(spines), bool)
     if dendrites is not None:
         used = distance_to_dendrites(spines[["z_um", "y_um", "x_um"]].to_numpy(float), dendrites) <= TRAINED_UM
-    features = candidate_features(stack, voxel_um, spines).to_numpy()
-    return features[used], label_candidates(spines, truth, voxel_um[0])[used], blocks(spines, name)[used]
+    return features.to_numpy()[used], label_candidates(spines, truth, voxel_um[0])[used], blocks(spines, name)[used]
 
 
 def label_candidates(spines: pd.DataFrame, truth: pd.DataFrame, slice_um: float) -> np.ndarray:
@@ -227,25 +258,32 @@ def judge_stack(
     stack, voxel_um, spines : as `candidate_features` takes them; candidates below `LEAST_SCORE` are left out
     model : forest on `FEATURES`
     """
-    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
-    features = candidate_features(stack, voxel_um, spines)
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], model.card["depth"])
     probability = model.probabilities(features.to_numpy())[:, 1] if len(spines) else features["score"].to_numpy()
-    return judged(spines, features, probability, voxel_um)
+    return judged(spines, probability, voxel_um[0])
 
 
-def judged(
-    spines: pd.DataFrame, features: pd.DataFrame, probability: np.ndarray, voxel_um: tuple[float, float, float]
-) -> pd.DataFrame:
-    """Candidates with the forest's probability as their `score`, doubles left out, and z mended.
+def judged(spines: pd.DataFrame, probability: np.ndarray, slice_um: float) -> pd.DataFrame:
+    """Candidates with the forest's probability as their `score`, and doubles left out."""
+    return without_doubles(spines.reset_index(drop=True).assign(score=probability), slice_um, APART_UM)
 
-    The depth of a dim head is noisy and that of its shaft is not, so part of their distance is taken off.
+
+def expected_threshold(scores: np.ndarray, otherwise: float = 0.5) -> float:
+    """The score at which the F1 that calibrated probabilities lead one to expect is greatest.
+
+    Above a threshold the expected hits are the sum of the probabilities, and all spines together are the sum of all of
+    them. So a series sets its own threshold without a label: a dim one is not held to what a bright one reaches.
+
+    Parameters
+    ----------
+    scores : (N,) probabilities of all candidates
+    otherwise : threshold where there is no candidate
     """
-    out = spines.reset_index(drop=True).assign(score=probability)
-    near = (features["shaft_distance_um"] < FAR_UM).to_numpy()
-    out["z_um"] -= np.where(near, Z_SHRINK * features["above_shaft_um"].to_numpy(float), 0.0)
-    out["z_um"] = out["z_um"].clip(lower=0)
-    out["z_slice"] = out["z_um"] / voxel_um[0]
-    return without_doubles(out, voxel_um[0], APART_UM)
+    ordered = np.sort(np.asarray(scores, float))[::-1]
+    if not len(ordered) or not ordered[0] > 0:
+        return otherwise
+    f1 = 2 * np.cumsum(ordered) / (np.arange(1, len(ordered) + 1) + ordered.sum())
+    return float(ordered[np.argmax(f1)])
 
 
 def _beside(fine: np.ndarray, stack: np.ndarray, voxel_um, spines: pd.DataFrame) -> _Beside:
@@ -277,6 +315,12 @@ def _beside(fine: np.ndarray, stack: np.ndarray, voxel_um, spines: pd.DataFrame)
         fine.argmax(axis=0)[shaft].astype(float),
         slope,
     )
+
+
+def _above_shaft(spines: pd.DataFrame, beside: _Beside, slice_um: float) -> np.ndarray:
+    """Height (N,) of candidates over the shaft nearby in um, 0 where there is none."""
+    above = (spines["z_slice"].to_numpy(float) - beside.slice) * slice_um
+    return np.where(beside.distance_um < FAR_UM, above, 0.0)
 
 
 def _crowd(spines: pd.DataFrame) -> list[np.ndarray]:

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from spinome.twophoton.backbone import given_backbones, lengths, nearest_backbone, place_along, trace
-from spinome.twophoton.head import FWHM, ball_diameter_um, fit_head, window
+from spinome.twophoton.backbone import given_backbones, nearest_backbone, nodes, place_along, trace
+from spinome.twophoton.head import FWHM, WIDEST_UM, ball_diameter_um, fit_head, window
 from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.shaft_brightness import shaft_nearby
 from spinome.twophoton.shape import SHAPES, shape_probabilities
@@ -33,6 +33,7 @@ MEASURE_COLUMNS = [
     "fitted",
     "signal_to_noise",
     "low_signal",
+    "size_at_bound",
     "shape",
     "shape_probability",
 ]
@@ -58,9 +59,9 @@ def measure_stack(
 
     Returns
     -------
-    spines : what `measure` returns, with `along_um`, the distance along the dendrite; `dendrite` is that of a backbone
-        that was given
-    dendrites : what `spinome.twophoton.backbone.lengths` returns
+    spines : what `measure` returns without `given`, with `along_um`, the distance along the dendrite; `dendrite` is
+        that of a backbone that was given
+    dendrites : what `spinome.twophoton.backbone.nodes` returns
     """
     ceiling = saturation(stack)
     stack = stack.astype(np.float32)
@@ -71,7 +72,8 @@ def measure_stack(
     else:
         backbones = given_backbones(given)
         spines["dendrite"] = nearest_backbone(spines, backbones)
-    return spines.assign(along_um=place_along(spines, backbones)), lengths(backbones)
+    spines = spines.assign(along_um=place_along(spines, backbones))
+    return spines.drop(columns="given", errors="ignore"), nodes(backbones, given is not None)
 
 
 def measure(
@@ -97,7 +99,7 @@ def measure(
     ----------
     stack : (Z, Y, X), registered
     voxel_um : voxel size (z, y, x)
-    spines : frame with `z_slice y_um x_um`
+    spines : frame with `z_slice y_um x_um`, and optional `given`, true where a person gave the place: it is kept
     psf_xy_um, psf_z_um : full widths at half maximum
     ceiling : value at which the camera or file saturates
     found : the shafts, where they are known already
@@ -106,19 +108,22 @@ def measure(
     -------
     `spines` with refined `y_um x_um` and `MEASURE_COLUMNS`; NaN where a value cannot be measured, `dendrite` -1
     where no shaft is near, `shape` one of `SHAPES` and empty where head or distance is not known, `low_signal` where
-    the head is less than `LEAST_SIGNAL` times as bright as the noise
+    the head is less than `LEAST_SIGNAL` times as bright as the noise, `size_at_bound` where it is fitted as wide
+        as the fit allows, so that it may be wider
     """
     found = found or shafts(stack, voxel_um[1:])
     image_at = _images(stack, voxel_um[0], psf_z_um)
     # slice by slice, so that each image is made once
     order = np.argsort(spines["z_slice"].to_numpy(float).round(), kind="stable")
     rows: list[tuple] = [()] * len(spines)
+    kept = spines["given"].to_numpy(bool) if "given" in spines else np.zeros(len(spines), bool)
     for number, (z, y, x) in zip(order, spines[["z_slice", "y_um", "x_um"]].to_numpy(float)[order]):
-        rows[number] = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
+        row = _measure_one(stack, image_at, voxel_um, found, z, (y, x), psf_xy_um, psf_z_um, ceiling)
+        rows[number] = (y, x, *row[2:]) if kept[number] else row
     out = spines.reset_index(drop=True).copy()
     measured = pd.DataFrame(rows, columns=["y_um", "x_um", *MEASURE_COLUMNS])
     out[measured.columns] = measured
-    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal"), bool)
+    flags = dict.fromkeys(("saturated", "shaft_saturated", "fitted", "low_signal", "size_at_bound"), bool)
     return out.astype({"dendrite": int, "shape": str} | flags)
 
 
@@ -192,6 +197,7 @@ def _measure_one(stack, image_at, voxel_um, found: Shafts, z_slice, place_um, ps
         head is not None,
         signal,
         not signal >= LEAST_SIGNAL,
+        head is not None and head.sigma_um > 0.999 * WIDEST_UM,
         shape,
         probability,
     )

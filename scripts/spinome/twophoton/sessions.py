@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98
+# shares by which the traced length of a field and the density on it change from session to session without a note
+LENGTH_JUMP, DENSITY_JUMP = 0.15, 0.3
 SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
 
 
 def session_table(
-    sessions: list[tuple[str, float]], counts: list[int], shifts: pd.DataFrame, failures: dict[str, str]
+    sessions: list[tuple[str, float]],
+    counts: list[int],
+    shifts: pd.DataFrame,
+    failures: dict[str, str],
+    dendrites: pd.DataFrame,
 ) -> pd.DataFrame:
     """One row per session, those that failed included, with a note where a person should look.
 
@@ -20,6 +28,7 @@ def session_table(
     counts : spines of each session that did not fail, in order
     shifts : shifts from `correspond_series`, between sessions that did not fail
     failures : reason by timepoint
+    dendrites : what `spinome.twophoton.dendrites.dendrite_table` returns
 
     Returns
     -------
@@ -28,9 +37,10 @@ def session_table(
     """
     standing = [(name, day) for name, day in sessions if name not in failures]
     rows = []
+    jumps = _jumps(dendrites, [name for name, _ in standing])
     for number, ((name, day), count) in enumerate(zip(standing, counts)):
         own = shifts[shifts["session"] == number]
-        notes = []
+        notes = list(jumps.get(name, ()))
         if count == 0:
             notes.append("no spine was found: is the field empty, saturated or of another channel?")
         if len(own) and own["correlation"].max() < UNLIKE:
@@ -48,6 +58,28 @@ def session_table(
     table = pd.DataFrame(rows, columns=SESSION_COLUMNS).sort_values("day", ignore_index=True)
     types = {"timepoint": str, "day": float, "usable": bool, "spines": "Int64", "z_turned": bool, "note": str}
     return table.astype(types)
+
+
+def _jumps(dendrites: pd.DataFrame, names: list[str]) -> dict[str, list[str]]:
+    """Notes by timepoint where dendrites are longer or denser than in the session before, beyond what is likely."""
+    followed = dendrites[dendrites["dendrite"] >= 0].groupby("timepoint")[["length_um", "spines"]].sum()
+    notes: dict[str, list[str]] = {}
+    for before, after in pairwise([name for name in names if name in followed.index]):
+        (length, spines), (next_length, next_spines) = followed.loc[before], followed.loc[after]
+        if not (length > 0 and next_length > 0):
+            continue
+        density, next_density = spines / length, next_spines / next_length
+        own = notes.setdefault(after, [])
+        if abs(next_length / length - 1) > LENGTH_JUMP:
+            own.append(
+                f"the traced length of its dendrites is {next_length:.0f} um, and {length:.0f} um in {before}: "
+                "dendrites were missed in one of them; trace them by hand (column `dendrites`) where densities matter"
+            )
+        if density > 0 and abs(next_density / density - 1) > DENSITY_JUMP:
+            own.append(
+                f"density goes from {density:.2f} in {before} to {next_density:.2f} per um: look at both sessions"
+            )
+    return notes
 
 
 def require_usable(table: pd.DataFrame) -> None:

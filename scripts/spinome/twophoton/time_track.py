@@ -201,7 +201,7 @@ def track_series(
     days: list[tuple[str, float]],
     expected: pd.DataFrame,
     sizes_um: list[np.ndarray],
-    lengths: list[pd.DataFrame],
+    traced: list[pd.DataFrame],
     gate_um: float,
     same: Sequence[Sequence[int]] = (),
     different: Sequence[tuple[int, int]] = (),
@@ -214,7 +214,7 @@ def track_series(
     days : timepoint and day of each session, in order
     expected : what `correspond_series` returns
     sizes_um : extent (z, y, x) of each session's stack
-    lengths : lengths of the dendrites of each session (`spinome.twophoton.backbone`)
+    traced : the dendrites of each session (`spinome.twophoton.backbone.nodes`)
     same, different : what a person said, as `time_track` takes it
 
     Returns
@@ -237,7 +237,8 @@ def track_series(
     origin = fates(tracks[::-1], backward, sizes_um[::-1])[::-1]
     before = {"lost": "gained", "last": "first"}
     labels = [session["dendrite"].to_numpy() for session in sessions]
-    dendrites = number_dendrites(tracks, labels, lengths)
+    numbers = number_dendrites(tracks, labels, traced, places, reached)
+    dendrites = [np.array([number.get(int(own), -1) for own in label], int) for number, label in zip(numbers, labels)]
     along = align_along([session["along_um"].to_numpy() for session in sessions], tracks, labels)
     tables = [
         session.assign(
@@ -271,7 +272,7 @@ def track_series(
     )
     spines = spines.astype({"timepoint": str, "fate": str, "origin": str})
     links = links.astype({"timepoint": str, "next_timepoint": str})
-    return spines, links, dendrite_table(lengths, days, labels, dendrites)
+    return spines, links, dendrite_table(traced, days, labels, numbers)
 
 
 def follow_series(
@@ -280,7 +281,7 @@ def follow_series(
     corrections: pd.DataFrame,
     expected: pd.DataFrame,
     sizes_um: list[np.ndarray],
-    lengths: list[pd.DataFrame],
+    traced: list[pd.DataFrame],
     gate_um: float,
 ) -> dict[str, pd.DataFrame]:
     """Track the spines of a series as `track_series` does, and as a person corrected the links.
@@ -299,5 +300,5 @@ def follow_series(
     places = [session[POSITION].to_numpy(float) for session in sessions.values()]
     same, different, outcomes = correct_links(corrections, names, places)
     days = [(name, day_of[name]) for name in names]
-    tables = track_series(list(sessions.values()), days, expected, sizes_um, lengths, gate_um, same, different)
+    tables = track_series(list(sessions.values()), days, expected, sizes_um, traced, gate_um, same, different)
     return dict(zip(("spines", "links", "dendrites"), tables)) | {"corrections": outcomes}

@@ -17,18 +17,19 @@ from spinome.workflow.samples import SHEETS, CellRow, NeuronRow, SampleRow, Stac
 TABLE_COLUMNS = """
 spine source sheet specimen parent z_um y_um x_um volume_um3 head_diameter_um neck_length_um synapses synapse_ids
 partners multi_input probability track timepoint day field score candidate z_slice side_um first_slice last_slice
-slices corrected head_volume_um3 head_volume_sd_um3 intensity_ratio_um2 dendrite_distance_um dendrite base_y_um
-base_x_um saturated shaft_saturated fitted signal_to_noise low_signal shape shape_probability along_um fate origin
-next_timepoint distance_um support length_um spines density_per_um density_low density_high usable correlation
-z_turned note decision next_z_um next_y_um next_x_um applied reason days next_spines stable gained recurrent lost
-out_of_field off_dendrite turnover_ratio turnover_low turnover_high recall corrected_ratio corrected_low
-corrected_high dendrites interval_over at_risk survival survival_low survival_high formed formation formation_low
-formation_high median_log2 median_low median_high spread_log2 spread_low spread_high slope slope_low slope_high
-volume synapse voxels sections max_score value z0 z1 y0 y1 x0 x1 block unmasked_um3 density_um3 known z_nm y_nm x_nm
-neuron area_um2 head_diameter_nm neck_length_nm neck_diameter_nm length_nm base_z_nm base_y_nm base_x_nm vertices
-with_synapses id tag p_soma p_shaft p_spine distance_nm size pre_pt_root_id post_pt_root_id pre_pt_position_x
-pre_pt_position_y pre_pt_position_z post_pt_position_x post_pt_position_y post_pt_position_z row side cell
-cell_class broad_class partner_class measure part whole
+slices corrected given head_volume_um3 head_volume_sd_um3 intensity_ratio_um2 dendrite_distance_um dendrite base_y_um
+base_x_um saturated shaft_saturated fitted signal_to_noise low_signal size_at_bound shape shape_probability along_um
+fate origin next_timepoint distance_um support length_um spines density_per_um density_low density_high usable
+correlation z_turned note decision next_z_um next_y_um next_x_um applied reason days next_spines stable gained
+recurrent lost out_of_field off_dendrite turnover_ratio turnover_low turnover_high recall lost_missed gained_missed
+seen_probability lost_probability gained_probability corrected_ratio corrected_low corrected_high dendrites
+interval_over at_risk survival survival_low survival_high formed formation formation_low formation_high median_log2
+median_low median_high spread_log2 spread_low spread_high slope slope_low slope_high volume synapse voxels sections
+max_score value z0 z1 y0 y1 x0 x1 block unmasked_um3 density_um3 known z_nm y_nm x_nm neuron area_um2 head_diameter_nm
+neck_length_nm neck_diameter_nm length_nm base_z_nm base_y_nm base_x_nm vertices with_synapses id tag p_soma p_shaft
+p_spine distance_nm size pre_pt_root_id post_pt_root_id pre_pt_position_x pre_pt_position_y pre_pt_position_z
+post_pt_position_x post_pt_position_y post_pt_position_z row side cell cell_class broad_class partner_class measure
+part whole
 """
 ANIMAL = "animal"
 

@@ -122,6 +122,9 @@ def _is_slices(folder: Path) -> bool:
     images = [path for path in files if path.suffix.lower() in IMAGES]
     if len(images) < 3 or len(images) < len(files) - 1 or any(DATE.search(path.stem) for path in images):
         return False
+    if all(SESSION.search(path.stem) for path in images):
+        # `day_3` or `tp2` counts sessions: flat images of several days would be smeared if they were made one stack
+        return False
     try:
         return open_stack(images[0], voxel_um=(1, 1, 1)).shape[0] == 1 and open_stack(folder).shape[0] == len(images)
     except (ValueError, OSError):
@@ -216,6 +219,7 @@ def _groups(store: Path) -> list[str]:
 def _name_sessions(found: Found, sessions: Sequence[tuple]) -> None:
     """Files whose names differ by a date or the number of a session alone are sessions of one field."""
     series: dict[str, list[dict[str, str]]] = {}
+    flat: dict[str, list[str]] = {}
     for path, source, stack in sessions:
         stem = path.name.partition(".")[0] if path.is_file() else path.name.removesuffix(".zarr")
         date, session = DATE.search(stem), SESSION.search(stem)
@@ -233,11 +237,20 @@ def _name_sessions(found: Found, sessions: Sequence[tuple]) -> None:
                 f"{source}: does not say its voxel size; write it in um into voxel_z_um, voxel_y_um, voxel_x_um"
             )
         if stack.shape[0] == 1:
-            found.questions.append(
-                f"{source}: has one slice; leave it where it is a flat image of its own, and name the folder of the "
-                "slices where it is one slice of a stack"
-            )
+            flat.setdefault(specimen, []).append(source)
         series.setdefault(specimen, []).append(row)
+    for specimen, sources in flat.items():
+        if len(sources) == 1:
+            found.questions.append(
+                f"{sources[0]}: has one slice; leave it where it is a flat image of its own, and name the folder of "
+                "the slices where it is one slice of a stack"
+            )
+        else:
+            found.questions.append(
+                f"{specimen}: its {len(sources)} images have one slice each, and their names tell sessions; leave them "
+                "where each is a flat image of its own day, and give one row with the folder where they are slices of "
+                "one stack"
+            )
     for specimen, rows in series.items():
         if any(row["day"] == OPEN for row in rows):
             found.questions.append(

@@ -1,0 +1,288 @@
+"""Which spines are gone and which were only missed: gain, loss and detection, told apart by sessions that repeat.
+
+A spine that is seen, missed and seen again says how often spines are missed; one that is never seen again is either
+gone or missed from then on. A model of capture and recapture weighs the two. From the first session in which a spine
+was seen it stays until it is lost; backward from the last it was there until, going back, it had not yet formed
+(Cormack 1964, Jolly 1965, Seber 1965; time reversed, Pradel 1996). In each session in which it is there it is seen with
+a probability of that session and that spine: its size, its depth and its contrast count as far as the series shows that
+they do, and what else tells spines apart is a normal deviate that is integrated over. Tracking lets a spine go after a
+few sessions without it, and looks for it no longer: so nothing is made of what lies beyond.
+
+A spine that lives for one session looks like one that is hardly ever seen, and counts as such: where a part of the
+spines is fleeting, the turnover of the model is too low, as that which is seen is too high.
+
+All rates are estimated together from the series at hand. Rates of its sessions are taken for alike, by weak priors, as
+far as its data do not say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import chi2
+
+# what may tell of a spine how well it is seen, as columns of the table of spines; the first and last in logarithms
+COVARIATES = ("intensity_ratio_um2", "z_um", "signal_to_noise")
+# fewer sessions than this cannot tell a miss from a loss
+LEAST_SESSIONS = 3
+# places at which the normal deviate of spines is integrated over, and their weights
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+WEIGHTS = WEIGHTS / WEIGHTS.sum()
+# normal priors (mean, standard deviation) of logits: mean rate of loss and gain, mean probability of being seen; how
+# far those of single sessions lie from the mean; the logarithm of the spread of spines. One spine of ten is lost and
+# four of five are seen, give or take a factor of four
+RATE, SEEN, APART, SPREAD = (-2.2, 1.5), (1.5, 1.0), 0.7, (np.log(0.7), 0.25)
+DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What a series says of gain, loss and detection.
+
+    Attributes
+    ----------
+    ratio, low, high : (T - 1,) turnover of each pair of sessions and its interval of 95 %
+    seen : (T,) share of the spines there that were seen in each session
+    tracks : (N,) spine of each row below
+    seen_probability : (N, T) of being seen in a session, if there
+    lost_probability, gained_probability : (N,) that the spine had gone by the session after its last, and had not been
+        there in the session before its first; not a number where that session is not known
+    """
+
+    ratio: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seen: np.ndarray
+    tracks: np.ndarray
+    seen_probability: np.ndarray
+    lost_probability: np.ndarray
+    gained_probability: np.ndarray
+
+
+def presence(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int, seed: int = 0) -> Presence | None:
+    """Estimate gain, loss and detection of the spines of a series; None with too few sessions or no spine.
+
+    A candidate that may be none counts as much as it is probable, that is by the best `score` of its track.
+
+    Parameters
+    ----------
+    spines : frame `timepoint spine fate origin`, and where known `score corrected` and `COVARIATES`
+    timepoints : sessions in order
+    gap_sessions : sessions that a spine may be missed in and keep its id
+    seed : of the draws that the intervals are from
+    """
+    if len(timepoints) < LEAST_SESSIONS or spines.empty:
+        return None
+    tracks, history = histories(spines, timepoints, gap_sessions)
+    grouped = spines.groupby("spine")
+    real = (
+        grouped["score"].max().reindex(tracks).to_numpy(float).clip(0, 1) if "score" in spines else np.ones(len(tracks))
+    )
+    if "corrected" in spines:
+        real = np.where(grouped["corrected"].any().reindex(tracks).to_numpy(bool), 1.0, real)
+    return estimate(history, covariates(spines, tracks), real, tracks, seed)
+
+
+def histories(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tracks (N,), and whether each was seen (1) or not (0) in each session (N, T), not a number where not known.
+
+    Not known are sessions whose field does not show the place, and those in which tracking did not look any more.
+    """
+    number = {name: index for index, name in enumerate(timepoints)}
+    session = spines["timepoint"].map(number).astype(int)
+    tracks = np.sort(spines["spine"].unique())
+    row = np.searchsorted(tracks, spines["spine"])
+    history = np.full((len(tracks), len(timepoints)), np.nan)
+    first = session.groupby(row).min().to_numpy()
+    last = session.groupby(row).max().to_numpy()
+    reach = np.arange(len(timepoints))
+    early, late = np.full(len(tracks), gap_sessions + 1), np.full(len(tracks), gap_sessions + 1)
+    early[row[(spines["origin"] == "out of field") & (session.to_numpy() == first[row])]] = 0
+    late[row[(spines["fate"] == "out of field") & (session.to_numpy() == last[row])]] = 0
+    history[(reach >= (first - early)[:, None]) & (reach <= (last + late)[:, None])] = 0.0
+    history[row, session] = 1.0
+    return tracks, history
+
+
+def covariates(spines: pd.DataFrame, tracks: np.ndarray) -> np.ndarray:
+    """Mean of each of `COVARIATES` over the sightings of each track, (N, C), in standard deviations."""
+    columns = []
+    for name in COVARIATES:
+        if name not in spines:
+            continue
+        values = spines[name].astype(float)
+        if name != "z_um":
+            values = np.log(values.where(values > 0))
+        own = values.groupby(spines["spine"]).mean().reindex(tracks).to_numpy()
+        spread = np.nanstd(own) if np.isfinite(own).any() else 0.0
+        if spread > 0:
+            columns.append(np.nan_to_num((own - np.nanmean(own)) / spread))
+    return np.column_stack(columns) if columns else np.zeros((len(tracks), 0))
+
+
+def estimate(history: np.ndarray, x: np.ndarray, real: np.ndarray, tracks: np.ndarray, seed: int = 0) -> Presence:
+    """Fit the model, and draw from the normal approximation of its posterior for intervals.
+
+    An interval begins at 0 where the data do not contradict, by a likelihood ratio at 5 %, that nothing changed between
+    two sessions: a rate that is estimated on the logit scale is never 0 by itself.
+
+    Parameters
+    ----------
+    history : (N, T) of `histories`
+    x : (N, C) of `covariates`
+    real : (N,) probability that the track is of a spine
+    tracks : (N,) names of the rows
+    """
+    sessions = history.shape[1]
+    start = np.concatenate(
+        [np.full(2 * sessions - 2, RATE[0]), np.full(sessions, SEEN[0]), np.zeros(x.shape[1]), [SPREAD[0]]]
+    )
+    found = minimize(
+        lambda point: _surprise(point, history, x, real) + _prior(point, sessions, x.shape[1]),
+        start,
+        method="BFGS",
+        options={"maxiter": 100, "gtol": 1e-2},
+    )
+    values, vectors = np.linalg.eigh((found.hess_inv + found.hess_inv.T) / 2)
+    scale = vectors * np.sqrt(np.maximum(values, 0))
+    rng = np.random.default_rng(seed)
+    draws = [found.x + scale @ rng.standard_normal(len(start)) for _ in range(DRAWS)]
+    low, high = np.percentile([_turnover(point, history, x, real) for point in draws], [2.5, 97.5], axis=0)
+    usual = _surprise(found.x, history, x, real)
+    for pair in range(sessions - 1):
+        still = found.x.copy()
+        still[[pair, sessions - 1 + pair]] = -12.0
+        if 2 * (_surprise(still, history, x, real) - usual) < chi2.ppf(0.95, 2):
+            low[pair] = 0.0
+    _, _, lost, gained, seen = _posterior(found.x, history, x)
+    sighted = history == 1
+    there = real[:, None] * sighted / np.maximum(seen, 0.05)
+    share = (real[:, None] * sighted).sum(axis=0) / np.maximum(there.sum(axis=0), 1e-9)
+    ratio = _turnover(found.x, history, x, real)
+    return Presence(ratio, low, high, np.where(sighted.any(axis=0), share, np.nan), tracks, seen, lost, gained)
+
+
+def _parts(
+    point: np.ndarray, sessions: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Loss and gain of each pair, logit of being seen in each session, slopes of covariates, spread of spines."""
+    edges = np.cumsum([sessions - 1, sessions - 1, sessions, count])
+    loss, gain, seen, slopes, spread = np.split(point, edges)
+    return expit(loss), expit(gain), seen, slopes, float(np.exp(spread[0]))
+
+
+def _seen(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Probability of being seen, (N, Q, T), for each spine at each of `NODES` in each session."""
+    *_, seen, slopes, spread = _parts(point, history.shape[1], x.shape[1])
+    return expit(seen + (x @ slopes)[:, None, None] + spread * NODES[None, :, None])
+
+
+def _chain(history: np.ndarray, seen: np.ndarray, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Likelihood (N, Q) of what follows the first sighting, and the part of it (N, Q) that is there at the last one."""
+    sighted = history == 1
+    first, last = sighted.argmax(axis=1), history.shape[1] - 1 - sighted[:, ::-1].argmax(axis=1)
+    there, away = np.where((first == 0)[:, None], 1.0, np.zeros(seen.shape[:2])), np.zeros(seen.shape[:2])
+    at_last = np.where((last == 0)[:, None], there, 0.0)
+    for t in range(1, history.shape[1]):
+        own = history[:, t][:, None]
+        here = np.where(np.isnan(own), 1.0, np.where(own == 1, seen[..., t], 1 - seen[..., t]))
+        stayed = there * (1 - gone[t - 1]) * here
+        left = (away + there * gone[t - 1]) * (own != 1)
+        there = np.where((first == t)[:, None], 1.0, np.where((first > t)[:, None], 0.0, stayed))
+        away = np.where((first >= t)[:, None], 0.0, left)
+        at_last = np.where((last == t)[:, None], there, at_last)
+    return there + away, at_last
+
+
+def _both_ways(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
+    """Probabilities of being seen, and `_chain` forward and backward."""
+    loss, gain, *_ = _parts(point, history.shape[1], x.shape[1])
+    seen = _seen(point, history, x)
+    return seen, _chain(history, seen, loss), _chain(history[:, ::-1], seen[..., ::-1], gain[::-1])
+
+
+def _surprise(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> float:
+    """Negative logarithm of the likelihood, forward and backward together, of tracks by how real they are."""
+    _, (forward, _), (backward, _) = _both_ways(point, history, x)
+    each = np.log(np.maximum(forward @ WEIGHTS, 1e-300)) + np.log(np.maximum(backward @ WEIGHTS, 1e-300))
+    return -float(real @ each)
+
+
+def _prior(point: np.ndarray, sessions: int, count: int) -> float:
+    """Negative logarithm of the priors."""
+    edges = np.cumsum([sessions - 1, sessions - 1, sessions, count])
+    loss, gain, seen, slopes, spread = np.split(point, edges)
+    out = float((slopes**2).sum()) + ((spread[0] - SPREAD[0]) / SPREAD[1]) ** 2
+    for rates, (mean, width) in ((loss, RATE), (gain, RATE), (seen, SEEN)):
+        out += ((rates.mean() - mean) / width) ** 2 + float(((rates - rates.mean()) ** 2).sum()) / APART**2
+    return out / 2
+
+
+def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
+    """Loss, gain; for each spine that it was lost after its last and gained before its first sighting; and `seen`."""
+    sessions = history.shape[1]
+    loss, gain, *_ = _parts(point, sessions, x.shape[1])
+    seen, (forward, at_last), (backward, at_first) = _both_ways(point, history, x)
+    weight = forward * backward * WEIGHTS
+    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    sighted = history == 1
+    first, last = sighted.argmax(axis=1), sessions - 1 - sighted[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(history))
+    lost, gained = np.full((2, len(history)), np.nan)
+    for out, chain, at, rate, edge, beside in (
+        (lost, forward, at_last, loss, last, last + 1),
+        (gained, backward, at_first, gain, first, first - 1),
+    ):
+        known = (beside >= 0) & (beside < sessions)
+        known[known] = history[rows[known], beside[known]] == 0
+        pair = np.minimum(edge, beside)[known]
+        gone = at[known] * rate[pair][:, None] / np.maximum(chain[known], 1e-300)
+        out[known] = (weight[known] * gone).sum(axis=1)
+    return loss, gain, lost, gained, (seen * weight[..., None]).sum(axis=1)
+
+
+def _turnover(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(lost + gained) / (there before + there after), (T - 1,)."""
+    loss, gain, _, _, seen = _posterior(point, history, x)
+    there = (real[:, None] * (history == 1) / np.maximum(seen, 0.05)).sum(axis=0)
+    both = there[:-1] + there[1:]
+    return np.where(both > 0, (there[:-1] * loss + there[1:] * gain) / np.maximum(both, 1e-12), np.nan)
+
+
+def with_presence(
+    spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int, found: Presence | None = None
+) -> pd.DataFrame:
+    """The spines of a series with what the model says of each, not a number where it says nothing.
+
+    Parameters
+    ----------
+    spines : as `presence` takes them, with `dendrite`; those beside no dendrite, -1, are left out of the model
+    timepoints, gap_sessions : see `presence`
+    found : the model, where it is known already
+
+    Returns
+    -------
+    `spines` with `seen_probability`, and where it is lost or gained in that session, `lost_probability` that it had
+    gone by the next and `gained_probability` that it had not been there in the one before; the rest of 1 is that it was
+    only missed
+    """
+    beside = spines["dendrite"] >= 0
+    out = spines.assign(seen_probability=np.nan, lost_probability=np.nan, gained_probability=np.nan)
+    found = found or presence(spines[beside], timepoints, gap_sessions)
+    if found is None:
+        return out
+    own = out[beside]
+    row = np.searchsorted(found.tracks, own["spine"])
+    session = own["timepoint"].map({name: index for index, name in enumerate(timepoints)}).astype(int).to_numpy()
+    out.loc[beside, "seen_probability"] = found.seen_probability[row, session]
+    for column, values, end in (
+        ("lost_probability", found.lost_probability, own["fate"] == "lost"),
+        ("gained_probability", found.gained_probability, own["origin"] == "gained"),
+    ):
+        out.loc[beside, column] = np.where(end, values[row], np.nan)
+    return out
