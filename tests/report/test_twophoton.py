@@ -42,7 +42,14 @@ def test_every_figure_is_drawn_and_listed(tmp_path, series):
     compared = spines.assign(candidate=spines["spine"], accepted=True, true=spines["spine"], true_volume_um3=0.2)
     history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "held_out_ap": [np.nan, 0.5]})
     draw(
-        tmp_path / "figures", sessions, spines, links, turnover(spines, days, 1), survival(spines, days), compared, history
+        tmp_path / "figures",
+        sessions,
+        spines,
+        links,
+        turnover(spines, days, 1),
+        survival(spines, days),
+        compared,
+        history,
     )
     listed = names(tmp_path / "figures")
     assert listed == [
@@ -55,7 +62,14 @@ def test_a_run_without_spines_still_shows_its_images(tmp_path, series):
     sessions, spines, links = series
     none = spines.head(0)
     draw(
-        tmp_path / "figures", sessions[:1], none, links.head(0), turnover(none, none, 1), survival(none, none), None, None
+        tmp_path / "figures",
+        sessions[:1],
+        none,
+        links.head(0),
+        turnover(none, none, 1),
+        survival(none, none),
+        None,
+        None,
     )
     assert names(tmp_path / "figures") == ["s.f_tracks"]
 

@@ -35,9 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     review = _add(commands, "review", REVIEW)
     review.add_argument("study", help="configuration of the study, or the folder that holds it")
-    review.add_argument(
-        "--port", type=int, default=0, help="port of the page (default: the same each time)"
-    )
+    review.add_argument("--port", type=int, default=0, help="port of the page (default: the same each time)")
     review.add_argument("--no-browser", action="store_true", help="print the address only")
     tables = review.add_mutually_exclusive_group()
     tables.add_argument("--export", metavar="FOLDER", help="write corrections, decisions and labels into this folder")
