@@ -228,7 +228,7 @@ def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(t
     given = {"parts": parts, "ids": merged["ids/0"], "labels": merged["labels"], "mask": []}
     settings["block_um"] = [0.32, 0.48, 0.32]
     run_script("synapses_density", given, counted, {"row": row, "max_failed_fraction": 0}, **settings)
-    made = {name: str(tmp_path / f"all_{name}.parquet") for name in ("blocks", "objects", "gaps")}
+    made = {name: str(tmp_path / f"all_{name}.parquet") for name in ("blocks", "objects", "gaps", "limits")}
     given = {"counts/v/0": counted["done"], "objects/v": merged["objects"], "labels/v": merged["labels"]}
     run_script("synapses_blocks", given, made, **settings, design={"columns": {}, "samples": {}})
     blocks, objects = read_table(made["blocks"]), read_table(made["objects"])

@@ -17,7 +17,7 @@ from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import EM, STACK, Volume, open_labels, open_volume, require_voxel_size
-from spinome.linking.typing import INSIDE
+from spinome.linking.measure import INSIDE
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.linking.measure import INSIDE
 from spinome.linking.proofread import DECISION_COLUMNS
-from spinome.linking.typing import INSIDE
 from spinome.review.answers import NEXT, POSITION, match
 from spinome.review.questions import NM_PER_UM
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
