@@ -7,7 +7,7 @@ import yaml
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import write_table
 from spinome.io.volumes import STACK, write_volume
-from spinome.linking.typing import INSIDE
+from spinome.linking.measure import INSIDE
 from spinome.mesh.surface import Mesh
 
 COUNT = 110

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.linking.typing import INSIDE
+from spinome.linking.measure import INSIDE
 from spinome.review.answers import Answers, agreed, standing
 from spinome.review.exchange import (
     corrections_of,
