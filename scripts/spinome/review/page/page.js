@@ -2,7 +2,7 @@
 // store only when the server says that it is on the disk: a closed window or a dead server loses none.
 "use strict";
 
-const UNSENT = "spinome-unsent", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4;
+const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4;
 const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
@@ -22,10 +22,20 @@ function banner(message) {
   find("banner").textContent = message || "";
 }
 
-const unsent = () => JSON.parse(localStorage.getItem(UNSENT) || "[]");
-// another window of this browser may have changed the store meanwhile, so it is read each time
-const keep = (row) => localStorage.setItem(UNSENT, JSON.stringify([...unsent(), row]));
-const drop = (name) => localStorage.setItem(UNSENT, JSON.stringify(unsent().filter((row) => row.answer_id !== name)));
+// one entry for each answer: another window of this browser writes to the store at the same time, and of one list for
+// all that both read and write anew the answers of the other window would be lost
+function unsent() {
+  const kept = Object.keys(localStorage).filter((name) => name.startsWith(UNSENT))
+    .map((name) => JSON.parse(localStorage.getItem(name))).filter(Boolean);
+  return kept.sort((one, other) => one.time - other.time).map((one) => one.row);
+}
+
+function keep(row) {
+  const time = performance.timeOrigin + performance.now();
+  localStorage.setItem(UNSENT + row.answer_id, JSON.stringify({ time, row }));
+}
+
+const drop = (name) => localStorage.removeItem(UNSENT + name);
 
 function identity() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
