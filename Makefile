@@ -36,9 +36,8 @@ demo: readable install ## run the whole workflow on real and simulated data and 
 plan: readable install ## show what `make demo` would run, and why
 	$(SNAKEMAKE) --dry-run --quiet host -- all
 
-# one process more than cores, since the test of the cluster mostly waits
 test: install ## run the test suite
-	$(BIN)/pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: install ## check format and style of Python, rules and workflow
 	$(BIN)/ruff check .

@@ -61,7 +61,7 @@ def stored(project, results):
     return {file: file.stat().st_mtime_ns for file in files if not file.name.startswith(".")}
 
 
-def kill_a_job_midway(project, results, running, log, seconds=400):
+def kill_a_job_midway(project, results, running, log, seconds=900):
     """Cancel the job of a shard that runs while cuboids are finished and not all; return the shard's table."""
     end = time.monotonic() + seconds
     tables = project.parent / results / "synapses" / "detect" / "small"
