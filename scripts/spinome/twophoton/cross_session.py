@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from spinome.twophoton.correspond import POSITION, correspond_series, weighted_distance
 from spinome.twophoton.fates import outside
 from spinome.twophoton.sessions import UNLIKE
-from spinome.twophoton.time_track import SIGMA
+from spinome.twophoton.time_track import nearness
 
 # how often a spine of one session is found in the next one (nine of ten stay for days, and of these nine of ten are
 # seen), and how often what is none has a spine, or what a person missed, at its place there; neither was fitted, but
@@ -19,8 +19,6 @@ FOUND, CHANCE = 0.8, 0.3
 LEAST = 0.1
 # support that speaks neither for a candidate nor against it: FOUND and CHANCE weigh the same there
 NEUTRAL = 0.5
-
-
 # a candidate moves by what candidates at least this probable, within so much of where they are expected, say of its
 # place: all of it along z, where a slice is a guess, and half of it in the plane; it counts itself as one of them
 STEADY, NEAR_UM, MOVED = 0.3, 1.0, np.array([1.0, 0.5, 0.5])
@@ -63,7 +61,7 @@ def agreed_scores(
         if alike[one, other] and len(places[other]):
             there = own[POSITION].to_numpy(float)
             distance = weighted_distance(there, places[other])
-            near = np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2) * (distance <= 2 * gate_um)
+            near = nearness(distance, gate_um) * (distance <= 2 * gate_um)
             seen = (near * judged[other][likely[other]]).max(axis=1)
             seen = np.where(outside(there, sizes_um[other]), np.maximum(seen, NEUTRAL), seen)
             support[one] = np.maximum(support[one], seen)
@@ -111,7 +109,7 @@ def agreed_places(
             continue
         there = own[POSITION].to_numpy(float)
         distance = weighted_distance(there, places[other])
-        weight = scores[other] * np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2) * (distance <= NEAR_UM)
+        weight = scores[other] * nearness(distance, gate_um) * (distance <= NEAR_UM)
         best = weight.argmax(axis=1)
         weight = weight[np.arange(len(best)), best]
         # where z runs the other way, so does what the other session says of it

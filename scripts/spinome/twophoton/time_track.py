@@ -29,6 +29,11 @@ SUPPORT = 0.5
 LINK_COLUMNS = ["first", "second", "first_session", "second_session", "probability", "distance_um"]
 
 
+def nearness(distance: np.ndarray, gate_um: float) -> np.ndarray:
+    """How much a spine so far from where one is expected speaks for being it: a normal density with its peak at 1."""
+    return np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2)
+
+
 def candidate_links(
     expected: dict[tuple[int, int], np.ndarray], places: list[np.ndarray], gate_um: float
 ) -> pd.DataFrame:
@@ -52,7 +57,7 @@ def candidate_links(
         if not len(positions) or not len(places[j]):
             continue
         distance = weighted_distance(positions, places[j])
-        weight = np.exp(-0.5 * (distance / (SIGMA * gate_um)) ** 2) * SKIP ** (j - i - 1) * (distance <= gate_um)
+        weight = nearness(distance, gate_um) * SKIP ** (j - i - 1) * (distance <= gate_um)
         others = weight.sum(axis=1, keepdims=True) + weight.sum(axis=0, keepdims=True) - weight
         distances[i, j], direct[i, j] = distance, weight / (others + NO_PARTNER)
     rows = []
