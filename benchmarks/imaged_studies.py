@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from spinome.compare.errors import rates_by_level
+from spinome.compare.errors import counted_in_pairs, rates_by_level, rates_of_evaluation
 from spinome.compare.fit import Comparison, fit
 from spinome.configuration.twophoton import Twophoton
 from spinome.io.models import load_model
@@ -62,7 +62,9 @@ def imaged_study(seed: int) -> pd.Series:
         dendrites.append(counted.assign(**name))
         pairs.append(paired.assign(specimen=f"m{animal}", field="field", timepoint="0", day=0.0, **name))
     every = pd.concat(pairs, ignore_index=True)
-    rates = rates_by_level(every, ["condition"], lambda own: evaluation_table(evaluation(own)))
+    rates = rates_by_level(
+        every, ["condition"], lambda own: rates_of_evaluation(evaluation_table(evaluation(own))), counted_in_pairs
+    )
     effects, _, _ = fit(pd.concat(dendrites, ignore_index=True), Comparison("density", "made", FORMULA, rates=rates))
     found = effects.set_index("term").loc["condition[treated]" if len(effects) > 1 else effects["term"].iloc[0]]
     return pd.concat([found, pd.Series({f"{rate.name} {rate.where['condition']}": rate.value for rate in rates})])

@@ -1,6 +1,13 @@
 """Fit one comparison of conditions."""
 
-from spinome.compare.errors import Rate, rates_by_level, rates_of_evaluation
+from spinome.compare.errors import (
+    Rate,
+    counted_in_answers,
+    counted_in_pairs,
+    rates_by_level,
+    rates_of_answers,
+    rates_of_evaluation,
+)
 from spinome.compare.fit import Comparison, compared_factors, fit, with_rates
 from spinome.design import stack_samples, with_design
 from spinome.io.tables import read_table, write_table
@@ -12,13 +19,34 @@ inputs, params, output = step.begin(snakemake)
 told = dict(params.comparison)
 rates = [Rate(rate["rate"], rate["value"], rate["number"], rate["where"]) for rate in told.pop("errors").values()]
 asked = Comparison(**told, rates=rates)
-if inputs.pairs:
-    pairs = read_table(inputs.pairs[0])
-    pairs = with_design(pairs, stack_samples(pairs), params.design)
-    factors = compared_factors(asked, [name for name, kind in params.design["columns"].items() if kind == "string"])
-    asked = with_rates(asked, rates_by_level(pairs, factors, lambda own: evaluation_table(evaluation(own))))
-elif inputs.evaluation:
-    asked = with_rates(asked, rates_of_evaluation(read_table(inputs.evaluation[0])))
+
+
+def by_level(table, stacks, rates, counted):
+    """Rates of each level of the factors that are compared, from a table with the stack of each row."""
+    table = with_design(table, stacks, params.design)
+    factors = [name for name, kind in params.design["columns"].items() if kind == "string"]
+    return rates_by_level(table, compared_factors(asked, factors), rates, counted)
+
+
+def of_truth(pairs):
+    """Rates of an evaluation of these pairs."""
+    return rates_of_evaluation(evaluation_table(evaluation(pairs)))
+
+
+def measured():
+    """Rates by what the plan names: pairs with the truth, an evaluation, or answers about spines or about labels."""
+    if inputs.pairs:
+        pairs = read_table(inputs.pairs[0])
+        return by_level(pairs, stack_samples(pairs), of_truth, counted_in_pairs)
+    if inputs.evaluation:
+        return rates_of_evaluation(read_table(inputs.evaluation[0]))
+    if not inputs.answers:
+        return []
+    answers = read_table(inputs.answers[0])
+    return by_level(answers, "stacks/" + answers["unit"], rates_of_answers, counted_in_answers)
+
+
+asked = with_rates(asked, measured)
 effects, points, plans = fit(read_table(inputs.table), asked, params.seed)
 write_table(effects, output.effects)
 write_table(points, output.points)

@@ -6,7 +6,17 @@ import pytest
 
 from made_tables import made_counts, made_spines, made_turnover
 from spinome.compare.design import NotComparableError, make_design
-from spinome.compare.errors import Rate, carry_probabilities, carry_rates, rates_by_level, rates_of_evaluation
+from spinome.compare.errors import (
+    LEAST_COUNTED,
+    Rate,
+    carry_probabilities,
+    carry_rates,
+    counted_in_answers,
+    counted_in_pairs,
+    rates_by_level,
+    rates_of_answers,
+    rates_of_evaluation,
+)
 from spinome.compare.formula import parse
 from spinome.compare.inference import freedom
 from spinome.compare.mixed import fit_generalised, fit_linear
@@ -143,20 +153,20 @@ def scored(pairs):
     hit = (pairs["accepted"] & (pairs["true"] >= 0)).sum()
     values = [hit / pairs["accepted"].sum(), hit / (pairs["true"] >= 0).sum()]
     table = pd.DataFrame({"metric": ["detection_precision", "detection_recall"], "value": values})
-    return table.assign(ci_low=table["value"] - 0.098, ci_high=table["value"] + 0.098, n=500)
+    return rates_of_evaluation(table.assign(ci_low=table["value"] - 0.098, ci_high=table["value"] + 0.098, n=500))
 
 
 def test_a_recall_that_differs_between_conditions_is_that_of_each():
     pairs = pd.concat([paired("control", 50, 50, 10), paired("treated", 75, 25, 25)])
-    rates = {(rate.name, rate.where["condition"]): rate.value for rate in rates_by_level(pairs, ["condition"], scored)}
-    assert rates == {
+    measured = rates_by_level(pairs, ["condition"], scored, counted_in_pairs)
+    assert {(rate.name, rate.where["condition"]): rate.value for rate in measured} == {
         ("precision", "control"): 50 / 60,
         ("recall", "control"): 0.5,
         ("precision", "treated"): 0.75,
         ("recall", "treated"): 0.75,
     }
     table = made_counts(effect=-0.3)
-    _, fit, ours = carried(table, DENSITY, rates_by_level(pairs, ["condition"], scored))
+    _, fit, ours = carried(table, DENSITY, measured)
     # seen = recall / precision of the truth: 0.6 and 1.0
     assert ours.coefficients[1] == pytest.approx(fit.coefficients[1] + np.log(0.6))
 
@@ -164,11 +174,59 @@ def test_a_recall_that_differs_between_conditions_is_that_of_each():
 def test_few_counted_spines_of_a_level_give_the_rates_of_all():
     pairs = pd.concat([paired("control", 50, 50, 10), paired("treated", 10, 5, 2)])
     for factors in (["condition"], []):
-        rates = rates_by_level(pairs, factors, scored)
+        rates = rates_by_level(pairs, factors, scored, counted_in_pairs)
         assert [(rate.name, rate.value, rate.where) for rate in rates] == [
             ("precision", 60 / 72, {}),
             ("recall", 60 / 115, {}),
         ]
+
+
+def asked_about(right, false, missed, none, accepted, others, condition="control"):
+    """Questions about so many accepted candidates and others, of which some are answered."""
+    said = ["spine"] * right + ["no spine"] * false + [""] * (accepted - right - false)
+    said += ["spine"] * missed + ["no spine"] * none + [""] * (others - missed - none)
+    counted = np.arange(accepted + others) < accepted
+    return pd.DataFrame(
+        {"now": np.where(counted, "spine", "no spine"), "counted": counted, "answer": said, "condition": condition}
+    )
+
+
+def test_answers_by_lot_tell_precision_and_recall():
+    """45 of 50 accepted ones of 200 are spines, and 5 of 50 of 400 others: 180 of 220 spines were found."""
+    precision, recall = rates_of_answers(asked_about(45, 5, 5, 45, 200, 400))
+    assert (precision.name, precision.value, precision.number) == ("precision", 0.9, 50)
+    assert recall.value == pytest.approx(180 / 220, abs=0.015)
+    # few answers say little of the many others, so it is worth fewer spines than were answered
+    assert 20 < recall.number < 60
+
+
+def test_the_spread_of_a_recall_by_lot_is_the_one_that_is_stated():
+    rng = np.random.default_rng(0)
+    rates = []
+    for _ in range(400):
+        right, missed = rng.binomial(60, 0.85), rng.binomial(60, 0.08)
+        rates.append(rates_of_answers(asked_about(right, 60 - right, missed, 60 - missed, 300, 500))[1])
+    stated = np.mean([rate.value * (1 - rate.value) / rate.number for rate in rates])
+    assert np.var([rate.value for rate in rates]) == pytest.approx(stated, rel=0.25)
+    assert np.mean([rate.value for rate in rates]) == pytest.approx(255 / 295, abs=0.015)
+
+
+def test_answers_about_labels_tell_sensitivity_and_specificity():
+    now = ["spine"] * 60 + ["shaft"] * 40 + ["soma"] * 20
+    said = ["spine"] * 54 + ["shaft"] * 6 + ["spine"] * 6 + ["shaft"] * 34 + ["soma"] * 20
+    asked = pd.DataFrame({"now": now, "counted": True, "answer": said})
+    rates = {rate.name: (rate.value, rate.number) for rate in rates_of_answers(asked)}
+    assert rates == {"sensitivity": (0.9, 60), "specificity": (0.9, 60)}
+
+
+def test_too_few_answers_are_told():
+    few = asked_about(30, 3, 0, LEAST_COUNTED - 1, 200, 400)
+    with pytest.raises(NotComparableError, match=f"only {LEAST_COUNTED - 1} of the rarer kind are answered"):
+        rates_of_answers(few)
+    # those of one condition are not enough for its own rates
+    both = pd.concat([asked_about(30, 3, 2, 20, 90, 90), asked_about(9, 1, 1, 9, 90, 90, "treated")])
+    rates = rates_by_level(both, ["condition"], rates_of_answers, counted_in_answers)
+    assert [rate.where for rate in rates] == [{}, {}]
 
 
 def linear(design):

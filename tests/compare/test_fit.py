@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from made_tables import made_counts, made_spines, made_turnover
+from spinome.compare.design import NotComparableError
 from spinome.compare.errors import Rate
 from spinome.compare.fit import COLUMNS, PLAN_COLUMNS, POINT_COLUMNS, Comparison, fit, with_rates
 from spinome.compare.tables import read_schema
@@ -181,8 +182,18 @@ def test_the_schema_has_every_column():
 
 def test_rates_that_are_stated_stay():
     asked = Comparison("a", "b", "c ~ d", rates=[Rate("recall", 0.5, 10)])
-    found = with_rates(asked, [Rate("precision", 0.8, 96), Rate("recall", 0.75, 300)])
+    found = with_rates(asked, lambda: [Rate("precision", 0.8, 96), Rate("recall", 0.75, 300)])
     assert [(rate.name, rate.value) for rate in found.rates] == [("recall", 0.5), ("precision", 0.8)]
+
+
+def test_rates_that_are_not_known_are_told_and_nothing_is_carried():
+    def measure():
+        raise NotComparableError("only 3 answers")
+
+    formula = "spines/length_um ~ condition"
+    effects, _, _ = fit(made_counts(), with_rates(Comparison("a", "b", formula), measure))
+    assert "the machine's error is not carried: only 3 answers" in effects["note"].iloc[0]
+    assert np.isfinite(effects["effect"]).all() and effects["carried_effect"].isna().all()
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from spinome.review.answers import ANSWER_COLUMNS, NEXT, POSITION
+from made_questions import SERIES, answers_to, judged
+from spinome.review.answers import NEXT, POSITION
 from spinome.review.questions import (
     QUESTION_COLUMNS,
     accuracy,
@@ -22,23 +23,6 @@ from spinome.review.questions import (
     track_questions,
     wilson,
 )
-
-SERIES = {"specimen": "m", "field": "f"}
-
-
-def judged(score, accepted, spread_um=20.0):
-    count = len(score)
-    place = {"z_um": 3.0, "y_um": np.arange(count) * spread_um, "x_um": 5.0}
-    return pd.DataFrame(
-        {**SERIES, "timepoint": "0", "candidate": range(count), "score": score, "accepted": accepted, **place}
-    )
-
-
-def answers_to(questions, rows, said, who="ann"):
-    """As `standing` has them, at the places of the questions."""
-    own = questions.iloc[list(rows)][["kind", "unit", "next_unit", *POSITION, *NEXT, "provenance"]]
-    frame = own.assign(answer_id=[f"{who}{row}" for row in rows], who=who, answer=said, drawn="random")
-    return frame.reindex(columns=list(ANSWER_COLUMNS)).astype(ANSWER_COLUMNS).reset_index(drop=True)
 
 
 def test_a_spine_is_asked_about_the_more_the_likelier_the_run_is_wrong():

@@ -2,7 +2,11 @@
 from spinome.workflow.plans.compare import ComparePlan
 
 compare_plan = planned(
-    ComparePlan, study, tuple(branches), {"twophoton": twophoton_plan.scored, "neurons": neurons_plan.scored}
+    ComparePlan,
+    study,
+    tuple(branches),
+    {"twophoton": twophoton_plan.scored, "neurons": neurons_plan.scored},
+    twophoton_plan.series,
 )
 
 
@@ -20,6 +24,7 @@ rule compare_fit:
         table=lambda wildcards: compare_plan.table(wildcards.comparison),
         pairs=lambda wildcards: compare_plan.pairs(wildcards.comparison),
         evaluation=lambda wildcards: compare_plan.evaluation(wildcards.comparison),
+        answers=lambda wildcards: compare_plan.answers(wildcards.comparison),
     output:
         effects="<results>/compare/fit/{comparison}.effects.parquet",
         points="<results>/compare/fit/{comparison}.points.parquet",

@@ -29,3 +29,27 @@ rule review_learn:
         code=script_hash("review_learn"),
     script:
         "../../scripts/review_learn.py"
+
+
+rule review_sample:
+    """Find the answers to questions drawn by lot, for the machine's error in comparisons."""
+    input:
+        tables=lambda wildcards: compare_plan.asked_about(wildcards.kind),
+    output:
+        sample="<results>/review/sample/{kind}.parquet",
+    log:
+        "<logs>/review_sample/{kind}.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=20,
+    params:
+        kind=lambda wildcards: wildcards.kind,
+        seed=config["seed"],
+        inputs=lambda wildcards: study.given([config["review"]["answers"]]),
+        aside=study.aside(answers=config["review"]["answers"]),
+        code=script_hash("review_sample"),
+    script:
+        "../../scripts/review_sample.py"

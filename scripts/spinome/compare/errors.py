@@ -107,29 +107,95 @@ def rates_of_evaluation(evaluation: pd.DataFrame) -> list[Rate]:
     return rates
 
 
-def rates_by_level(
-    pairs: pd.DataFrame, factors: Sequence[str], score: Callable[[pd.DataFrame], pd.DataFrame]
-) -> list[Rate]:
-    """Precision and recall for each level of the factors that are compared, or each combination of levels.
-
-    A detector misses more where spines stand closer or stacks are dimmer, and such a difference looks like one between
-    the conditions. Without factors, or where a level has fewer than `LEAST_COUNTED` true or seen spines, the rates are
-    those of all pairs.
+def counted_in_pairs(pairs: pd.DataFrame) -> int:
+    """How many spines the less certain of precision and recall is counted on.
 
     Parameters
     ----------
-    pairs : detections held against a truth, `accepted true` (-1: false) and the factors
-    score : the evaluation of some of these (`rates_of_evaluation` reads it)
+    pairs : detections held against a truth, `accepted true` (-1: false)
     """
-    groups = list(pairs.groupby(list(factors), observed=True)) if factors else []
-    counts = [min(own["accepted"].sum(), (own["true"] >= 0).sum()) for _, own in groups]
-    if len(groups) < 2 or min(counts) < LEAST_COUNTED:
-        return rates_of_evaluation(score(pairs))
+    return int(min(pairs["accepted"].sum(), (pairs["true"] >= 0).sum()))
+
+
+def rates_of_answers(asked: pd.DataFrame) -> list[Rate]:
+    """The machine's error by what people answered to questions that were drawn by lot.
+
+    Of candidates, precision is the share of accepted ones that are confirmed. Recall takes as missed the share of the
+    others that people call spines, times how many these are; what is no candidate is not counted, so it is an upper
+    bound. Of labels, sensitivity and specificity of `spine`.
+
+    Parameters
+    ----------
+    asked : questions of one kind (`spinome.review.sample`): `now counted answer`, empty where not of the sample
+
+    Raises
+    ------
+    NotComparableError: where a rate would stand on fewer than `LEAST_COUNTED` answers.
+    """
+    if (few := counted_in_answers(asked)) < LEAST_COUNTED:
+        raise NotComparableError(
+            f"of the questions drawn by lot only {few} of the rarer kind are answered, and {LEAST_COUNTED} are needed; "
+            "answer more with `spinome review`, or state rates under errors"
+        )
+    drawn = asked[asked["answer"] != ""]
+    said = drawn["answer"] == "spine"
+    if not asked["counted"].all():
+        return _rates_of_candidates(asked, drawn, said)
+    seen = drawn["now"] == "spine"
     return [
-        replace(rate, where=dict(zip(factors, map(str, level))))
-        for level, own in groups
-        for rate in rates_of_evaluation(score(own))
+        Rate(name, float((seen == said)[own].mean()), int(own.sum()))
+        for name, own in (("sensitivity", said), ("specificity", ~said))
+        if own.any()
     ]
+
+
+def _rates_of_candidates(asked: pd.DataFrame, drawn: pd.DataFrame, said: pd.Series) -> list[Rate]:
+    accepted = drawn["counted"].to_numpy(bool)
+    right, answered = int(said[accepted].sum()), int(accepted.sum())
+    missed, others = int(said[~accepted].sum()), int((~accepted).sum())
+    # half a spine more, since none missed of few is not none missed at all
+    shares = np.array([(right + 0.5) / (answered + 1), (missed + 0.5) / (others + 1)])
+    numbers = np.array([answered + 1, others + 1])
+    found, lost = shares * np.array([asked["counted"].sum(), (~asked["counted"]).sum()])
+    recall = found / (found + lost)
+    # of the logarithm of found to lost, by the rule of small errors
+    variance = float(((1 - shares) / (shares * numbers)).sum())
+    return [
+        Rate("precision", right / answered, answered),
+        Rate("recall", float(recall), float(1 / (recall * (1 - recall) * variance))),
+    ]
+
+
+def counted_in_answers(asked: pd.DataFrame) -> int:
+    """How many answers the less certain of two rates is counted on; see `rates_of_answers`."""
+    drawn = asked[asked["answer"] != ""]
+    groups = drawn["answer"] == "spine" if asked["counted"].all() else drawn["counted"]
+    groups = groups.to_numpy(bool)
+    return int(min(groups.sum(), (~groups).sum()))
+
+
+def rates_by_level(
+    table: pd.DataFrame,
+    factors: Sequence[str],
+    rates: Callable[[pd.DataFrame], list[Rate]],
+    counted: Callable[[pd.DataFrame], int],
+) -> list[Rate]:
+    """Rates for each level of the factors that are compared, or each combination of levels.
+
+    A detector misses more where spines stand closer or stacks are dimmer, and such a difference looks like one between
+    the conditions. Without factors, or where a level has fewer than `LEAST_COUNTED`, the rates are those of all rows.
+
+    Parameters
+    ----------
+    table : what the rates are taken from, with the factors
+    rates : of some rows of the table
+    counted : on how many spines or answers the rates of some rows stand
+
+    """
+    groups = list(table.groupby(list(factors), observed=True)) if factors else []
+    if len(groups) < 2 or min(counted(own) for _, own in groups) < LEAST_COUNTED:
+        return rates(table)
+    return [replace(rate, where=dict(zip(factors, map(str, level)))) for level, own in groups for rate in rates(own)]
 
 
 def carry_rates(design: Design, fit: Fit, found: Freedom, rates: Sequence[Rate], changes: bool, seed: int) -> Carried:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -54,6 +54,7 @@ class Comparison:
     terms : columns whose effects are asked for; empty: of all
     together : name of the comparisons that are corrected together
     rates : the machine's error
+    unmeasured : why it is not known, although it was asked for
     probability : column with the probability that a row is what it was taken for; empty: not used
     planned_effect : the effect to plan for, a difference or a ratio; None: the one that was found
     """
@@ -66,6 +67,7 @@ class Comparison:
     terms: Sequence[str] = ()
     together: str = "all"
     rates: Sequence[Rate] = ()
+    unmeasured: str = ""
     probability: str = ""
     planned_effect: float | None = None
 
@@ -184,6 +186,8 @@ def _without_levels(column: str) -> str:
 
 def _carried(design: Design, fitted: Fit, asked: Comparison, seed: int) -> tuple[Carried | None, list[str]]:
     """Effects with the machine's error, None where none is given; and what is to be said of it."""
+    if asked.unmeasured:
+        return None, [f"the machine's error is not carried: {asked.unmeasured}"]
     if not asked.rates and not asked.probability:
         return None, []
     try:
@@ -255,7 +259,16 @@ def compared_factors(asked: Comparison, columns: Collection[str]) -> list[str]:
     return [name for name in names_of(parse(asked.formula).fixed) if name in columns]
 
 
-def with_rates(asked: Comparison, rates: Sequence[Rate]) -> Comparison:
-    """A comparison with these rates where none of the name is stated."""
+def with_rates(asked: Comparison, measure: Callable[[], Sequence[Rate]]) -> Comparison:
+    """A comparison with the rates that were measured where none of the name is stated.
+
+    Parameters
+    ----------
+    measure : returns the rates; what it says of why they are not known (`NotComparableError`) goes into the note
+    """
+    try:
+        rates = measure()
+    except NotComparableError as error:
+        return replace(asked, unmeasured=str(error))
     stated = {rate.name for rate in asked.rates}
     return replace(asked, rates=[*asked.rates, *(rate for rate in rates if rate.name not in stated)])

@@ -24,6 +24,9 @@ TABLES = {
 }
 
 
+# the kind of question whose answers tell the machine's error in a table
+ANSWERED = {"twophoton/dendrites": "spine", "twophoton/turnover": "spine", "census/cells": "label"}
+
 # kinds of tables of one's own; `spinome.io.tables`, which reads them, takes a second to load
 KINDS = (".parquet", ".feather", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
@@ -74,6 +77,10 @@ class Comparison(Section):
     errors_of_truth: bool = Field(
         False, description="whether precision and recall are taken from the branch's evaluation against the truth"
     )
+    errors_of_review: bool = Field(
+        False,
+        description="whether the machine's error is taken from answers of `spinome review` to questions drawn by lot",
+    )
     probability: str | None = Field(
         None, description="column with the probability that a row is a spine, which is carried; empty: not carried"
     )
@@ -109,6 +116,13 @@ class Comparison(Section):
                 "errors_of_truth: the evaluations hold rates of counts of spines, for twophoton/dendrites, "
                 "twophoton/turnover and neurons/neurons; state the rate under errors"
             )
+        if self.errors_of_review and self.table not in ANSWERED:
+            raise ValueError(
+                f"errors_of_review: people are asked about what {', '.join(ANSWERED)} count; state the rate under "
+                "errors"
+            )
+        if self.errors_of_review and self.errors_of_truth:
+            raise ValueError("give either errors_of_truth or errors_of_review; both measure the same")
         return self
 
 

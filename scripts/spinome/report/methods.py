@@ -241,7 +241,10 @@ def _comparisons(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             "P-values of comparisons that were named together were corrected by the methods of Holm [@holm1979] and of "
             "Benjamini and Hochberg [@benjamini1995]."
         )
-    if any(one["errors"] or one["errors_of_truth"] or one["probability"] for one in asked.values()):
+    if any(
+        one["errors"] or one["errors_of_truth"] or one["errors_of_review"] or one["probability"]
+        for one in asked.values()
+    ):
         yield "The error of the machine was carried into the intervals where it was stated or measured."
 
 

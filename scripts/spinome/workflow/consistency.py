@@ -145,10 +145,17 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
     boxes, fields, review = twophoton["detect"]["boxes"], twophoton["training"]["fields"], config["review"]
     if review["learn"] and boxes:
         yield "review.learn: no judge learns where twophoton.detect.boxes are given; leave out one of the two"
-    elif review["learn"] and not os.path.isdir(review["answers"]):  # noqa: PTH112, as below
+    wants = ["review.learn"] if review["learn"] and not boxes else []
+    wants += [f"compare.{name}.errors_of_review" for name, one in config["compare"].items() if one["errors_of_review"]]
+    if review["learn"] and len(wants) > 1:
+        yield (
+            f"{wants[1]}: the judge learns from these answers (review.learn), so that they do not tell its error; "
+            "leave out one of the two"
+        )
+    if wants and not os.path.isdir(review["answers"]):  # noqa: PTH112, as below
         yield (
             f"review.answers: {review['answers']}: no such folder of answers, looked up from {Path.cwd()}; answer "
-            "questions with `spinome review`, or set review.learn to false"
+            f"questions with `spinome review`, or set {wants[0]} to false"
         )
     for key, path in {**files, **tables, "twophoton.detect.boxes": boxes, "twophoton.training.fields": fields}.items():
         if not path or is_produced(path, produced):

@@ -48,6 +48,22 @@ def test_scores_are_read_where_they_are_asked_for(plan):
         plan(turnover=measured)
 
 
+def test_answers_drawn_by_lot_are_read_where_they_are_asked_for(plan):
+    asked = TURNOVER | {"errors_of_review": True}
+    made = plan(turnover=asked, other=TURNOVER)
+    assert made.answers("turnover") == ["<results>/review/sample/spine.parquet"] and made.answers("other") == []
+    assert "errors_of_review" not in made.asked("turnover")
+    cells = {"table": "census/cells", "formula": "spine_fraction ~ condition", "errors_of_review": True}
+    assert plan(branches=("neurons",), cells=cells).answers("cells") == ["<results>/review/sample/label.parquet"]
+    assert made.asked_about("label") == ["<results>/neurons/synapses.parquet"]
+    for wrong, said in (
+        ({"table": "spines", "formula": "volume_um3 ~ condition"}, "people are asked about what"),
+        ({"errors_of_truth": True}, "both measure the same"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            plan(turnover=asked | wrong)
+
+
 def test_a_table_of_a_branch_without_samples_is_told(plan):
     with pytest.raises(
         ValueError, match=r"compare\.turnover: the table twophoton/turnover is made by the branch twoph"

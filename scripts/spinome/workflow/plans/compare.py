@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spinome.configuration.compare import TABLES
+from spinome.configuration.compare import ANSWERED, TABLES
 from spinome.hashing import file_hash
 from spinome.workflow.study import Study
 
 # what a comparison is told of where it reads, and not of what it does
-PLACES = ("errors_of_truth",)
+PLACES = ("errors_of_truth", "errors_of_review")
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class ComparePlan:
     study : configuration and rows
     branches : names of the branches that have samples
     scored : by branch the samples that are held against a truth
+    series : names of the two-photon series
     """
 
     study: Study
     branches: Sequence[str]
     scored: Mapping[str, Collection[Any]]
+    series: Sequence[str] = ()
 
     def __post_init__(self):
         if problems := [problem for name in self.names if (problem := self._problem(name))]:
@@ -80,6 +82,17 @@ class ComparePlan:
         entry = self.config[name]
         scored = entry["errors_of_truth"] and not self.pairs(name)
         return [f"<results>/{TABLES[entry['table']]}/evaluation.tsv"] if scored else []
+
+    def answers(self, name: str) -> list[str]:
+        """The answers drawn by lot that a comparison takes the machine's error from, if it does."""
+        entry = self.config[name]
+        return [f"<results>/review/sample/{ANSWERED[entry['table']]}.parquet"] if entry["errors_of_review"] else []
+
+    def asked_about(self, kind: str) -> list[str]:
+        """The tables whose rows people are asked about: candidates for spines (`spine`), or labelled synapses."""
+        if kind == "spine":
+            return [f"<results>/twophoton/judge/{series}.parquet" for series in self.series]
+        return ["<results>/neurons/synapses.parquet"]
 
     def asked(self, name: str) -> dict[str, Any]:
         """What a comparison is told."""
