@@ -5,7 +5,10 @@ of its own, and are made cuboid by cuboid; so they are as rich as the tissue, an
 Superpixels are those that come with the volume, segments its truth.
 """
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from functools import cache
@@ -18,6 +21,7 @@ import pandas as pd
 from runner import Row, measure, write_rows
 from spinome.cuboids import Box, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
+from spinome.io.meshes import read_mesh
 from spinome.io.models import load_model
 from spinome.linking.agglomerate import agglomerate, agglomerate_in_place
 from spinome.linking.contacts import find_contacts, join_contacts, read_contacts, save_contacts
@@ -35,7 +39,9 @@ from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces,
 from spinome.linking.region_graph import graph_of_contacts, region_graph
 
 REPOSITORY = Path(__file__).parents[1]
-DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "em" / "gala_fib25" / "test.h5"
+SHARED = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
+DATA = SHARED / "em" / "gala_fib25" / "test.h5"
+NEURON = SHARED / "neurons" / "648518346349539862"
 VOXEL_NM, STRIDE = (10.0, 10.0, 10.0), (2, 2, 2)
 THINNED_NM = (20.0, 20.0, 20.0)
 CUBOID: Shape = (64, 256, 256)
@@ -216,5 +222,31 @@ def scale_rows() -> list[Row]:
     return rows
 
 
+def kept_rows() -> list[Row]:
+    """What a run of the workflow leaves on disk of one real neuron, by `neurons.keep`; labelled synapses apart."""
+    rows = []
+    vertices = len(read_mesh(f"{NEURON}_mesh.npz").vertices)
+    with tempfile.TemporaryDirectory() as folder:
+        sheet, results = Path(folder, "neurons.tsv"), Path(folder, "results")
+        sheet.write_text(f"neuron\tmesh\tsynapses\n{NEURON.name}\t{NEURON}_mesh.npz\t{NEURON}_synapses.parquet\n")
+        for keep, aim in (("all", 150), ("condensed", 12)):
+            config = Path(folder, f"{keep}.yaml")
+            keys = {"samples": {"neurons": str(sheet)}, "results": str(results), "neurons": {"shards": 1, "keep": keep}}
+            config.write_text(json.dumps(keys))
+            command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
+            subprocess.run([*command, "--configfile", str(config), "--", "neurons"], check=True, capture_output=True)
+            sizes = {
+                file.stat().st_ino: file.stat().st_size
+                for file in (results / "units").rglob("*")
+                if file.is_file()
+                and not file.is_relative_to(results / "units" / "neurons_synapses")
+                and "synapses" not in file.name
+                and "synapses" not in file.parent.name
+            }
+            what = f"neuron of {vertices:,} vertices, neurons.keep: {keep}, left on disk, a vertex"
+            rows.append(Row(what, sum(sizes.values()) / vertices, "bytes", aim, True))
+    return rows
+
+
 if __name__ == "__main__":
-    write_rows("scale", scale_rows())
+    write_rows("scale", [*scale_rows(), *kept_rows()])

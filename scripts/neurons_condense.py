@@ -1,20 +1,26 @@
 """Condense the heat kernel signatures of a shard into domains."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinome.neurons.condense import condense
-from spinome.neurons.units import load
+from spinome.neurons.signatures import read_signatures
+from spinome.neurons.simplify import read_simplified
+from spinome.neurons.units import shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
 meshes, signatures = Finished.read(inputs.simplified), Finished.read(inputs.signatures)
 
 
 def compute(unit, part):
-    mesh = load(meshes[unit.name])
-    log_hks = load(signatures[unit.name])["log_hks"]
-    np.savez(part, **vars(condense(mesh["vertices"], mesh["faces"], log_hks, params.distance)))
+    mesh = read_simplified(meshes[unit.name], neurons[unit.name].mesh)
+    log_hks = read_signatures(signatures[unit.name])
+    domains = condense(mesh.vertices, mesh.faces, log_hks, params.distance)
+    np.savez_compressed(part, **vars(replace(domains, label=domains.label[mesh.vertex_of])))
 
 
-step.run_units(snakemake, step.units_after(meshes, signatures), compute, suffix=".npz")
+step.run_units(snakemake, step.units_after(meshes, signatures), compute, suffix=".npz", spent=(meshes, signatures))

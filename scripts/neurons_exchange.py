@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
-from spinome.neurons.exchange import write_exchange
+from spinome.neurons.exchange import write_coloured, write_synapses
 from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import shard_neurons
 from spinome.workflow import step
@@ -16,9 +16,12 @@ labelled, synapses = Finished.read(inputs.labelled), Finished.read(inputs.synaps
 
 
 def compute(unit, part):
-    labels = read_labelled(labelled[unit.name])
-    table = read_table(synapses[unit.name]) if unit.name in synapses else None
-    write_exchange(part, read_mesh(neurons[unit.name].mesh), labels.label, table)
+    part.mkdir()
+    if params.coloured:
+        label = read_labelled(labelled[unit.name]).label
+        write_coloured(part, read_mesh(neurons[unit.name].mesh), label)
+    if unit.name in synapses:
+        write_synapses(part, read_table(synapses[unit.name]))
 
 
 units = [Unit(unit.name, f"{unit.inputs}|{synapses.key(unit.name)}") for unit in step.units_after(labelled)]

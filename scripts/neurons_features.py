@@ -8,14 +8,14 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-meshes, domains = Finished.read(inputs.simplified), Finished.read(inputs.domains)
+domains = Finished.read(inputs.domains)
 suffix, write = STORAGES[params.storage]
 
 
 def compute(unit, part):
     found = load(domains[unit.name])
-    write(part, found["log_hks"], found["label"][load(meshes[unit.name])["vertex_of"]])
+    write(part, found["log_hks"], found["label"])
 
 
-units = step.units_after(meshes, domains)
+units = step.units_after(domains)
 step.run_units(snakemake, units, compute, suffix=suffix, published=Path(output.done).parent / params.storage)

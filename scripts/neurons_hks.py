@@ -1,19 +1,20 @@
 """Compute the heat kernel signatures of the simplified meshes of a shard."""
 
-import numpy as np
-
 from spinome.mesh.hks import log_hks
-from spinome.neurons.units import load
+from spinome.neurons.signatures import write_signatures
+from spinome.neurons.simplify import read_simplified
+from spinome.neurons.units import shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
 meshes = Finished.read(inputs.simplified)
 
 
 def compute(unit, part):
-    mesh = load(meshes[unit.name])
-    np.savez(part, log_hks=log_hks(mesh["vertices"], mesh["faces"], **params.options))
+    mesh = read_simplified(meshes[unit.name], neurons[unit.name].mesh)
+    write_signatures(part, log_hks(mesh.vertices, mesh.faces, **params.options))
 
 
-step.run_units(snakemake, step.units_after(meshes), compute, suffix=".npz")
+step.run_units(snakemake, step.units_after(meshes), compute, suffix=".parquet")

@@ -1,9 +1,7 @@
 """Simplify the meshes of a shard."""
 
-import numpy as np
-
 from spinome.io.meshes import read_mesh
-from spinome.neurons.simplify import simplify
+from spinome.neurons.simplify import simplify, write_simplified
 from spinome.neurons.units import mesh_hash, shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Unit
@@ -13,8 +11,7 @@ neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get
 
 
 def compute(unit, part):
-    simplified = simplify(read_mesh(neurons[unit.name].mesh), **params.options)
-    np.savez(part, **vars(simplified))
+    write_simplified(part, simplify(read_mesh(neurons[unit.name].mesh), **params.options))
 
 
 units = [Unit(name, mesh_hash(neuron.mesh)) for name, neuron in neurons.items()]

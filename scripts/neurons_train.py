@@ -11,7 +11,6 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-meshes = Finished.read(*step.by_name(inputs, "simplify").values())
 condensed = Finished.read(*step.by_name(inputs, "condense").values())
 weights = {name: row["truth_weight"] for name, row in params.each.items()}
 examples = {}
@@ -20,10 +19,9 @@ for neuron in sheet_neurons(params.aside.rows).values():
         print(f"{neuron.unit} failed, and is left out of the training")
         continue
     domains = Domains(**load(condensed[neuron.unit]))
-    domain_of = domains.label[load(meshes[neuron.unit])["vertex_of"]]
     mesh, truth, weight = read_mesh(neuron.mesh), params.aside.truth[neuron.unit], weights[neuron.unit]
     synapses = neuron.read_synapses() if neuron.synapses else None
-    examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domain_of, domains, truth, synapses, weight)
+    examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domains, truth, synapses, weight)
 if not examples:
     raise RuntimeError(f"all neurons to train on failed: {', '.join(params.aside.truth)}; see results/failures.parquet")
 predicted, importance = held_out_predictions(examples, params.seed)

@@ -10,7 +10,7 @@ import trimesh
 from spinome.io.cave import ENDS, POSITION, read_synapses
 from spinome.io.neuroglancer import POINT
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.exchange import PALETTE, published, write_exchange
+from spinome.neurons.exchange import PALETTE, published, write_coloured, write_synapses
 from spinome.neurons.synapses import label_synapses
 
 ROOT = 864691135361314119
@@ -31,7 +31,7 @@ def neuron(tube):
 
 
 def test_the_table_has_the_published_columns_and_every_synapse(neuron, tmp_path):
-    write_exchange(tmp_path, *neuron)
+    write_synapses(tmp_path, neuron[2])
     lines = (tmp_path / "synapses.csv").read_text().splitlines()
     assert lines == [
         "id,size,pre_pt_root_id,post_pt_root_id,tag,value,ctr_pt_position_x,ctr_pt_position_y,ctr_pt_position_z",
@@ -51,7 +51,7 @@ def test_both_ends_of_a_synapse_are_passed_on_where_the_table_has_them(tube, tmp
 
 
 def test_the_layer_has_a_point_for_each_labelled_synapse(neuron, tmp_path):
-    write_exchange(tmp_path, *neuron)
+    write_synapses(tmp_path, neuron[2])
     properties = {
         entry["id"]: entry for entry in json.loads((tmp_path / "synapses" / "info").read_text())["properties"]
     }
@@ -68,22 +68,18 @@ def test_the_layer_has_a_point_for_each_labelled_synapse(neuron, tmp_path):
 
 
 def test_rows_that_are_there_twice_are_one_point(neuron, tmp_path):
-    mesh, code, synapses = neuron
-    write_exchange(tmp_path / "twice", mesh, code, pd.concat([synapses, synapses], ignore_index=True))
+    synapses = neuron[2]
+    write_synapses(tmp_path / "twice", pd.concat([synapses, synapses], ignore_index=True))
     assert len((tmp_path / "twice" / "synapses.csv").read_text().splitlines()) == 7
     assert (tmp_path / "twice" / "synapses" / "spatial" / "0_0_0").stat().st_size == 8 + 2 * 28
     with pytest.raises(ValueError, match="points need ids from 0, each once"):
-        write_exchange(tmp_path / "clash", mesh, code, synapses.assign(id=7))
+        write_synapses(tmp_path / "clash", synapses.assign(id=7))
 
 
 def test_the_mesh_has_one_colour_a_class(neuron, tmp_path):
-    mesh, code, synapses = neuron
-    write_exchange(tmp_path, mesh, code, synapses)
+    mesh, code, _ = neuron
+    write_coloured(tmp_path, mesh, code)
+    assert [file.name for file in tmp_path.iterdir()] == ["mesh.ply"]
     back = trimesh.load(tmp_path / "mesh.ply", process=False)
     assert np.array_equal(back.visual.vertex_colors[:, :3], PALETTE[code])
     assert len(np.unique(PALETTE, axis=0)) == 3
-
-
-def test_a_neuron_without_synapses_has_its_mesh(neuron, tmp_path):
-    write_exchange(tmp_path, *neuron[:2])
-    assert [file.name for file in tmp_path.iterdir()] == ["mesh.ply"]

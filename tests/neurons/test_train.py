@@ -28,8 +28,8 @@ def test_points_and_vertices_train_together_by_their_weights(tmp_path, tube, rin
     file = points(tmp_path / "points.csv", [2500.0, 7500, 22_500, 27_500, 5000], [*["shaft"] * 2, *["spine"] * 2, "?"])
     np.savez(tmp_path / "labels.npz", label=np.where(tube.vertices[:, 0] > 15_000, 1, 0))
     parts = {
-        "points": neuron_examples("points", tube, rings.label, rings, file, weight=0.5),
-        "vertices": neuron_examples("vertices", tube, rings.label, rings, str(tmp_path / "labels.npz")),
+        "points": neuron_examples("points", tube, rings, file, weight=0.5),
+        "vertices": neuron_examples("vertices", tube, rings, str(tmp_path / "labels.npz")),
     }
     assert len(parts["points"].label) == 4
     assert {name: part.weight.sum() for name, part in parts.items()} == pytest.approx({"points": 0.5, "vertices": 1})
@@ -41,7 +41,7 @@ def test_a_point_far_from_the_surface_labels_nothing(tmp_path, tube, rings):
     file = points(tmp_path / "points.csv", [2500.0, 9e5], ["shaft", "spine"])
     assert (vertex_labels(tube, file, None) >= 0).sum() == 1
     with pytest.raises(ValueError, match=r"points\.csv: labels no place of n as shaft, spine, soma"):
-        neuron_examples("n", tube, rings.label, rings, points(tmp_path / "points.csv", [9e5], ["spine"]))
+        neuron_examples("n", tube, rings, points(tmp_path / "points.csv", [9e5], ["spine"]))
 
 
 def test_points_are_evaluated_without_a_table_of_synapses(tmp_path, tube):

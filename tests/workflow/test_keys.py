@@ -79,6 +79,7 @@ CHANGED = {
     "neurons.simplify.reduction": 0.7,
     "neurons.hks.selected_inversion.cutoff": 1e-5,
     "neurons.features.storage": "parquet",
+    "neurons.keep": "condensed",
     "review.answers": "elsewhere.parquet",
 }
 # in `retrieve.files` and `retrieve.records`, by name
@@ -145,6 +146,7 @@ def configurations(folder):
         "linking.detach.volumes": ["segmented"],
         "neurons.hks.solver": "bands",
         "neurons.features.storage": None,
+        "neurons.keep": "condensed",
         "neurons.shards": 2,
     }.items():
         put(other, key, value)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinome.failures import COLUMNS
+from spinome.hashing import content_hash
 from spinome.io.atomic import sweep
 from spinome.io.damage import DamagedError
 from spinome.io.tables import read_table
@@ -146,6 +147,70 @@ def test_only_what_is_missing_is_computed(shard):
     assert shard([*units, Unit("c")]) == ["c"]
     file_of(shard.folder / "store", "a").unlink()
     assert shard(units) == ["a"]
+
+
+@pytest.fixture
+def two_steps(tmp_path):
+    """Run a step and one that reads its units, which are not kept; returns what each of them computed."""
+
+    def run(names, *, first="1", second="1", readers=None):
+        readers = content_hash(second) if readers is None else readers
+        computed = []
+
+        def step(name, units, key, write, **more):
+            table = tmp_path / f"{name}.parquet"
+            run_shard(
+                units,
+                lambda unit, path: (computed.append(f"{name} {unit.name}"), path.write_text(write(unit))),
+                step=name,
+                store=tmp_path / name,
+                suffix=".txt",
+                key=key,
+                done=table,
+                failures=tmp_path / "failures.parquet",
+                max_failed_fraction=0,
+                own=lambda file: True,
+                readers=readers,
+                **more,
+            )
+            return Finished.read(table)
+
+        before = step("first", [Unit(name) for name in names], first, lambda unit: unit.name)
+        units = [Unit(name, before.key(name)) for name in before]
+        step("second", units, second, lambda unit: before[unit.name].read_text(), spent=(before,))
+        return computed
+
+    run.folder = tmp_path
+    return run
+
+
+def test_units_that_were_read_go_and_are_not_made_again(two_steps):
+    assert two_steps(["a", "b"]) == ["first a", "first b", "second a", "second b"]
+    left = sorted(two_steps.folder.glob("first/*/*"))
+    assert len(left) == 2 and all(file.name.endswith(".txt.spent") and not file.stat().st_size for file in left)
+    assert two_steps(["a", "b"]) == []
+    assert two_steps(["a", "b", "c"]) == ["first c", "second c"]
+
+
+def test_units_that_were_read_are_made_again_for_a_step_that_changed(two_steps):
+    two_steps(["a"])
+    assert two_steps(["a"], second="2") == two_steps(["a"], first="2", second="2") == ["first a", "second a"]
+    # one that is gone and was read by the step before the change is litter
+    assert len(list(two_steps.folder.glob("first/*/*"))) == 1
+
+
+def test_all_units_are_kept_where_no_step_is_named(two_steps):
+    two_steps(["a"], readers="")
+    assert [file.suffix for file in two_steps.folder.glob("first/*/*")] == [".txt"]
+    assert two_steps(["a"], readers="") == []
+
+
+def test_a_lost_result_of_what_is_gone_is_told_and_made_by_the_next_run(two_steps):
+    two_steps(["a"])
+    file_of(two_steps.folder / "second", "a").unlink()
+    with pytest.raises(DamagedError, match="run again"):
+        two_steps(["a"])
+    assert two_steps(["a"]) == ["first a", "second a"]
 
 
 def test_changed_inputs_and_a_changed_key_are_computed_again(shard):

@@ -12,6 +12,11 @@ localrules:
     neurons,
 
 
+def passed_on(table):
+    """A table of units that may not be kept: without it, a later run does not look for them."""
+    return table if neurons_plan.keeps_all else temp(table)
+
+
 rule neurons:
     """Run the neurons branch."""
     input:
@@ -40,7 +45,7 @@ rule neurons_simplify:
         meshes=neurons_plan.files("mesh"),
         folder=neurons_plan.folder,
     output:
-        done="<results>/neurons/simplify/{shard}.parquet",
+        done=passed_on("<results>/neurons/simplify/{shard}.parquet"),
         failures="<results>/failures/neurons_simplify/{shard}.parquet",
     log:
         "<logs>/neurons_simplify/{shard}.log",
@@ -55,7 +60,7 @@ rule neurons_simplify:
     params:
         options=neurons_plan.simplification,
         inputs=neurons_plan.stamps("mesh"),
-        aside=neurons_plan.aside("mesh"),
+        aside=neurons_plan.aside("mesh", readers=neurons_plan.readers),
         code=script_hash("neurons_simplify"),
     script:
         "../../scripts/neurons_simplify.py"
@@ -64,9 +69,11 @@ rule neurons_simplify:
 rule neurons_hks:
     """Compute the heat kernel signatures of the simplified meshes of a shard."""
     input:
+        meshes=neurons_plan.files("mesh"),
+        folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
     output:
-        done="<results>/neurons/hks/{shard}.parquet",
+        done=passed_on("<results>/neurons/hks/{shard}.parquet"),
         failures="<results>/failures/neurons_hks/{shard}.parquet",
     log:
         "<logs>/neurons_hks/{shard}.log",
@@ -80,7 +87,8 @@ rule neurons_hks:
         runtime=120,
     params:
         options=neurons_plan.solver,
-        aside=study.aside(),
+        inputs=neurons_plan.stamps("mesh"),
+        aside=neurons_plan.aside("mesh", readers=neurons_plan.readers),
         code=script_hash("neurons_hks"),
     script:
         "../../scripts/neurons_hks.py"
@@ -89,6 +97,8 @@ rule neurons_hks:
 rule neurons_condense:
     """Condense the signatures of a shard into domains."""
     input:
+        meshes=neurons_plan.files("mesh"),
+        folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
         signatures="<results>/neurons/hks/{shard}.parquet",
     output:
@@ -106,7 +116,8 @@ rule neurons_condense:
         runtime=60,
     params:
         distance=config["neurons"]["condense"]["distance"],
-        aside=study.aside(),
+        inputs=neurons_plan.unkept,
+        aside=neurons_plan.aside("mesh", readers=neurons_plan.readers),
         code=script_hash("neurons_condense"),
     script:
         "../../scripts/neurons_condense.py"
@@ -115,7 +126,6 @@ rule neurons_condense:
 rule neurons_features:
     """Store the condensed features of the neurons of a shard in the chosen form."""
     input:
-        simplified="<results>/neurons/simplify/{shard}.parquet",
         domains="<results>/neurons/condense/{shard}.parquet",
     output:
         done="<results>/neurons/features/{shard}.parquet",
@@ -139,7 +149,6 @@ rule neurons_features:
 rule neurons_train:
     """Train the forest of soma, shaft and spine on the neurons that the configuration names."""
     input:
-        **neurons_plan.step("simplify", neurons_plan.trained),
         **neurons_plan.step("condense", neurons_plan.trained),
         meshes=files_of(neurons_plan.trained, "mesh"),
         truth=files_of(neurons_plan.trained, "truth_labels"),
@@ -209,7 +218,6 @@ rule neurons_spines:
     input:
         meshes=neurons_plan.files("mesh"),
         folder=neurons_plan.folder,
-        simplified="<results>/neurons/simplify/{shard}.parquet",
         domains="<results>/neurons/condense/{shard}.parquet",
         classes="<results>/neurons/classify/{shard}.parquet",
     output:
@@ -283,6 +291,7 @@ rule neurons_exchange:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
+        coloured=neurons_plan.keeps_all,
         inputs=neurons_plan.stamps("mesh"),
         aside=neurons_plan.aside("mesh"),
         code=script_hash("neurons_exchange"),

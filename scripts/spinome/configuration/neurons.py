@@ -150,6 +150,18 @@ class Neurons(Section):
 
     train: SampleNames = Field([], description="samples with truth to train on; they are left out of the evaluation")
     shards: int = Field(4, ge=1, le=10_000, description="jobs that the units of this branch are grouped into")
+    keep: Literal["all", "condensed"] | None = Field(
+        None,
+        description="what stays on disk of each neuron: `all` steps, or the `condensed` features and what follows from "
+        "them; then signatures, simplified and coloured meshes go as soon as they are read, and a change of "
+        "`simplify`, `hks` or `condense` begins with the mesh again; empty: `all` up to `keep_all_up_to` neurons",
+    )
+    keep_all_up_to: int = Field(
+        100,
+        ge=0,
+        le=1_000_000_000,
+        description="neurons of the sheet up to which `all` is kept where `keep` is empty",
+    )
     simplify: Simplify = Simplify()
     hks: HeatKernel = HeatKernel()
     condense: Condense = Condense()

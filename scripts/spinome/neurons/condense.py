@@ -16,6 +16,8 @@ from spinome.mesh.ward import ward
 class Domains:
     """`label` (V,) int32, the domain of each vertex; `log_hks` (D, T) float32; `centre_nm` (D, 3); `area_nm2` (D,).
 
+    The file of a neuron has the label of each vertex of its own mesh, not of the simplified one.
+
     `around_log_hks` (D, T) float32 is the area-weighted mean of `log_hks` over a domain and those that it touches.
     """
 

@@ -21,13 +21,23 @@ PUBLISHED = ["id", "size", *PARTNERS, "tag", "value", *POSITION]
 PALETTE = np.array([np.round(255 * np.array(to_rgb(COLOURS[name]))) for name in CLASSES], np.uint8)
 
 
-def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.DataFrame | None = None) -> None:
-    """Write `mesh.ply`, and where there are synapses `synapses.csv` and the layer `synapses`.
+def write_coloured(folder: Path, mesh: Mesh, label: np.ndarray) -> None:
+    """Write `mesh.ply`, each of its V vertices in the colour of its class.
 
     Parameters
     ----------
     folder : folder of the neuron
-    mesh : mesh of V vertices; label : (V,) code of each
+    label : (V,) code of each vertex
+    """
+    write_coloured_mesh(folder / "mesh.ply", mesh, PALETTE[label])
+
+
+def write_synapses(folder: Path, synapses: pd.DataFrame) -> None:
+    """Write `synapses.csv` and the layer `synapses`.
+
+    Parameters
+    ----------
+    folder : folder of the neuron
     synapses : what `label_synapses` returns; the table has a row for each, the layer a point for each that has a
         label, and one point for rows that are there twice
 
@@ -35,9 +45,6 @@ def write_exchange(folder: Path, mesh: Mesh, label: np.ndarray, synapses: pd.Dat
     ------
     ValueError: if two labelled synapses have the same id in different places.
     """
-    write_coloured_mesh(folder / "mesh.ply", mesh, PALETTE[label])
-    if synapses is None:
-        return
     write_table(published(synapses), folder / "synapses.csv")
     labelled = synapses[synapses["tag"].notna()].drop_duplicates(["id", "x_nm", "y_nm", "z_nm"])
     write_points(

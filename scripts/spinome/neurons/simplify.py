@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import fast_simplification
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from spinome.io.meshes import read_mesh
 from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
 from spinome.mesh.welding import proper_faces, weld
 
@@ -19,11 +21,15 @@ SMALLEST_SIMPLIFIED = 200
 
 @dataclass(frozen=True)
 class Simplified:
-    """`vertices` (S, 3) nm, `faces` (F, 3), and for each vertex of the original mesh its one in `vertex_of` (V,)."""
+    """`vertices` (S, 3) nm, `faces` (F, 3), and for each vertex of the original mesh its one in `vertex_of` (V,).
+
+    `reduced` says whether faces were removed, or seams welded alone.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
     vertex_of: np.ndarray
+    reduced: bool = False
 
 
 def simplify(
@@ -52,7 +58,7 @@ def simplify(
     welded, vertex_of = weld(mesh)
     if not len(welded.faces):
         raise ValueError("no face of the mesh has an area; write the mesh again")
-    vertices, faces = welded.vertices, welded.faces
+    vertices, faces, reduced = welded.vertices, welded.faces, False
     if reduction is None:
         reduction = 0.0
         if vertices_per_um2 is not None:
@@ -63,9 +69,30 @@ def simplify(
         large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
         if large.any():
             vertices, faces, moved = _decimate(vertices, faces, large, reduction, aggressiveness)
-            vertex_of = moved[vertex_of]
+            vertex_of, reduced = moved[vertex_of], True
     vertices, faces, vertex_of = _drop_unused(vertices, faces, vertex_of, mesh.vertices)
-    return Simplified(vertices, faces, vertex_of.astype(np.int32))
+    return Simplified(vertices, faces, vertex_of.astype(np.int32), reduced)
+
+
+def write_simplified(path: str | Path, simplified: Simplified) -> None:
+    """Write a mesh that lost faces; of one that lost none nothing but the fact, since welding again is quick."""
+    names = ("vertices", "faces", "vertex_of") if simplified.reduced else ()
+    arrays = {name: getattr(simplified, name) for name in names}
+    if arrays and len(simplified.vertices) < np.iinfo(np.int32).max:
+        arrays["faces"] = arrays["faces"].astype(np.int32)
+    np.savez(path, **arrays)
+
+
+def read_simplified(path: str | Path, mesh: str) -> Simplified:
+    """Read what `write_simplified` wrote, with the mesh that it was made from where it is needed.
+
+    Parameters
+    ----------
+    mesh : source of the mesh
+    """
+    with np.load(path, allow_pickle=False) as data:
+        arrays = {name: data[name] for name in data.files}
+    return Simplified(**arrays, reduced=True) if arrays else simplify(read_mesh(mesh))
 
 
 def _decimate(

@@ -20,7 +20,6 @@ from spinome.neurons.validation_groups import branches
 def neuron_examples(
     neuron: str,
     mesh: Mesh,
-    domain_of: np.ndarray,
     domains: Domains,
     truth_file: str,
     synapses: pd.DataFrame | None = None,
@@ -30,7 +29,7 @@ def neuron_examples(
 
     Parameters
     ----------
-    domain_of : (V,) domain of each vertex of the mesh
+    domains : whose `label` (V,) is of the vertices of the mesh
     truth_file : labels of vertices (.npz) or of points (a table)
     synapses : synapses of the neuron, from `read_synapses`, where the truth names them by id or by row
     weight : weight of the neuron, where others have 1
@@ -43,7 +42,7 @@ def neuron_examples(
     if not ((label >= 0) & (label < len(CLASSES))).any():
         raise ValueError(f"{truth_file}: labels no place of {neuron} as {', '.join(CLASSES)}; is it another neuron's?")
     branch = branches(mesh, label == CLASSES.index("soma"))
-    return vertex_examples(domain_features(domains), domain_of, label, branch, neuron, weight)
+    return vertex_examples(domain_features(domains), domains.label, label, branch, neuron, weight)
 
 
 def vertex_labels(mesh: Mesh, truth_file: str, synapses: pd.DataFrame | None) -> np.ndarray:

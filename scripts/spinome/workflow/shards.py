@@ -18,7 +18,7 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,9 @@ from spinome.io.tables import read_table, write_table
 from spinome.seeds import number_of
 
 DONE_COLUMNS = ["unit", "key", "file"]
+# A unit may be removed once the steps after have read it. An empty file stays, with the key of the unit and, instead of
+# the checksum, the hash of the settings and code of these steps; as long as both are the same it is not made again.
+SPENT = ".spent"
 # how the name of a stored file ends
 STORED = re.compile(r"\.(?P<key>[0-9a-f]{16})-(?P<content>[0-9a-f]{16})(?P<suffix>(\.[A-Za-z0-9]+)*)$")
 
@@ -67,6 +70,8 @@ def run_shard(
     max_failed_fraction: float,
     own: Callable[[str | Path], bool] | None = None,
     published: str | Path | None = None,
+    readers: str = "",
+    spent: Sequence[Finished] = (),
 ) -> pd.DataFrame:
     """Compute what the store lacks, and write the tables of finished and of failed units.
 
@@ -83,6 +88,8 @@ def run_shard(
     max_failed_fraction : the shard fails when more of its units failed than `spinome.failures.allowed_failures`
     own : whether a file was made by this workflow; a damaged one stops the shard
     published : folder in which each finished unit also stands under its plain name, for people to open
+    readers : hash of the settings and code of the steps that read units which are not kept; empty: all are kept
+    spent : steps before, whose units are not kept once this step has made its own from them
 
     Raises
     ------
@@ -99,7 +106,7 @@ def run_shard(
     for number, unit in enumerate(units, start=1):
         unit_key = content_hash(unit.name, unit.inputs, key)
         stored = _Stored(Path(store), unit.name, suffix)
-        file = stored.whole(unit_key)
+        file = stored.whole(unit_key) or stored.spent(unit_key, readers)
         if file is None:
             started = time.monotonic()
             try:
@@ -114,6 +121,8 @@ def run_shard(
             print(f"{step}: {unit.name} in {seconds:.3g} s ({number} of {len(units)})", flush=True)
         if published is not None:
             _publish(file, Path(published) / f"{unit.name}{suffix}")
+        for before in spent if readers else ():
+            before.spend(unit.name, readers)
         finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
     if len(failed) > faults.allowed_failures(len(units), max_failed_fraction):
         raise RuntimeError(
@@ -160,6 +169,21 @@ class Finished(Mapping[str, Path]):
             Path(table).unlink(missing_ok=True)
             raise DamagedError(file, "was damaged or is gone; run again, the next run makes it anew")
         return Path(file)
+
+    def spend(self, unit: str, readers: str) -> None:
+        """Remove the file of a unit that all have read, and leave word of it (`SPENT`).
+
+        Parameters
+        ----------
+        readers : hash of the settings and code of the steps that have read it
+        """
+        key, name, _ = self.rows[unit]
+        file = Path(name)
+        named = STORED.search(file.name)
+        if named is None or file.suffix == SPENT:
+            return
+        file.with_name(f"{file.name[: named.start()]}.{key}-{readers}{named['suffix']}{SPENT}").touch()
+        remove(file)
 
     def __contains__(self, unit: object) -> bool:
         return unit in self.rows
@@ -213,6 +237,11 @@ class _Stored:
                 remove(file)
         return None
 
+    def spent(self, key: str, readers: str) -> Path | None:
+        """What is left of the unit made under a key, if it was read by steps with these settings and code."""
+        left = self.folder / f"{self.stem}.{key}-{readers}{self.suffix}{SPENT}"
+        return left if readers and left.exists() else None
+
     def make(self, key: str, write: Callable[[Path], None]) -> Path:
         """Write the unit's file under a key; files of other keys go once it is there."""
         target = self.folder / f"{self.stem}{self.suffix}"
@@ -225,7 +254,8 @@ class _Stored:
                 raise FileNotFoundError(f"{self.unit}: the step wrote nothing")
             file = self.folder / f"{self.stem}.{key}-{file_hash(part)}{self.suffix}"
             replace(part, file)
-        for earlier in self.files():
+        left = _Stored(self.store, self.unit, self.suffix + SPENT)
+        for earlier in [*self.files(), *left.files()]:
             if earlier != file:
                 remove(earlier)
         return file

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -113,6 +113,7 @@ def run_units(
     suffix: str = "",
     state: Any = None,
     published: str | Path | None = None,
+    spent: Sequence[Finished] = (),
 ) -> None:
     """Compute the units of the rule's shard that are not there yet, and write its tables `done` and `failures`.
 
@@ -123,6 +124,8 @@ def run_units(
     suffix : of the units' files; empty where a unit is a folder
     state : what else counts for every unit, such as the hash of a model that was trained in this run
     published : folder in which each finished unit also stands under its plain name, for people to open
+    spent : steps before, whose units are removed once this step has made its own from them, unless all are kept; the
+        parameter `aside` says so by its value `readers` (`spinome.workflow.shards.SPENT`)
     """
     results, step = _place(snakemake)
     params = snakemake.params
@@ -142,6 +145,8 @@ def run_units(
         max_failed_fraction=params.aside.max_failed_fraction,
         own=_made_here(snakemake),
         published=published,
+        readers=getattr(params.aside, "readers", ""),
+        spent=spent,
     )
 
 

@@ -12,13 +12,18 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
+from spinome.hashing import content_hash
 from spinome.neurons.units import VOLUME
+from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
 from spinome.workflow.shards import plan
 from spinome.workflow.study import Model, Study
 
 # steps whose units are neurons of both kinds of shard
 STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
+# those whose units go once the neurons are condensed, where `neurons.keep` is `condensed`, and those that read them
+UNKEPT = ("simplify", "hks")
+READERS = ("hks", "condense")
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,25 @@ class NeuronsPlan:
         removes = options["vertices_per_um2"] is not None or options["reduction"] is not None
         return {key: value for key, value in options.items() if removes or key != "aggressiveness"}
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the units of all steps are kept; else of those alone that the condensed features begin with."""
+        keep = self.config["keep"]
+        return len(self.study.neurons) <= self.config["keep_all_up_to"] if keep is None else keep == "all"
+
+    @cached_property
+    def readers(self) -> str:
+        """Hash of the settings and code of the steps that read what is not kept; empty where all is kept."""
+        return "" if self.keeps_all else content_hash(self.solver, self.config["condense"], *map(_code, READERS))
+
+    def unkept(self, wildcards: Any) -> list[str]:
+        """Stamps of a shard's meshes and, where units are not kept, of the settings and code that made them.
+
+        Snakemake does not look at what made a table that is gone; so the step after tells it of every change.
+        """
+        made = [] if self.keeps_all else [content_hash(self.simplification, self.solver, *map(_code, UNKEPT))]
+        return [*self.stamps("mesh")(wildcards), *made]
+
     @cached_property
     def model(self) -> Model:
         """The forest of soma, shaft and spine."""
@@ -121,7 +145,8 @@ class NeuronsPlan:
     @property
     def finished(self) -> dict[str, list[str]]:
         """Tables of finished units by step."""
-        tables = {f"neurons_{step}": list(self.step(step).values()) for step in STEPS}
+        kept = [step for step in STEPS if self.keeps_all or step not in UNKEPT]
+        tables = {f"neurons_{step}": list(self.step(step).values()) for step in kept}
         written = ["exchange", *(["features"] if self.config["features"]["storage"] else [])]
         return tables | {
             f"neurons_{step}": [f"<results>/neurons/{step}/{shard}.parquet" for shard in self.sheet_shards]
@@ -172,6 +197,10 @@ class NeuronsPlan:
     def aside(self, *columns: str, **values: Any) -> Callable[[Any], SimpleNamespace]:
         """A function of wildcards: the parameter `aside` with the rows of a shard, paths and all."""
         return lambda wildcards: self.study.aside(rows=rows_of(self.shard_rows(wildcards.shard), *columns), **values)
+
+
+def _code(step: str) -> str:
+    return script_hash(f"neurons_{step}")
 
 
 def rows_of(rows: Iterable[NeuronRow], *columns: str) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,44 @@
+"""What the rules of the neurons branch are told."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from spinome.workflow.plans.neurons import NeuronsPlan
+
+MESHES = [{"neuron": name, "mesh": f"{name}.ply"} for name in ("a", "b", "c")]
+
+
+@pytest.fixture
+def plan(study):
+    def make(meshes=MESHES, **keys):
+        return NeuronsPlan(study(meshes=meshes, neurons={"shards": 1} | keys), ())
+
+    return make
+
+
+def test_all_is_kept_of_few_neurons_and_less_of_many(plan):
+    assert plan().keeps_all and plan(keep_all_up_to=3).keeps_all
+    assert not plan(keep_all_up_to=2).keeps_all
+    assert plan(keep_all_up_to=2, keep="all").keeps_all and not plan(keep="condensed").keeps_all
+
+
+def test_what_is_not_kept_is_no_table_of_the_run(plan):
+    assert {"neurons_simplify", "neurons_hks"} <= set(plan().finished)
+    assert not {"neurons_simplify", "neurons_hks"} & set(plan(keep="condensed").finished)
+
+
+def test_the_step_after_tells_what_made_the_units_that_are_gone(plan):
+    shard = SimpleNamespace(shard="0")
+    kept, gone = plan().unkept(shard), plan(keep="condensed").unkept(shard)
+    assert kept == plan(hks={"mollify": 1e-4}).unkept(shard) == gone[:-1]
+    assert gone != plan(keep="condensed", hks={"mollify": 1e-4}).unkept(shard)
+    assert gone != plan(keep="condensed", simplify={"reduction": 0.5}).unkept(shard)
+    assert gone == plan(keep="condensed", condense={"distance": 2.0}).unkept(shard)
+
+
+def test_units_count_as_read_until_a_step_that_reads_them_changes(plan):
+    assert plan().readers == ""
+    readers = plan(keep="condensed").readers
+    assert readers == plan(keep="condensed", simplify={"reduction": 0.5}).readers
+    assert readers != plan(keep="condensed", condense={"distance": 2.0}).readers
