@@ -1,14 +1,28 @@
-"""Fetch the mesh of a neuron from a public address."""
+"""Fetch the meshes of a shard's neurons from their public addresses."""
 
 from spinome.io.meshes import check_mesh, write_mesh
-from spinome.io.web.limits import DownloadError
-from spinome.logs import plain_errors
 from spinome.mesh.surface import Mesh
 from spinome.retrieve.mesh import retrieve_mesh
 from spinome.workflow import step
+from spinome.workflow.shards import Unit
 
 _, params, output = step.begin(snakemake)
-with plain_errors(DownloadError, ValueError):
-    vertices, faces = retrieve_mesh(params.address, params.aside.base_url)
-    check_mesh(vertices, faces, params.address)
-write_mesh(output[0], Mesh(vertices, faces))
+resources = step.resources(snakemake)
+
+
+def compute(unit, part):
+    address = params.each[unit.name]
+    vertices, faces = retrieve_mesh(address, params.aside.base_url)
+    check_mesh(vertices, faces, address)
+    write_mesh(part, Mesh(vertices, faces))
+
+
+step.run_units(
+    snakemake,
+    map(Unit, params.each),
+    compute,
+    suffix=".npz",
+    # other studies may take the same meshes
+    store=resources / "units" / "retrieve_mesh",
+    published=resources / "meshes",
+)

@@ -76,6 +76,16 @@ def test_a_mesh_at_an_address_is_fetched_and_features_are_stored_where_asked(sna
     assert "input: results/spines.parquet, results/neurons/synapses.parquet, cells.tsv" in plan.stdout
 
 
+def test_the_plan_of_many_neurons_at_addresses_asks_for_one_job_a_shard(snakemake, tmp_path, project):
+    rows = [f"n{number}\tgs://bucket/meshes::{number}" for number in range(20_000)]
+    (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")
+    options = project(neurons={"shards": 20})
+    plan = snakemake(tmp_path, "--dry-run", "--quiet", "rules", "--configfile", options, "--", "neurons")
+    assert plan.returncode == 0, plan.stdout
+    planned = jobs(plan.stdout)
+    assert planned["retrieve_mesh"] == planned["neurons_simplify"] == 20 and sum(planned.values()) < 200
+
+
 def test_a_bad_row_of_the_cells_is_named(snakemake, tmp_path, project):
     (tmp_path / "cells.tsv").write_text("root_id\tcell_class\n6.48E+17\tbasket\n")
     plan = snakemake(tmp_path, "--dry-run", "--configfile", project(samples={"cells": "cells.tsv"}))

@@ -247,6 +247,7 @@ rule provenance:
     """Write what made the results: configuration, versions, code and inputs."""
     input:
         census_plan.given_files,
+        neurons_plan.fetched_tables,
     output:
         provenance="<results>/provenance.json",
         config="<results>/config.yaml",

@@ -1,5 +1,5 @@
 # The neurons branch: meshes to heat kernel signatures, labelled synapses and spines.
-from spinome.workflow.plans.neurons import NeuronsPlan, files_of, rows_of
+from spinome.workflow.plans.neurons import NeuronsPlan, rows_of
 
 neurons_plan = planned(NeuronsPlan, study, tuple(linking_plan.volumes))
 if neurons_plan.shards:
@@ -44,6 +44,7 @@ rule neurons_simplify:
     input:
         meshes=neurons_plan.files("mesh"),
         folder=neurons_plan.folder,
+        fetched=neurons_plan.fetched,
     output:
         done=passed_on("<results>/neurons/simplify/{shard}.parquet"),
         failures="<results>/failures/neurons_simplify/{shard}.parquet",
@@ -58,6 +59,7 @@ rule neurons_simplify:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,
     params:
+        each=neurons_plan.addresses,
         options=neurons_plan.simplification,
         inputs=neurons_plan.stamps("mesh"),
         aside=neurons_plan.aside("mesh", readers=neurons_plan.readers),
@@ -150,9 +152,9 @@ rule neurons_train:
     """Train the forest of soma, shaft and spine on the neurons that the configuration names."""
     input:
         **neurons_plan.step("condense", neurons_plan.trained),
-        meshes=files_of(neurons_plan.trained, "mesh"),
-        truth=files_of(neurons_plan.trained, "truth_labels"),
-        synapses=files_of(neurons_plan.trained, "synapses"),
+        meshes=neurons_plan.files_of(neurons_plan.trained, "mesh"),
+        truth=neurons_plan.files_of(neurons_plan.trained, "truth_labels"),
+        synapses=neurons_plan.files_of(neurons_plan.trained, "synapses"),
     output:
         model="<results>/models/neurons.skops",
         scores=report("<results>/neurons/training.tsv", caption="../report/neurons_training.rst", category="Neurons"),
@@ -305,7 +307,7 @@ rule neurons_tables:
         **neurons_plan.step("spines"),
         **neurons_plan.step("synapses"),
         **neurons_plan.folders,
-        tables=files_of(study.neurons, "synapses"),
+        tables=neurons_plan.files_of(study.neurons, "synapses"),
         failures=neurons_plan.failures,
     output:
         synapses=report(
@@ -336,8 +338,8 @@ rule neurons_evaluate:
     """Hold labels and spines against the truth of neurons that no model was trained on."""
     input:
         **neurons_plan.step("spines", neurons_plan.scored),
-        meshes=files_of(neurons_plan.scored, "mesh"),
-        truth=files_of(neurons_plan.scored, "truth_labels"),
+        meshes=neurons_plan.files_of(neurons_plan.scored, "mesh"),
+        truth=neurons_plan.files_of(neurons_plan.scored, "truth_labels"),
         synapses="<results>/neurons/synapses.parquet",
         neurons="<results>/neurons/neurons.parquet",
     output:
@@ -370,7 +372,7 @@ rule neurons_figures:
     input:
         **neurons_plan.step("spines"),
         **neurons_plan.folders,
-        meshes=files_of(study.neurons, "mesh"),
+        meshes=neurons_plan.files_of(study.neurons, "mesh"),
         synapses="<results>/neurons/synapses.parquet",
         spines="<results>/neurons/spines.parquet",
         compared=branch(bool(neurons_plan.scored), then="<results>/neurons/compared.parquet", otherwise=[]),

@@ -105,17 +105,16 @@ rule retrieve_file:
 
 
 rule retrieve_mesh:
-    """Fetch the mesh of a neuron from a public address."""
+    """Fetch the meshes of a shard's neurons from their public addresses."""
     output:
-        "<resources>/meshes/{neuron}.npz",
+        done="<results>/retrieve/mesh/{shard}.parquet",
+        failures="<results>/failures/retrieve_mesh/{shard}.parquet",
     log:
-        "<logs>/retrieve_mesh/{neuron}.log",
-    wildcard_constraints:
-        neuron=one_of(study.mesh_addresses),
+        "<logs>/retrieve_mesh/{shard}.log",
     conda:
         "../../envs/retrieve.yaml"
     params:
-        address=lambda wildcards: study.mesh_addresses[wildcards.neuron],
+        each=lambda wildcards: neurons_plan.addresses(wildcards),
         aside=study.aside(base_url=config["retrieve"]["base_url"]),
         code=script_hash("retrieve_mesh"),
     script:

@@ -12,6 +12,7 @@ BEFORE = {
     "synapses_density": "synapses_detect",
     "linking_basins": "linking_membranes",
     "linking_contacts": "linking_basins",
+    "neurons_simplify": "retrieve_mesh",
     "neurons_hks": "neurons_simplify",
     "neurons_condense": "neurons_hks",
     "neurons_classify": "neurons_condense",
@@ -33,11 +34,13 @@ def completeness(
 
     Returns
     -------
-    Table of COLUMNS, one row a step that has units
+    Table of COLUMNS, one row a step that has units; of a step whose units are not kept, what failed is in those after
     """
     failed = failures["step"].value_counts()
     rows = []
     for step in sorted({*finished, *failed.index}):
+        if step not in finished and step in BEFORE.values():
+            continue
         before, missing = BEFORE.get(step), set(failures.loc[failures["step"] == step, "unit"])
         while before:
             missing |= set(failures.loc[failures["step"] == before, "unit"])

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# folders below `resources` that rules of fixed outputs fill
-UNPACKED = ("archives", "meshparty", "morph_spines", "neuron_hks")
+# folders below `resources` that rules alone fill
+UNPACKED = ("archives", "meshparty", "morph_spines", "neuron_hks", "units")
 
 
 def is_made(file: str | Path, results: Path, resources: Path, config: Mapping[str, Any]) -> bool:

@@ -87,6 +87,12 @@ def store(snakemake: Any) -> Path:
     return results / "units" / step
 
 
+def resources(snakemake: Any) -> Path:
+    """The folder of retrieved data, wherever a module's prefix puts it."""
+    results, configured = _place(snakemake)[0], snakemake.config
+    return Path(str(results).removesuffix(str(Path(configured["results"]))), configured["resources"])
+
+
 def own_units(snakemake: Any, names: Iterable[str], inputs: str = "") -> list[Unit]:
     """Those of these units that fall into the rule's shard, with what they are all made from.
 
@@ -112,6 +118,7 @@ def run_units(
     *,
     suffix: str = "",
     state: Any = None,
+    store: str | Path | None = None,
     published: str | Path | None = None,
     spent: Sequence[Finished] = (),
 ) -> None:
@@ -123,6 +130,7 @@ def run_units(
     compute : called with a unit and the path that it writes
     suffix : of the units' files; empty where a unit is a folder
     state : what else counts for every unit, such as the hash of a model that was trained in this run
+    store : folder of the units; empty: one of the step's own among the results
     published : folder in which each finished unit also stands under its plain name, for people to open
     spent : steps before, whose units are removed once this step has made its own from them, unless all are kept; the
         parameter `aside` says so by its value `readers` (`spinome.workflow.shards.SPENT`)
@@ -137,7 +145,7 @@ def run_units(
         own,
         compute,
         step=step,
-        store=results.joinpath("units", step, *within),
+        store=store or results.joinpath("units", step, *within),
         suffix=suffix,
         key=content_hash(settings, state),
         done=snakemake.output.done,
@@ -164,9 +172,8 @@ def _place(snakemake: Any) -> tuple[Path, str]:
 
 def _made_here(snakemake: Any) -> Callable[[str | Path], bool]:
     """Whether a file was made by this workflow (`spinome.workflow.made`), wherever a module's prefix puts it."""
-    config, results = snakemake.config, _place(snakemake)[0]
-    prefix = str(results).removesuffix(str(Path(config["results"])))
-    return partial(is_made, results=results, resources=Path(prefix, config["resources"]), config=config)
+    results = _place(snakemake)[0]
+    return partial(is_made, results=results, resources=resources(snakemake), config=snakemake.config)
 
 
 def _fail(snakemake: Any, kind: type[BaseException], error: BaseException, trace: Any) -> None:

@@ -337,7 +337,8 @@ class CensusPlan:
         """Every file that the sheets name, with the sheet of cells and the table of corrections."""
         rows = (*self.study.stacks, *self.study.volumes, *self.study.neurons)
         corrections = self.study.config["twophoton"]["track"]["corrections"]
-        files = {file for row in rows for file in row.files()} | {*self.study.cells}
+        fetched = {self.study.neuron_of[name].mesh for name in self.study.mesh_addresses}
+        files = ({file for row in rows for file in row.files()} - fetched) | {*self.study.cells}
         return sorted(files | ({corrections} if corrections else set()))
 
 

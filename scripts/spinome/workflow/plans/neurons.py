@@ -131,7 +131,10 @@ class NeuronsPlan:
     @property
     def failures(self) -> list[str]:
         """Tables of failed units that the branch's tables of neurons and synapses rest on."""
-        return [f"<results>/failures/neurons_{step}/{shard}.parquet" for step in STEPS for shard in self.shards]
+        return [
+            *(table.replace("/retrieve/mesh/", "/failures/retrieve_mesh/") for table in self.fetched_tables),
+            *(f"<results>/failures/neurons_{step}/{shard}.parquet" for step in STEPS for shard in self.shards),
+        ]
 
     @property
     def all_failures(self) -> list[str]:
@@ -147,6 +150,8 @@ class NeuronsPlan:
         """Tables of finished units by step."""
         kept = [step for step in STEPS if self.keeps_all or step not in UNKEPT]
         tables = {f"neurons_{step}": list(self.step(step).values()) for step in kept}
+        if self.fetched_tables:
+            tables["retrieve_mesh"] = self.fetched_tables
         written = ["exchange", *(["features"] if self.config["features"]["storage"] else [])]
         return tables | {
             f"neurons_{step}": [f"<results>/neurons/{step}/{shard}.parquet" for shard in self.sheet_shards]
@@ -180,7 +185,38 @@ class NeuronsPlan:
 
     def files(self, column: str) -> Callable[[Any], list[str]]:
         """An input function: the files of a column of a shard."""
-        return lambda wildcards: files_of(self.shard_rows(wildcards.shard), column)
+        return lambda wildcards: self.files_of(self.shard_rows(wildcards.shard), column)
+
+    def files_of(self, rows: Iterable[NeuronRow], column: str) -> list[str]:
+        """The files of a column, without the name of a group inside of them.
+
+        Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are.
+        """
+        fetched, given = [], []
+        for row in rows:
+            at_address = column == "mesh" and row.neuron in self.study.mesh_addresses
+            (fetched if at_address else given).append(row)
+        tables = [self.fetched_table(shard) for shard in self.shards_of(fetched)]
+        return [*tables, *(getattr(row, column).partition("::")[0] for row in given if getattr(row, column))]
+
+    def addresses(self, wildcards: Any) -> dict[str, str]:
+        """The public addresses of a shard's meshes, by neuron."""
+        known = self.study.mesh_addresses
+        return {name: known[name] for name in self.by_shard.get(wildcards.shard, []) if name in known}
+
+    def fetched(self, wildcards: Any) -> list[str]:
+        """The table of a shard's fetched meshes; none where none lies at a public address."""
+        return [self.fetched_table(wildcards.shard)] if self.addresses(wildcards) else []
+
+    def fetched_table(self, shard: str) -> str:
+        """The table of a shard's fetched meshes."""
+        return f"<results>/retrieve/mesh/{shard}.parquet"
+
+    @cached_property
+    def fetched_tables(self) -> list[str]:
+        """The tables of fetched meshes of all shards."""
+        fetched = (row for row in self.study.neurons if row.neuron in self.study.mesh_addresses)
+        return list(map(self.fetched_table, self.shards_of(fetched)))
 
     def stamps(self, *columns: str) -> Callable[[Any], list[str]]:
         """A function of wildcards: stamps of the given files of these columns of a shard."""
@@ -206,8 +242,3 @@ def _code(step: str) -> str:
 def rows_of(rows: Iterable[NeuronRow], *columns: str) -> dict[str, dict[str, Any]]:
     """What the sheet says of neurons, by name: the columns that a step uses."""
     return {row.neuron: {column: getattr(row, column) for column in columns} for row in rows}
-
-
-def files_of(rows: Iterable[NeuronRow], column: str) -> list[str]:
-    """The files of a column, without the name of a group inside of them."""
-    return [getattr(row, column).partition("::")[0] for row in rows if getattr(row, column)]
