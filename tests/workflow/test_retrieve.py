@@ -3,8 +3,11 @@
 import hashlib
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+import trimesh
 import yaml
 
 from spinome.synapses.network.published import PublishedNet
@@ -23,7 +26,7 @@ def retrieve(hostile, snakemake, tmp_path):
 
     def run(*targets, models=None, **sources):
         content = {"samples": {"neurons": "neurons.tsv"}, "retrieve": {**sources, "limits": limits}}
-        content["models"] = models or {}
+        content |= {"models": models or {}, "neurons": {"shards": 1}}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
         options = ("--configfile", tmp_path / "config.yaml", "--cores", "2", "--keep-going", "--show-failed-logs")
         return snakemake(tmp_path, *options, "--", *targets)
@@ -55,7 +58,7 @@ def test_sources_that_cannot_be_retrieved(hostile, retrieve, tmp_path):
     targets = [f"resources/public/{name}" for name in (*files, *records)]
     run = retrieve(
         *targets,
-        "resources/meshes/m.npz",
+        "results/retrieve/mesh/0.parquet",
         files=files,
         records={name: f"{hostile.url}/{name}" for name in records},
     )
@@ -66,14 +69,76 @@ def test_sources_that_cannot_be_retrieved(hostile, retrieve, tmp_path):
         "/outside: cannot be taken as the description of a Zenodo record: '../../../outside.csv'",
         "/unchecked: states no checksum for a.csv that can be used",
         "/empty: the record has no file",
-        "/mesh/info: is larger than 0.002 GB",
     ]:
         assert words in run.stdout, run.stdout
+    # one neuron that cannot be had is not the end of the others
+    (failed,) = pd.read_parquet(tmp_path / "results" / "failures" / "retrieve_mesh" / "0.parquet").itertuples()
+    assert failed.unit == "m" and "/mesh/info: is larger than 0.002 GB" in failed.reason
     assert "Traceback" not in run.stdout
     resources = tmp_path / "resources"
     found = {str(path.relative_to(resources)) for path in resources.rglob("*") if path.is_file()}
+    assert not list(resources.glob("units/retrieve_mesh/*/*"))
     assert found - {"public/good/.snakemake_timestamp"} == {"public/whole", "public/good/a.csv"}
     assert not list(tmp_path.parent.rglob("outside.csv"))
+
+
+def fragment(number):
+    """A box in the format of Neuroglancer's meshes of one resolution."""
+    box = trimesh.creation.box(extents=(4000, 4000, 4000 + number)).subdivide()
+    count = np.uint32(len(box.vertices)).tobytes()
+    return count + box.vertices.astype("<f4").tobytes() + box.faces.astype("<u4").tobytes()
+
+
+@pytest.mark.slow
+def test_meshes_are_fetched_in_shards_from_a_server_that_fails_now_and_then(hostile, snakemake, tmp_path):
+    """A request that fails is made again; a neuron that is never there fails alone, and the next run asks for it."""
+    lacking, first = {"5"}, set()
+
+    def behave(request):
+        name = request.path.rpartition("/")[2]
+        if name == "info":
+            return request.answer(b'{"@type": "neuroglancer_legacy_mesh"}')
+        if name not in first and number(name) % 3 == 0:
+            first.add(name)
+            return request.answer(status="503 Service Unavailable")
+        if name.partition(":")[0] in lacking:
+            return request.answer(status="404 Not Found")
+        if name.endswith(":0:0"):
+            return request.answer(fragment(number(name)))
+        request.answer(json.dumps({"fragments": [f"{name}:0"]}).encode())
+
+    def number(name):
+        return int(name.partition(":")[0])
+
+    hostile.behave = behave
+    rows = [f"n{name}\t{hostile.url}/mesh::{name}" for name in range(12)]
+    (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")
+    content = {
+        "samples": {"neurons": "neurons.tsv"},
+        "neurons": {"shards": 1},
+        "retrieve": {"limits": {"patience_s": 5, "attempts": 3}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+
+    def run(*arguments):
+        found = snakemake(tmp_path, *arguments, "--configfile", tmp_path / "config.yaml", "--cores", "1")
+        assert found.returncode == 0, found.stdout
+        results = tmp_path / "results"
+        failed = pd.read_parquet(results / "failures" / "retrieve_mesh" / "0.parquet")
+        return sorted(pd.read_parquet(results / "retrieve" / "mesh" / "0.parquet")["unit"]), failed
+
+    done, failed = run("results/retrieve/mesh/0.parquet")
+    assert done == sorted(f"n{name}" for name in range(12) if name != 5)
+    assert sorted(path.stem for path in (tmp_path / "resources" / "meshes").iterdir()) == done
+    assert failed["unit"].tolist() == ["n5"] and "has no mesh 5" in failed["reason"].iloc[0]
+    # it is there now, and nothing else is fetched again; the step after takes all of them
+    lacking.clear()
+    before = len(hostile.asked)
+    done, failed = run("results/neurons/simplify/0.parquet", "--forcerun", "retrieve_mesh")
+    assert len(done) == 12 and failed.empty
+    asked = {request.path.rpartition("/")[2] for request in hostile.asked[before:]} - {"info"}
+    assert asked == {"5:0", "5:0:0"}
+    assert len(pd.read_parquet(tmp_path / "results" / "neurons" / "simplify" / "0.parquet")) == 12
 
 
 @pytest.mark.slow

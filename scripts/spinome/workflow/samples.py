@@ -6,6 +6,7 @@ import csv
 import difflib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
@@ -338,6 +339,8 @@ def read_sheet(
     errors = [f"header, {problem}" for problem in _header_problems(header, row_type, design)]
     rows: list[RowType] = []
     lines: dict[tuple[str, ...], int] = {}
+    # many rows may name the same table
+    resolve = cache(lambda source: _resolve(source, produced, [*search, sheet.parent]))
     for number, cells in records if not errors else []:
         if len(cells) > len(header):
             errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
@@ -369,7 +372,7 @@ def read_sheet(
             if is_address(values[column]):
                 continue
             try:
-                resolved[column] = _resolve(values[column], produced, [*search, sheet.parent])
+                resolved[column] = resolve(values[column])
             except FileNotFoundError as error:
                 errors.append(f"row {number}, column {column}: {error}")
         rows.append(row.model_copy(update=resolved))

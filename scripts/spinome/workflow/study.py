@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -33,7 +33,9 @@ class Model:
     published: bool = False
 
 
-@dataclass(frozen=True)
+# Snakemake writes out what the functions of its inputs are bound to: without `repr=False`, every row of every sheet,
+# again and again; so with the plans, too
+@dataclass(frozen=True, repr=False)
 class Study:
     """A validated configuration with the rows of its sample sheets.
 
@@ -107,7 +109,12 @@ class Study:
         it; what the workflow makes counts by its name alone, since Snakemake sees when it changes. The order counts:
         two samples that change their files with each other are not what they were.
         """
-        return [self._state(source) if source else "" for source in sources]
+        return [self._states(source) if source else "" for source in sources]
+
+    @cached_property
+    def _states(self) -> Callable[[str], str]:
+        # rules ask again and again, and of many neurons looking takes longer than all else in a plan
+        return cache(self._state)
 
     def _state(self, source: str) -> str:
         if is_address(source):

@@ -87,7 +87,7 @@ class View:
         return f"{self.view}/{self.sample}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CensusPlan:
     """The joint table of a study and its report.
 

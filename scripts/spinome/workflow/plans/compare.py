@@ -15,7 +15,7 @@ from spinome.workflow.study import Study
 PLACES = ("errors_of_truth", "errors_of_review")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ComparePlan:
     """The comparisons of a study.
 

@@ -22,7 +22,7 @@ SEGMENTS = "<results>/linking/segments/{volume}.zarr"
 MEMBRANES = "<results>/linking/assemble/{volume}.zarr"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LinkingPlan(VolumesPlan):
     """The volumes of a study whose orphans are linked: all of them, each has segments or an image to compute them from.
 

@@ -19,7 +19,7 @@ ELSEWHERE = ("samples", "design", "compare", "results", "resources", "seed", "mo
 NO_RESULT = ("shards", "train", "train_judge", "cuboid", "storage", "viewer", "url")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MethodsPlan:
     """The branches of a study as its Methods paragraph tells of them."""
 

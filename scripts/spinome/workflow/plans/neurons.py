@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +26,7 @@ UNKEPT = ("simplify", "hks")
 READERS = ("hks", "condense")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NeuronsPlan:
     """The neurons of a study, by shard.
 
@@ -164,8 +164,12 @@ class NeuronsPlan:
 
     def shards_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that hold these rows."""
-        names = {row.neuron for row in rows}
-        return [shard for shard, members in self.by_shard.items() if names & set(members)]
+        wanted = {self._shard_of[row.neuron] for row in rows}
+        return [shard for shard in self.by_shard if shard in wanted]
+
+    @cached_property
+    def _shard_of(self) -> dict[str, str]:
+        return {name: shard for shard, members in self.by_shard.items() for name in members}
 
     def step(self, step: str, rows: Iterable[NeuronRow] | None = None) -> dict[str, str]:
         """Named inputs `<step>/<shard>`: the tables of a step's finished units, of all shards or of those of rows."""
@@ -197,7 +201,9 @@ class NeuronsPlan:
             at_address = column == "mesh" and row.neuron in self.study.mesh_addresses
             (fetched if at_address else given).append(row)
         tables = [self.fetched_table(shard) for shard in self.shards_of(fetched)]
-        return [*tables, *(getattr(row, column).partition("::")[0] for row in given if getattr(row, column))]
+        files = (getattr(row, column).partition("::")[0] for row in given if getattr(row, column))
+        # many neurons may share a table
+        return [*tables, *dict.fromkeys(files)]
 
     def addresses(self, wildcards: Any) -> dict[str, str]:
         """The public addresses of a shard's meshes, by neuron."""
@@ -219,20 +225,25 @@ class NeuronsPlan:
         return list(map(self.fetched_table, self.shards_of(fetched)))
 
     def stamps(self, *columns: str) -> Callable[[Any], list[str]]:
-        """A function of wildcards: stamps of the given files of these columns of a shard."""
+        """A function of wildcards: one stamp of the given files of these columns of a shard."""
         return lambda wildcards: self.stamps_of(self.shard_rows(wildcards.shard), *columns)
 
     def stamps_of(self, rows: Sequence[NeuronRow], *columns: str) -> list[str]:
-        """Stamps of the given files of these columns of rows."""
-        return self.study.given(getattr(row, column) for row in rows for column in columns)
+        """One stamp of the given files of these columns of rows: Snakemake keeps it for each of many jobs."""
+        return [content_hash(self.study.given(getattr(row, column) for row in rows for column in columns))]
 
     def each(self, *columns: str) -> Callable[[Any], dict[str, dict[str, Any]]]:
         """A function of wildcards: what the sheet says of the neurons of a shard, by neuron; no paths."""
-        return lambda wildcards: rows_of(self.shard_rows(wildcards.shard), *columns)
+        return lambda wildcards: self._rows(wildcards.shard, *columns)
+
+    @cached_property
+    def _rows(self) -> Callable[..., dict[str, dict[str, Any]]]:
+        # shared by all jobs that ask for the same columns of a shard
+        return cache(lambda shard, *columns: rows_of(self.shard_rows(shard), *columns))
 
     def aside(self, *columns: str, **values: Any) -> Callable[[Any], SimpleNamespace]:
         """A function of wildcards: the parameter `aside` with the rows of a shard, paths and all."""
-        return lambda wildcards: self.study.aside(rows=rows_of(self.shard_rows(wildcards.shard), *columns), **values)
+        return lambda wildcards: self.study.aside(rows=self._rows(wildcards.shard, *columns), **values)
 
 
 def _code(step: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spinome.workflow.study import Study
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PhantomPlan:
     """The simulated specimens of a study."""
 
@@ -26,7 +27,7 @@ class PhantomPlan:
                 if name := self.specimen_of(file):
                     self.settings(name)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where all specimens are made."""
         return Path(self.study.config["resources"]) / "phantom"
@@ -52,7 +53,8 @@ class PhantomPlan:
 
     def specimen_of(self, source: str | None) -> str | None:
         """The specimen that a source belongs to; None where it belongs to none."""
-        if not source or not Path(source).is_relative_to(self.folder):
+        # a plan asks this of each source several times, and most are told by their text
+        if not source or self.folder.name not in source or not Path(source).is_relative_to(self.folder):
             return None
         return next(iter(Path(source).relative_to(self.folder).parts), None)
 

@@ -26,7 +26,7 @@ EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
 STEPS = ("detect", "density")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SynapsesPlan(VolumesPlan):
     """The volumes of a study whose synapses are found, or given."""
 

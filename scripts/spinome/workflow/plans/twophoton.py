@@ -34,7 +34,7 @@ LEARNED = "<results>/review/learn/judge.skops"
 DECIDED = {"decision", *samples.IDENTITY[Correction]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TwophotonPlan:
     """The two-photon stacks of a study, by series."""
 

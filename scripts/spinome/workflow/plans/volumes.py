@@ -13,7 +13,7 @@ from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VolumesPlan:
     """The rows of the sheet `volumes`, for rules of one volume (`wildcards.volume`) and for rules of several.
 
