@@ -196,7 +196,8 @@ class NeuronsPlan:
 
         Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are.
         """
-        fetched, given = [], []
+        fetched: list[NeuronRow] = []
+        given: list[NeuronRow] = []
         for row in rows:
             at_address = column == "mesh" and row.neuron in self.study.mesh_addresses
             (fetched if at_address else given).append(row)
