@@ -69,7 +69,13 @@ def estimate(study: Study, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     if study.neurons:
         plan = NeuronsPlan(study, ())
         sizes = _sizes(study.neurons, lambda row: _vertices(study.mesh_addresses.get(row.neuron) or row.mesh))
-        rows.append(_branch(rates, "neurons", sizes, len(plan.shards), None))
+        row = _branch(rates, "neurons", sizes, len(plan.shards), None)
+        if not plan.keeps_all:
+            passing = float(rates.loc[rates["step"] == "neurons_hks", "kept_mb_size"].sum() * sizes[0] / 1000)
+            # a shard's signatures go when it is condensed, so that those of one shard at a time are there
+            row["kept_gb"] -= passing
+            row["running_gb"] -= passing * (1 - 1 / len(plan.shards))
+        rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
