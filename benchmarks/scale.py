@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from many_neurons import fetched_rows, plan_rows
 from runner import Row, measure, write_rows
 from spinome.cuboids import Box, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
@@ -249,4 +250,5 @@ def kept_rows() -> list[Row]:
 
 
 if __name__ == "__main__":
-    write_rows("scale", [*scale_rows(), *kept_rows()])
+    # the plan first: memory is the highest of all processes so far
+    write_rows("scale", [*plan_rows(), *scale_rows(), *kept_rows(), *fetched_rows()])
