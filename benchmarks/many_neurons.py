@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def mesh_of(number: int) -> bytes:
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves the meshes; which requests fail follows from their path and how often it was asked for."""
 
-    asked: dict[str, int] = {}
+    asked: ClassVar[dict[str, int]] = {}
     failed = 0
 
     def do_GET(self) -> None:
