@@ -30,6 +30,11 @@ def planned(plan, *arguments):
         raise WorkflowError(str(error)) from None
 
 
+def passed_on(table, kept):
+    """A table of units that may not be kept: it goes with them, so that a later run does not look for them."""
+    return table if kept else temp(table)
+
+
 config.update(planned(configuration.complete, config))
 study = planned(read_study, config, REPOSITORY)
 problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]

@@ -12,11 +12,6 @@ localrules:
     neurons,
 
 
-def passed_on(table):
-    """A table of units that may not be kept: without it, a later run does not look for them."""
-    return table if neurons_plan.keeps_all else temp(table)
-
-
 rule neurons:
     """Run the neurons branch."""
     input:
@@ -46,7 +41,7 @@ rule neurons_simplify:
         folder=neurons_plan.folder,
         fetched=neurons_plan.fetched,
     output:
-        done=passed_on("<results>/neurons/simplify/{shard}.parquet"),
+        done=passed_on("<results>/neurons/simplify/{shard}.parquet", neurons_plan.keeps_all),
         failures="<results>/failures/neurons_simplify/{shard}.parquet",
     log:
         "<logs>/neurons_simplify/{shard}.log",
@@ -56,8 +51,8 @@ rule neurons_simplify:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=neurons_plan.memory(900),
+        runtime=neurons_plan.minutes(8),
     params:
         each=neurons_plan.addresses,
         options=neurons_plan.simplification,
@@ -75,7 +70,7 @@ rule neurons_hks:
         folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
     output:
-        done=passed_on("<results>/neurons/hks/{shard}.parquet"),
+        done=passed_on("<results>/neurons/hks/{shard}.parquet", neurons_plan.keeps_all),
         failures="<results>/failures/neurons_hks/{shard}.parquet",
     log:
         "<logs>/neurons_hks/{shard}.log",
@@ -85,8 +80,8 @@ rule neurons_hks:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=120,
+        mem_mb=neurons_plan.memory(2400),
+        runtime=neurons_plan.minutes(45),
     params:
         options=neurons_plan.solver,
         inputs=neurons_plan.stamps("mesh"),
@@ -114,8 +109,8 @@ rule neurons_condense:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=neurons_plan.memory(1200),
+        runtime=neurons_plan.minutes(12),
     params:
         distance=config["neurons"]["condense"]["distance"],
         inputs=neurons_plan.unkept,
@@ -233,8 +228,8 @@ rule neurons_spines:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=neurons_plan.memory(900),
+        runtime=neurons_plan.minutes(15),
     params:
         min_area=config["neurons"]["spines"]["min_area_um2"],
         rise=config["neurons"]["spines"]["rise_nm"],
@@ -263,8 +258,8 @@ rule neurons_synapses:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=neurons_plan.memory(900),
+        runtime=neurons_plan.minutes(15),
     params:
         each=neurons_plan.each("synapse_voxel_nm", "root_id"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
@@ -290,8 +285,8 @@ rule neurons_exchange:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        mem_mb=neurons_plan.memory(900),
+        runtime=neurons_plan.minutes(5),
     params:
         coloured=neurons_plan.keeps_all,
         inputs=neurons_plan.stamps("mesh"),

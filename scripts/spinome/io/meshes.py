@@ -6,6 +6,7 @@ checked here.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from spinome.mesh.welding import weld
 
 VERTEX_KEYS = ("vertices_nm", "vertices")
 HDF5 = {".h5", ".hdf5"}
+# of a file whose header does not say its vertices, as PLY and OBJ have them
+BYTES_PER_VERTEX = 40
 # a neurite is at least this long, a whole neuron at most this; no EM resolves an edge this short, and a mesh of edges
 # longer than a shaft is wide shows no neurite
 SMALLEST_EXTENT_NM = 1e3
@@ -80,6 +83,33 @@ def mesh_files(source: str) -> list[Path]:
     if path.is_dir():
         return fragment_files(path, name)
     return [path, *_gltf_buffers(path)] if path.suffix.lower() == ".gltf" else [path]
+
+
+def vertices_of(source: str) -> int:
+    """Number of vertices of a mesh from its header, or from the size of its files where it has none.
+
+    Raises
+    ------
+    OSError, ValueError: if the file cannot be read.
+    """
+    path, name = split_source(source)
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            member = next(f"{key}.npy" for key in VERTEX_KEYS if f"{key}.npy" in archive.namelist())
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                return read(stream)[0][0]
+    if suffix in HDF5:
+        with hdf5_mesh(path, name) as group:
+            return group["vertices"].shape[0]
+    if suffix == ".ply":
+        with path.open("rb") as stream:
+            for line in stream.read(4096).splitlines():
+                if line.startswith(b"element vertex"):
+                    return int(line.split()[2])
+    return sum(file.stat().st_size for file in mesh_files(source)) // BYTES_PER_VERTEX
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:

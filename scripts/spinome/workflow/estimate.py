@@ -6,25 +6,23 @@ million of voxels or vertices adds (`benchmarks/rates.py` measures it). An estim
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from spinome.io.meshes import HDF5, VERTEX_KEYS, hdf5_mesh
-from spinome.io.sources import is_address, split_source
+from spinome.io.meshes import vertices_of
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import open_volume
 from spinome.workflow.plans.neurons import NeuronsPlan
+from spinome.workflow.samples import NeuronRow
 from spinome.workflow.study import Study
 
 RATES = Path(__file__).parent / "rates.tsv"
 # a sheet of more rows than these is known by so many of them, evenly spaced
 LOOKED_AT = 200
-# a mesh whose header does not say its vertices: bytes of a file per vertex, as PLY and OBJ have them
-BYTES_PER_VERTEX = 40
 COLUMNS = ["branch", "units", "size", "jobs", "cpu_hours", "peak_mb", "running_gb", "kept_gb"]
 
 
@@ -68,7 +66,7 @@ def estimate(study: Study, rates: pd.DataFrame | None = None) -> pd.DataFrame:
         rows.append(_branch(rates, "linking", sizes, jobs, np.prod(config["linking"]["cuboid"]) / 1e6))
     if study.neurons:
         plan = NeuronsPlan(study, ())
-        sizes = _sizes(study.neurons, lambda row: _vertices(study.mesh_addresses.get(row.neuron) or row.mesh))
+        sizes = _sizes(study.neurons, lambda row: _vertices(study, row))
         row = _branch(rates, "neurons", sizes, len(plan.shards), None)
         if not plan.keeps_all:
             passing = float(rates.loc[rates["step"] == "neurons_hks", "kept_mb_size"].sum() * sizes[0] / 1000)
@@ -101,7 +99,7 @@ def _sizes(rows: Sequence, size: Callable) -> tuple[float, float, int]:
 
 def _branch(
     rates: pd.DataFrame, branch: str, sizes: tuple[float, float, int], jobs: int, part: float | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     total, largest, units = sizes
     own = rates[rates["branch"] == branch]
     sharded = own["per"] == "part"
@@ -120,28 +118,10 @@ def _branch(
     }
 
 
-def _vertices(source: str) -> float:
-    """Number of vertices of a mesh from its header, or from its size where it has none."""
-    if is_address(source):
+def _vertices(study: Study, row: NeuronRow) -> float:
+    if row.neuron in study.mesh_addresses:
         raise ValueError(
-            f"{source}: the size of a mesh at an address is not known before it is fetched; estimate with a sheet of a "
-            "few fetched meshes"
+            f"{study.mesh_addresses[row.neuron]}: the size of a mesh at an address is not known before it is fetched; "
+            "estimate with a sheet of a few fetched meshes"
         )
-    path, name = split_source(source)
-    if path.suffix.lower() == ".npz":
-        with zipfile.ZipFile(path) as archive:
-            member = next(f"{key}.npy" for key in VERTEX_KEYS if f"{key}.npy" in archive.namelist())
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                return read(stream)[0][0]
-    if path.suffix.lower() in HDF5:
-        with hdf5_mesh(path, name) as group:
-            return group["vertices"].shape[0]
-    if path.suffix.lower() == ".ply":
-        with path.open("rb") as stream:
-            for line in stream.read(4096).splitlines():
-                if line.startswith(b"element vertex"):
-                    return int(line.split()[2])
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files) / BYTES_PER_VERTEX
+    return vertices_of(row.mesh)

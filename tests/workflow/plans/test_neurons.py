@@ -2,9 +2,10 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from spinome.workflow.plans.neurons import NeuronsPlan
+from spinome.workflow.plans.neurons import LEAST_MINUTES, NeuronsPlan
 
 MESHES = [{"neuron": name, "mesh": f"{name}.ply"} for name in ("a", "b", "c")]
 
@@ -21,6 +22,17 @@ def test_all_is_kept_of_few_neurons_and_less_of_many(plan):
     assert plan().keeps_all and plan(keep_all_up_to=3).keeps_all
     assert not plan(keep_all_up_to=2).keeps_all
     assert plan(keep_all_up_to=2, keep="all").keeps_all and not plan(keep="condensed").keeps_all
+
+
+def test_memory_and_time_grow_with_the_meshes_and_with_each_try(plan):
+    np.savez("a.npz", vertices=np.zeros((500_000, 3), np.float32), faces=np.zeros((1, 3), int))
+    np.savez("b.npz", vertices=np.zeros((2_000_000, 3), np.float32), faces=np.zeros((1, 3), int))
+    made, shard = plan([{"neuron": name, "mesh": f"{name}.npz"} for name in "ab"]), SimpleNamespace(shard="0")
+    assert made.memory(1000)(shard, 1) == 2400 and made.memory(1000)(shard, 2) == 4800
+    # three times 2.5 million at 48 s
+    assert made.minutes(48)(shard, 1) == LEAST_MINUTES and made.minutes(960)(shard, 2) == 240
+    # a volume's neurons are not known yet
+    assert made.memory(1000)(SimpleNamespace(shard="volume-v"), 1) == 1400
 
 
 def test_what_is_not_kept_is_no_table_of_the_run(plan):

@@ -6,6 +6,7 @@ linking branch meshes from a volume, which are known only when it runs.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -13,12 +14,19 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome.hashing import content_hash
+from spinome.io.meshes import vertices_of
 from spinome.neurons.units import VOLUME
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
 from spinome.workflow.shards import plan
+from spinome.workflow.stamps import Stamps
 from spinome.workflow.study import Model, Study
 
+# A job's memory without its meshes; a mesh that is not there yet, or not to be looked into for many others, is taken
+# for one of so many million vertices, which few are.
+LEAST_MB, UNKNOWN_MILLIONS = 400, 1.0
+# a job has three times what its vertices are expected to take, and never less than an hour
+LEAST_MINUTES, PATIENCE = 60, 3
 # steps whose units are neurons of both kinds of shard
 STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
 # those whose units go once the neurons are condensed, where `neurons.keep` is `condensed`, and those that read them
@@ -122,6 +130,42 @@ class NeuronsPlan:
         """
         made = [] if self.keeps_all else [content_hash(self.simplification, self.solver, *map(_code, UNKEPT))]
         return [*self.stamps("mesh")(wildcards), *made]
+
+    def memory(self, mb_per_million: float) -> Callable[[Any, int], int]:
+        """The resource `mem_mb` of a job by its largest mesh, more with each try.
+
+        Parameters
+        ----------
+        mb_per_million : what a million vertices take
+        """
+        return lambda wildcards, attempt: int(
+            (LEAST_MB + mb_per_million * self._millions(wildcards.shard)[0]) * attempt
+        )
+
+    def minutes(self, seconds_per_million: float) -> Callable[[Any, int], int]:
+        """The resource `runtime` of a job by all of its meshes, more with each try; see `memory`."""
+        return lambda wildcards, attempt: (
+            attempt
+            * max(LEAST_MINUTES, round(PATIENCE * seconds_per_million * self._millions(wildcards.shard)[1] / 60))
+        )
+
+    @cached_property
+    def _millions(self) -> Callable[[str], tuple[float, float]]:
+        # millions of vertices of a shard's largest mesh, and of all of them
+        opened = len(self.study.neurons) <= Stamps.MOST_OPENED
+
+        def millions(row: NeuronRow) -> float:
+            try:
+                return vertices_of(row.mesh) / 1e6 if opened else UNKNOWN_MILLIONS
+            except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile):
+                # not made yet, or broken, which preflight tells
+                return UNKNOWN_MILLIONS
+
+        def of_shard(shard: str) -> tuple[float, float]:
+            found = [millions(row) for row in self.shard_rows(shard)] or [UNKNOWN_MILLIONS]
+            return max(found), sum(found)
+
+        return cache(of_shard)
 
     @cached_property
     def model(self) -> Model:
