@@ -1,4 +1,4 @@
-"""A random forest of two classes as flat arrays, so that compiled code can walk it.
+"""A forest of two classes as flat arrays, so that compiled code can walk it.
 
 `FlatForest` has trees of any depth and answers for one row at a time, from within a compiled loop. `CompleteForest` has
 shallow trees and answers for many rows: a tree of limited depth fits into a complete binary tree, so that a step down
@@ -12,75 +12,81 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
+TreeForest = RandomForestClassifier | ExtraTreesClassifier
+
+# trees that one row goes down together
+TOGETHER = 8
 # rows that go down a complete tree together
 BLOCK = 256
 # a complete tree doubles with every level
 MAX_DEPTH = 12
 
 
+# one node fills a quarter of a cache line: to where a row goes whose feature is up to the threshold, and above it
+NODE = np.dtype([("feature", np.int32), ("threshold", np.float32), ("low", np.int32), ("high", np.int32)])
+
+
 class FlatForest(NamedTuple):
-    """All nodes of all trees in a row; `roots` (T,) starts each tree, `feature` is -1 in a leaf."""
+    """All nodes (N,) of all trees in a row; `roots` (T,) starts each tree.
+
+    A leaf leads to itself; its `probability` (N,) is that of the second class.
+    """
 
     roots: np.ndarray
-    feature: np.ndarray
-    threshold: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
+    nodes: np.ndarray
     probability: np.ndarray
 
 
-def flatten_forest(forest: RandomForestClassifier) -> FlatForest:
+def flatten_forest(forest: TreeForest) -> FlatForest:
     """Flatten a fitted two-class forest; `probability` is that of its second class."""
     if len(forest.classes_) != 2:
         raise ValueError(f"the forest must have two classes, it has {len(forest.classes_)}; train on both kinds")
-    parts, roots, offset = [], [], 0
+    parts, probabilities, roots, offset = [], [], [], 0
     for estimator in forest.estimators_:
         tree = estimator.tree_
+        inner, own = tree.children_left >= 0, np.arange(tree.node_count)
+        nodes = np.zeros(tree.node_count, NODE)
+        nodes["feature"] = np.where(inner, tree.feature, 0)
+        nodes["threshold"] = _rounded(tree.threshold)
+        nodes["low"] = np.where(inner, tree.children_left, own) + offset
+        nodes["high"] = np.where(inner, tree.children_right, own) + offset
         value = tree.value[:, 0, :]
-        inner = tree.children_left >= 0
-        parts.append(
-            (
-                np.where(inner, tree.feature, -1),
-                tree.threshold,
-                np.where(inner, tree.children_left + offset, -1),
-                np.where(inner, tree.children_right + offset, -1),
-                value[:, 1] / value.sum(axis=1),
-            )
-        )
+        parts.append(nodes)
+        probabilities.append(value[:, 1] / value.sum(axis=1))
         roots.append(offset)
         offset += tree.node_count
-    feature, threshold, left, right, probability = (np.concatenate(column) for column in zip(*parts))
-    return FlatForest(
-        np.array(roots, dtype=np.int64),
-        feature.astype(np.int32),
-        threshold.astype(np.float64),
-        left.astype(np.int32),
-        right.astype(np.int32),
-        probability.astype(np.float64),
-    )
+    return FlatForest(np.array(roots, np.int32), np.concatenate(parts), np.concatenate(probabilities))
 
 
 def no_forest() -> FlatForest:
     """A forest without trees, for loops that are not to ask it."""
-    empty = np.zeros(0, dtype=np.int32)
-    return FlatForest(np.zeros(0, dtype=np.int64), empty, np.zeros(0), empty, empty, np.zeros(0))
+    return FlatForest(np.zeros(0, np.int32), np.zeros(0, NODE), np.zeros(0))
 
 
 @njit(cache=True)
 def forest_probability(forest, features):
     """Probability of the second class for one row of float32 features, as scikit-learn computes it."""
+    trees = len(forest.roots)
+    at = np.empty(TOGETHER, np.int32)
     total = 0.0
-    for root in forest.roots:
-        node = root
-        while forest.feature[node] >= 0:
-            if features[forest.feature[node]] <= forest.threshold[node]:
-                node = forest.left[node]
-            else:
-                node = forest.right[node]
-        total += forest.probability[node]
-    return total / len(forest.roots)
+    for start in range(0, trees, TOGETHER):
+        # a row waits for memory at every step down a tree, so it goes down several at once
+        count = min(TOGETHER, trees - start)
+        for lane in range(count):
+            at[lane] = forest.roots[start + lane]
+        moved = True
+        while moved:
+            moved = False
+            for lane in range(count):
+                node = forest.nodes[at[lane]]
+                below = node.low if features[node.feature] <= node.threshold else node.high
+                moved |= below != at[lane]
+                at[lane] = below
+        for lane in range(count):
+            total += forest.probability[at[lane]]
+    return total / trees
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class CompleteForest:
         return _walk(np.ascontiguousarray(features, np.float32), self.feature, self.threshold, self.probability)
 
 
-def complete_forest(forest: RandomForestClassifier) -> CompleteForest:
+def complete_forest(forest: TreeForest) -> CompleteForest:
     """Lay out a fitted two-class forest of shallow trees for many rows at a time.
 
     Raises
@@ -117,31 +123,34 @@ def complete_forest(forest: RandomForestClassifier) -> CompleteForest:
     depth = max(tree.get_depth() for tree in forest.estimators_)
     if depth > MAX_DEPTH:
         raise ValueError(f"the forest has trees of depth {depth}; train it with a depth of at most {MAX_DEPTH}")
-    # features are float32: the next smaller float32 splits them just as the float64 threshold does
-    rounded = flat.threshold.astype(np.float32)
-    rounded = np.where(rounded > flat.threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
     count = len(flat.roots)
     feature = np.zeros((count, 2**depth - 1), np.int32)
     threshold = np.full((count, 2**depth - 1), np.inf, np.float32)
     probability = np.zeros((count, 2**depth), np.float64)
     for tree, root in enumerate(flat.roots):
-        _place(flat, root, rounded, feature[tree], threshold[tree], probability[tree])
+        _place(flat, root, feature[tree], threshold[tree], probability[tree])
     return CompleteForest(feature, threshold, probability)
 
 
-def _place(flat, root, rounded, feature, threshold, probability) -> None:
+def _rounded(threshold: np.ndarray) -> np.ndarray:
+    """Thresholds as float32; since features are float32, the next smaller one splits them just as the float64 does."""
+    rounded = threshold.astype(np.float32)
+    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
+def _place(flat, root, feature, threshold, probability) -> None:
     """Lay the nodes below a root into the slots of one complete tree."""
-    waiting = [(root, 0)]
+    nodes, waiting = flat.nodes, [(root, 0)]
     while waiting:
         node, slot = waiting.pop()
         if slot >= len(feature):
             probability[slot - len(feature)] = flat.probability[node]
-        elif flat.feature[node] < 0:
+        elif nodes["low"][node] == node:
             # a leaf above the bottom: both ways lead to the same value
             waiting += [(node, 2 * slot + 1), (node, 2 * slot + 2)]
         else:
-            feature[slot], threshold[slot] = flat.feature[node], rounded[node]
-            waiting += [(flat.left[node], 2 * slot + 1), (flat.right[node], 2 * slot + 2)]
+            feature[slot], threshold[slot] = nodes["feature"][node], nodes["threshold"][node]
+            waiting += [(nodes["low"][node], 2 * slot + 1), (nodes["high"][node], 2 * slot + 2)]
 
 
 @njit(cache=True)
