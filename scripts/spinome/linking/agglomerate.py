@@ -12,12 +12,13 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 import pandas as pd
 from numba import njit
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 
 from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.contacts import EMPTY, find_slot, grow
 from spinome.linking.edge_features import WIDTH, edge_features, quantile
 from spinome.linking.region_graph import RegionGraph
+from spinome.linking.stakes import weigh
 from spinome.scores.overlap import overlaps
 from spinome.union_find import find_root
 
@@ -42,7 +43,7 @@ def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest
     ----------
     graph : region graph; it is not changed (`agglomerate_in_place` holds no second copy of it)
     priority : `mean` or `median` membrane probability of the contact, or the `forest`'s probability that the two
-        regions are different neurites
+        regions are different neurites, weighed by what is at stake (`stakes.weigh`)
     forest : needed for the priority `forest`
 
     Returns
@@ -123,7 +124,7 @@ def training_edges(
     return result[5], result[6]
 
 
-def train_forest(graphs: list[tuple[RegionGraph, np.ndarray]], seed: int, trees: int = 100) -> RandomForestClassifier:
+def train_forest(graphs: list[tuple[RegionGraph, np.ndarray]], seed: int, trees: int = 100) -> ExtraTreesClassifier:
     """Train on pairs of a region graph and its assignment: one flat epoch, then one active epoch.
 
     Raises
@@ -156,7 +157,7 @@ def initial_features(graph: RegionGraph) -> np.ndarray:
     return _initial(*_statistics(graph))
 
 
-def _fit(epochs: list[tuple[np.ndarray, np.ndarray]], seed: int, trees: int) -> RandomForestClassifier:
+def _fit(epochs: list[tuple[np.ndarray, np.ndarray]], seed: int, trees: int) -> ExtraTreesClassifier:
     features = np.concatenate([epoch[0] for epoch in epochs])
     labels = np.concatenate([epoch[1] for epoch in epochs])
     if len(np.unique(labels)) < 2:
@@ -164,8 +165,9 @@ def _fit(epochs: list[tuple[np.ndarray, np.ndarray]], seed: int, trees: int) -> 
             f"the truth has {len(labels)} contacts of superpixels, all of one kind; train on a volume with regions "
             "to merge and regions to keep apart"
         )
-    forest = RandomForestClassifier(
-        trees, criterion="entropy", max_depth=20, min_samples_leaf=3, random_state=seed, n_jobs=1
+    # with random splits and broad leaves a forest of another seed says nearly the same
+    forest = ExtraTreesClassifier(
+        trees, criterion="entropy", max_depth=20, min_samples_leaf=8, random_state=seed, n_jobs=1
     )
     return forest.fit(features, labels)
 
@@ -298,7 +300,7 @@ def _score(edge, priority, forest, sums, surface, table, chains, changes, stamp,
         return quantile(edge_h[edge], 0.5)
     common = _common(table, head, follow, end, dead, degree, u, v, len(degree))
     _features(edge, u, v, region_m, region_h, edge_m, edge_h, surface, degree, common, voxel_um3, out)
-    return forest_probability(forest, out)
+    return weigh(forest_probability(forest, out), min(region_m[u, 0], region_m[v, 0]) * voxel_um3)
 
 
 @njit(cache=True)

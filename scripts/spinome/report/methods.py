@@ -164,7 +164,8 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
                 f"[@tu2010] ({_model(models['membranes'])})."
             )
         merged = (
-            f"a random forest on features of their contact [@nuneziglesias2013] ({_model(models['agglomeration'])})"
+            "a forest of extremely randomised trees [@geurts2006] on features of their contact [@nuneziglesias2013] "
+            f"({_model(models['agglomeration'])}), which had to be the surer the larger the smaller one was,"
             if "agglomeration" in models
             else f"the {config['agglomerate']['priority']} membrane probability of their contact"
         )
