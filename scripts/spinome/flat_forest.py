@@ -8,13 +8,13 @@ is one comparison and no branch, and a block of rows goes down together. Both re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-TreeForest = RandomForestClassifier | ExtraTreesClassifier
+TreeForest: TypeAlias = RandomForestClassifier | ExtraTreesClassifier
 
 # trees that one row goes down together
 TOGETHER = 8
