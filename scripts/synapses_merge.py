@@ -11,7 +11,8 @@ from spinome.io.tables import write_table
 from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, require_voxel_size
 from spinome.seeds import number_of
 from spinome.synapses.classifiers import load_card
-from spinome.synapses.objects.merge import Rules, merge_parts
+from spinome.synapses.objects.judge import Judge
+from spinome.synapses.objects.merge import OBJECT_COLUMNS, Rules, merge_parts
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -24,13 +25,14 @@ names = [block.name for block in cuboids(volume.shape, cuboid) if block.name in 
 connectivity = settings.pop("connectivity")
 if row["synapses"]:
     # given objects are taken as they are
-    rules = Rules()
+    rules, judge = Rules(), None
 else:
     tuned = load_card(step.model_file(snakemake))
-    for name in ("min_volume_um3", "min_peak"):
-        settings[name] = tuned[name] if settings[name] is None else settings[name]
+    judge = Judge.of_card(tuned)
+    for name in ("min_volume_um3", "min_peak", "min_probability"):
+        settings[name] = tuned.get(name, 0.0) if settings[name] is None else settings[name]
     rules = Rules(**settings)
-objects, ids = merge_parts([files[name] for name in names], volume.shape, voxel_nm, connectivity, rules)
+objects, ids = merge_parts([files[name] for name in names], volume.shape, voxel_nm, connectivity, rules, judge)
 with atomic(output.labels) as part:
     # the shards of synapses_density write the chunks that hold objects, one cuboid each
     create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
@@ -40,7 +42,7 @@ for shard, file in shards.items():
     own = [name for name in names if number_of(name, len(shards)) == int(shard)]
     with atomic(Path(file)) as part:
         np.savez(part, **{name: found[name] for name in own})
-write_table(objects, output.objects)
+write_table(objects[OBJECT_COLUMNS], output.objects)
 gaps = gap_table(volume.shape, cuboid, set(names), voxel_nm)
 write_table(gaps, output.gaps)
 print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids; {len(gaps)} are not known")

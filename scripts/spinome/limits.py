@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 # of a table of inputs: `limit` is the largest unlikeness that goes without a warning, `differs` says in words what is
-# most unlike, `remedy` what to do
-LIMIT_COLUMNS = ["unlikeness", "limit", "unlike", "differs", "remedy"]
+# most unlike, `remedy` what to do, `lacking` what the training data had too little of, with its own remedy
+LIMIT_COLUMNS = ["unlikeness", "limit", "unlike", "differs", "remedy", "lacking"]
 # no trait is known more exactly than this, however alike the training data are
 FLOOR = 0.1
 
@@ -72,12 +72,20 @@ def left_out(sources: Mapping[str, np.ndarray], traits: Sequence[str]) -> dict[s
     return {name: unlikeness(learn(others[name], traits), rows)[0] for name, rows in sources.items()}
 
 
-def judge(known: Known | None, described: np.ndarray, limit: float, words: Mapping[str, str], remedy: str) -> dict:
+def judge(
+    known: Known | None,
+    described: np.ndarray,
+    limit: float,
+    words: Mapping[str, str],
+    remedy: str,
+    lacking: str = "",
+) -> dict[str, Any]:
     """The `LIMIT_COLUMNS` of one input; its unlikeness is not a number where the model does not say what it knows.
 
     Parameters
     ----------
     words : what each trait is in words
+    lacking : what the card says that the training data had too little of
     """
     far, trait = (float("nan"), "") if known is None else unlikeness(known, described)
     return {
@@ -86,18 +94,20 @@ def judge(known: Known | None, described: np.ndarray, limit: float, words: Mappi
         "unlike": far > limit,
         "differs": words.get(trait, trait),
         "remedy": remedy if far > limit else "",
+        "lacking": lacking,
     }
 
 
 def tell_unlike(inputs: pd.DataFrame) -> list[str]:
-    """A line for each input that is unlike the training data: what differs most, and what to do.
+    """A line for each input that is unlike the training data, and for what these lack: what differs, and what to do.
 
     Parameters
     ----------
     inputs : first a column of names that says of what kind they are, then `LIMIT_COLUMNS`
     """
     kind = inputs.columns[0]
-    return [
+    lacking = [f"the model was trained on {text}" for text in inputs["lacking"].unique() if text]
+    return lacking + [
         f"{kind} {row[kind]} is unlike the data that the model was trained on ({row['unlikeness']:.1f}, where up to "
         f"{row['limit']:g} is more of the same), most in {row['differs']}. Take its results for a first look, and "
         f"{row['remedy']}"

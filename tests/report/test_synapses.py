@@ -47,7 +47,7 @@ def drawn(tmp_path):
 
 def test_a_volume_with_a_truth_is_drawn_with_it(found, blocks, drawn):
     uniformity = describe_uniformity(blocks, "v")
-    ranked = pd.DataFrame({"volume": "v", "expected_um3": [0.001, 0.0009, 0.0001], "true": [True, False, False]})
+    ranked = pd.DataFrame({"volume": "v", "rank": [0.001, 0.0009, 0.0001], "true": [True, False, False]})
     captions = drawn("true", {"v": found}, {"v": blocks}, uniformity, ranked, None, CUBOID)
     assert list(captions) == ["sections_v", "gallery_v", "merge_v", "precision_recall", "density_v"]
     assert "true synapses" in captions["sections_v"]

@@ -64,6 +64,7 @@ CHANGED = {
     "synapses.merge.max_area_um2": 1.0,
     "synapses.merge.min_volume_um3": 0.1,
     "synapses.merge.min_peak": 0.5,
+    "synapses.merge.min_probability": 0.5,
     "synapses.uniformity.dependence_um": 10.0,
     "synapses.uniformity.precision": [0.5, 0.4, 0.6],
     "synapses.uniformity.recall": [0.5, 0.4, 0.6],

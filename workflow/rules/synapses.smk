@@ -413,6 +413,7 @@ rule synapses_evaluate:
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
         **synapses_plan.parts(),
+        **synapses_plan.models_of(synapses_plan.scored),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",
     output:
@@ -434,7 +435,10 @@ rule synapses_evaluate:
         connectivity=config["synapses"]["merge"]["connectivity"],
         seed=config["seed"],
         inputs=synapses_plan.stamps_of(synapses_plan.scored, "truth_synapses"),
-        aside=study.aside(rows=synapses_plan.rows_of(synapses_plan.scored, "truth_synapses")),
+        model="" if synapses_plan.adapts or not synapses_plan.scored else synapses_plan.model.stamp,
+        aside=study.aside(
+            rows=synapses_plan.rows_of(synapses_plan.scored, "truth_synapses"), model=synapses_plan.model.given
+        ),
         code=script_hash("synapses_evaluate"),
     script:
         "../../scripts/synapses_evaluate.py"

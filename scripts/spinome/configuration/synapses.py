@@ -77,6 +77,13 @@ class Merge(Section):
     min_peak: float | None = Field(
         None, ge=0, le=1, description="least highest probability in an object; empty: the one the model was tuned to"
     )
+    min_probability: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="least probability of an object that is kept, where the model judges objects; empty: the one with "
+        "the greatest expected F1 in its training",
+    )
     min_sections: int = Field(1, ge=1, le=10_000, description="least number of sections that an object spans")
 
     @model_validator(mode="after")

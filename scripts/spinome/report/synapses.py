@@ -180,8 +180,8 @@ def draw_gallery(
 
 
 def draw_precision_recall(folder: Path, result: Matched, candidates: pd.DataFrame) -> None:
-    """Precision and recall of all candidates taken by falling expected volume, and of the objects that are kept."""
-    ranked = Matched(candidates["expected_um3"].to_numpy(), candidates["true"].to_numpy(), result.truth_found)
+    """Precision and recall of all candidates taken by their rank, and of the objects that are kept."""
+    ranked = Matched(candidates["rank"].to_numpy(), candidates["true"].to_numpy(), result.truth_found)
     precision, recall = precision_recall_curve(ranked)
     at_precision, at_recall, f1 = precision_recall_f1(result)
     figure, panel = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
@@ -197,7 +197,7 @@ def draw_precision_recall(folder: Path, result: Matched, candidates: pd.DataFram
         folder,
         "precision_recall",
         "Precision and recall of synapses",
-        "Line: all candidates above the threshold, taken by falling expected volume. Dot: the objects that the rules "
+        "Line: all candidates above the threshold, the likeliest first. Dot: the objects that the rules "
         "keep. Both are matched one to one with the truth, pooled over the volumes that were not trained on.",
     )
 

@@ -14,7 +14,8 @@ import numpy as np
 from spinome.cuboids import evenly_spaced
 from spinome.limits import Known, judge, learn
 from spinome.synapses.classify import Evidence
-from spinome.synapses.network.unet import shrink, shrinkage
+from spinome.synapses.grey import shrinkage
+from spinome.synapses.network.unet import shrink
 
 # sections and pixels of a piece, and how many pieces are looked at, evenly spaced over the volume
 PIECE, PIECES = (16, 256, 256), 8
@@ -60,7 +61,7 @@ def known_of(volumes: Sequence[Evidence]) -> Known:
 
 def judge_limits(evidence: Evidence, card: Mapping[str, Any]) -> dict[str, Any]:
     """Whether a volume is beyond the limits of a model: `spinome.limits.LIMIT_COLUMNS`."""
-    return judge(Known.of_card(card), describe_appearance(evidence), LIMIT, TRAITS, REMEDY)
+    return judge(Known.of_card(card), describe_appearance(evidence), LIMIT, TRAITS, REMEDY, card.get("lacking", ""))
 
 
 def traits(image: np.ndarray) -> np.ndarray:

@@ -10,10 +10,13 @@ import numpy as np
 
 from spinome.cuboids import evenly_spaced
 from spinome.io.atomic import atomic
+from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 
 # a level of 128 is the volume's median, 32 levels are one robust standard deviation
 MIDDLE, SPREAD = 128.0, 32.0
+# size in nm of a pixel that images are shrunk to, as nearly as whole pixels allow; larger pixels stay as they are
+PIXEL_NM = 9.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class Grey:
         """Scale grey values to levels: (Z, Y, X) uint8."""
         scaled = (image.astype(np.float32) - np.float32(self.centre)) * np.float32(SPREAD / self.spread)
         return np.clip(np.rint(scaled + np.float32(MIDDLE)), 0, 255).astype(np.uint8)
+
+
+def shrinkage(voxel_nm: VoxelSize, pixel_nm: float = PIXEL_NM) -> tuple[int, int]:
+    """How many voxels (y, x) are averaged to come nearest to a pixel of `pixel_nm`, at least one."""
+    return tuple(max(1, round(pixel_nm / size)) for size in voxel_nm[1:])
 
 
 def measure_grey(image: Volume, cuboid: tuple[int, int, int] = (8, 256, 256), most: int = 32) -> Grey:

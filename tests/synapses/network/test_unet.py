@@ -13,11 +13,11 @@ from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
 from spinome.synapses.classifiers import load_card, load_classifier, of_network, save_classifier
 from spinome.synapses.classify import Evidence, Recipe
-from spinome.synapses.grey import Grey
+from spinome.synapses.grey import Grey, shrinkage
 from spinome.synapses.network import tiles
 from spinome.synapses.network.augment import CROP, draw_crop, teacher
 from spinome.synapses.network.fit import fit_network, loss_of
-from spinome.synapses.network.unet import GRID, REACH, Network, UNet, average, load_network, save_network, shrinkage
+from spinome.synapses.network.unet import GRID, REACH, Network, UNet, average, load_network, save_network
 from spinome.synapses.training.learners import network_learner
 from volumes import draw_cut, draw_shape
 

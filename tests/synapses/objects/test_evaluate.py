@@ -19,7 +19,12 @@ def test_a_missed_single_section_costs_nothing_where_it_is_left_out():
     found[1:4, 5:15, 5:15], found[1:4, 5:15, 35:45], found[2, 25:35, 5:15] = 1, 2, 3
     # the false one is the most certain and the smallest
     objects = pd.DataFrame(
-        {"synapse": [1, 2, 3], "score": [0.9, 0.8, 0.95], "volume_um3": np.array([300, 300, 100]) * 2.88e-6}
+        {
+            "synapse": [1, 2, 3],
+            "score": [0.9, 0.8, 0.95],
+            "volume_um3": np.array([300, 300, 100]) * 2.88e-6,
+            "probability": np.nan,
+        }
     )
     compared = compare(Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found"), objects)
     assert compared.partner.tolist() == [0, 2, -1] or compared.partner.tolist() == [0, 1, -1]
@@ -34,7 +39,7 @@ def test_objects_that_touch_a_gap_are_not_asked_for_and_counted():
     truth, found = np.zeros((5, 40, 90), np.uint8), np.zeros((5, 40, 90), np.uint64)
     truth[1:4, 5:15, 5:15] = truth[1:4, 5:15, 35:45] = truth[1:4, 5:15, 65:75] = 1
     found[1:4, 5:15, 5:15], found[1:4, 5:15, 35:40] = 1, 2
-    objects = pd.DataFrame({"synapse": [1, 2, 3], "score": 0.9, "volume_um3": 0.001})
+    objects = pd.DataFrame({"synapse": [1, 2, 3], "score": 0.9, "volume_um3": 0.001, "probability": np.nan})
     # the right half failed: it holds a true object, and cuts another; the voxels of object 3 were never written
     gaps = gap_table((5, 40, 90), (5, 40, 40), {"0-0-0", "0-0-80"}, VOXEL_NM)
     volumes = Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found")
@@ -79,6 +84,6 @@ def test_true_labels_of_64_bits_are_objects_as_others(first):
     # two labels that touch are two objects
     truth[1:4, 5:15, 5:15], truth[1:4, 5:15, 15:25] = first, first + 1
     found[1:4, 5:15, 5:15], found[1:4, 5:15, 15:25] = 1, 2
-    objects = pd.DataFrame({"synapse": [1, 2], "score": 0.9, "volume_um3": 0.001})
+    objects = pd.DataFrame({"synapse": [1, 2], "score": 0.9, "volume_um3": 0.001, "probability": np.nan})
     compared = compare(Volume(truth, VOXEL_NM, "truth"), Volume(found, VOXEL_NM, "found"), objects)
     assert compared.partner.tolist() == [0, 1] and compared.result.truth_found.tolist() == [True, True]

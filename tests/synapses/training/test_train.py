@@ -70,7 +70,9 @@ def test_a_density_is_corrected_by_any_score(kept, precision, recall):
     truth = truth_of(True)
     labels = truth[:].astype(np.uint64) * np.repeat(np.arange(1, 7, dtype=np.uint64), 20)
     labels[labels > kept] = 0
-    objects = pd.DataFrame({"synapse": np.arange(1, kept + 1), "score": 0.9, "volume_um3": 0.001})
+    objects = pd.DataFrame(
+        {"synapse": np.arange(1, kept + 1), "score": 0.9, "volume_um3": 0.001, "probability": np.nan}
+    )
     compared = compare(truth, Volume(labels, VOXEL_NM, "found"), objects)
     scores = evaluate([compared], [compared.result]).set_index("metric")
     scores = scores[["value", "ci_low", "ci_high"]]

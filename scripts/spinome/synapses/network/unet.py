@@ -22,15 +22,13 @@ from torch.nn import functional
 
 from spinome.io.atomic import atomic
 from spinome.io.units import VoxelSize
-from spinome.synapses.grey import MIDDLE, SPREAD
+from spinome.synapses.grey import MIDDLE, SPREAD, shrinkage
 
 WIDTHS = (16, 32, 48)
 # pixels of an output cell, and of a cell of the coarsest level: arrays begin and end on multiples of the latter
 CELL, GRID = 2, 8
 # sections and pixels (z, y, x) that an output depends on, rounded up to the grid
 REACH = (3, 80, 80)
-# size in nm of a pixel that images are shrunk to, as nearly as whole pixels allow; larger pixels stay as they are
-PIXEL_NM = 9.0
 # the kind of another laboratory's network, on the card of its file (`spinome.synapses.network.published`)
 PUBLISHED = "published network"
 
@@ -107,11 +105,6 @@ class Network:
     def factors(self, voxel_nm: VoxelSize) -> tuple[int, int]:
         """How many voxels (y, x) make a pixel of the net."""
         return shrinkage(voxel_nm, self.card["pixel_nm"])
-
-
-def shrinkage(voxel_nm: VoxelSize, pixel_nm: float = PIXEL_NM) -> tuple[int, int]:
-    """How many voxels (y, x) are averaged to come nearest to a pixel of `pixel_nm`, at least one."""
-    return tuple(max(1, round(pixel_nm / size)) for size in voxel_nm[1:])
 
 
 def shrink(levels: np.ndarray, factors: tuple[int, int]) -> np.ndarray:

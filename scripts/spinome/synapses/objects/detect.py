@@ -60,7 +60,7 @@ def detect(
     """
     probability = probability_of(evidence, cuboid)
     found = (probability >= threshold).astype(np.uint8)
-    return find_parts(found, probability, cuboid.start, evidence.image.shape)
+    return find_parts(found, probability, cuboid.start, evidence.image.shape, evidence)
 
 
 def take_given(labels: Volume, cuboid: Cuboid) -> Parts:

@@ -30,11 +30,12 @@ from spinome.scores.objects import (
     published_counts,
 )
 from spinome.scores.overlap import object_overlaps
+from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import merge_parts
 from spinome.synapses.objects.patches import load_parts, paint_parts
 
 # of the table of all candidates
-CANDIDATE_COLUMNS = ["volume", "expected_um3", "true"]
+CANDIDATE_COLUMNS = ["volume", "rank", "true"]
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,23 @@ def known_objects(
     return cc3d.connected_components(true, connectivity=18), labels, kept, len(cut[0])
 
 
+def rank(objects: pd.DataFrame) -> np.ndarray:
+    """What objects are ranked by, (N,): their probability where a judge gave one, else their expected volume in um3.
+
+    The expected volume is that of the choice of an operating point without a judge: a mean probability favours specks.
+    """
+    expected_um3 = (objects["score"] * objects["volume_um3"]).to_numpy(float)
+    judged = objects["probability"].to_numpy(float)
+    return np.where(np.isnan(judged), expected_um3, judged)
+
+
 def compare(truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFrame | None = None) -> Compared:
     """Match the objects of a volume with its truth, both read whole; those that touch a gap are left out.
 
     Parameters
     ----------
     truth, found : label volumes of one grid; true objects are what is connected (18 neighbours) and of one label
-    objects : `synapse`, `score` and `volume_um3` of the found objects; they rank by the product, their expected volume,
-        as where the operating point is chosen: a mean probability favours specks
+    objects : `synapse score volume_um3 probability` of the found objects, which say how they `rank`
     gaps : of the volume (`spinome.gaps.gap_table`)
     """
     require_same_grid([truth, found])
@@ -92,8 +102,7 @@ def compare(truth: Volume, found: Volume, objects: pd.DataFrame, gaps: pd.DataFr
     shared = object_overlaps(true, labels)
     ids = np.arange(1, len(sections) + 1)
     matched, found_ids = match_one_to_one(shared), objects["synapse"].to_numpy()
-    expected_um3 = (objects["score"] * objects["volume_um3"]).to_numpy()
-    result = outcome(matched, ids, found_ids, expected_um3)
+    result = outcome(matched, ids, found_ids, rank(objects))
     return Compared(result, shared, sections, partners(matched, ids, found_ids), unknown)
 
 
@@ -103,19 +112,21 @@ def candidates(
     voxel_nm: VoxelSize,
     cuboid: tuple[int, int, int],
     connectivity: int = 18,
+    judge: Judge | None = None,
 ) -> tuple[pd.DataFrame, Volume]:
     """All objects above the threshold of a volume, whatever the rules keep of them.
 
     Parameters
     ----------
     files : the parts of each cuboid by its name, from `save_parts`; those of failed cuboids are absent
+    judge : of the model, if it has one
 
     Returns
     -------
     objects, labels : as `compare` takes them
     """
     pieces = [piece for piece in cuboids(shape, cuboid) if piece.name in files]
-    objects, ids = merge_parts([files[piece.name] for piece in pieces], shape, voxel_nm, connectivity)
+    objects, ids = merge_parts([files[piece.name] for piece in pieces], shape, voxel_nm, connectivity, judge=judge)
     labels = np.zeros(shape, np.uint64)
     for piece, found in zip(pieces, ids):
         labels[piece.core] = paint_parts(load_parts(files[piece.name]), found.astype(np.uint64))

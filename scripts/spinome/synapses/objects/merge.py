@@ -16,7 +16,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from spinome.io.units import VoxelSize
-from spinome.synapses.objects.patches import PART_COLUMNS, PROBABILITY_UNIT, load_parts, nearest_contacts
+from spinome.synapses.objects.judge import Judge
+from spinome.synapses.objects.measures import MEASURES, measure_candidates
+from spinome.synapses.objects.patches import PART_COLUMNS, PROBABILITY_UNIT, Parts, load_parts, nearest_contacts
 from spinome.synapses.objects.run_labelling import X0, Y, Z, touching_runs
 
 # how far apart joined voxels may be: over a face, an edge, a corner
@@ -32,6 +34,7 @@ OBJECT_COLUMNS = [
     "sections",
     "score",
     "max_score",
+    "probability",
     "value",
     "z0",
     "z1",
@@ -51,28 +54,32 @@ class Rules:
     min_volume_um3: float = 0.0
     min_sections: int = 1
     min_peak: float = 0.0
+    min_probability: float = 0.0
 
 
 def merge_parts(
-    files: Sequence[str | Path],
+    files: Sequence[str | Path | Parts],
     shape: tuple[int, int, int],
     voxel_nm: VoxelSize,
     connectivity: int = 18,
     rules: Rules | None = None,
+    judge: Judge | None = None,
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Join the parts of cuboids into objects.
 
     Parameters
     ----------
-    files : one per cuboid, from `save_parts`, in the raster order of the cuboids
+    files : one per cuboid, from `save_parts`, in the raster order of the cuboids; or the parts themselves
     shape : voxels of the volume (z, y, x)
     connectivity : 6, 18 or 26
+    judge : says how likely each object is to be a synapse, where a model has one
 
     Returns
     -------
-    objects : one row per object with `OBJECT_COLUMNS`; `synapse` counts from 1 in the raster order of first voxels,
-        `value` is that of its voxels, positions are centres of mass in nm from the corner of the volume, `score` is the
-        mean probability, boxes are inclusive, in voxels
+    objects : one row per object with `OBJECT_COLUMNS` and `MEASURES`; `synapse` counts from 1 in the raster order of
+        first voxels, `value` is that of its voxels, positions are centres of mass in nm from the corner of the volume,
+        `score` is the mean probability of its voxels, `probability` that of the whole by the judge, else NaN, boxes are
+        inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop
 
     Raises
@@ -95,13 +102,16 @@ def merge_parts(
     objects = _summarise(parts[kept], voxel_nm)
     large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
     objects = objects[large & (objects["max_score"].fillna(1) >= rules.min_peak)]
+    if judge is not None:
+        objects["probability"] = judge.probability(objects)
+        objects = objects[objects["probability"] >= rules.min_probability]
     objects = objects.sort_values("first")
     objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
-    return objects[OBJECT_COLUMNS].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
+    return objects[[*OBJECT_COLUMNS, *MEASURES]].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
 
 
-def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
+def _gather(files: Sequence[str | Path | Parts]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
     """Number the parts of all files on, and find which touch, within cuboids and across; (N, 3: two parts, step).
 
     Only the surfaces of one layer of cuboids, and of the last section before it, are held at a time. A layer ends where
@@ -110,7 +120,7 @@ def _gather(files: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray, list
     tables, contacts, sizes = [np.empty((0, len(PART_COLUMNS)), np.int64)], [np.empty((0, 3), np.int64)], []
     layer, before, section, offset = [], np.empty((0, 6), np.int64), 0, 0
     for file in files:
-        parts = load_parts(file)
+        parts = file if isinstance(file, Parts) else load_parts(file)
         if parts.start[Z] < section:
             raise ValueError(
                 f"{file}: starts in section {parts.start[Z]}, after one that starts in {section}; sort the cuboids"
@@ -151,7 +161,7 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
     low = groups[["first", "value", "z", "y0", "x0"]].min()
     high = groups[["z", "y1", "x1", "max_probability"]].max()
     centre = {f"{axis}_nm": (sums[f"sum_{axis}"] / sums["voxels"] + 0.5) * size for axis, size in zip("zyx", voxel_nm)}
-    return pd.DataFrame(
+    summary = pd.DataFrame(
         {
             "first": low["first"],
             # labels have 64 bits without a sign
@@ -162,6 +172,7 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
             "sections": high["z"] - low["z"] + 1,
             "score": sums["sum_probability"] / PROBABILITY_UNIT / sums["voxels"],
             "max_score": high["max_probability"] / PROBABILITY_UNIT,
+            "probability": np.nan,
             "z0": low["z"],
             "z1": high["z"],
             "y0": low["y0"],
@@ -170,3 +181,4 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
             "x1": high["x1"],
         }
     )
+    return summary.join(measure_candidates(parts, voxel_nm))

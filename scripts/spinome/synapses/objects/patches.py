@@ -12,6 +12,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from spinome.synapses.classify import Evidence
 from spinome.synapses.objects.run_labelling import (
     VALUE,
     X0,
@@ -23,6 +24,7 @@ from spinome.synapses.objects.run_labelling import (
     paint_runs,
     touching_runs,
 )
+from spinome.synapses.objects.surround import SURROUND, sum_surround
 
 # probabilities are summed in units of a millionth, since sums of integers do not depend on their order
 PROBABILITY_UNIT = 1_000_000
@@ -39,16 +41,27 @@ PART_COLUMNS = [
     "sum_x",
     "sum_probability",
     "max_probability",
+    "sum_yy",
+    "sum_yx",
+    "sum_xx",
+    "likely",
+    "sure",
+    *(f"sum_{name}" for name in SURROUND),
 ]
+# voxels of at least these probabilities are counted as likely and as sure
+LIKELY, SURE = 0.5, 0.9
+# how many columns there are before the sums over the surround
+_OWN = len(PART_COLUMNS) - len(SURROUND)
 
 
 @dataclass(frozen=True)
 class Parts:
     """The parts of a cuboid, numbered from 0 in the raster order of their first voxels.
 
-    table : (P, 12) int64 with `PART_COLUMNS`: the value of the part's voxels; the raster index in the volume of its
+    table : (P, 27) int64 with `PART_COLUMNS`: the value of the part's voxels; the raster index in the volume of its
         first voxel; voxels; section; extent (inclusive) and sums of coordinates in the volume; sum and largest of
-        the probabilities in millionths
+        the probabilities in millionths; sums of products of coordinates; voxels that are likely and sure ones; sums
+        over the surround (`spinome.synapses.objects.surround`), 0 where the objects are given
     contacts : (N, 3) int64, two parts of equal value that touch within the cuboid, the earlier first, and how they
         touch (1 over a face, 2 an edge, 3 a corner)
     shell : (M, 6) int64, the runs on the surface of the cuboid: z, y, first and last x in the volume, value, part
@@ -65,7 +78,11 @@ class Parts:
 
 
 def find_parts(
-    values: np.ndarray, probability: np.ndarray | None, start: tuple[int, int, int], shape: tuple[int, int, int]
+    values: np.ndarray,
+    probability: np.ndarray | None,
+    start: tuple[int, int, int],
+    shape: tuple[int, int, int],
+    evidence: Evidence | None = None,
 ) -> Parts:
     """Find the parts of a cuboid and describe them.
 
@@ -75,6 +92,7 @@ def find_parts(
     probability : (Z, Y, X) float in 0..1, or None where the objects are given
     start : first voxel (z, y, x) of the core in the volume
     shape : voxels of the whole volume (z, y, x)
+    evidence : the image, where the surround of objects is measured
 
     Raises
     ------
@@ -85,8 +103,13 @@ def find_parts(
     given = probability is None
     likely = np.ones((1, 1, 1), np.float32) if given else probability
     table = _measure(runs, patch, count, likely, given, np.array(start), np.array(shape))
-    if (table[:, -1] < 0).any():
+    if (table[:, PART_COLUMNS.index("max_probability")] < 0).any():
         raise ValueError("probabilities must lie between 0 and 1")
+    around = np.zeros((count, len(SURROUND)), np.int64)
+    if evidence is not None:
+        z, y, x = (slice(low, low + length) for low, length in zip(start, values.shape))
+        around = sum_surround(evidence, (z, y, x), runs, patch, count)
+    table = np.column_stack([table, around])
     pairs = touching_runs(runs, 3)
     contacts = nearest_contacts(patch[pairs[:, 0]], patch[pairs[:, 1]], pairs[:, 2])
     ends = np.array(values.shape) - 1
@@ -129,7 +152,7 @@ def paint_parts(parts: Parts, ids: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True)
 def _measure(runs, patch, count, likely, given, start, shape):
-    table = np.zeros((count, 12), np.int64)
+    table = np.zeros((count, _OWN), np.int64)
     for index in range(len(runs)):
         z, y, low, high = runs[index, 0], runs[index, 1], runs[index, 2], runs[index, 3]
         row = table[patch[index]]
@@ -146,9 +169,15 @@ def _measure(runs, patch, count, likely, given, start, shape):
         row[6], row[7] = min(row[6], first), max(row[7], last)
         row[8] += at_y * length
         row[9] += (first + last) * length // 2
+        row[12] += at_y * at_y * length
+        row[13] += at_y * ((first + last) * length // 2)
+        # the sum of squares up to a number n is n (n + 1) (2 n + 1) / 6
+        row[14] += last * (last + 1) * (2 * last + 1) // 6 - (first - 1) * first * (2 * first - 1) // 6
         if given:
             row[10] += 1_000_000 * length
             row[11] = 1_000_000
+            row[15] += length
+            row[16] += length
             continue
         for x in range(low, high + 1):
             chance = likely[z, y, x]
@@ -157,6 +186,8 @@ def _measure(runs, patch, count, likely, given, start, shape):
                 row[11] = -1
             whole = np.int64(np.rint(np.float64(chance) * 1_000_000))
             row[10] += whole
+            row[15] += chance >= LIKELY
+            row[16] += chance >= SURE
             if row[11] >= 0:
                 row[11] = max(row[11], whole)
     return table

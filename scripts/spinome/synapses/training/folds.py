@@ -10,8 +10,16 @@ from spinome.io.units import VoxelSize
 
 # with fewer slabs, a classifier knows less than the final one and its probabilities lie lower
 SLABS = 4
+# with fewer synapses, each fold is half of the slabs: three networks cost less than five, and each sees some synapses
+FEW = 10
 # voxels this close to a slab see the same image, and do not train the classifier that is tried on it
 BUFFER_NM = 200.0
+
+
+def folds_of(synapses: int) -> list[tuple[int, ...]]:
+    """The slabs that are left out together: one by one, or half of them where there are few synapses."""
+    each = 1 if synapses >= FEW else SLABS // 2
+    return [tuple(range(start, start + each)) for start in range(0, SLABS, each)]
 
 
 def slab_width(width: int) -> int:

@@ -14,6 +14,7 @@ from spinome.io.models import Model
 from spinome.io.volumes import Volume
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
 from spinome.synapses.forest.features import FEATURES
+from spinome.synapses.grey import shrinkage
 from spinome.synapses.training.folds import around_slabs, far_from_slabs
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def network_learner(
     """
     from spinome.synapses.network.augment import teacher
     from spinome.synapses.network.fit import fit_network
-    from spinome.synapses.network.unet import Network, average, load_network, save_network, shrink, shrinkage
+    from spinome.synapses.network.unet import Network, average, load_network, save_network, shrink
 
     images, sizes = {}, []
     for name, (evidence, truth) in volumes.items():
@@ -109,6 +110,10 @@ def network_learner(
             for part in around_slabs(slabs, width, evidence.voxel_nm):
                 pixels = slice(-(-part.start // factor), part.stop // factor)
                 teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels]))
+        if slabs and first and not any(source.objects for source in teachers):
+            # the few labels all lie in the slabs that are left out
+            print(f"{kept.stem}: no synapse is left, the network that training begins with stands in", flush=True)
+            return Network(first.eval(), {"pixel_nm": float(np.mean(sizes))})
         print(f"{kept.stem}: {len(teachers)} pieces", flush=True)
         facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
         network = Network(fit_network(teachers, steps, seed, first), facts)

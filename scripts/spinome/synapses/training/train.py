@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinome.cuboids import cuboids
+from spinome.cuboids import Box, cuboids
 from spinome.io.models import Model
 from spinome.io.volumes import require_same_grid
-from spinome.scores.objects import pool, precision_recall_f1
+from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
-from spinome.synapses.training.folds import SLABS, slab_width
+from spinome.synapses.training.candidates import choose_operation, find_candidates, synapse_boxes
+from spinome.synapses.training.folds import folds_of, slab_width
 from spinome.synapses.training.learners import Learner, Volumes
 from spinome.synapses.training.operating_point import best_point, try_points
+
+# with fewer true synapses a run says that they are few
+ENOUGH = 5
 
 if TYPE_CHECKING:
     from spinome.synapses.network.unet import Network
@@ -29,7 +33,7 @@ def train(
     classifier_of: Callable[[Model | Network], Classifier],
     cuboid: tuple[int, int, int],
 ) -> Model | Network:
-    """Train on all volumes; choose the rules that make objects where slabs are predicted by others' classifiers.
+    """Train on all volumes; choose what makes objects where slabs are predicted by classifiers of the others.
 
     Parameters
     ----------
@@ -40,29 +44,71 @@ def train(
 
     Returns
     -------
-    the model trained on all, its card with `threshold`, `min_volume_um3`, `min_peak` and the score there
+    the model trained on all, its card with what `operate` says and the score there
 
     Raises
     ------
     ValueError: if truth and image disagree in shape, or there is nothing to learn from.
     """
-    learn = _announced(learn, SLABS + 1)
-    tried = []
-    for (evidence, truth), probability in zip(volumes.values(), left_out(volumes, learn, classifier_of, cuboid)):
-        tried.append(try_points(probability, truth[:], evidence.voxel_nm))
-    results = {point: [one[point].result for one in tried] for point in tried[0]}
-    point = best_point(results, lambda result: precision_recall_f1(result)[2])
+    synapses = [box for _, truth in volumes.values() for box in synapse_boxes(truth[:])]
+    folds, lacking = folds_of(len(synapses)), lacks(synapses)
+    if lacking:
+        print(f"warning: training knows {lacking}", flush=True)
+    learn = _announced(learn, len(folds) + 1)
+    maps = left_out(volumes, learn, classifier_of, cuboid, folds)
+    operation, result = operate(volumes, maps)
     model = learn(())
-    scores = precision_recall_f1(pool(results[point]))
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",
         "training volumes": list(volumes),
         **model.card,
-        **dict(zip(("threshold", "min_volume_um3", "min_peak"), point)),
-        "object precision, recall, F1 on slabs left out": [round(score, 3) for score in scores],
+        **operation,
+        "object precision, recall, F1 on slabs left out": [round(score, 3) for score in precision_recall_f1(result)],
+        "true synapses": len(synapses),
+        "lacking": lacking,
         "training data": known_of([evidence for evidence, _ in volumes.values()]).for_card(),
     }
     return replace(model, card=card)
+
+
+def lacks(synapses: Sequence[Box]) -> str:
+    """What the labels lack that a classifier is to be relied on, and the remedy; nothing where there is enough.
+
+    Parameters
+    ----------
+    synapses : the box of each true synapse
+    """
+    remedy = f"label {ENOUGH} or more, through several sections, and train again"
+    if len(synapses) < ENOUGH:
+        return f"only {len(synapses)} true synapse{'s' * (len(synapses) != 1)}: its scores say little; {remedy}"
+    if len({(box[0].start, box[0].stop) for box in synapses}) == 1 and synapses[0][0].stop - synapses[0][0].start == 1:
+        return f"synapses of a single section alone, and not how they go on in the next; {remedy}"
+    return ""
+
+
+def operate(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any], Matched]:
+    """Where classifiers are to operate whose probabilities of slabs left out are known, for their card.
+
+    Candidates are judged where there are enough to learn from. Else rules about volume and peak are chosen.
+
+    Returns
+    -------
+    `threshold min_volume_um3 min_peak`, with `judge min_probability` where candidates are judged; and what became of
+    the objects of all volumes
+    """
+    pairs = list(zip(volumes.values(), maps))
+    every = [find_candidates(probability, evidence, truth) for (evidence, truth), probability in pairs]
+    if chosen := choose_operation(every):
+        operation, probabilities = chosen
+        card: dict[str, Any] = {"threshold": operation.threshold, "min_volume_um3": 0.0, "min_peak": 0.0}
+        card |= {"judge": operation.judge.for_card(), "min_probability": operation.min_probability}
+        at = [one[operation.threshold] for one in every]
+        results = [one.outcome(p, p >= operation.min_probability) for one, p in zip(at, probabilities)]
+        return card, pool(results)
+    tried = [try_points(probability, truth[:], evidence.voxel_nm) for (evidence, truth), probability in pairs]
+    outcomes = {point: [one[point].result for one in tried] for point in tried[0]}
+    point = best_point(outcomes, lambda result: precision_recall_f1(result)[2])
+    return dict(zip(("threshold", "min_volume_um3", "min_peak"), point)), pool(outcomes[point])
 
 
 def left_out(
@@ -70,15 +116,17 @@ def left_out(
     learn: Learner,
     classifier_of: Callable[[Model | Network], Classifier],
     cuboid: tuple[int, int, int],
+    folds: Sequence[tuple[int, ...]],
     nor: tuple[int, ...] = (),
 ) -> list[np.ndarray]:
-    """The probability of each voxel by a classifier that has seen neither its slab nor those of `nor`.
+    """The probability of each voxel by a classifier that has seen neither the slabs of its fold nor those of `nor`.
 
     float32, an array for each volume.
     """
     for evidence, truth in volumes.values():
         require_same_grid([evidence.image, truth])
-    classifiers = [classifier_of(learn(tuple(sorted({slab, *nor})))) for slab in range(SLABS)]
+    of_fold = [classifier_of(learn(tuple(sorted({*fold, *nor})))) for fold in folds]
+    classifiers = {slab: classifier for fold, classifier in zip(folds, of_fold) for slab in fold}
     maps = []
     for evidence, truth in volumes.values():
         probability = np.zeros(truth.shape, np.float32)
@@ -94,7 +142,7 @@ def _announced(learn: Learner, number: int) -> Learner:
     spent: list[float] = []
 
     def announced(slabs: tuple[int, ...]) -> Model | Network:
-        without = f" but quarter {slabs[0] + 1} along x" if slabs else ""
+        without = f" but quarter {' and '.join(str(slab + 1) for slab in slabs)} along x" if slabs else ""
         rest = f"; about {np.mean(spent) * (number - len(spent)) / 60:.1f} CPU-min to go" if spent else ""
         print(f"classifier {len(spent) + 1} of {number}, trained on all{without}{rest}", flush=True)
         started = time.process_time()
