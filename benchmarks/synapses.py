@@ -14,6 +14,7 @@ from spinome.synapses.grey import measure_grey
 from synapse_blocks import block_rows
 from synapse_objects import object_rows, read_fly
 from synapse_scale import scale_rows
+from synapse_unseen import unseen_rows
 
 # 8 x 8 nm, at which the published sizes are 5, 15 and 25 pixels
 PUBLISHED_NM = (45.0, 8.0, 8.0)
@@ -71,6 +72,7 @@ if __name__ == "__main__":
         [
             Row("ten features, 40 % of the voxels wanted, a megavoxel", ours, "CPU-s", 0.12, True, peer, naive),
             *object_rows(),
+            *unseen_rows(),
             *scale_rows(),
             *block_rows(),
         ],
