@@ -22,8 +22,7 @@ from spinome.synapses.grey import measure_grey
 from spinome.synapses.network.adapt import adapt
 from spinome.synapses.network.published import translate
 from spinome.synapses.network.unet import Network, load_network
-from spinome.synapses.training.candidates import synapse_boxes
-from spinome.synapses.training.folds import BUFFER_NM
+from spinome.synapses.training.folds import BUFFER_NM, synapse_boxes
 from spinome.synapses.training.train import train
 from synapse_objects import CUBOID, DATA, MODELS, VNC_NM, at_its_own_point, default_learner, f1, fly, published_file
 

@@ -61,3 +61,6 @@ def test_a_warning_names_the_input_what_differs_and_the_remedy(seen):
     (line,) = tell_unlike(table)
     assert line.startswith("volume other is unlike the data") and "most in how grey it is." in line
     assert line.endswith("label it")
+    # what the training data lacked is told once, however many inputs there are
+    told = tell_unlike(table.assign(lacking="one label: label more"))
+    assert told == ["the model was trained on one label: label more", line]

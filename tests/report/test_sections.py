@@ -25,7 +25,7 @@ def tables():
         "blocks": pd.DataFrame({"volume": ["v"], "block": ["b"], "synapses": [1], "unmasked_um3": [2.0]}),
         "limits": pd.DataFrame(
             {"volume": ["v"], "unlikeness": 3.0, "limit": 2.0, "unlike": True, "differs": "grey", "remedy": "label it"}
-        ),
+        ).assign(lacking=""),
     }
 
 

@@ -21,7 +21,8 @@ def found():
     labels[1:3, 5:10, 5:10], labels[4, 30:34, 40:45] = 1, 2
     columns = ["synapse", "voxels", "sections", "z0", "z1", "y0", "y1", "x0", "x1", "z_nm", "y_nm", "x_nm"]
     rows = [[1, 50, 2, 1, 2, 5, 9, 5, 9, 80, 150, 150], [2, 20, 1, 4, 4, 30, 33, 40, 44, 180, 640, 850]]
-    objects = pd.DataFrame(rows, columns=columns).assign(volume="v", score=0.8, volume_um3=0.001, block=[0, -1])
+    objects = pd.DataFrame(rows, columns=columns).assign(volume="v", score=0.8, volume_um3=0.001)
+    objects = objects.assign(probability=0.8, block=[0, -1])
     image = np.random.default_rng(0).integers(0, 255, labels.shape)
     opened = [Volume(array, VOXEL_NM, name) for array, name in ((labels, "l"), (image, "i"), (labels == 1, "t"))]
     gaps = gap_table(labels.shape, CUBOID, {"0-0-0", "0-0-30"}, VOXEL_NM)

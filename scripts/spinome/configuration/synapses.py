@@ -19,7 +19,8 @@ class Classify(Section):
         le=100_000,
         description=(
             "training steps of the network, about 0.4 CPU-s each; five networks are trained. 100 steps do from "
-            "the shipped network, 400 from random weights"
+            "the shipped network, 400 from random weights. With fewer than ten synapses three networks are trained "
+            "from the shipped one, in at most 60 steps"
         ),
     )
     from_shipped: bool = Field(

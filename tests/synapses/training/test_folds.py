@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from spinome.synapses.training.folds import BUFFER_NM, SLABS, around_slabs, far_from_slabs, slab_of, slab_width
+from spinome.synapses.training.folds import (
+    BUFFER_NM,
+    FEW,
+    SLABS,
+    around_slabs,
+    far_from_slabs,
+    folds_of,
+    slab_of,
+    slab_width,
+    synapse_boxes,
+)
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 
@@ -32,3 +42,15 @@ def test_several_slabs_can_be_left_out():
 
 def test_positions_of_fractions_of_voxels_have_a_slab():
     assert slab_of(np.array([0.0, 102.7, 103.0, 410.9]), 411).tolist() == [0, 0, 1, 3]
+
+
+def test_few_synapses_are_left_out_by_halves():
+    assert folds_of(FEW) == [(0,), (1,), (2,), (3,)]
+    assert folds_of(FEW - 1) == folds_of(0) == [(0, 1), (2, 3)]
+
+
+def test_synapses_are_what_touches():
+    truth = np.zeros((3, 8, 8), np.uint8)
+    # over an edge these are one, over a corner two
+    truth[0, 2, 2] = truth[1, 3, 2] = truth[2, 4, 3] = 1
+    assert len(synapse_boxes(truth)) == 2 and synapse_boxes(truth * 0) == []

@@ -12,7 +12,7 @@ from spinome.synapses.density.uniformity import correct_density, describe_unifor
 from spinome.synapses.forest.features import FEATURES
 from spinome.synapses.grey import Grey
 from spinome.synapses.objects.evaluate import compare, evaluate
-from spinome.synapses.training.train import train
+from spinome.synapses.training.train import lacks, train
 
 VOXEL_NM = (45.0, 8.0, 8.0)
 SHAPE = (4, 24, 120)
@@ -55,9 +55,21 @@ def test_precision_and_recall_of_0_and_1(predicted, scores):
 def test_training_says_which_of_its_classifiers_it_is_at(capsys):
     trained(np.zeros(SHAPE, np.float32))
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("classifier")]
-    assert [line.split(",")[0] for line in said] == [f"classifier {number} of 5" for number in range(1, 6)]
-    assert "all but quarter 2 along x; about 0.0 CPU-min to go" in said[1]
-    assert said[4].startswith("classifier 5 of 5, trained on all; about")
+    # six synapses are few: each of the first two leaves out half of them
+    assert [line.split(",")[0] for line in said] == [f"classifier {number} of 3" for number in range(1, 4)]
+    assert "all but quarter 3 and 4 along x; about 0.0 CPU-min to go" in said[1]
+    assert said[2].startswith("classifier 3 of 3, trained on all; about")
+
+
+def test_labels_that_say_too_little_are_told_of_with_the_remedy():
+    def boxes(*sections):
+        return [(slice(low, high), slice(0, 4), slice(0, 4)) for low, high in sections]
+
+    assert "only 1 true synapse:" in lacks(boxes((1, 3))) and "label 5 or more" in lacks(boxes((1, 3)))
+    assert "only 4 true synapses:" in lacks(boxes((1, 3), (2, 3), (0, 4), (1, 2)))
+    alone = lacks(boxes(*[(2, 3)] * 6))
+    assert alone.startswith("synapses of a single section alone") and "through several sections" in alone
+    assert lacks(boxes((2, 3), (2, 3), (3, 4), (2, 3), (2, 3))) == lacks(boxes(*[(1, 3)] * 6)) == ""
 
 
 def test_a_volume_without_a_true_synapse():

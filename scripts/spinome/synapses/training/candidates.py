@@ -13,7 +13,6 @@ import cc3d
 import numpy as np
 import pandas as pd
 
-from spinome.cuboids import Box
 from spinome.io.volumes import Volume
 from spinome.scores.objects import Matched, average_precision, match_one_to_one, partners, pool
 from spinome.scores.overlap import object_overlaps
@@ -60,12 +59,6 @@ class Candidates:
         found = np.zeros(len(self.truth_slab), bool)
         found[self.partner[inside & (self.partner >= 0)]] = True
         return Matched(probability[inside], self.partner[inside] >= 0, found[asked])
-
-
-def synapse_boxes(truth: np.ndarray) -> list[Box]:
-    """The box of each true synapse, an object of one label that 18 neighbours connect; 0 is background."""
-    boxes = cc3d.statistics(cc3d.connected_components(truth, connectivity=18))["bounding_boxes"][1:]
-    return [box for box in boxes if box is not None]
 
 
 def find_candidates(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cc3d
 import numpy as np
 
+from spinome.cuboids import Box
 from spinome.io.units import VoxelSize
 
 # with fewer slabs, a classifier knows less than the final one and its probabilities lie lower
@@ -14,6 +16,12 @@ SLABS = 4
 FEW = 10
 # voxels this close to a slab see the same image, and do not train the classifier that is tried on it
 BUFFER_NM = 200.0
+
+
+def synapse_boxes(truth: np.ndarray) -> list[Box]:
+    """The box of each true synapse, an object of one label that 18 neighbours connect; 0 is background."""
+    boxes = cc3d.statistics(cc3d.connected_components(truth, connectivity=18))["bounding_boxes"][1:]
+    return [box for box in boxes if box is not None]
 
 
 def folds_of(synapses: int) -> list[tuple[int, ...]]:

@@ -15,10 +15,13 @@ from spinome.io.volumes import Volume
 from spinome.synapses.classify import Evidence, Recipe, balance, describe, draw, fit, halo, training_classes
 from spinome.synapses.forest.features import FEATURES
 from spinome.synapses.grey import shrinkage
-from spinome.synapses.training.folds import around_slabs, far_from_slabs
+from spinome.synapses.training.folds import FEW, around_slabs, far_from_slabs, synapse_boxes
 
 if TYPE_CHECKING:
     from spinome.synapses.network.unet import Network
+
+# of the network, where there are few synapses: more only learn these by heart
+FEW_STEPS = 60
 
 Volumes = Mapping[str, tuple[Evidence, Volume]]
 # trains on all volumes but some slabs and their close surround
@@ -70,7 +73,8 @@ def network_learner(
 ) -> Learner:
     """Shrink the volumes once, and fit networks to what is far from slabs.
 
-    Training begins with the network in the file `start`, or with nothing where there is none.
+    Training begins with the network in the file `start`, or with nothing where there is none; with the former, few
+    synapses are learnt in at most `FEW_STEPS`.
 
     A trained network stays in `store` under a key of data, settings, `code` (a hash) and seed, so that training goes on
     after a kill with the slabs it was at.
@@ -94,6 +98,8 @@ def network_learner(
             f"the training volumes {', '.join(volumes)} have pixels of {min(sizes):.3g} to {max(sizes):.3g} nm after "
             "shrinking; train one network a pixel size"
         )
+    if start and sum(len(synapse_boxes(truth[:])) for _, truth in volumes.values()) < FEW:
+        steps = min(steps, FEW_STEPS)
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
     key = content_hash(sums, steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None

@@ -15,8 +15,8 @@ from spinome.io.volumes import require_same_grid
 from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
-from spinome.synapses.training.candidates import choose_operation, find_candidates, synapse_boxes
-from spinome.synapses.training.folds import folds_of, slab_width
+from spinome.synapses.training.candidates import choose_operation, find_candidates
+from spinome.synapses.training.folds import folds_of, slab_width, synapse_boxes
 from spinome.synapses.training.learners import Learner, Volumes
 from spinome.synapses.training.operating_point import best_point, try_points
 
