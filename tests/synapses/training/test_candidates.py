@@ -8,7 +8,7 @@ from spinome.scores.objects import precision_recall_f1
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import Grey
 from spinome.synapses.training.candidates import THRESHOLDS, choose_operation, find_candidates, train_judge
-from spinome.synapses.training.train import operate
+from spinome.synapses.training.train import operate, operate_few
 
 VOXEL_NM = (45.0, 9.0, 9.0)
 SHAPE = (5, 80, 640)
@@ -68,3 +68,14 @@ def test_rules_decide_where_there_is_too_little_to_learn_from(volume):
     nothing = Volume(np.zeros(SHAPE, np.uint8), VOXEL_NM, "nothing")
     assert train_judge([find_candidates(probability, evidence, nothing)[0.5]]) is None
     assert "judge" not in operate({"v": (evidence, nothing)}, [probability])[0]
+
+
+def test_networks_of_few_synapses_keep_what_is_about_as_large_as_these(volume):
+    evidence, truth, probability = volume
+    sure = np.where(probability > 0, np.float32(0.95), 0)
+    # a speck of a tenth of a synapse
+    sure[2, 70:72, 300:305] = 0.95
+    card, result = operate_few({"v": (evidence, truth)}, [sure])
+    assert card["threshold"] == 0.9 and "judge" not in card
+    assert card["min_volume_um3"] == pytest.approx(48 * 45 * 81 / 1e9)
+    assert result.truth_found.all() and len(result.found_true) == 32

@@ -12,6 +12,7 @@ from spinome.synapses.training.folds import (
     slab_of,
     slab_width,
     synapse_boxes,
+    synapse_volumes,
 )
 
 VOXEL_NM = (45.0, 8.0, 8.0)
@@ -54,3 +55,4 @@ def test_synapses_are_what_touches():
     # over an edge these are one, over a corner two
     truth[0, 2, 2] = truth[1, 3, 2] = truth[2, 4, 3] = 1
     assert len(synapse_boxes(truth)) == 2 and synapse_boxes(truth * 0) == []
+    np.testing.assert_allclose(synapse_volumes(truth, VOXEL_NM), [2 * 2.88e-6, 2.88e-6])

@@ -83,6 +83,7 @@ def network_learner(
     ------
     ValueError: if the pixels of the volumes differ by more than a fifth.
     """
+    from spinome.synapses.network.adapt import adapt
     from spinome.synapses.network.augment import teacher
     from spinome.synapses.network.fit import fit_network
     from spinome.synapses.network.unet import Network, average, load_network, save_network, shrink
@@ -119,7 +120,8 @@ def network_learner(
         if slabs and first and not any(source.objects for source in teachers):
             # the few labels all lie in the slabs that are left out
             print(f"{kept.stem}: no synapse is left, the network that training begins with stands in", flush=True)
-            return Network(first.eval(), {"pixel_nm": float(np.mean(sizes))})
+            evidence, _ = next(iter(volumes.values()))
+            return adapt(Network(first.eval(), {"pixel_nm": float(np.mean(sizes))}), evidence)
         print(f"{kept.stem}: {len(teachers)} pieces", flush=True)
         facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
         network = Network(fit_network(teachers, steps, seed, first), facts)
