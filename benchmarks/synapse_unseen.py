@@ -47,7 +47,7 @@ def five_labels(first: int) -> dict[str, object]:
     cutout = {"cutout": (Evidence(image, measure_grey(image)), Volume(truth[:, :, part], VNC_NM, "synapse"))}
     with tempfile.TemporaryDirectory() as store:
         started = time.process_time()
-        network = train(cutout, default_learner(cutout, Path(store)), of_network, CUBOID)
+        network = train(cutout, default_learner(cutout, Path(store)), of_network, CUBOID, networks=True)
         seconds = time.process_time() - started
     buffer = int(BUFFER_NM / VNC_NM[2]) + 1
     far = np.ones(truth.shape[2], bool)

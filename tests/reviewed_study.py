@@ -58,6 +58,7 @@ def make_study(folder, ball):
     centre = (np.array(corners) + np.array([3, 5, 6])) * VOXEL_NM
     nm = dict(zip(["z_nm", "y_nm", "x_nm"], centre.T))
     objects = pd.DataFrame({"volume": "v", "synapse": np.arange(COUNT) + 10, "score": rng.uniform(0.3, 1, COUNT), **nm})
+    objects["probability"] = np.nan
     write_table(objects, results / "synapses" / "objects.parquet")
     orphans = np.arange(COUNT) + 10
     queue = {"volume": "v", "orphan": orphans, "worth": rng.uniform(1, 9, COUNT), "linked_to": 1, **nm}

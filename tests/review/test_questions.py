@@ -65,8 +65,11 @@ def test_lost_spines_links_synapses_and_labels_are_asked_about():
     assert links["subject"].tolist() == [2**60 + 1, 8] and links["chosen"].tolist() == [5, 0]
     assert links["now"].tolist() == ["shaft", "none of them"] and links["probability"].tolist() == [0.7, 0.9]
     assert links[POSITION].to_numpy().tolist() == [[1.0, 2.0, 3.0]] * 2
-    objects = synapse_questions(pd.DataFrame({"volume": "v", "synapse": [1], "score": [0.7], **nm}), "p")
+    found = pd.DataFrame({"volume": "v", "synapse": [1], "score": [0.7], "probability": np.nan, **nm})
+    objects = synapse_questions(found, "p")
     assert objects["worth"].tolist() == pytest.approx([0.3]) and objects["unit"].tolist() == ["v"]
+    # a judge knows better than the voxels
+    assert synapse_questions(found.assign(probability=0.4), "p")["worth"].tolist() == pytest.approx([0.6])
     tags = {"neuron": "n", "id": pd.array([1, 2], "Int64"), "tag": ["spine", None], "value": [0.6, np.nan]}
     labels = label_questions(pd.DataFrame({**tags, **nm}), "p")
     assert labels["now"].tolist() == ["spine"] and labels["probability"].tolist() == [0.6]

@@ -134,7 +134,8 @@ def synapse_questions(objects: pd.DataFrame, provenance: str) -> pd.DataFrame:
     ----------
     objects : `volume` and `spinome.synapses.objects.merge.OBJECT_COLUMNS`, those that were detected
     """
-    score = objects["score"].to_numpy(float).clip(0, 1)
+    # where the model does not judge objects, the mean probability of their voxels has to do
+    score = objects["probability"].fillna(objects["score"]).to_numpy(float).clip(0, 1)
     return _table(
         _in_um(objects),
         kind="synapse",

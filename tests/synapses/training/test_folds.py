@@ -4,7 +4,6 @@ import numpy as np
 
 from spinome.synapses.training.folds import (
     BUFFER_NM,
-    FEW,
     SLABS,
     around_slabs,
     far_from_slabs,
@@ -46,8 +45,8 @@ def test_positions_of_fractions_of_voxels_have_a_slab():
 
 
 def test_few_synapses_are_left_out_by_halves():
-    assert folds_of(FEW) == [(0,), (1,), (2,), (3,)]
-    assert folds_of(FEW - 1) == folds_of(0) == [(0, 1), (2, 3)]
+    assert folds_of(few=False) == [(0,), (1,), (2,), (3,)]
+    assert folds_of(few=True) == [(0, 1), (2, 3)]
 
 
 def test_synapses_are_what_touches():

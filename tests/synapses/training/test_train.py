@@ -26,14 +26,14 @@ def truth_of(with_synapses):
     return Volume(truth, VOXEL_NM, "truth")
 
 
-def trained(predicted, with_synapses=True):
+def trained(predicted, with_synapses=True, networks=False):
     """A model from classifiers that give this probability (Z, Y, X) everywhere."""
     image = Volume(np.zeros(SHAPE, np.uint8), VOXEL_NM, "image")
     evidence = Evidence(image, Grey(0.0, 1.0))
     classifier = Classifier(lambda evidence, piece: predicted[piece.core], lambda evidence: (0, 0, 0), {})
     model = Model(None, FEATURES, {})
     volumes = {"v": (evidence, truth_of(with_synapses))}
-    return train(volumes, lambda slabs: model, lambda model: classifier, (4, 24, 60)).card
+    return train(volumes, lambda slabs: model, lambda model: classifier, (4, 24, 60), networks).card
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,16 @@ def test_precision_and_recall_of_0_and_1(predicted, scores):
 def test_training_says_which_of_its_classifiers_it_is_at(capsys):
     trained(np.zeros(SHAPE, np.float32))
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("classifier")]
-    # six synapses are few: each of the first two leaves out half of them
+    assert [line.split(",")[0] for line in said] == [f"classifier {number} of 5" for number in range(1, 6)]
+    assert "all but quarter 2 along x; about 0.0 CPU-min to go" in said[1]
+    assert said[4].startswith("classifier 5 of 5, trained on all; about")
+
+
+def test_networks_of_few_synapses_are_three(capsys):
+    card = trained(truth_of(True)[:] * np.float32(0.97), networks=True)
+    assert card["threshold"] == 0.9 and card["true synapses"] == 6 and not card["lacking"]
+    assert card["object precision, recall, F1 on slabs left out"] == [1, 1, 1]
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("classifier")]
     assert [line.split(",")[0] for line in said] == [f"classifier {number} of 3" for number in range(1, 4)]
     assert "all but quarter 3 and 4 along x; about 0.0 CPU-min to go" in said[1]
     assert said[2].startswith("classifier 3 of 3, trained on all; about")

@@ -19,7 +19,7 @@ from spinome.synapses.objects.measures import MEASURES
 # the inverse of the pull to 0 of weights of standardised measures
 FREEDOM = 0.1
 # so many true and so many false candidates are needed at least
-LEAST = 3
+LEAST = 8
 
 
 @dataclass(frozen=True)

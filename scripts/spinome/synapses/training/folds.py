@@ -12,7 +12,7 @@ from spinome.io.units import VoxelSize
 
 # with fewer slabs, a classifier knows less than the final one and its probabilities lie lower
 SLABS = 4
-# with fewer synapses, each fold is half of the slabs: three networks cost less than five, and each sees some synapses
+# with fewer synapses, networks leave out half of the slabs at a time: three cost less than five, and each sees some
 FEW = 10
 # voxels this close to a slab see the same image, and do not train the classifier that is tried on it
 BUFFER_NM = 200.0
@@ -30,9 +30,9 @@ def synapse_volumes(truth: np.ndarray, voxel_nm: VoxelSize) -> np.ndarray:
     return counts * (np.prod(voxel_nm) / 1e9)
 
 
-def folds_of(synapses: int) -> list[tuple[int, ...]]:
+def folds_of(few: bool) -> list[tuple[int, ...]]:
     """The slabs that are left out together: one by one, or half of them where there are few synapses."""
-    each = 1 if synapses >= FEW else SLABS // 2
+    each = SLABS // 2 if few else 1
     return [tuple(range(start, start + each)) for start in range(0, SLABS, each)]
 
 

@@ -35,6 +35,7 @@ def train(
     learn: Learner,
     classifier_of: Callable[[Model | Network], Classifier],
     cuboid: tuple[int, int, int],
+    networks: bool = False,
 ) -> Model | Network:
     """Train on all volumes; choose what makes objects where slabs are predicted by classifiers of the others.
 
@@ -44,6 +45,7 @@ def train(
     learn : a learner of `spinome.synapses.training.learners`
     classifier_of : makes a classifier of what `learn` returns
     cuboid : size in which volumes are read
+    networks : whether `learn` makes networks: they take a minute each, and can learn from a few synapses
 
     Returns
     -------
@@ -54,13 +56,13 @@ def train(
     ValueError: if truth and image disagree in shape, or there is nothing to learn from.
     """
     synapses = [box for _, truth in volumes.values() for box in synapse_boxes(truth[:])]
-    folds, lacking = folds_of(len(synapses)), lacks(synapses)
+    few, lacking = networks and len(synapses) < FEW, lacks(synapses)
+    folds = folds_of(few)
     if lacking:
         print(f"warning: training knows {lacking}", flush=True)
     learn = _announced(learn, len(folds) + 1)
     maps = left_out(volumes, learn, classifier_of, cuboid, folds)
     model = learn(())
-    few = len(synapses) < FEW and model.card.get("kind") == "network"
     operation, result = (operate_few if few and synapses else operate)(volumes, maps)
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",
