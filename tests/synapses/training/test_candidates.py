@@ -11,16 +11,16 @@ from spinome.synapses.training.candidates import THRESHOLDS, choose_operation, f
 from spinome.synapses.training.train import operate, operate_few
 
 VOXEL_NM = (45.0, 9.0, 9.0)
-SHAPE = (5, 80, 640)
+SHAPE = (5, 80, 1280)
 
 
 @pytest.fixture(scope="module")
 def volume():
-    """32 objects of one section, alike in shape and probability: the dark half are true."""
+    """64 objects of one section, alike in shape and probability: the dark half are true."""
     rng = np.random.default_rng(0)
     image = np.full(SHAPE, 160, np.uint8)
     truth, probability = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.float32)
-    for number in range(32):
+    for number in range(64):
         z, y, x = rng.integers(5), rng.integers(5, 60), 20 * number + rng.integers(4)
         place = (z, slice(y, y + 8), slice(x, x + 12))
         probability[place] = rng.uniform(0.75, 0.95, (8, 12))
@@ -44,7 +44,7 @@ def test_what_is_left_out_teaches_nothing(volume):
     candidates = find_candidates(probability, evidence, truth)
     before = choose_operation([candidates], (1,))[0]
     spoilt = truth[:].copy()
-    spoilt[:, :, 160:320] = 1 - spoilt[:, :, 160:320] * (probability[:, :, 160:320] > 0)
+    spoilt[:, :, 320:640] = 1 - spoilt[:, :, 320:640] * (probability[:, :, 320:640] > 0)
     after = choose_operation([find_candidates(probability, evidence, Volume(spoilt, VOXEL_NM, "spoilt"))], (1,))[0]
     assert after.threshold == before.threshold
     np.testing.assert_allclose(after.judge.weight, before.judge.weight)
@@ -78,4 +78,4 @@ def test_networks_of_few_synapses_keep_what_is_about_as_large_as_these(volume):
     card, result = operate_few({"v": (evidence, truth)}, [sure])
     assert card["threshold"] == 0.9 and "judge" not in card
     assert card["min_volume_um3"] == pytest.approx(48 * 45 * 81 / 1e9)
-    assert result.truth_found.all() and len(result.found_true) == 32
+    assert result.truth_found.all() and len(result.found_true) == 64
