@@ -110,7 +110,7 @@ def find(specimen: Specimen, size: Shape, folder: Path) -> Found:
     files = [folder / f"{piece.name}.npz" for piece in pieces]
     for own, file in zip(parts, files):
         save_parts(file, own)
-    objects, ids = merge_parts(files, shape, VOXEL_NM, specimen.connectivity, specimen.rules)
+    objects, ids = merge_parts(files, shape, VOXEL_NM, specimen.connectivity, specimen.rules, measured=True)
     axes, grid = block_axes(shape, VOXEL_NM, specimen.block_um)
     labels, counts = np.zeros(shape, np.uint64), []
     for piece, own, found in zip(pieces, parts, ids):

@@ -12,7 +12,7 @@ from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, requ
 from spinome.seeds import number_of
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.objects.judge import Judge
-from spinome.synapses.objects.merge import OBJECT_COLUMNS, Rules, merge_parts
+from spinome.synapses.objects.merge import Rules, merge_parts
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -42,7 +42,7 @@ for shard, file in shards.items():
     own = [name for name in names if number_of(name, len(shards)) == int(shard)]
     with atomic(Path(file)) as part:
         np.savez(part, **{name: found[name] for name in own})
-write_table(objects[OBJECT_COLUMNS], output.objects)
+write_table(objects, output.objects)
 gaps = gap_table(volume.shape, cuboid, set(names), voxel_nm)
 write_table(gaps, output.gaps)
 print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids; {len(gaps)} are not known")

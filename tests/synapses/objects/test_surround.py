@@ -25,7 +25,7 @@ def measured(image, inside, size, voxel_nm=VOXEL_NM):
         find_parts(inside[piece.core].astype(np.uint8), likely[piece.core], piece.start, inside.shape, evidence)
         for piece in cuboids(inside.shape, size)
     ]
-    return merge_parts(parts, inside.shape, voxel_nm)[0]
+    return merge_parts(parts, inside.shape, voxel_nm, measured=True)[0]
 
 
 @pytest.mark.parametrize("size", [(5, 131, 170), (2, 33, 47), (1, 64, 1), (3, 7, 170)])

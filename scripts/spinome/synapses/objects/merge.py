@@ -64,6 +64,7 @@ def merge_parts(
     connectivity: int = 18,
     rules: Rules | None = None,
     judge: Judge | None = None,
+    measured: bool = False,
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Join the parts of cuboids into objects.
 
@@ -73,13 +74,14 @@ def merge_parts(
     shape : voxels of the volume (z, y, x)
     connectivity : 6, 18 or 26
     judge : says how likely each object is to be a synapse, where a model has one
+    measured : whether the `MEASURES` that a judge goes by are wanted
 
     Returns
     -------
-    objects : one row per object with `OBJECT_COLUMNS` and `MEASURES`; `synapse` counts from 1 in the raster order of
-        first voxels, `value` is that of its voxels, positions are centres of mass in nm from the corner of the volume,
-        `score` is the mean probability of its voxels, `probability` that of the whole by the judge, else NaN, boxes are
-        inclusive, in voxels
+    objects : one row per object with `OBJECT_COLUMNS`, and `MEASURES` where these are wanted; `synapse` counts from 1 in
+        the raster order of first voxels, `value` is that of its voxels, positions are centres of mass in nm from the
+        corner of the volume, `score` is the mean probability of its voxels, `probability` that of the whole by the
+        judge, else NaN, boxes are inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop
 
     Raises
@@ -100,15 +102,18 @@ def merge_parts(
         kept &= area <= rules.max_area_um2
     parts["object"] = _components(len(parts), contacts[(step <= REACH[connectivity]) & kept[first] & kept[second]])
     objects = _summarise(parts[kept], voxel_nm)
+    if measured or judge is not None:
+        objects = objects.join(measure_candidates(parts[kept], voxel_nm))
     large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
     objects = objects[large & (objects["max_score"].fillna(1) >= rules.min_peak)]
     if judge is not None:
-        objects["probability"] = judge.probability(objects)
+        objects = objects.assign(probability=judge.probability(objects))
         objects = objects[objects["probability"] >= rules.min_probability]
     objects = objects.sort_values("first")
     objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
-    return objects[[*OBJECT_COLUMNS, *MEASURES]].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
+    columns = [*OBJECT_COLUMNS, *MEASURES] if measured else OBJECT_COLUMNS
+    return objects[columns].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
 
 
 def _gather(files: Sequence[str | Path | Parts]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
@@ -161,7 +166,7 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
     low = groups[["first", "value", "z", "y0", "x0"]].min()
     high = groups[["z", "y1", "x1", "max_probability"]].max()
     centre = {f"{axis}_nm": (sums[f"sum_{axis}"] / sums["voxels"] + 0.5) * size for axis, size in zip("zyx", voxel_nm)}
-    summary = pd.DataFrame(
+    return pd.DataFrame(
         {
             "first": low["first"],
             # labels have 64 bits without a sign
@@ -181,4 +186,3 @@ def _summarise(parts: pd.DataFrame, voxel_nm: VoxelSize) -> pd.DataFrame:
             "x1": high["x1"],
         }
     )
-    return summary.join(measure_candidates(parts, voxel_nm))

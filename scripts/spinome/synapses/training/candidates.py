@@ -80,7 +80,7 @@ def find_candidates(
     for threshold in thresholds:
         inside = (probability >= threshold).astype(np.uint8)
         parts = find_parts(inside, probability, (0, 0, 0), shape, evidence)
-        table, (ids,) = merge_parts([parts], shape, evidence.voxel_nm)
+        table, (ids,) = merge_parts([parts], shape, evidence.voxel_nm, measured=True)
         shared = object_overlaps(true, paint_parts(parts, ids))
         partner = partners(match_one_to_one(shared), truths, table["synapse"].to_numpy())
         touches = np.isin(table["synapse"], shared["found"])
