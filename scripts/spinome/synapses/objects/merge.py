@@ -78,8 +78,8 @@ def merge_parts(
 
     Returns
     -------
-    objects : one row per object with `OBJECT_COLUMNS`, and `MEASURES` where these are wanted; `synapse` counts from 1 in
-        the raster order of first voxels, `value` is that of its voxels, positions are centres of mass in nm from the
+    objects : one row per object with `OBJECT_COLUMNS`, and `MEASURES` where these are wanted; `synapse` counts from 1
+        in the raster order of first voxels, `value` is that of its voxels, positions are centres of mass in nm from the
         corner of the volume, `score` is the mean probability of its voxels, `probability` that of the whole by the
         judge, else NaN, boxes are inclusive, in voxels
     ids : for each file the object of each part, int64, with 0 for what the rules drop
