@@ -31,7 +31,7 @@ MOUSE_LABELS = Path(__file__).parent / "modelzoo_mouse_synapses.tsv"
 # an object lies on a label if it comes this close to a place of it
 NEAR_NM = 60.0
 # the first of five synapses in a row along x, of the draws
-LABELLED, DRAWS = 5, (0, 6, 12, 18)
+LABELLED, DRAWS = 5, (0, 6, 12, 18, 23)
 
 
 def five_labels(first: int) -> dict[str, object]:
