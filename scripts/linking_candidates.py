@@ -3,7 +3,7 @@
 from spinome.io.tables import read_table, write_table
 from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, require_voxel_size
-from spinome.linking.candidates import group_candidates, group_names
+from spinome.linking.candidates import group_candidates, group_names, with_types
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
@@ -23,9 +23,8 @@ synapses = read_table(inputs.synapses[0]) if inputs.synapses else None
 
 def compute(unit, path):
     orphans = groups[unit.name]
-    write_table(
-        group_candidates(segments, membrane, orphans, shafts, synapses, stride, voxel_nm, params.radius_nm), path
-    )
+    found = group_candidates(segments, membrane, orphans, shafts, synapses, stride, voxel_nm, params.radius_nm)
+    write_table(with_types(found, typing), path)
 
 
 state = source_stamp(segmented, membranes, inputs.typing, *(inputs.synapses or [None]))

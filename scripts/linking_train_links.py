@@ -5,7 +5,7 @@ import numpy as np
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
-from spinome.linking.links import label_candidates, rank_links, top_k, train_links
+from spinome.linking.links import label_ends, rank_links, top_k, train_links
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -21,12 +21,12 @@ for volume in params.volumes:
     parent = truth.groupby("orphan")["shaft"].first()
     own = candidates["orphan"].map(parent).fillna(-candidates["orphan"])
     features.append(candidates[FEATURES].to_numpy(np.float32))
-    labels.append(label_candidates(candidates, truth))
+    labels.append(label_ends(candidates, truth))
     dendrites.append(np.array([f"{volume}/{name:.0f}" for name in own]))
     unseen_tables.append((candidates, truth))
 rows = [len(part) for part in labels]
 model, unseen = train_links(np.concatenate(features), np.concatenate(labels), np.concatenate(dendrites), params.seed)
-card = {"trained_on": params.volumes, "pairs": sum(rows), "true_links": int(np.concatenate(labels).sum())}
+card = {"trained_on": params.volumes, "rows": sum(rows), "true_links": int(np.concatenate(labels).sum())}
 for (candidates, truth), probability, volume in zip(
     unseen_tables, np.split(unseen, np.cumsum(rows)[:-1]), params.volumes
 ):

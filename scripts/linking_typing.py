@@ -8,7 +8,7 @@ from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.measure import DEEPER, FACES, SECOND, join_nearest, with_inside
 from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
-from spinome.linking.typing import kinds_of_types, type_probabilities, type_segments
+from spinome.linking.typing import kinds_of_types, type_probabilities, type_segments, without_axons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -29,17 +29,20 @@ labels = measured["segment"].to_numpy().astype(np.uint64)
 segments = with_inside(measured, join_nearest(nearest(), labels), voxel_nm, stride).drop(
     columns=[*DEEPER, *FACES, *SECOND]
 )
+if model and params.by_shape:
+    least_um3 = settings["orphan_min_um3"]
+else:
+    least_probability, least_um3 = settings.pop("shaft_min_probability"), settings["shaft_min_um3"]
+    segments["kind"] = type_segments(segments, **settings)
 if model:
     surfaces = concatenate(Finished.read(*inputs.shapes).values(), ["segment", *HKS_FEATURES])
-    large = measured["volume_um3"] >= settings["orphan_min_um3"]
+    large = measured["volume_um3"] >= least_um3
     known = measured[large & measured["segment"].isin(surfaces["segment"].astype("int64"))]
     print(f"the shapes of {large.sum() - len(known)} segments are not known")
     size = tuple(length * step for length, step in zip(voxel_nm, stride))
     shapes = voxel_features(known, size).merge(surfaces.astype({"segment": "int64"}), on="segment")
     typed = segments.merge(type_probabilities(load_model(model, FEATURES), shapes), on="segment", how="left")
-    typed.insert(len(segments.columns), "kind", kinds_of_types(typed))
-    segments = typed
-else:
-    segments["kind"] = type_segments(segments, **settings)
+    kind = kinds_of_types(typed) if params.by_shape else without_axons(typed, least_probability)
+    segments = typed.assign(kind=kind)
 print(segments["kind"].value_counts().to_string())
 write_table(segments, output[0])

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from spinome.linking.detach import CUT_COLUMNS, detach_spines
+from spinome.linking.detach import CUT_COLUMNS, KINDS, SCAR_NM, detach_spines
 from spinome.linking.protrusions import find_protrusions, geodesic
 
 VOXEL = (40.0, 32.0, 32.0)
-SHAFT, AXON = 7, 9
+SHAFT, AXON, OTHER = 7, 9, 8
+SPINES = [slice(20, 56), slice(64, 100), slice(108, 144)]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,56 @@ def test_a_cut_is_as_long_as_was_asked(tissue, gap):
         apart = min(np.linalg.norm(shaft - voxel, axis=1).min() for voxel in orphan[:: max(len(orphan) // 200, 1)])
         assert apart == pytest.approx(gap, abs=130)
         assert row.volume_um3 == pytest.approx(len(orphan) * np.prod(VOXEL) / 1e9)
+
+
+def test_kinds_of_cut_differ_as_they_say(tissue):
+    """Above the shaft a second neighbour comes near, so that two are heirs of a neck."""
+    tissue = tissue.copy()
+    tissue[:25][tissue[:25] == AXON] = OTHER
+    own = tissue == SHAFT
+    cuts = {}
+    for kind in KINDS:
+        cut, table = detach_spines(tissue, np.array([SHAFT]), VOXEL, kinds=(kind,), gap_nm=(300, 300))
+        assert len(table) == 3 and (table["kind"] == kind).all() and (cut[~own] == tissue[~own]).all()
+        lost = own & (cut != SHAFT) & (cut < table["orphan"].min())
+        cuts[kind] = cut, table, [set(np.unique(cut[:, :, part][lost[:, :, part]])) for part in SPINES]
+    assert all(heirs == {AXON, OTHER} for heirs in cuts["neck"][2])
+    assert all(len(heirs) == 1 and heirs <= {AXON, OTHER} for heirs in cuts["one_heir"][2])
+    assert all(heirs == {0} for heirs in cuts["empty"][2])
+    assert (cuts["foot"][1]["cut_nm"] == 0).all() and (cuts["neck"][1]["cut_nm"] > 0).all()
+    assert cuts["anywhere"][1]["cut_nm"].nunique() == 3
+    assert (cuts["ragged"][0] != cuts["neck"][0]).any()
+    # after a cut at the foot nothing of the spine is left on the shaft
+    assert (cuts["foot"][0] == SHAFT).sum() < (cuts["neck"][0] == SHAFT).sum()
+
+
+def test_each_spine_draws_a_kind_and_says_where_its_end_is(tissue):
+    cut, table = detach_spines(tissue, np.array([SHAFT]), VOXEL, kinds=tuple(KINDS), seed=3)
+    assert table["kind"].nunique() > 1
+    for row in table.itertuples():
+        orphan = (np.argwhere(cut == row.orphan) + 0.5) * VOXEL
+        # spines hang on the shaft's far side in y, so that their cut ends have the smallest
+        assert row.cut_y_nm == pytest.approx(orphan[:, 1].min() + SCAR_NM / 2, abs=130)
+    with pytest.raises(ValueError, match="kinds of cut torn are none of neck"):
+        detach_spines(tissue, np.array([SHAFT]), VOXEL, kinds=("torn",))
+
+
+def test_two_spines_on_one_base_are_two_orphans(tissue):
+    """A neck that parts in two heads, cut below the fork, is one orphan; cut above, two of one shaft."""
+    forked = tissue.copy()
+    places = (np.stack(np.meshgrid(*[np.arange(n) for n in tissue.shape], indexing="ij"), -1) + 0.5) * VOXEL
+    forked[:, 25:, 62:100][forked[:, 25:, 62:100] == SHAFT] = AXON
+    for side in (-1, 1):
+        for share in np.linspace(0, 1, 30):
+            centre = [1000.0, 700 + 1100 * share, 2600 + side * max(share - 0.5, 0) * 1000]
+            forked[((places - centre) ** 2).sum(-1) < (70 + 160 * (share == 1)) ** 2] = SHAFT
+    counts = set()
+    for seed in range(6):
+        cut, table = detach_spines(forked, np.array([SHAFT]), VOXEL, kinds=("anywhere",), seed=seed)
+        own = table[table["x_nm"].between(1900, 3300)]
+        assert (own["shaft"] == SHAFT).all() and all((cut == orphan).any() for orphan in own["orphan"])
+        counts.add(len(own))
+    assert counts == {1, 2}
 
 
 def test_cuts_are_the_same_again_and_differ_by_seed(tissue):

@@ -6,7 +6,7 @@ import pytest
 
 from spinome.io.models import Model
 from spinome.linking.shape import FEATURES, HKS_FEATURES, shape_features
-from spinome.linking.typing import kinds_of_types, measure_segments, train_types, type_probabilities
+from spinome.linking.typing import kinds_of_types, measure_segments, train_types, type_probabilities, without_axons
 
 VOXEL = (40.0, 20.0, 20.0)
 BALL, TUBE, SHEET, SPECK = 3, 1 << 40, 17, 5
@@ -53,12 +53,20 @@ def test_types_are_learned_and_specimens_kept_apart():
     shapes = pd.DataFrame(rng.normal(size=(80, len(FEATURES))), columns=FEATURES)
     shapes["log_volume"] += np.where(types == "spine", 0, 6)
     forest, found = train_types(shapes, types, np.arange(80) // 4, 0)
-    assert (found == types).mean() > 0.9
+    assert (forest.classes_[found.argmax(axis=1)] == types).mean() > 0.9
+    assert np.allclose(found.sum(axis=1), 1)
     assert forest.predict_proba(shapes[FEATURES].to_numpy(np.float32)).sum(axis=1) == pytest.approx(np.ones(80))
     segments = type_probabilities(Model(forest, FEATURES), shapes.assign(segment=np.arange(80)))
     assert (segments["type"] == types).all() and list(segments.columns) == ["segment", "type", "p_shaft", "p_spine"]
     kind = kinds_of_types(segments.assign(on_edge=np.arange(80) < 10))
     assert kind.value_counts().to_dict() == {"shaft": 40, "orphan": 30, "other": 10}
+
+
+def test_axons_by_their_shape_are_no_shafts():
+    kinds = ["shaft", "shaft", "shaft", "orphan"]
+    segments = pd.DataFrame({"kind": kinds, "p_shaft": [0.9, 0.1, np.nan, 0.0]})
+    # of the third the surface could not be made
+    assert without_axons(segments, 0.25).tolist() == ["shaft", "other", "shaft", "orphan"]
 
 
 def test_what_cannot_be_learned_is_told():

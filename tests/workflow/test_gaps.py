@@ -129,7 +129,7 @@ def segment(tmp_path, run_script, finish, finished_basins):
 def type_segments(tmp_path, run_script):
     """A function that types the segments of a volume with gaps through all steps; returns the table's file."""
 
-    def run(gaps, aside, settings):
+    def run(gaps, aside, settings, by_shape=False):
         aside = aside | {"max_failed_fraction": 0}
         params = {"voxel_nm": None, "working_nm": settings["working_nm"], "cuboid": CUBOID, "shards": 1}
         surfaces = {"min_um3": settings["orphan_min_um3"] if aside.get("model") else None}
@@ -145,7 +145,8 @@ def type_segments(tmp_path, run_script):
         given = table | {"pieces": units("pieces", table, **surfaces)}
         given["shapes"] = units("shapes", given, group_nm=5000.0, **surfaces)
         typed = str(tmp_path / "typing.parquet")
-        run_script("linking_typing", given, {"typing": typed}, aside, voxel_nm=None, settings=settings)
+        shape = {"by_shape": by_shape, "settings": settings}
+        run_script("linking_typing", given, {"typing": typed}, aside, voxel_nm=None, **shape)
         return typed
 
     return run
@@ -167,13 +168,16 @@ def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, segment, ty
     assert read_table(typed).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
 
 
-@pytest.mark.parametrize("forest", [None, str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")])
-def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segments, forest):
+FOREST = str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")
+
+
+@pytest.mark.parametrize(("forest", "by_shape"), [(None, False), (FOREST, False), (FOREST, True)])
+def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segments, forest, by_shape):
     every = [block.name for block in cuboids(SHAPE, CUBOID)]
     files = segment(basins=every)
     assert len(read_table(files["gaps"])) == len(every) and read_table(files["tree"]).empty
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
-    table = read_table(type_segments(files["gaps"], aside, Typing().model_dump()))
+    table = read_table(type_segments(files["gaps"], aside, Typing().model_dump(), by_shape))
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
 
 

@@ -440,6 +440,7 @@ rule linking_typing:
     params:
         voxel_nm=linking_plan.voxel_nm,
         settings=linking_plan.typing,
+        by_shape=linking_plan.typed_by_shape,
         model=linking_plan.typing_model.stamp,
         inputs=linking_plan.stamps("segmentation"),
         aside=linking_plan.aside("segmentation", model=linking_plan.typing_model.given),

@@ -93,7 +93,7 @@ def best_candidates(links: pd.DataFrame, candidates: pd.DataFrame, segments: pd.
     """
     links = links.assign(known=links.get("known", True), decided=links.get("decided", False))
     first = links.loc[links["rank"] <= 1, ["orphan", "shaft", "probability", "linked", "known", "decided"]]
-    ways = candidates[["orphan", "shaft", "to_z_nm", "to_y_nm", "to_x_nm"]]
+    ways = candidates[["orphan", "shaft", "to_z_nm", "to_y_nm", "to_x_nm"]].drop_duplicates(["orphan", "shaft"])
     places = segments.rename(columns={"segment": "orphan"})[["orphan", "z_nm", "y_nm", "x_nm"]]
     rows = first.rename(columns={"probability": "link_probability"})
     return rows.merge(ways, on=["orphan", "shaft"], how="left").merge(places, on="orphan", how="left")

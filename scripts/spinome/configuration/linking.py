@@ -67,6 +67,13 @@ class Typing(Section):
     shaft_min_thickest_nm: float = Field(
         210.0, ge=0, le=10_000, description="least radius of a shaft where it is thickest; 0: no such limit"
     )
+    shaft_min_probability: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="least probability of being a dendrite, by the shipped forest on the shape of what is a shaft by "
+        "these limits; axons and glia stay below; 0: the limits alone, and no surfaces are made for them",
+    )
 
     @model_validator(mode="after")
     def _can_be(self):
@@ -119,6 +126,13 @@ class Detach(Section):
         [],
         description="volumes with a `segmentation` whose spines are cut off; each gives a sample sheet of its own, "
         "`linking/detach/<volume>/volumes.tsv`, to run this branch on and score it",
+    )
+    kinds: list[Literal["neck", "ragged", "anywhere", "foot", "one_heir", "empty"]] = Field(
+        ["neck", "ragged", "anywhere", "foot", "one_heir", "empty"],
+        min_length=1,
+        description="kinds of cut, of which each spine draws one: at the thinnest place (`neck`), there with rough "
+        "surfaces (`ragged`), anywhere along the spine (`anywhere`), at its foot so that no stub stays (`foot`), at "
+        "the neck where one neighbour gets all that is lost (`one_heir`) or nobody does (`empty`)",
     )
     gap_nm: tuple[Gap, Gap] = Field((0.0, 300.0), description="length of neck that is lost, drawn between these")
     noise_nm: float = Field(

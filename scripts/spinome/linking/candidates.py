@@ -1,9 +1,10 @@
 """Shafts that an orphan spine may belong to, and the columns by which they are compared.
 
 Seven features after Gray Roncal (2016): distances from the spine, its synapse, its end and its continuation to the
-shaft, the shaft's size in the window, the cost of the way through the membranes, and the branching angle; all but
-the angle also as a rank among the spine's candidates: SANTIAGO. Beside them the measures of `approach`, and of each
-measure how far it stays behind the best candidate of the spine.
+shaft, the shaft's size in the window, the cost of the way through the membranes, and the branching angle. Beside them
+the measures of `approach`. Which end of the spine was cut is not known, so each pair of orphan and candidate has a row
+for each end, with the shape of that end. Of a measure there is also how far it stays behind the best of all rows of the
+orphan. And there is what the candidate is by its own shape.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 from spinome.labels import compact
 from spinome.linking import end_features as approach
+from spinome.linking.ends import SHAPE, find_ends
 from spinome.linking.path_cost import cheapest_paths, label_membrane
+from spinome.linking.stubs import find_stubs
 
 MEASURES = [
     "distance_nm",
@@ -31,21 +34,23 @@ MEASURES = [
     "continuation_nm",
     "path_cost_nm",
 ]
-SANTIAGO = [*MEASURES, "angle_deg", *[f"{measure}_rank" for measure in MEASURES]]
 COMPARED = [*MEASURES, *approach.MEASURES]
 # of the orphan itself, the same for all of its candidates
-OWN = ["far_radius_nm", "near_radius_nm", "orphan_um3", "length_nm"]
+OWN = ["orphan_um3", "length_nm", "ends"]
+# what a candidate is by its own shape, of `typing.type_probabilities`
+TYPED = ["p_shaft", "p_axon", "p_glia", "p_soma"]
 FEATURES = [
-    *SANTIAGO,
-    *approach.MEASURES,
-    *[f"{measure}_rank" for measure in approach.MEASURES],
+    *COMPARED,
+    "angle_deg",
     *[f"{measure}_behind" for measure in COMPARED],
+    *SHAPE,
     *OWN,
+    *TYPED,
 ]
 # measures of which a large value speaks for a shaft
 LARGE = ("shaft_um3", *approach.LARGE)
 PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
-COLUMNS = ["orphan", "shaft", *FEATURES, *PLACES]
+COLUMNS = ["orphan", "shaft", "end", *FEATURES, *PLACES]
 SHAFT_NM = 1000.0  # how far along a shaft its direction is taken
 
 
@@ -72,8 +77,9 @@ def find_candidates(
 
     Returns
     -------
-    Table of COLUMNS, one row per candidate by increasing label; `from_*` and `to_*` are the ends of the cheapest way,
-    in nm from the window's first voxel. Empty when no shaft is near.
+    Table of COLUMNS, a row for each candidate by increasing label and each end by its number; `from_*` and `to_*` are
+    the ends of the cheapest way, in nm from the window's first voxel. Empty when no shaft is near. TYPED is not known
+    here, see `with_types`.
     """
     source = labels == orphan
     if not source.any():
@@ -92,34 +98,51 @@ def find_candidates(
     target = compact(labels, near)
     depth = edt.edt(labels, anisotropy=voxel_nm, black_border=False, parallel=1)
     synapses = synapses.reshape(-1, 3) - corner
-    ends = approach.blind_ends(source, depth, synapses, size)
-    end = ends[0]
-    measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
-    if not len(synapses):
-        measured[:, 1] = np.nan
-    measured = measured[: len(near)]
+    ends = find_ends(source, depth, synapses, size)
+    touching = (away <= approach.TOUCH_NM) & ~source
+    around = approach.Surroundings(source, target, depth, touching, find_stubs(target, depth, size), size)
     paths = cheapest_paths(
         source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
     )
-    frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64)})
-    frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
-    frame["shaft_um3"] = measured[:, 4] * float(np.prod(size)) / 1e9
-    frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
-    frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
-    frame["angle_deg"] = [_angle(target, number, place, end.course, size) for number, place in enumerate(nearest)]
-    frame[approach.MEASURES] = approach.approach(source, target, depth, ends, size)
-    for measure in COMPARED:
-        # the largest comes first where that speaks for a shaft, else the nearest and the cheapest
-        values = -frame[measure] if measure in LARGE else frame[measure]
-        frame[f"{measure}_rank"] = values.rank(method="min")
-        frame[f"{measure}_behind"] = values - values.min()
-    frame["far_radius_nm"], frame["near_radius_nm"] = ends[0].radius_nm, ends[1].radius_nm
+    tables = []
+    for number, end in enumerate(ends):
+        measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
+        if not len(synapses):
+            measured[:, 1] = np.nan
+        frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64), "end": number})
+        frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
+        frame["shaft_um3"] = measured[:, 4] * float(np.prod(size)) / 1e9
+        frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
+        frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
+        # the voxel nearest the orphan is the same whatever the end
+        courses = [_course(target, row, place, size) for row, place in enumerate(nearest)] if not number else courses
+        frame["angle_deg"] = [_angle(course, end.course) for course in courses]
+        frame[approach.MEASURES] = approach.approach(around, end)
+        frame[SHAPE] = end.shape
+        for name, places in (("from", paths.start), ("to", paths.stop)):
+            for axis, letter in enumerate("zyx"):
+                frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
+        tables.append(frame)
+    frame = pd.concat(tables, ignore_index=True)
     frame["orphan_um3"] = float(source.sum() * np.prod(size) / 1e9)
-    frame["length_nm"] = float(np.linalg.norm(ends[0].point - ends[1].point))
-    for name, places in (("from", paths.start), ("to", paths.stop)):
-        for axis, letter in enumerate("zyx"):
-            frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
-    return frame[COLUMNS]
+    frame["length_nm"] = float(max(np.linalg.norm(end.point - ends[0].point) for end in ends))
+    frame["ends"] = float(len(ends))
+    frame = compare(frame).assign(**dict.fromkeys(TYPED, np.nan))
+    return frame.sort_values(["shaft", "end"], ignore_index=True)[COLUMNS]
+
+
+def compare(candidates: pd.DataFrame) -> pd.DataFrame:
+    """The table with how far each measure stays behind the best row of its orphan, for the rows that there are."""
+    # the largest comes first where that speaks for a shaft, else the nearest and the cheapest
+    signed = candidates[COMPARED] * [-1 if measure in LARGE else 1 for measure in COMPARED]
+    behind = signed - signed.groupby(candidates["orphan"]).transform("min")
+    return candidates.assign(**{f"{measure}_behind": behind[measure] for measure in COMPARED})
+
+
+def with_types(candidates: pd.DataFrame, typing: pd.DataFrame) -> pd.DataFrame:
+    """The table of `find_candidates` with the TYPED columns of a table of segments, nan for those it lacks."""
+    known = typing.set_index("segment").reindex(columns=TYPED)
+    return candidates.assign(**{name: candidates["shaft"].map(known[name]).astype(np.float64) for name in TYPED})
 
 
 def _reach(source: np.ndarray, size: np.ndarray, radius_nm: float) -> tuple[slice, slice, slice]:
@@ -192,18 +215,24 @@ def group_candidates(
 def read_candidates(done: Iterable[str]) -> pd.DataFrame:
     """The candidates of all shards of a volume, from the shards' tables of finished units."""
     frame = concatenate(concatenate(done)["file"], COLUMNS)
-    return frame.astype({"orphan": np.int64, "shaft": np.int64}).sort_values(["orphan", "shaft"], ignore_index=True)
+    return frame.astype({"orphan": np.int64, "shaft": np.int64, "end": np.int64}).sort_values(
+        ["orphan", "shaft", "end"], ignore_index=True
+    )
 
 
-def _angle(target: np.ndarray, number: int, nearest: np.ndarray, course: np.ndarray, size: np.ndarray) -> float:
-    """Angle in degrees (0..90) between the course of an orphan's end and that of a shaft near a voxel of it."""
+def _course(target: np.ndarray, number: int, nearest: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Unit vector (3,) along a shaft near a voxel of it, of zeros where there is too little of it."""
     low = np.maximum(nearest - (SHAFT_NM / size).astype(int), 0)
     high = nearest + (SHAFT_NM / size).astype(int) + 1
     points = np.argwhere(target[tuple(slice(a, b) for a, b in zip(low, high))] == number) * size
-    if len(points) < 4 or not course.any():
+    return np.linalg.eigh(np.cov(points.T))[1][:, -1] if len(points) >= 4 else np.zeros(3)
+
+
+def _angle(one: np.ndarray, other: np.ndarray) -> float:
+    """Angle in degrees (0..90) between two courses, nan where one is of zeros."""
+    if not one.any() or not other.any():
         return float("nan")
-    shaft = np.linalg.eigh(np.cov(points.T))[1][:, -1]
-    return float(np.degrees(np.arccos(min(abs(shaft @ course), 1.0))))
+    return float(np.degrees(np.arccos(min(abs(one @ other), 1.0))))
 
 
 @njit(cache=True)

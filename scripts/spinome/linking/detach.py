@@ -1,9 +1,13 @@
 """Truth where there is none: real spines cut off at the neck, so that the shaft of each is known.
 
-Gray Roncal (2016) detaches spines likewise to see what links are worth.
+Gray Roncal (2016) detaches spines likewise to see what links are worth. A forest that has met one kind of cut learns
+that kind, so there are several, and each spine draws one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cc3d
 import numpy as np
@@ -13,13 +17,35 @@ from scipy import ndimage
 from spinome.io.units import VoxelSize
 from spinome.linking.protrusions import find_protrusions
 
-CUT_COLUMNS = ["orphan", "shaft", "gap_nm", "cut_nm", "reach_nm", "volume_um3", "lost_um3", "z_nm", "y_nm", "x_nm"]
+PLACES = [f"{place}{axis}_nm" for place in ("", "cut_") for axis in "zyx"]
+CUT_COLUMNS = ["orphan", "shaft", "kind", "gap_nm", "cut_nm", "reach_nm", "volume_um3", "lost_um3", *PLACES]
 SPINE_UM3, SPINE_REACH_NM = (0.01, 0.6), 400.0
 # a cut leaves this much of the spine's length at either end, and heads from this size on
 STUMP_NM, HEAD_NM, HEAD_UM3 = 40.0, 200.0, 0.008
 PROFILE_NM = 50.0  # step at which the neck's cross-section is looked at
 ROUGHNESS_NM = 150.0  # length over which the noise of a cut changes
 MARGIN_NM = 200.0
+SCAR_NM = 60.0  # the cut end of an orphan is what lies this near to the cut
+
+
+class Cut(NamedTuple):
+    """A kind of cut: `place` of the gap (`neck`, its thinnest place; `any`; `foot`, so that nothing stays on the
+    shaft), `heir` of what is lost (`nearest` other label of each voxel, the `one` that has most of these, or `none`,
+    which leaves background), and `noise_nm` by which the surfaces of the cut are moved."""
+
+    place: str
+    heir: str
+    noise_nm: float
+
+
+KINDS = {
+    "neck": Cut("neck", "nearest", 0.0),
+    "ragged": Cut("neck", "nearest", 50.0),
+    "anywhere": Cut("any", "nearest", 0.0),
+    "foot": Cut("foot", "nearest", 0.0),
+    "one_heir": Cut("neck", "one", 0.0),
+    "empty": Cut("neck", "none", 0.0),
+}
 
 
 def detach_spines(
@@ -27,6 +53,7 @@ def detach_spines(
     shafts: np.ndarray,
     voxel_nm: VoxelSize,
     *,
+    kinds: Sequence[str] = ("neck",),
     gap_nm: tuple[float, float] = (0.0, 300.0),
     noise_nm: float = 0.0,
     share: float = 1.0,
@@ -35,16 +62,18 @@ def detach_spines(
     """Cut spines off their dendrites.
 
     A spine is a protrusion of 0.01-0.6 um3 that reaches 400 nm out, hangs at one place and lies clear of the
-    volume's edge. The gap is laid about the thinnest place of its inner two thirds, and shorter where the spine has
-    no room for it; its voxels go to the nearest other label, so that nothing is left empty.
+    volume's edge. The neck is the thinnest place of its inner two thirds. A gap is shorter where the spine has no room
+    for it.
 
     Parameters
     ----------
     labels : (Z, Y, X) int
     shafts : labels of the dendrites
     voxel_nm : size of a voxel (z, y, x), about 30 nm
+    kinds : names of KINDS, of which each spine draws one
     gap_nm : length of neck that is lost, drawn between these
-    noise_nm : standard deviation by which the surfaces of a cut are moved, smoothly over 150 nm
+    noise_nm : standard deviation by which the surfaces of all cuts are moved, smoothly over 150 nm, where their kind
+        has no larger one
     share : share of the spines that are cut
     seed : seed of everything that is drawn
 
@@ -52,12 +81,15 @@ def detach_spines(
     -------
     labels with each cut spine as a new label above the others, and a table of CUT_COLUMNS: `gap_nm` as it was cut,
     `cut_nm` its inner end from the shaft's surface, `reach_nm` the length of the spine, `volume_um3` and the
-    centroid of the orphan, `lost_um3` what went to neighbours. A spine of two heads gives two rows.
+    centroid of the orphan, the centroid `cut_*` of its end at the cut, `lost_um3` what the spine lost. A spine of two
+    heads gives two rows.
 
     Raises
     ------
-    ValueError: if none of the shafts is in the volume.
+    ValueError: if none of the shafts is in the volume, or for a kind that is none of KINDS.
     """
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise ValueError(f"kinds of cut {', '.join(unknown)} are none of {', '.join(KINDS)}")
     shafts = np.asarray(shafts).astype(labels.dtype)
     if not len(shafts) or not np.isin(labels, shafts).any():
         raise ValueError("none of the dendrites is in the volume; name labels of dendrites, or type the segments first")
@@ -76,14 +108,17 @@ def detach_spines(
     for spine in spines.itertuples():
         rng = np.random.default_rng([seed, spine.z0, spine.y0, spine.x0])
         wanted, chosen = rng.uniform(*gap_nm), rng.random() < share
+        kind = kinds[int(rng.integers(len(kinds)))]
+        how, along = KINDS[kind], rng.random()
+        noise = max(noise_nm, how.noise_nm)
         low = np.maximum([spine.z0, spine.y0, spine.x0] - margin, 0)
         high = np.array([spine.z1, spine.y1, spine.x1]) + margin
         box = tuple(slice(a, b) for a, b in zip(low, high))
         mine = number[box] == spine.protrusion
-        place = _gap(out[box][mine], wanted, float(np.prod(size)))
+        place = _gap(out[box][mine], wanted, float(np.prod(size)), how.place, along)
         if not chosen or place is None:
             continue
-        way = out[box] + noise_nm * _smooth_noise(mine.shape, size, rng) if noise_nm else out[box]
+        way = out[box] + noise * _smooth_noise(mine.shape, size, rng) if noise else out[box]
         heads = cc3d.connected_components(mine & (way > place[1]), connectivity=6)
         volume = np.bincount(heads.ravel()) * np.prod(size) / 1e9
         kept = np.flatnonzero(volume >= HEAD_UM3)
@@ -92,21 +127,24 @@ def detach_spines(
             continue
         lost = mine & (way > place[0]) & ~np.isin(heads, kept)
         part = cut[box]
-        _give_away(part, lost, (part == spine.shaft) | mine)
+        _give_away(part, lost, (part == spine.shaft) | mine, how.heir)
         for head in kept:
             here = heads == head
             part[here] = following
-            centre = (np.argwhere(here).mean(axis=0) + low + 0.5) * size
+            scar = here & (way <= way[here].min() + SCAR_NM)
+            centre, end = ((np.argwhere(where).mean(axis=0) + low + 0.5) * size for where in (here, scar))
             rows.append(
                 (
                     following,
                     spine.shaft,
+                    kind,
                     place[1] - place[0],
                     place[0],
                     spine.reach_nm,
                     volume[head],
                     lost.sum() * np.prod(size) / 1e9,
                     *centre,
+                    *end,
                 )
             )
             following += 1
@@ -114,16 +152,22 @@ def detach_spines(
     return cut.astype(smallest), pd.DataFrame(rows, columns=CUT_COLUMNS)
 
 
-def _gap(out: np.ndarray, wanted: float, voxel: float) -> tuple[float, float] | None:
-    """Where along a spine (way out of its voxels, nm) a gap is cut, about its thinnest place; none without room."""
+def _gap(out: np.ndarray, wanted: float, voxel: float, place: str, along: float) -> tuple[float, float] | None:
+    """Where along a spine (way out of its voxels, nm) a gap is cut; none without room."""
     room = float(out.max()) - HEAD_NM - STUMP_NM
     if room <= 0:
         return None
+    gap = min(wanted, room)
+    if place == "any":
+        start = STUMP_NM + along * (room - gap)
+        return start, start + gap
+    if place == "foot":
+        # what is in the shaft's flare goes, too
+        return 0.0, max(gap, STUMP_NM)
     bins = np.arange(0.0, out.max() + PROFILE_NM, PROFILE_NM)
     area = ndimage.uniform_filter1d(np.histogram(out, bins)[0] * voxel / PROFILE_NM, 3, mode="nearest")
     inner = max(int(0.66 * len(area)), 1)
     neck = bins[int(area[:inner].argmin())] + PROFILE_NM / 2
-    gap = min(wanted, room)
     start = float(np.clip(neck - gap / 2, STUMP_NM, STUMP_NM + room - gap))
     return start, start + gap
 
@@ -133,13 +177,17 @@ def _smooth_noise(shape: tuple[int, ...], size: np.ndarray, rng: np.random.Gener
     return noise / max(float(noise.std()), 1e-9)
 
 
-def _give_away(part: np.ndarray, lost: np.ndarray, own: np.ndarray) -> None:
-    """Set lost voxels to the nearest label that is not the neurite's own, background where there is none."""
+def _give_away(part: np.ndarray, lost: np.ndarray, own: np.ndarray, heir: str) -> None:
+    """Set lost voxels to labels that are not the neurite's own, background where there is none."""
     others = (part != 0) & ~own
     if not lost.any():
         return
-    if not others.any():
+    if heir == "none" or not others.any():
         part[lost] = 0
         return
     nearest = ndimage.distance_transform_edt(~others, return_distances=False, return_indices=True)
-    part[lost] = part[tuple(nearest)][lost]
+    heirs = part[tuple(nearest)][lost]
+    if heir == "one":
+        labels, voxels = np.unique(heirs, return_counts=True)
+        heirs = labels[voxels.argmax()]
+    part[lost] = heirs

@@ -1,8 +1,4 @@
-"""How a shaft lies before the blind ends of an orphan: what an end points at, and whether a stump points back.
-
-The far end is the one farthest, on the way through the orphan, from where it is thickest: of a cut spine that is
-where its neck was. The near end is the farthest from that one.
-"""
+"""How a candidate lies before an end of an orphan: what the end points at, and whether a stump points back."""
 
 from __future__ import annotations
 
@@ -11,22 +7,32 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from spinome.linking.protrusions import geodesic
+from spinome.linking.ends import End
+from spinome.linking.path_cost import cheapest_paths, thickness
+from spinome.linking.stubs import FOOT_NM, Stubs, ahead
 
 MEASURES = [
+    "plain_nm",
     "forward_nm",
-    "near_forward_nm",
     "seen",
     "facing",
     "there_nm",
     "there_um3",
     "tip_nm",
-    "near_tip_nm",
     "tip_facing",
+    "stub_nm",
+    "stub_length_nm",
+    "trunk_nm",
+    "contact_um2",
+    "thin_cost_nm",
+    "arrival_nm",
+    "arrival_jump_nm",
 ]
 # measures of which a large value speaks for a shaft
-LARGE = ("seen", "facing", "tip_facing")
-COURSE_NM = 300.0  # how far back from an end its course is taken
+LARGE = ("seen", "facing", "tip_facing", "stub_length_nm", "contact_um2", "arrival_nm")
+FAR_NM = 5000.0  # of what is not within reach
+TOUCH_NM = 50.0
+WAY_NM = 1000.0  # around an end in which a way from it is looked for
 BALL_NM = 250.0  # around the place of a shaft that is nearest the end
 TIP_NM = 900.0  # how far from an end tips are looked for
 TIP_BALL_NM, TIP_FILL, TIP_SIDE = 200.0, 0.25, 0.35  # a tip fills little of a ball about it, and on one side
@@ -34,87 +40,76 @@ RAYS, RAY_NM, RAY_STEP_NM = 200, 1000.0, 20.0
 CONE = 0.5  # least cosine between a ray and the course
 
 
-class BlindEnd(NamedTuple):
-    """`point` and the unit `course` out of it, z y x in nm, and the mean `radius_nm` of the orphan there."""
+class Surroundings(NamedTuple):
+    """What all ends of an orphan share.
 
-    point: np.ndarray
-    course: np.ndarray
-    radius_nm: float
-
-
-def blind_ends(
-    source: np.ndarray, depth: np.ndarray, synapses: np.ndarray, size: np.ndarray
-) -> tuple[BlindEnd, BlindEnd]:
-    """The far and the near end of an orphan.
-
-    Parameters
-    ----------
-    source : (Z, Y, X) bool, in a window
-    depth : (Z, Y, X) distance to the surface, nm
-    synapses : (S, 3) on the orphan, nm, possibly none; where there are some, the far end is the one farther from them
-    size : size of a voxel (z, y, x), nm
-    """
-    box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(source))
-    mine, inside = source[box].astype(np.uint8), depth[box]
-    corner = np.array([side.start for side in box])
-    place = np.unravel_index(np.argmax(np.where(mine, inside, -1)), mine.shape)
-    ends = []
-    for _ in range(2):
-        way = _way(mine, place, size)
-        place = np.unravel_index(np.argmax(np.where(np.isfinite(way), way, -1)), mine.shape)
-        near = _way(mine, place, size) < COURSE_NM
-        point = (np.array(place) + corner + 0.5) * size
-        course = point - (np.argwhere(near).mean(axis=0) + corner + 0.5) * size
-        length = np.linalg.norm(course)
-        ends.append(BlindEnd(point, course / length if length else course, float(inside[near].mean())))
-    if len(synapses):
-        ends.sort(key=lambda end: -np.linalg.norm(synapses - end.point, axis=1).min())
-    return ends[0], ends[1]
-
-
-def _way(mine: np.ndarray, place: tuple[int, ...], size: np.ndarray) -> np.ndarray:
-    seed = np.zeros(mine.shape, dtype=bool)
-    seed[place] = True
-    return geodesic(mine, seed, size)
-
-
-def approach(
-    source: np.ndarray,
-    target: np.ndarray,
-    depth: np.ndarray,
-    ends: tuple[BlindEnd, BlindEnd],
-    size: np.ndarray,
-) -> np.ndarray:
-    """Measure every candidate before the ends of an orphan.
-
-    Parameters
+    Attributes
     ----------
     source : (Z, Y, X) bool, the orphan
     target : (Z, Y, X) int32, number of the candidate of each voxel, -1 elsewhere
     depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
-    ends : far and near end
+    touching : (Z, Y, X) bool, what lies within TOUCH_NM of the orphan
+    stubs : of the candidates
     size : size of a voxel (z, y, x), nm
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    depth: np.ndarray
+    touching: np.ndarray
+    stubs: Stubs
+    size: np.ndarray
+
+
+def approach(around: Surroundings, end: End) -> np.ndarray:
+    """Measure every candidate before one end of an orphan.
 
     Returns
     -------
-    (candidates, 9) columns MEASURES: distance from the far end, longer where it is not straight ahead, and from the
-    near end; share of rays about the far end's course that meet this candidate before another; how far the candidate
-    runs straight away from the far end (-1 to 1), how thick it is and how much of it there is about its place nearest
-    to the end; the like distance of the far and of the near end from a thin tip, such as a torn neck leaves, and how
-    far that tip runs straight away
+    (candidates, 15) columns MEASURES, of each candidate: distance from the end, and the same longer where it is not
+    straight ahead; share of rays about the end's course that meet it before another; how far it runs straight away from
+    the end (-1 to 1), how thick it is and how much of it there is about its place nearest to the end; the like distance
+    of a thin tip of it, such as a torn neck leaves, and how far that tip runs straight away; of a stub of it, and how
+    far that one is out; of its trunk; how much of it touches the orphan near the end; cost of the cheapest way from the
+    end, which crosses whatever is thin, how far out of the trunk it arrives, and how far that is from the end
     """
+    source, target, depth, size = around.source, around.target, around.depth, around.size
     places = np.argwhere(target >= 0)
     number = target[tuple(places.T)]
-    far, near = ends
     count = int(number.max()) + 1
-    forward, nearest = _forward(places, number, count, far.point, far.course, size)
-    backward, _ = _forward(places, number, count, near.point, near.course, size)
-    seen = _rays(target, source, far.point, directions(far.course), size, count, RAY_NM, RAY_STEP_NM)
-    facing, thick, volume = _about(places, number, depth, nearest, far.point, size, BALL_NM)
-    tip, straight = _tips(target, count, far.point, far.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
-    back_tip, _ = _tips(target, count, near.point, near.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
-    columns = [forward, backward, seen, facing, thick, volume * np.prod(size) / 1e9, tip, back_tip, straight]
-    return np.stack(columns, axis=1)
+    forward, plain, nearest = _forward(places, number, count, end.point, end.course, size)
+    seen = _rays(target, source, end.point, directions(end.course), size, count, RAY_NM, RAY_STEP_NM)
+    facing, thick, volume = _about(places, number, depth, nearest, end.point, size, BALL_NM)
+    tip, straight = _tips(target, count, end.point, end.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
+    out = around.stubs.out_nm
+    stub, length, trunk = ahead(target, around.stubs.stub, out, count, end.point, end.course, size, FOOT_NM)
+    touches = around.touching & (target >= 0)
+    close = np.linalg.norm((np.argwhere(touches) + 0.5) * size - end.point, axis=1) < BALL_NM
+    contact = np.bincount(target[touches][close], minlength=count) * np.prod(size) / 1e6
+    cost, arrival, jump = _thin_ways(around, end, count)
+    columns = [plain, forward, seen, facing, thick, volume * np.prod(size) / 1e9, tip, straight]
+    columns += [stub, length, trunk, contact, cost, arrival, jump]
+    table = np.stack(columns, axis=1)
+    # a forest takes no infinity; what has no stub or trunk has none within reach
+    return np.where(np.isfinite(table), table, FAR_NM)
+
+
+def _thin_ways(around: Surroundings, end: End, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the cheapest way from an end to each candidate that crosses what is thin: its cost in nm, how far out of the
+    trunk it arrives, and how far from the end; inf where there is none within WAY_NM."""
+    size = around.size
+    low = np.maximum(((end.point - WAY_NM) / size).astype(int), 0)
+    high = ((end.point + WAY_NM) / size).astype(int) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    source, out = around.source[box], around.stubs.out_nm[box]
+    seed = np.zeros(source.shape, dtype=bool)
+    seed[tuple((end.near - low).T)] = True
+    cost = np.where(source, np.float32(1), thickness(around.depth[box]))
+    paths = cheapest_paths(seed, around.target[box], count, cost, tuple(size), through=True)
+    reached = paths.stop[:, 0] >= 0
+    arrival = np.where(reached, out[tuple(paths.stop.T)], np.inf)
+    jump = np.linalg.norm((paths.stop + low + 0.5) * size - end.point, axis=1)
+    return paths.cost, arrival, np.where(reached, jump, np.inf)
 
 
 def directions(course: np.ndarray) -> np.ndarray:
@@ -148,7 +143,7 @@ def _forward(places, number, count, point, course, size):
         if far < forward[mine]:
             cosine = (dz * course[0] + dy * course[1] + dx * course[2]) / max(far, 1e-6)
             forward[mine] = min(forward[mine], far * (2 - cosine))
-    return forward, nearest
+    return forward, plain, nearest
 
 
 @njit(cache=True)

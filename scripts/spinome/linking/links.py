@@ -38,19 +38,20 @@ def train_links(
     ------
     ValueError: if the true links lie on fewer than two dendrites.
     """
-    splits = _splits(labels, dendrites)
+    splits = dendrite_splits(labels, dendrites)
     unseen = cross_validate(features, labels, dendrites, seed)
-    model = CalibratedClassifierCV(_forest(seed), cv=splits, method="sigmoid", ensemble=False)
+    model = CalibratedClassifierCV(link_forest(seed), cv=splits, method="sigmoid", ensemble=False)
     return model.fit(features, labels), unseen
 
 
 def cross_validate(features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int) -> np.ndarray:
     """Probability (N,) of each row from a forest that did not see its dendrite; see `train_links`."""
-    splits = _splits(labels, dendrites)
-    return cross_val_predict(_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
+    splits = dendrite_splits(labels, dendrites)
+    return cross_val_predict(link_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
 
 
-def _splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def dendrite_splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and rows to predict, of up to five folds that part no dendrite; see `train_links`."""
     with_link = np.unique(dendrites[labels])
     if len(with_link) < 2 or labels.all():
         raise ValueError(
@@ -70,8 +71,9 @@ def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
     return fold[row]
 
 
-def _forest(seed: int) -> ExtraTreesClassifier:
-    return ExtraTreesClassifier(200, min_samples_leaf=2, max_features=0.4, random_state=seed, n_jobs=1)
+def link_forest(seed: int) -> ExtraTreesClassifier:
+    """The forest before it is calibrated."""
+    return ExtraTreesClassifier(200, min_samples_leaf=2, random_state=seed, n_jobs=1)
 
 
 def rank_links(
@@ -86,7 +88,8 @@ def rank_links(
     Parameters
     ----------
     candidates : table of `candidates.COLUMNS`
-    probability : (N,) of its rows
+    probability : (N,) of its rows, each judged alone; of the ends of an orphan the one with the largest counts, see
+        `one_parent`
     orphans : all orphans; one without any candidate gets a row with shaft 0, rank 0 and probability 0
     threshold : the most probable parent is linked when its probability reaches this
     failed : those orphans whose candidates could not be computed: whether they have a parent is not known
@@ -99,6 +102,8 @@ def rank_links(
     frame = candidates[["orphan", "shaft"]].astype(np.int64).assign(probability=np.asarray(probability, dtype=float))
     frame["near"] = candidates["distance_nm"].to_numpy(dtype=float)
     frame = frame.sort_values(["orphan", "probability", "near", "shaft"], ascending=[True, False, True, True])
+    frame = frame.drop_duplicates(["orphan", "shaft"])
+    frame["probability"] = one_parent(frame["orphan"].to_numpy(), frame["probability"].to_numpy())
     frame["rank"] = frame.groupby("orphan").cumcount() + 1
     frame["linked"] = (frame["rank"] == 1) & (frame["probability"] >= threshold)
     alone = np.setdiff1d(np.asarray(list(orphans), dtype=np.int64), frame["orphan"])
@@ -144,7 +149,9 @@ def linked_spines(
 def linked_bridges(candidates: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     """The ends of the cheapest way of each linked orphan: `orphan shaft from_* to_*`."""
     linked = links.loc[links["linked"], ["orphan", "shaft"]]
-    return linked.merge(candidates[["orphan", "shaft", *PLACES]], on=["orphan", "shaft"])
+    # the cheapest way starts anywhere on the orphan, and so is the same for all of its ends
+    ways = candidates[["orphan", "shaft", *PLACES]].drop_duplicates(["orphan", "shaft"])
+    return linked.merge(ways, on=["orphan", "shaft"])
 
 
 def segments_in_gap(segments: pd.DataFrame, gaps: pd.DataFrame | None) -> pd.Series:
@@ -232,10 +239,36 @@ def true_ranks(links: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     return best.reindex(np.unique(truth["orphan"]), fill_value=np.inf)
 
 
+def one_parent(orphans: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Probabilities that each of an orphan's candidates is its only parent, from those of each judged alone, (N,).
+
+    They sum to 1 with that of none being it. Of the order of candidates nothing changes, but where two are likely,
+    neither is sure.
+
+    Parameters
+    ----------
+    orphans : (N,), each candidate once
+    probability : (N,) in [0, 1]
+    """
+    alone = np.clip(probability, 0.0, 1 - 1e-9)
+    odds = pd.Series(alone / (1 - alone))
+    return (odds / (1 + odds.groupby(np.asarray(orphans)).transform("sum"))).to_numpy()
+
+
 def label_candidates(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
     """Which rows of a candidate table are true links, (N,) bool."""
     right = set(zip(truth["orphan"].tolist(), truth["shaft"].tolist()))
     return np.array([pair in right for pair in zip(candidates["orphan"].tolist(), candidates["shaft"].tolist())], bool)
+
+
+def label_ends(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """Which rows of a candidate table are of a true link at the end that was cut, (N,) bool.
+
+    Where the truth does not say which end that was, it is the one that has the parent nearest ahead of it.
+    """
+    right = np.flatnonzero(label_candidates(candidates, truth))
+    nearest = candidates.iloc[right].sort_values(["forward_nm", "end"]).drop_duplicates(["orphan", "shaft"])
+    return candidates.index.isin(nearest.index)
 
 
 def derive_truth(segments: pd.DataFrame, pairs: np.ndarray, counts: np.ndarray) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from spinome.io.units import VoxelSize
 
 # crossing a voxel of full membrane costs as much as this many voxels of cytoplasm
 MEMBRANE_WEIGHT = 20.0
+THICK_NM = 150.0  # what is deeper below its surface costs as much as full membrane
 
 
 class Paths(NamedTuple):
@@ -33,8 +34,19 @@ def label_membrane(labels: np.ndarray) -> np.ndarray:
     return out
 
 
+def thickness(depth: np.ndarray) -> np.ndarray:
+    """What it costs to cross a place, in [0, 1], by its depth (Z, Y, X) below the surface of its label, in nm: a lost
+    neck is thin, so that nothing thick need be crossed to where it was. (Z, Y, X) float32"""
+    return np.minimum(depth / THICK_NM, 1).astype(np.float32) ** 2
+
+
 def cheapest_paths(
-    source: np.ndarray, target: np.ndarray, targets: int, membrane: np.ndarray, voxel_nm: VoxelSize
+    source: np.ndarray,
+    target: np.ndarray,
+    targets: int,
+    membrane: np.ndarray,
+    voxel_nm: VoxelSize,
+    through: bool = False,
 ) -> Paths:
     """Search from a set of voxels to all targets at once.
 
@@ -44,13 +56,14 @@ def cheapest_paths(
     target : (Z, Y, X) int32, number 0..T-1 of the target a voxel belongs to, -1 elsewhere; a path ends at the first
         target that it meets
     targets : T
-    membrane : (Z, Y, X) float in [0, 1]
+    membrane : (Z, Y, X) float in [0, 1], or what else is to be crossed at MEMBRANE_WEIGHT
     voxel_nm : size of a voxel (z, y, x)
+    through : whether a path may cross other targets
     """
     unit = min(voxel_nm)
     # eight steps of cost to the shortest side of a voxel keep rounding below its noise
     steps = np.round(8 * np.asarray(voxel_nm) / unit).astype(np.int64)
-    cost, start, stop = _search(source, target, targets, membrane, steps, MEMBRANE_WEIGHT)
+    cost, start, stop = _search(source, target, targets, membrane, steps, MEMBRANE_WEIGHT, through)
     return Paths(np.where(cost < 0, np.inf, cost * unit / 8), start, stop)
 
 
@@ -73,7 +86,7 @@ def _label_membrane(labels, out):
 
 
 @njit(cache=True)
-def _search(source, target, targets, membrane, steps, weight):
+def _search(source, target, targets, membrane, steps, weight, through):
     depth, height, width = source.shape
     plane = height * width
     start_at, target_at, membrane_at = source.ravel(), target.ravel(), membrane.ravel()
@@ -123,7 +136,8 @@ def _search(source, target, targets, membrane, steps, weight):
                 start[number, 0] = first // plane
                 start[number, 1] = first % plane // width
                 start[number, 2] = first % width
-            continue
+            if not through:
+                continue
         for side in range(6):
             if (
                 (side == 0 and z == 0)

@@ -1,7 +1,8 @@
 """What each segment may be, by rules on its size, its thickness and the volume's edge.
 
 An orphan is of a spine's size, lies clear of the volume's edge and holds no shaft. A shaft is large, long and thick
-enough to be a dendrite. Everything else (axons, glia, fragments) is `other`.
+enough to be a dendrite, and a forest on its shape does not take it for an axon or glia. Everything else (axons, glia,
+fragments) is `other`.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def type_segments(
 def train_types(
     shapes: pd.DataFrame, types: np.ndarray, specimens: np.ndarray, seed: int
 ) -> tuple[ExtraTreesClassifier, np.ndarray]:
-    """Train a forest that types segments by their shape.
+    """Train a forest that types segments by their shape, and type each by one that did not see its specimen.
 
     Parameters
     ----------
@@ -87,7 +88,8 @@ def train_types(
 
     Returns
     -------
-    the forest on all rows, and for each row the type (N,) that a forest gives it which did not see its specimen
+    the forest on all rows, and of each row the probabilities (N, types in the order of its classes) that a forest gives
+    which did not see its specimen
 
     Raises
     ------
@@ -101,10 +103,14 @@ def train_types(
         raise ValueError("types of one specimen alone; label segments of several")
     features = shapes[FEATURES].to_numpy(np.float32)
     splits = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(features, types, specimens)
-    found = np.empty(len(types), dtype=object)
+    forest = _type_forest(seed).fit(features, types)
+    found = np.zeros((len(types), len(forest.classes_)))
     for seen, unseen in splits:
-        found[unseen] = _type_forest(seed).fit(features[seen], types[seen]).predict(features[unseen])
-    return _type_forest(seed).fit(features, types), found
+        part = _type_forest(seed).fit(features[seen], types[seen])
+        # of a type with a single specimen a fold may know nothing
+        columns = np.searchsorted(forest.classes_, part.classes_)
+        found[np.ix_(unseen, columns)] = part.predict_proba(features[unseen])
+    return forest, found
 
 
 def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
@@ -120,6 +126,15 @@ def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
     table.insert(0, "type", [known[best] for best in probability.argmax(axis=1)])
     table.insert(0, "segment", shapes["segment"].to_numpy())
     return table
+
+
+def without_axons(segments: pd.DataFrame, least: float) -> pd.Series:
+    """The kinds of `type_segments` without the shafts that are hardly dendrites by their shape.
+
+    A shaft whose `p_shaft` of `type_probabilities` stays below `least` becomes `other`; one of which it is not known
+    stays. Returns the column `kind`.
+    """
+    return segments["kind"].where((segments["kind"] != "shaft") | ~(segments["p_shaft"] < least), "other")
 
 
 def kinds_of_types(segments: pd.DataFrame) -> pd.Series:

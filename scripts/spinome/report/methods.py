@@ -176,9 +176,10 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
     links = tables["links"]
     linked = links[links["linked"].astype(bool)][["volume", "orphan"]].drop_duplicates()
     orphans = len(links[["volume", "orphan"]].drop_duplicates())
-    typed = (
-        f"by a forest on their shape ({_model(models['typing'])})" if "typing" in models else "by rules on their size"
-    )
+    typed = "by rules on their size"
+    if "typing" in models:
+        forest = f"a forest on their shape ({_model(models['typing'])})"
+        typed = f"by {forest}" if facts["typed_by_shape"] else f"{typed}, and shafts from axons and glia by {forest}"
     yield f"Segments were told apart as shafts and as orphan spines, which no dendrite holds, {typed}."
     if orphans:
         yield (

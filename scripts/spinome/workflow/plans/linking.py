@@ -149,20 +149,31 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def typing_model(self) -> Model:
-        """The forest that types segments by their shape, where one is given."""
-        return self.study.given_model(self.study.config["models"]["typing"])
+        """The forest that types segments by their shape: given, or the one that ships, which tells shafts from axons;
+        none where neither is asked."""
+        if self.typed_by_shape or not self.config["typing"]["shaft_min_probability"]:
+            return self.study.given_model(self.study.config["models"]["typing"])
+        return self.study.given_model(self.study.shipped("typing"))
+
+    @property
+    def typed_by_shape(self) -> bool:
+        """Whether a forest alone types segments, without the rules on their size."""
+        return bool(self.study.config["models"]["typing"])
 
     @property
     def typing(self) -> dict[str, Any]:
-        """How segments are typed: by rules on their size, or by a forest, which reads fewer keys."""
+        """How segments are typed: by rules on their size, or by a forest alone, which reads fewer keys."""
         settings = self.config["typing"]
-        used = ("working_nm", "orphan_min_um3") if self.typing_model.given else tuple(settings)
+        used = ("working_nm", "orphan_min_um3") if self.typed_by_shape else tuple(settings)
         return {key: settings[key] for key in used}
 
     @property
     def surface_min_um3(self) -> float | None:
         """The least volume of a segment whose surface is described; none where no forest asks for surfaces."""
-        return self.config["typing"]["orphan_min_um3"] if self.typing_model.given else None
+        settings = self.config["typing"]
+        if not self.typing_model.given:
+            return None
+        return settings["orphan_min_um3" if self.typed_by_shape else "shaft_min_um3"]
 
     @property
     def detaching(self) -> dict[str, Any]:

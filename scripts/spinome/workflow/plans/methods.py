@@ -92,6 +92,7 @@ class MethodsPlan:
             "volumes": len(plan.volumes),
             "computed": len(plan.computed),
             "graphs": len(plan.with_synapses),
+            "typed_by_shape": plan.typed_by_shape,
             "models": self._models(models, teachers),
         }
 
