@@ -212,3 +212,19 @@ def test_a_synapse_at_the_corner_of_a_volume_has_its_neurites():
     marks[19, 2:4, 59] = 1
     found = synapse_neurites(labels, synapse_centres(marks, VOXEL), VOXEL)
     assert {found["neurite_a"].item(), found["neurite_b"].item()} == {BIG, 7}
+
+
+def test_a_volume_without_orphans_has_no_links():
+    none = pd.DataFrame(columns=COLUMNS)
+    links = rank_links(none, np.zeros(0), [], 0.5)
+    assert links.empty and {"orphan", "shaft", "rank", "probability", "linked"} <= set(links.columns)
+    segments = pd.DataFrame({"segment": [1], "kind": ["shaft"], "on_edge": [True]})
+    synapses = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
+    assert grammar_violations(segments, links, synapses).empty
+
+
+def test_a_spine_at_the_border_is_no_orphan():
+    labels = volume((9, (8, 12), (20, 28), (30, 38)), (8, (8, 12), (32, 40), (30, 38)))
+    segments = measure_segments(labels, VOXEL, (1, 1, 1))
+    rules = Typing(orphan_min_um3=0.001).model_dump(exclude={"working_nm", "shaft_min_probability"})
+    assert dict(zip(segments["segment"], type_segments(segments, **rules))) == {9: "orphan", 8: "other"}

@@ -47,6 +47,7 @@ CHANGED = {
     "models.agglomeration": "forest.skops",
     "models.links": "forest.skops",
     "models.typing": "forest.skops",
+    "linking.detach.kinds": ["foot"],
     "models.neurons": "forest.skops",
     "retrieve.base_url": "https://mirror.example.org",
     "retrieve.files": {"mesh.ply": {"url": "https://example.org/mesh.ply", "checksum": f"md5:{'b' * 32}"}},

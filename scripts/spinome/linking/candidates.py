@@ -104,7 +104,7 @@ def find_candidates(
     paths = cheapest_paths(
         source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
     )
-    tables = []
+    tables, courses = [], []
     for number, end in enumerate(ends):
         measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
         if not len(synapses):
@@ -115,7 +115,7 @@ def find_candidates(
         frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
         frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
         # the voxel nearest the orphan is the same whatever the end
-        courses = [_course(target, row, place, size) for row, place in enumerate(nearest)] if not number else courses
+        courses = courses or [_course(target, row, place, size) for row, place in enumerate(nearest)]
         frame["angle_deg"] = [_angle(course, end.course) for course in courses]
         frame[approach.MEASURES] = approach.approach(around, end)
         frame[SHAPE] = end.shape
