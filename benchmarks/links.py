@@ -91,7 +91,7 @@ def detached_rows() -> list[Row]:
         what = f"of {scores['orphans']} spines cut off pinky40, {name} ({scores['candidates']:.1f} a spine)"
         rows.append(Row(f"Top-1 {what}", scores["top_1"], "fraction", first, False, OTHER_DATA, 0.45))
         rows.append(Row(f"Top-3 {what}", scores["top_3"], "fraction", third, False, OTHER_DATA, 0.77))
-        if part in (whole, everything):
+        if part is whole or part is everything:
             precision, recall = pinky40.made(found, part.links)
             rows.append(Row(f"precision of the links made {what}", precision, "fraction", 0.95))
             rows.append(Row(f"recall of the links made {what}", recall, "fraction", 0.80))
