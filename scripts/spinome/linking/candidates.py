@@ -104,7 +104,8 @@ def find_candidates(
     paths = cheapest_paths(
         source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
     )
-    tables, courses = [], []
+    tables: list[pd.DataFrame] = []
+    courses: list[np.ndarray] = []
     for number, end in enumerate(ends):
         measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
         if not len(synapses):

@@ -59,13 +59,13 @@ def find_ends(source: np.ndarray, depth: np.ndarray, synapses: np.ndarray, size:
     box = tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(source))
     mine, inside = source[box].astype(np.uint8), depth[box]
     corner = np.array([side.start for side in box])
-    thickest = np.unravel_index(np.argmax(np.where(mine, inside, -1)), mine.shape)
+    thickest = _largest(np.where(mine, inside, -1))
     way = from_thickest = _ways(mine, thickest, size)
     places: list[tuple[int, ...]] = []
     ways: list[np.ndarray] = []
     while len(places) < MOST_ENDS:
         # an orphan of several pieces goes on where the way ends
-        place = np.unravel_index(np.argmax(np.where(np.isfinite(way), way, -1)), mine.shape)
+        place = _largest(np.where(np.isfinite(way), way, -1))
         if places and way[place] < APART_NM:
             break
         own = _ways(mine, place, size)
@@ -91,6 +91,11 @@ def find_ends(source: np.ndarray, depth: np.ndarray, synapses: np.ndarray, size:
         )
         ends.append(End(point, course / length if length else course, np.argwhere(near) + corner, shape))
     return ends
+
+
+def _largest(values: np.ndarray) -> tuple[int, ...]:
+    """The place of the largest value."""
+    return tuple(int(side) for side in np.unravel_index(values.argmax(), values.shape))
 
 
 def _ways(mine: np.ndarray, place: tuple[int, ...], size: np.ndarray) -> np.ndarray:
