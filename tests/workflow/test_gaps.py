@@ -243,7 +243,8 @@ def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(t
     given = {"objects": made["objects"], "gaps": made["gaps"], "labels/v": merged["labels"], "parts/v/0": parts}
     scored = {"scores": str(tmp_path / "evaluation.tsv"), "candidates": str(tmp_path / "candidates.parquet")}
     rows = {"v": {"truth_synapses": str(tmp_path / "labels.zarr"), "voxel_nm": None}}
-    run_script("synapses_evaluate", given, scored, {"rows": rows}, cuboid=CUBOID, connectivity=18, seed=0)
+    aside = {"rows": rows, "model": SCRIPTS.parent / "workflow" / "models" / "synapses.safetensors"}
+    run_script("synapses_evaluate", given, scored, aside, cuboid=CUBOID, connectivity=18, seed=0)
     scores = read_table(scored["scores"]).set_index("metric")
     assert scores.loc[["precision", "recall"], "value"].tolist() == [1, 1]
     assert scores.loc["not_known", ["value", "n"]].tolist() == [2, 4]

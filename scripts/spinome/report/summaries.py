@@ -25,7 +25,7 @@ WITHOUT = {
     "linking_dendrites": ("cuboids", "dendrites that may reach into them have no mesh"),
     "linking_candidates": ("groups of orphans", "whether these orphans have a parent is not known"),
     **dict.fromkeys(
-        [f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines")],
+        ["retrieve_mesh", *(f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines"))],
         ("neurons", "neither their spines nor where their synapses are is known"),
     ),
     "neurons_synapses": ("neurons with synapses", "what their spines carry is not known"),

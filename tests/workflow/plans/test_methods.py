@@ -47,11 +47,11 @@ def test_boxes_of_another_detector_need_no_model(study):
 def test_what_is_given_is_not_computed(study):
     told = plan(study(volumes=VOLUMES)).told
     assert (told["linking"]["computed"], told["linking"]["volumes"]) == (1, 2)
-    assert set(told["linking"]["models"]) == {"links", "membranes", "agglomeration"}
+    assert set(told["linking"]["models"]) == {"links", "membranes", "agglomeration", "typing"}
     assert (told["synapses"]["detected"], told["synapses"]["volumes"]) == (1, 2)
     assert (told["neurons"]["sheet"], told["neurons"]["volumes"]) == (0, 2)
     only = plan(study(volumes=VOLUMES[1:])).told
-    assert set(only["linking"]["models"]) == {"links"} and only["synapses"]["models"] == {}
+    assert set(only["linking"]["models"]) == {"links", "typing"} and only["synapses"]["models"] == {}
 
 
 def test_settings_are_told_where_they_are_not_the_defaults(study):
