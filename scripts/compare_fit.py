@@ -21,9 +21,9 @@ rates = [Rate(rate["rate"], rate["value"], rate["number"], rate["where"]) for ra
 asked = Comparison(**told, rates=rates)
 
 
-def by_level(table, stacks, rates, counted):
-    """Rates of each level of the factors that are compared, from a table with the stack of each row."""
-    table = with_design(table, stacks, params.design)
+def by_level(table, samples, rates, counted):
+    """Rates of each level of the factors that are compared, from a table with the sample of each row."""
+    table = with_design(table, samples, params.design)
     factors = [name for name, kind in params.design["columns"].items() if kind == "string"]
     return rates_by_level(table, compared_factors(asked, factors), rates, counted)
 
@@ -43,7 +43,8 @@ def measured():
     if not inputs.answers:
         return []
     answers = read_table(inputs.answers[0])
-    return by_level(answers, "stacks/" + answers["unit"], rates_of_answers, counted_in_answers)
+    sheet = answers["kind"].map({"spine": "stacks/", "label": "neurons/"})
+    return by_level(answers, sheet + answers["unit"], rates_of_answers, counted_in_answers)
 
 
 asked = with_rates(asked, measured)

@@ -12,7 +12,8 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
+fetched = Finished.read(*inputs.fetched).files()
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"), fetched)
 meshes, signatures = Finished.read(inputs.simplified), Finished.read(inputs.signatures)
 
 

@@ -20,13 +20,14 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
+fetched = Finished.read(*inputs.fetched).files()
 folders = Finished.read(*step.by_name(inputs, "spines").values())
 synapses = read_table(inputs.synapses)
 synapses = synapses[synapses["source"] == "sheet"]
 neurons = read_table(inputs.neurons)
 unlabelled = set(neurons.loc[neurons["with_synapses"] & neurons["synapses"].isna(), "neuron"])
 compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
-for neuron in sheet_neurons(params.aside.rows).values():
+for neuron in sheet_neurons(params.aside.rows, fetched).values():
     file = params.aside.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
     if neuron.unit not in folders:

@@ -11,7 +11,8 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit
 
 inputs, params, output = step.begin(snakemake)
-neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows)
+fetched = Finished.read(*inputs.fetched).files()
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, None, fetched)
 labelled, synapses = Finished.read(inputs.labelled), Finished.read(inputs.synapses)
 
 

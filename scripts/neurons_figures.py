@@ -15,12 +15,13 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 given, params, output = step.begin(snakemake)
+fetched = Finished.read(*given.fetched).files()
 folder = Path(output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 labelled = Finished.read(*step.by_name(given, "spines").values())
 synapses, spines = read_table(given.synapses), read_table(given.spines)
-shown = list(sheet_neurons(params.aside.rows).values())
+shown = list(sheet_neurons(params.aside.rows, fetched).values())
 for volume, meshes in step.by_name(given, "folders").items():
     shown += list(volume_neurons(volume, meshes).values())[:1]
 for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.shown]:

@@ -7,8 +7,8 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit
 
 inputs, params, output = step.begin(snakemake)
-neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
 fetched = Finished.read(*inputs.fetched)
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"), fetched.files())
 # a mesh that could not be had is a failed unit of the step that fetches it
 neurons = {name: neuron for name, neuron in neurons.items() if name in fetched or name not in params.each}
 
@@ -17,5 +17,5 @@ def compute(unit, part):
     write_simplified(part, simplify(read_mesh(neurons[unit.name].mesh), **params.options))
 
 
-units = [Unit(name, mesh_hash(str(fetched.get(name, n.mesh)))) for name, n in neurons.items()]
+units = [Unit(name, mesh_hash(neuron.mesh)) for name, neuron in neurons.items()]
 step.run_units(snakemake, units, compute, suffix=".npz")

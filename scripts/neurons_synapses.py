@@ -10,7 +10,8 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished, Unit
 
 inputs, params, output = step.begin(snakemake)
-neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"))
+fetched = Finished.read(*inputs.fetched).files()
+neurons = shard_neurons(snakemake.wildcards.shard, params.aside.rows, inputs.get("folder"), fetched)
 labelled = Finished.read(inputs.labelled)
 
 

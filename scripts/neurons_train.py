@@ -11,10 +11,11 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
+fetched = Finished.read(*inputs.fetched).files()
 condensed = Finished.read(*step.by_name(inputs, "condense").values())
 weights = {name: row["truth_weight"] for name, row in params.each.items()}
 examples = {}
-for neuron in sheet_neurons(params.aside.rows).values():
+for neuron in sheet_neurons(params.aside.rows, fetched).values():
     if neuron.unit not in condensed:
         print(f"{neuron.unit} failed, and is left out of the training")
         continue

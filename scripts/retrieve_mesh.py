@@ -1,6 +1,7 @@
 """Fetch the meshes of a shard's neurons from their public addresses."""
 
 from spinome.io.meshes import check_mesh, write_mesh
+from spinome.io.web.limits import OutOfReachError
 from spinome.mesh.surface import Mesh
 from spinome.retrieve.mesh import retrieve_mesh
 from spinome.workflow import step
@@ -25,4 +26,5 @@ step.run_units(
     # other studies may take the same meshes
     store=resources / "units" / "retrieve_mesh",
     published=resources / "meshes",
+    outage=OutOfReachError,
 )

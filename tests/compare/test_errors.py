@@ -187,7 +187,13 @@ def asked_about(right, false, missed, none, accepted, others, condition="control
     said += ["spine"] * missed + ["no spine"] * none + [""] * (others - missed - none)
     counted = np.arange(accepted + others) < accepted
     return pd.DataFrame(
-        {"now": np.where(counted, "spine", "no spine"), "counted": counted, "answer": said, "condition": condition}
+        {
+            "kind": "spine",
+            "now": np.where(counted, "spine", "no spine"),
+            "counted": counted,
+            "answer": said,
+            "condition": condition,
+        }
     )
 
 
@@ -214,7 +220,7 @@ def test_the_spread_of_a_recall_by_lot_is_the_one_that_is_stated():
 def test_answers_about_labels_tell_sensitivity_and_specificity():
     now = ["spine"] * 60 + ["shaft"] * 40 + ["soma"] * 20
     said = ["spine"] * 54 + ["shaft"] * 6 + ["spine"] * 6 + ["shaft"] * 34 + ["soma"] * 20
-    asked = pd.DataFrame({"now": now, "counted": True, "answer": said})
+    asked = pd.DataFrame({"kind": "label", "now": now, "counted": True, "answer": said})
     rates = {rate.name: (rate.value, rate.number) for rate in rates_of_answers(asked)}
     assert rates == {"sensitivity": (0.9, 60), "specificity": (0.9, 60)}
 
@@ -223,6 +229,9 @@ def test_too_few_answers_are_told():
     few = asked_about(30, 3, 0, LEAST_COUNTED - 1, 200, 400)
     with pytest.raises(NotComparableError, match=f"only {LEAST_COUNTED - 1} of the rarer kind are answered"):
         rates_of_answers(few)
+    # candidates that were all accepted tell no recall
+    with pytest.raises(NotComparableError, match="only 0 of the rarer kind"):
+        rates_of_answers(asked_about(40, 20, 0, 0, 60, 0))
     # those of one condition are not enough for its own rates
     both = pd.concat([asked_about(30, 3, 2, 20, 90, 90), asked_about(9, 1, 1, 9, 90, 90, "treated")])
     rates = rates_by_level(both, ["condition"], rates_of_answers, counted_in_answers)

@@ -9,6 +9,7 @@ import pytest
 import zarr
 
 from spinome.io.volumes import write_volume
+from spinome.linking.links import rank_links
 from spinome.linking.proofread import (
     CANDIDATE_COLOURS,
     ORPHAN_COLOUR,
@@ -24,10 +25,10 @@ from spinome.linking.proofread import (
 
 LINKS = pd.DataFrame(
     [
-        (10, 1, 1, 0.9, True),
-        (10, 2, 2, 0.1, False),
-        (11, 1, 1, 0.5, True),
-        (11, 2, 2, 0.5, False),
+        (10, 1, 1, 81 / 91, True),
+        (10, 2, 2, 1 / 91, False),
+        (11, 1, 1, 1 / 3, True),
+        (11, 2, 2, 1 / 3, False),
         (12, 0, 0, 0.0, False),
     ],
     columns=["orphan", "shaft", "rank", "probability", "linked"],
@@ -41,7 +42,15 @@ def test_posterior_of_one_parent_or_none():
     sums = pd.Series(posterior).groupby(LINKS["orphan"]).sum() + none
     assert sums.to_numpy() == pytest.approx([1, 1, 1])
     certain = LINKS.assign(probability=[1.0, 0.0, 1.0, 0.0, 0.0])
-    assert no_parent(certain)[10] == pytest.approx(0, abs=1e-5)
+    assert no_parent(certain)[10] == 0
+
+
+def test_what_a_forest_leaves_to_no_parent_is_what_the_queue_says():
+    """Two candidates of 0.9 judged alone: of at most one parent, 9/19 each and 1/19 none."""
+    candidates = pd.DataFrame({"orphan": 10, "shaft": [1, 2], "distance_nm": [5.0, 9.0]})
+    links = rank_links(candidates, np.array([0.9, 0.9]), [10], 0.3)
+    assert parent_posterior(links) == pytest.approx([9 / 19, 9 / 19])
+    assert no_parent(links)[10] == pytest.approx(1 / 19)
 
 
 def test_doubt_on_a_rich_shaft_comes_first():
@@ -151,7 +160,7 @@ def test_a_decision_that_confirms_a_link_decides_it_and_is_not_asked_for_again()
     decided = apply_decisions(LINKS, pd.DataFrame({"orphan": [10, 12], "shaft": [1, 0]}))
     assert decided.loc[decided["decided"], "orphan"].unique().tolist() == [10, 12]
     assert decided.set_index(["orphan", "shaft"])["probability"].to_dict() == {
-        (10, 1): 1.0, (10, 2): 0.0, (11, 1): 0.5, (11, 2): 0.5, (12, 0): 0.0,
+        (10, 1): 1.0, (10, 2): 0.0, (11, 1): 1 / 3, (11, 2): 1 / 3, (12, 0): 0.0,
     }  # fmt: skip
     assert proofreading_queue(LINKS, PLACES, NO_SYNAPSES)["orphan"].tolist() == [11, 10, 12]
     assert proofreading_queue(decided, PLACES, NO_SYNAPSES)["orphan"].tolist() == [11]

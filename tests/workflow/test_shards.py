@@ -39,7 +39,7 @@ def file_of(folder, name):
 def shard(tmp_path):
     """Run a shard in a folder and return the names that were computed."""
 
-    def run(units, *, key="k", fraction=0.5, compute=None):
+    def run(units, *, key="k", fraction=0.5, compute=None, **more):
         computed = []
 
         def write(unit, path):
@@ -58,6 +58,7 @@ def shard(tmp_path):
             done=tmp_path / "done.parquet",
             failures=tmp_path / "failures.parquet",
             max_failed_fraction=fraction,
+            **more,
         )
         return computed
 
@@ -207,10 +208,29 @@ def test_all_units_are_kept_where_no_step_is_named(two_steps):
 
 def test_a_lost_result_of_what_is_gone_is_told_and_made_by_the_next_run(two_steps):
     two_steps(["a"])
-    file_of(two_steps.folder / "second", "a").unlink()
-    with pytest.raises(DamagedError, match="run again"):
-        two_steps(["a"])
-    assert two_steps(["a"]) == ["first a", "second a"]
+    assert two_steps(["a", "b", "c"])
+    for name in "ab":
+        file_of(two_steps.folder / "second", name).unlink()
+    with pytest.raises(DamagedError, match="what 2 units were made of is not kept, the first a; run again"):
+        two_steps(["a", "b", "c"])
+    assert two_steps(["a", "b", "c"]) == ["first a", "first b", "second a", "second b"]
+
+
+def test_an_outage_is_no_fault_of_the_units(shard):
+    def reach(unit, path):
+        if unit.name in down:
+            raise ConnectionRefusedError("no answer")
+
+    def run(units):
+        return shard([Unit(name) for name in units], fraction=1.0, compute=reach, outage=ConnectionRefusedError)
+
+    down = {"a", "b"}
+    with pytest.raises(RuntimeError, match="none of 2 units could be had; the first, ConnectionRefusedError: no"):
+        run("ab")
+    assert not (shard.folder / "done.parquet").exists()
+    # where others can be had it is the unit's own
+    assert run("abc") == ["a", "b", "c"]
+    assert len(read_table(shard.folder / "failures.parquet")) == 2
 
 
 def test_changed_inputs_and_a_changed_key_are_computed_again(shard):

@@ -39,7 +39,7 @@ rule compare_fit:
         runtime=30,
     params:
         comparison=lambda wildcards: compare_plan.asked(wildcards.comparison),
-        design=study.design.of("stacks"),
+        design=study.design.of("stacks", "neurons"),
         seed=config["seed"],
         inputs=lambda wildcards: compare_plan.stamps(wildcards.comparison),
         code=script_hash("compare_fit"),

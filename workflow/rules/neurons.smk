@@ -67,6 +67,7 @@ rule neurons_hks:
     """Compute the heat kernel signatures of the simplified meshes of a shard."""
     input:
         meshes=neurons_plan.files("mesh"),
+        fetched=neurons_plan.fetched,
         folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
     output:
@@ -95,6 +96,7 @@ rule neurons_condense:
     """Condense the signatures of a shard into domains."""
     input:
         meshes=neurons_plan.files("mesh"),
+        fetched=neurons_plan.fetched,
         folder=neurons_plan.folder,
         simplified="<results>/neurons/simplify/{shard}.parquet",
         signatures="<results>/neurons/hks/{shard}.parquet",
@@ -148,6 +150,7 @@ rule neurons_train:
     input:
         **neurons_plan.step("condense", neurons_plan.trained),
         meshes=neurons_plan.files_of(neurons_plan.trained, "mesh"),
+        fetched=neurons_plan.fetched_of(neurons_plan.trained),
         truth=neurons_plan.files_of(neurons_plan.trained, "truth_labels"),
         synapses=neurons_plan.files_of(neurons_plan.trained, "synapses"),
     output:
@@ -214,6 +217,7 @@ rule neurons_spines:
     """Label the vertices of the meshes of a shard, and find and measure their spines."""
     input:
         meshes=neurons_plan.files("mesh"),
+        fetched=neurons_plan.fetched,
         folder=neurons_plan.folder,
         domains="<results>/neurons/condense/{shard}.parquet",
         classes="<results>/neurons/classify/{shard}.parquet",
@@ -244,6 +248,7 @@ rule neurons_synapses:
     """Label the synapses of the neurons of a shard."""
     input:
         meshes=neurons_plan.files("mesh"),
+        fetched=neurons_plan.fetched,
         synapses=neurons_plan.files("synapses"),
         folder=neurons_plan.folder,
         labelled="<results>/neurons/spines/{shard}.parquet",
@@ -274,6 +279,7 @@ rule neurons_exchange:
     """Write the labelled neurons of a shard for other programs."""
     input:
         meshes=neurons_plan.files("mesh"),
+        fetched=neurons_plan.fetched,
         labelled="<results>/neurons/spines/{shard}.parquet",
         synapses="<results>/neurons/synapses/{shard}.parquet",
     output:
@@ -334,6 +340,7 @@ rule neurons_evaluate:
     input:
         **neurons_plan.step("spines", neurons_plan.scored),
         meshes=neurons_plan.files_of(neurons_plan.scored, "mesh"),
+        fetched=neurons_plan.fetched_of(neurons_plan.scored),
         truth=neurons_plan.files_of(neurons_plan.scored, "truth_labels"),
         synapses="<results>/neurons/synapses.parquet",
         neurons="<results>/neurons/neurons.parquet",
@@ -368,6 +375,7 @@ rule neurons_figures:
         **neurons_plan.step("spines"),
         **neurons_plan.folders,
         meshes=neurons_plan.files_of(study.neurons, "mesh"),
+        fetched=neurons_plan.fetched_of(study.neurons),
         synapses="<results>/neurons/synapses.parquet",
         spines="<results>/neurons/spines.parquet",
         compared=branch(bool(neurons_plan.scored), then="<results>/neurons/compared.parquet", otherwise=[]),

@@ -126,7 +126,8 @@ def rates_of_answers(asked: pd.DataFrame) -> list[Rate]:
 
     Parameters
     ----------
-    asked : questions of one kind (`spinome.review.sample`): `now counted answer`, empty where not of the sample
+    asked : questions of one kind (`spinome.review.sample`): `kind now counted answer`, which is empty where a question
+        is not of the sample
 
     Raises
     ------
@@ -139,7 +140,7 @@ def rates_of_answers(asked: pd.DataFrame) -> list[Rate]:
         )
     drawn = asked[asked["answer"] != ""]
     said = drawn["answer"] == "spine"
-    if not asked["counted"].all():
+    if (asked["kind"] == "spine").all():
         return _rates_of_candidates(asked, drawn, said)
     seen = drawn["now"] == "spine"
     return [
@@ -169,7 +170,7 @@ def _rates_of_candidates(asked: pd.DataFrame, drawn: pd.DataFrame, said: pd.Seri
 def counted_in_answers(asked: pd.DataFrame) -> int:
     """How many answers the less certain of two rates is counted on; see `rates_of_answers`."""
     drawn = asked[asked["answer"] != ""]
-    groups = drawn["answer"] == "spine" if asked["counted"].all() else drawn["counted"]
+    groups = drawn["counted"] if (asked["kind"] == "spine").all() else drawn["answer"] == "spine"
     groups = groups.to_numpy(bool)
     return int(min(groups.sum(), (~groups).sum()))
 

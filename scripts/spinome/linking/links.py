@@ -264,7 +264,7 @@ def label_candidates(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarra
 def label_ends(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
     """Which rows of a candidate table are of a true link at the end that was cut, (N,) bool.
 
-    Where the truth does not say which end that was, it is the one that has the parent nearest ahead of it.
+    Which end that was is not asked of the truth: it is taken for the one that has the parent nearest ahead of it.
     """
     right = np.flatnonzero(label_candidates(candidates, truth))
     nearest = candidates.iloc[right].sort_values(["forward_nm", "end"]).drop_duplicates(["orphan", "shaft"])

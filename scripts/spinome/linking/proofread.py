@@ -26,24 +26,16 @@ CANDIDATE_COLOURS = ("#e41a1c", "#377eb8", "#4daf4a", "#984ea3", "#ff7f00", "#ff
 
 
 def no_parent(links: pd.DataFrame) -> pd.Series:
-    """Probability, by orphan, that none of its candidates is the parent.
+    """Probability, by orphan, that none of its candidates is the parent: what those of its links leave to 1.
 
-    A link's probability p says that this candidate is the parent, each judged alone. Of all outcomes in which at most
-    one is, that of none has the weight prod(1 - p), and that of candidate i has p_i prod over the others (1 - p).
+    Of the links of an orphan one at most is right, and their probabilities say so (`spinome.linking.links.one_parent`).
     """
-    return _posterior(links)[1]
+    return (1 - pd.Series(parent_posterior(links)).groupby(links["orphan"].to_numpy()).sum()).clip(lower=0)
 
 
 def parent_posterior(links: pd.DataFrame) -> np.ndarray:
-    """Probability (N,) of each row of `links` that it is the parent and no other is; see `no_parent`."""
-    return _posterior(links)[0]
-
-
-def _posterior(links: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
-    probability = links["probability"].to_numpy(float).clip(0, 1 - 1e-6)
-    odds = np.where(links["rank"] > 0, probability / (1 - probability), 0.0)
-    whole = 1 + pd.Series(odds).groupby(links["orphan"].to_numpy()).sum()
-    return odds / whole.reindex(links["orphan"]).to_numpy(), (1 / whole).rename("no_parent").rename_axis("orphan")
+    """Probability (N,) of each row of `links` that it is the parent and no other is; 0 where there is no candidate."""
+    return np.where(links["rank"] > 0, links["probability"].to_numpy(float), 0.0)
 
 
 def proofreading_queue(

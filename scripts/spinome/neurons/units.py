@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,20 @@ class NeuronUnit:
             raise ValueError(f"neuron {self.neuron}: {error}") from None
 
 
-def sheet_neurons(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, NeuronUnit]:
+def sheet_neurons(
+    rows: Mapping[str, Mapping[str, Any]], fetched: Mapping[str, str | Path] | None = None
+) -> dict[str, NeuronUnit]:
     """Neurons of the sample sheet by unit.
 
     Parameters
     ----------
     rows : by neuron, with `mesh` and, where the step needs them, `synapses`, `synapse_voxel_nm` and
         `root_id`
+    fetched : files of the meshes that were fetched from an address, by neuron
     """
-    return {name: NeuronUnit(name, SHEET, name, **values) for name, values in sorted(rows.items())}
+    neurons = {name: NeuronUnit(name, SHEET, name, **values) for name, values in sorted(rows.items())}
+    there = {name: replace(neurons[name], mesh=str(file)) for name, file in (fetched or {}).items() if name in neurons}
+    return neurons | there
 
 
 def volume_neurons(volume: str, folder: str | Path) -> dict[str, NeuronUnit]:
@@ -73,10 +78,15 @@ def volume_neurons(volume: str, folder: str | Path) -> dict[str, NeuronUnit]:
 
 
 def shard_neurons(
-    shard: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None = None
+    shard: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    folder: str | Path | None = None,
+    fetched: Mapping[str, str | Path] | None = None,
 ) -> dict[str, NeuronUnit]:
     """Neurons of a shard by unit; shard `volume-NAME` holds those made from a volume, in `folder`."""
-    return volume_neurons(shard.removeprefix(VOLUME), folder) if shard.startswith(VOLUME) else sheet_neurons(rows)
+    if shard.startswith(VOLUME):
+        return volume_neurons(shard.removeprefix(VOLUME), folder)
+    return sheet_neurons(rows, fetched)
 
 
 def mesh_hash(mesh: str) -> str:

@@ -152,6 +152,12 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
             f"{wants[1]}: the judge learns from these answers (review.learn), so that they do not tell its error; "
             "leave out one of the two"
         )
+    asked = [want for want in wants if want.startswith("compare.")]
+    if asked and twophoton["track"]["corrections"]:
+        yield (
+            f"{asked[0]}: spines are put right by twophoton.track.corrections, so that the answers tell the error of "
+            "what was there before; leave out one of the two"
+        )
     if wants and not os.path.isdir(review["answers"]):  # noqa: PTH112, as below
         yield (
             f"review.answers: {review['answers']}: no such folder of answers, looked up from {Path.cwd()}; answer "

@@ -72,6 +72,7 @@ def run_shard(
     published: str | Path | None = None,
     readers: str = "",
     spent: Sequence[Finished] = (),
+    outage: type[Exception] | None = None,
 ) -> pd.DataFrame:
     """Compute what the store lacks, and write the tables of finished and of failed units.
 
@@ -90,10 +91,13 @@ def run_shard(
     published : folder in which each finished unit also stands under its plain name, for people to open
     readers : hash of the settings and code of the steps that read units which are not kept; empty: all are kept
     spent : steps before, whose units are not kept once this step has made its own from them
+    outage : an error that is no unit's fault where every unit of the shard ends in it
 
     Raises
     ------
-    RuntimeError: if too many units failed; the message gives the first reason. Finished units stay in the store.
+    RuntimeError: if too many units failed, or all by an outage; the message gives the first reason. Finished units stay
+        in the store.
+    DamagedError: if units are gone whose like of a step before are not kept; those are made again by the next run
     ValueError: if two units have the same name
     OSError, MemoryError, DamagedError: a fault of the machine (`spinome.failures`) stops the shard; what is finished
         stays in the store
@@ -102,7 +106,9 @@ def run_shard(
     names = [unit.name for unit in units]
     if len(set(names)) < len(names):
         raise ValueError(f"{step}: several units are named {next(name for name in names if names.count(name) > 1)}")
-    finished, failed = [], []
+    if readers:
+        _ask_again(units, [_Stored(Path(store), unit.name, suffix) for unit in units], key, spent)
+    finished, failed, out = [], [], 0
     for number, unit in enumerate(units, start=1):
         unit_key = content_hash(unit.name, unit.inputs, key)
         stored = _Stored(Path(store), unit.name, suffix)
@@ -116,6 +122,7 @@ def run_shard(
                 if faults.is_machine_fault(error, own):
                     raise
                 failed.append({"step": step, "unit": unit.name, "reason": f"{type(error).__name__}: {error}"})
+                out += outage is not None and isinstance(error, outage)
                 continue
             seconds = time.monotonic() - started
             print(f"{step}: {unit.name} in {seconds:.3g} s ({number} of {len(units)})", flush=True)
@@ -124,6 +131,8 @@ def run_shard(
         for before in spent if readers else ():
             before.spend(unit.name, readers)
         finished.append({"unit": unit.name, "key": unit_key, "file": str(file)})
+    if out and out == len(units):
+        raise RuntimeError(f"{step}: none of {out} units could be had; the first, {failed[0]['reason']}")
     if len(failed) > faults.allowed_failures(len(units), max_failed_fraction):
         raise RuntimeError(
             f"{step}: {len(failed)} of {len(units)} units failed, more than the configured fraction "
@@ -133,6 +142,24 @@ def run_shard(
     frame = pd.DataFrame(finished, columns=DONE_COLUMNS).astype(str)
     write_table(frame, done)
     return frame
+
+
+def _ask_again(units: Sequence[Unit], stored: Sequence[_Stored], key: str, spent: Sequence[Finished]) -> None:
+    """Let the steps before make again what units need that are not there, all at once and not one a run."""
+    wanted = [
+        unit.name
+        for unit, own in zip(units, stored)
+        if any(before.is_spent(unit.name) for before in spent)
+        and not own.is_there(content_hash(unit.name, unit.inputs, key))
+    ]
+    for before in spent:
+        before.forget(wanted)
+    if wanted:
+        raise DamagedError(
+            spent[0].tables[0],
+            f"what {len(wanted)} units were made of is not kept, the first {wanted[0]}; run again, the next run makes "
+            "it anew",
+        )
 
 
 @dataclass(frozen=True)
@@ -169,6 +196,26 @@ class Finished(Mapping[str, Path]):
             Path(table).unlink(missing_ok=True)
             raise DamagedError(file, "was damaged or is gone; run again, the next run makes it anew")
         return Path(file)
+
+    def file(self, unit: str) -> Path:
+        """As `self[unit]`, but whether the file is there is all that is looked at: it is large, and others check it."""
+        path = Path(self.rows[unit][1])
+        return path if path.exists() and path.suffix != SPENT else self[unit]
+
+    def files(self) -> dict[str, Path]:
+        """The file of each unit, as `file`."""
+        return {unit: self.file(unit) for unit in self.rows}
+
+    def is_spent(self, unit: str) -> bool:
+        """Whether a unit was read by all that read it, and is not kept."""
+        return unit in self.rows and self.rows[unit][1].endswith(SPENT)
+
+    def forget(self, units: Sequence[str]) -> None:
+        """Forget that these units were there, and with them the tables that name them, so that they are made again."""
+        for unit in filter(self.is_spent, units):
+            _, file, table = self.rows[unit]
+            Path(file).unlink(missing_ok=True)
+            Path(table).unlink(missing_ok=True)
 
     def spend(self, unit: str, readers: str) -> None:
         """Remove the file of a unit that all have read, and leave word of it (`SPENT`).
@@ -236,6 +283,10 @@ class _Stored:
                 print(f"{file}: is damaged and is made again", flush=True)
                 remove(file)
         return None
+
+    def is_there(self, key: str) -> bool:
+        """Whether there is a file of the unit under a key, whole or not."""
+        return any(file.name.startswith(f"{self.stem}.{key}-") for file in self.files())
 
     def spent(self, key: str, readers: str) -> Path | None:
         """What is left of the unit made under a key, if it was read by steps with these settings and code."""

@@ -121,6 +121,7 @@ def run_units(
     store: str | Path | None = None,
     published: str | Path | None = None,
     spent: Sequence[Finished] = (),
+    outage: type[Exception] | None = None,
 ) -> None:
     """Compute the units of the rule's shard that are not there yet, and write its tables `done` and `failures`.
 
@@ -134,6 +135,7 @@ def run_units(
     published : folder in which each finished unit also stands under its plain name, for people to open
     spent : steps before, whose units are removed once this step has made its own from them, unless all are kept; the
         parameter `aside` says so by its value `readers` (`spinome.workflow.shards.SPENT`)
+    outage : an error that is no unit's fault where every unit of the shard ends in it
     """
     results, step = _place(snakemake)
     params = snakemake.params
@@ -155,6 +157,7 @@ def run_units(
         published=published,
         readers=getattr(params.aside, "readers", ""),
         spent=spent,
+        outage=outage,
     )
 
 

@@ -139,7 +139,7 @@ def test_segments_are_typed_by_rules_or_by_a_forest_that_reads_fewer_keys(plan):
     forest = str(REPOSITORY / "workflow" / "models" / "typing.skops")
     # rules say what a shaft may be, and the forest that ships which of these are axons or glia
     assert plan().typing_model.given == forest and not plan().typed_by_shape
-    assert plan(typing={"shaft_min_probability": 0}).typing_model.given is None
+    assert plan(typing={"shaft_min_probability": 0}).typing_model.given == forest
     assert {"shaft_min_um3", "shaft_min_probability", "orphan_max_um3"} <= set(plan().typing)
     typed = [plan(models={"typing": forest}, typing=keys) for keys in ({}, {"shaft_min_um3": 3.0})]
     assert typed[0].typing == typed[1].typing == {"working_nm": 25.0, "orphan_min_um3": 0.004}

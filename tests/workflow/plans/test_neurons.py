@@ -33,6 +33,7 @@ def test_memory_and_time_grow_with_the_meshes_and_with_each_try(plan):
     assert made.minutes(48)(shard, 1) == LEAST_MINUTES and made.minutes(960)(shard, 2) == 240
     # a volume's neurons are not known yet
     assert made.memory(1000)(SimpleNamespace(shard="volume-v"), 1) == 1400
+    assert made.minutes(48)(SimpleNamespace(shard="volume-v"), 1) == 144
 
 
 def test_what_is_not_kept_is_no_table_of_the_run(plan):

@@ -18,6 +18,10 @@ class DownloadError(RuntimeError):
     """A source is out of reach, too large or too slow, or sent something else; the message says what to do."""
 
 
+class OutOfReachError(DownloadError):
+    """No attempt came to its end: the network or the server, and not what was asked for."""
+
+
 class TooLargeError(DownloadError):
     """A source is larger than is allowed; what came of it is of no use."""
 

@@ -16,7 +16,7 @@ import tenacity
 import urllib3
 
 from spinome.io.web.addresses import without_password
-from spinome.io.web.limits import Allowance, DownloadError
+from spinome.io.web.limits import Allowance, DownloadError, OutOfReachError
 from spinome.io.web.watched import BrokenTransferError, Watch, watched, watched_session
 
 BLOCK_BYTES = 1 << 16
@@ -120,7 +120,7 @@ def persist(work: Callable[[], T], url: str, allowance: Allowance) -> T:
         return attempts(work)
     except BrokenTransferError as error:
         number = attempts.statistics["attempt_number"]
-        raise DownloadError(
+        raise OutOfReachError(
             f"{shown}: out of reach after {number} attempt{'s' if number > 1 else ''} ({error}). "
             "Check the network and the proxy, or set retrieve.base_url to a mirror"
         ) from error

@@ -149,11 +149,11 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def typing_model(self) -> Model:
-        """The forest that types segments by their shape: given, or the one that ships, which tells shafts from axons;
-        none where neither is asked."""
-        if self.typed_by_shape or not self.config["typing"]["shaft_min_probability"]:
-            return self.study.given_model(self.study.config["models"]["typing"])
-        return self.study.given_model(self.study.shipped("typing"))
+        """The forest that types segments by their shape: given, or the one that ships, which tells shafts from axons.
+
+        What it says of candidates counts for links even where it leaves none of them out.
+        """
+        return self.study.given_model(self.study.config["models"]["typing"] or self.study.shipped("typing"))
 
     @property
     def typed_by_shape(self) -> bool:

@@ -25,6 +25,8 @@ from spinome.workflow.study import Model, Study
 # A job's memory without its meshes; a mesh that is not there yet, or not to be looked into for many others, is taken
 # for one of so many million vertices, which few are.
 LEAST_MB, UNKNOWN_MILLIONS = 400, 1.0
+# a volume's neurons are known only when it is linked, and are taken for so many million vertices together
+VOLUME_MILLIONS = 60.0
 # a job has three times what its vertices are expected to take, and never less than an hour
 LEAST_MINUTES, PATIENCE = 60, 3
 # steps whose units are neurons of both kinds of shard
@@ -162,8 +164,8 @@ class NeuronsPlan:
                 return UNKNOWN_MILLIONS
 
         def of_shard(shard: str) -> tuple[float, float]:
-            found = [millions(row) for row in self.shard_rows(shard)] or [UNKNOWN_MILLIONS]
-            return max(found), sum(found)
+            found = [millions(row) for row in self.shard_rows(shard)]
+            return (max(found), sum(found)) if found else (UNKNOWN_MILLIONS, VOLUME_MILLIONS)
 
         return cache(of_shard)
 
@@ -245,7 +247,7 @@ class NeuronsPlan:
         for row in rows:
             at_address = column == "mesh" and row.neuron in self.study.mesh_addresses
             (fetched if at_address else given).append(row)
-        tables = [self.fetched_table(shard) for shard in self.shards_of(fetched)]
+        tables = self.fetched_of(fetched)
         files = (getattr(row, column).partition("::")[0] for row in given if getattr(row, column))
         # many neurons may share a table
         return [*tables, *dict.fromkeys(files)]
@@ -254,6 +256,10 @@ class NeuronsPlan:
         """The public addresses of a shard's meshes, by neuron."""
         known = self.study.mesh_addresses
         return {name: known[name] for name in self.by_shard.get(wildcards.shard, []) if name in known}
+
+    def fetched_of(self, rows: Iterable[NeuronRow]) -> list[str]:
+        """The tables of the fetched meshes of rows."""
+        return list(map(self.fetched_table, self.shards_of(r for r in rows if r.neuron in self.study.mesh_addresses)))
 
     def fetched(self, wildcards: Any) -> list[str]:
         """The table of a shard's fetched meshes; none where none lies at a public address."""
@@ -266,8 +272,7 @@ class NeuronsPlan:
     @cached_property
     def fetched_tables(self) -> list[str]:
         """The tables of fetched meshes of all shards."""
-        fetched = (row for row in self.study.neurons if row.neuron in self.study.mesh_addresses)
-        return list(map(self.fetched_table, self.shards_of(fetched)))
+        return self.fetched_of(self.study.neurons)
 
     def stamps(self, *columns: str) -> Callable[[Any], list[str]]:
         """A function of wildcards: one stamp of the given files of these columns of a shard."""
