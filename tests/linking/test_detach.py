@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
 from spinome.linking.detach import CUT_COLUMNS, KINDS, SCAR_NM, detach_spines
 from spinome.linking.protrusions import find_protrusions, geodesic
@@ -42,6 +45,31 @@ def test_the_way_stays_within_a_label():
     way = geodesic(labels, seed, np.array([40.0, 10.0, 10.0]))
     assert way[0, 0, 4] == 40 and np.isinf(way[0, 1, 0])
     assert way[0, 2, 0] == pytest.approx(2 * 70 + 2 * np.hypot(10, 10), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_way_is_that_of_a_reference(seed):
+    """Random labels and seeds, against the shortest paths of scipy on the graph of neighbours."""
+    rng = np.random.default_rng(seed)
+    shape, size = (6, 12, 11), np.array([40.0, 17.0, 9.0])
+    labels = ndimage.zoom(rng.integers(0, 3, (3, 4, 4)), np.array(shape) / (3, 4, 4), order=0)[:6, :12, :11]
+    seeds = rng.random(labels.shape) < 0.01
+    number = np.arange(labels.size).reshape(labels.shape)
+    pairs = []
+    for step in np.ndindex(3, 3, 3):
+        here = tuple(slice(max(0, 1 - s), n - max(0, s - 1)) for s, n in zip(step, labels.shape))
+        there = tuple(slice(max(0, s - 1), n - max(0, 1 - s)) for s, n in zip(step, labels.shape))
+        same = (labels[here] == labels[there]) & (labels[here] > 0)
+        length = np.linalg.norm((np.array(step) - 1) * size)
+        if length:
+            pairs.append((number[here][same], number[there][same], np.full(same.sum(), length)))
+    first, second, lengths = map(np.concatenate, zip(*pairs))
+    graph = coo_array((lengths, (first, second)), shape=(labels.size,) * 2).tocsr()
+    start = number[seeds & (labels > 0)]
+    expected = np.full(labels.size, np.inf)
+    if len(start):
+        expected = dijkstra(graph, indices=start, min_only=True)
+    assert np.allclose(geodesic(labels.astype(np.uint8), seeds, size).ravel(), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("gap", [0.0, 300.0])

@@ -4,8 +4,7 @@ import edt
 import numpy as np
 import pytest
 
-from spinome.linking.protrusions import OPENING_NM, SHAFT_FACTOR, geodesic
-from spinome.linking.stubs import FOOT_NM, _ways_out, ahead, find_stubs
+from spinome.linking.stubs import FOOT_NM, ahead, find_stubs
 
 VOXEL = np.array([40.0, 32.0, 32.0])
 
@@ -33,16 +32,6 @@ def test_a_short_protrusion_is_a_stub_and_a_spine_is_none(window):
     assert found.stub[20, y[0], x[0]] and not found.stub[20, y[1], x[1]]
     assert not found.stub[20, 12, 20] and found.out_nm[20, 12, 20] < 0
     assert not found.stub[target < 0].any() and np.isinf(found.out_nm[target < 0]).all()
-
-
-def test_the_way_out_is_the_geodesic_from_the_core(window):
-    target, depth = window
-    core = (depth > OPENING_NM) & (target >= 0)
-    expected = geodesic(target + 1, core, VOXEL)
-    assert np.allclose(_ways_out(target, core, VOXEL), expected, rtol=1e-5)
-    # of the first dendrite, the core of the head on the second is none
-    own, found = target == 0, find_stubs(target, depth, VOXEL).out_nm
-    assert np.allclose(found[own] + SHAFT_FACTOR * OPENING_NM, expected[own], atol=1e-2)
 
 
 def test_a_stub_straight_ahead_is_nearer_than_one_beside(window):

@@ -12,7 +12,7 @@ import cc3d
 import numpy as np
 from numba import njit
 
-from spinome.linking.protrusions import CORE_EXTENT_NM, OPENING_NM, SHAFT_FACTOR
+from spinome.linking.protrusions import ways_out
 
 STUB_UM3 = 0.05
 FOOT_NM = 100.0  # what is less far out is a bump of the trunk, and as much farther away
@@ -38,82 +38,13 @@ def find_stubs(target: np.ndarray, depth: np.ndarray, size: np.ndarray) -> Stubs
     depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
     size : size of a voxel (z, y, x), nm
     """
-    cores = cc3d.connected_components(np.where(depth > OPENING_NM, target + 1, 0), connectivity=26)
-    boxes = cc3d.statistics(cores)["bounding_boxes"]
-    extent = np.array([np.linalg.norm([(s.stop - s.start) for s in box] * size) if box else 0.0 for box in boxes])
-    long = extent >= CORE_EXTENT_NM
-    long[0] = False
-    out = _ways_out(target, long[cores], size) - np.float32(SHAFT_FACTOR * OPENING_NM)
-    number = cc3d.connected_components(np.where(np.isfinite(out) & (out > 0), target + 1, 0), connectivity=6)
+    labels = (target + 1).astype(np.uint32)
+    out = ways_out(labels, depth, size)
+    number = cc3d.connected_components(np.where(np.isfinite(out) & (out > 0), labels, 0), connectivity=6)
     voxels = np.bincount(number.ravel())
     small = voxels * np.prod(size) / 1e9 < STUB_UM3
     small[0] = False
     return Stubs(out, small[number])
-
-
-@njit(cache=True)
-def _ways_out(target, core, size):
-    """Way (Z, Y, X) float32 from the nearest core of the same candidate, over 26 neighbours, by buckets."""
-    depth, height, width = target.shape
-    unit = min(size[0], min(size[1], size[2])) / 8
-    way = np.full(target.shape, np.float32(np.inf))
-    longest = np.sqrt(size[0] ** 2 + size[1] ** 2 + size[2] ** 2)
-    ring = int(longest / unit) + 3
-    head = np.full(ring, -1, np.int64)
-    # an entry a visit: place and the entry below it in its bucket
-    places, below = [0], [np.int64(-1)]
-    waiting = 0
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                if not core[z, y, x]:
-                    continue
-                way[z, y, x] = 0
-                border = False
-                for dz in range(-1, 2):
-                    for dy in range(-1, 2):
-                        for dx in range(-1, 2):
-                            a, b, c = z + dz, y + dy, x + dx
-                            if not (0 <= a < depth and 0 <= b < height and 0 <= c < width):
-                                continue
-                            border = border or (not core[a, b, c] and target[a, b, c] == target[z, y, x])
-                if border:
-                    places.append((z * height + y) * width + x)
-                    below.append(head[0])
-                    head[0] = len(places) - 1
-                    waiting += 1
-    current = 0
-    while waiting > 0:
-        bucket = current % ring
-        entry = head[bucket]
-        if entry < 0:
-            current += 1
-            continue
-        head[bucket] = below[entry]
-        waiting -= 1
-        place = places[entry]
-        z, y, x = place // (height * width), place // width % height, place % width
-        reached = way[z, y, x]
-        if int(reached / unit) < current:
-            continue
-        for dz in range(-1, 2):
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    a, b, c = z + dz, y + dy, x + dx
-                    if not (0 <= a < depth and 0 <= b < height and 0 <= c < width):
-                        continue
-                    if target[a, b, c] != target[z, y, x]:
-                        continue
-                    step = np.sqrt((dz * size[0]) ** 2 + (dy * size[1]) ** 2 + (dx * size[2]) ** 2)
-                    further = np.float32(reached + step)
-                    if further < way[a, b, c]:
-                        way[a, b, c] = further
-                        slot = int(further / unit) % ring
-                        places.append((a * height + b) * width + c)
-                        below.append(head[slot])
-                        head[slot] = len(places) - 1
-                        waiting += 1
-    return way
 
 
 @njit(cache=True)
