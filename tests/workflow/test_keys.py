@@ -293,6 +293,9 @@ def test_limits_of_what_is_retrieved_count_for_nothing(table):
 
 UNITS_OF_LINKING = ("membranes", "basins", "contacts", "measure", "pieces", "shapes", "candidates", "dendrites")
 
+# those that read meshes
+UNITS_OF_NEURONS = ("simplify", "hks", "condense", "spines", "synapses", "exchange")
+
 
 @pytest.mark.parametrize("branch", ["synapses", "linking", "neurons"])
 def test_shards_of_the_same_name_are_made_again_where_their_units_change(table, branch):
@@ -301,7 +304,7 @@ def test_shards_of_the_same_name_are_made_again_where_their_units_change(table, 
     first = {
         "synapses": {"synapses_detect"},
         "linking": {f"linking_{step}" for step in UNITS_OF_LINKING},
-        "neurons": {"neurons_simplify", "neurons_spines", "neurons_synapses", "neurons_exchange"},
+        "neurons": {f"neurons_{step}" for step in UNITS_OF_NEURONS},
     }
     assert rules(row, "jobs") and rules(row) == first[branch]
 
@@ -324,6 +327,8 @@ def test_only_where_data_comes_from_counts_for_nothing(table):
     silent = {key for key, row in table.items() if not rules(row) and not rules(row, "jobs")}
     # a record is a folder, and no sample of these configurations is in one; answers count where a model learns
     silent.remove("review.answers")
+    # of so few neurons all is kept, or less where that is asked for
+    silent.remove("neurons.keep_all_up_to")
     assert all(
         key.startswith(("retrieve.base_url", "retrieve.limits.", "retrieve.records")) or key.endswith(".url")
         for key in silent
