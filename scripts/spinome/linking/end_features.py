@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from spinome.linking.ends import End
+from spinome.linking.ends import End, ahead_of
 from spinome.linking.path_cost import cheapest_paths, thickness
 from spinome.linking.stubs import FOOT_NM, Stubs, ahead
 
@@ -232,17 +232,11 @@ def _tips(target, count, point, course, size, reach, ball, most_fill, least_side
                 mine = target[z, y, x]
                 if mine < 0 or _inner(target, z, y, x):
                     continue
-                dz, dy, dx = (
-                    (z + 0.5) * size[0] - point[0],
-                    (y + 0.5) * size[1] - point[1],
-                    (x + 0.5) * size[2] - point[2],
-                )
-                far = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1.0)
-                ahead = far * (2 - (dz * course[0] + dy * course[1] + dx * course[2]) / far)
-                if far > reach or ahead >= best[mine]:
+                dz, dy, dx, far, weighed = ahead_of(point, course, z, y, x, size)
+                if far > reach or weighed >= best[mine]:
                     continue
                 filled, mz, my, mx = _ball(target, z, y, x, size, ball)
                 if filled < most_fill * whole and np.sqrt(mz * mz + my * my + mx * mx) > least_side:
-                    best[mine] = ahead
+                    best[mine] = weighed
                     straight[mine] = (mz * dz + my * dy + mx * dx) / far
     return best, straight

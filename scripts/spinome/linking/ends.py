@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from spinome.linking.protrusions import geodesic
 
@@ -91,6 +92,15 @@ def find_ends(source: np.ndarray, depth: np.ndarray, synapses: np.ndarray, size:
         )
         ends.append(End(point, course / length if length else course, np.argwhere(near) + corner, shape))
     return ends
+
+
+@njit(cache=True)
+def ahead_of(point, course, z, y, x, size):
+    """Offset z y x in nm of the middle of a voxel from a point, its length d, and d (2 - cos), which is longer the less
+    straight ahead the voxel lies; d is 1 at least."""
+    dz, dy, dx = (z + 0.5) * size[0] - point[0], (y + 0.5) * size[1] - point[1], (x + 0.5) * size[2] - point[2]
+    far = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1.0)
+    return dz, dy, dx, far, far * (2 - (dz * course[0] + dy * course[1] + dx * course[2]) / far)
 
 
 def _largest(values: np.ndarray) -> tuple[int, ...]:

@@ -116,19 +116,10 @@ def geodesic(labels, seed, size):
                 if not seed[z, y, x] or labels[z, y, x] == 0:
                     continue
                 way[z, y, x] = 0
-                border = False
-                for dz in range(-1, 2):
-                    for dy in range(-1, 2):
-                        for dx in range(-1, 2):
-                            a, b, c = z + dz, y + dy, x + dx
-                            if not (0 <= a < depth and 0 <= b < height and 0 <= c < width):
-                                continue
-                            border = border or (not seed[a, b, c] and labels[a, b, c] == labels[z, y, x])
-                if border:
-                    places.append((z * height + y) * width + x)
-                    below.append(head[0])
-                    head[0] = len(places) - 1
-                    waiting += 1
+                places.append((z * height + y) * width + x)
+                below.append(head[0])
+                head[0] = len(places) - 1
+                waiting += 1
     current = 0
     while waiting > 0:
         bucket = current % ring

@@ -12,6 +12,7 @@ import cc3d
 import numpy as np
 from numba import njit
 
+from spinome.linking.ends import ahead_of
 from spinome.linking.protrusions import ways_out
 
 STUB_UM3 = 0.05
@@ -50,7 +51,7 @@ def find_stubs(target: np.ndarray, depth: np.ndarray, size: np.ndarray) -> Stubs
 @njit(cache=True)
 def ahead(target, stubs, out, count, point, course, size, foot):
     """Of each candidate: least distance of a stub ahead of a point, how far that one is out, and least distance of its
-    trunk; distances are longer where they are not straight ahead, d (2 - cos)."""
+    trunk; distances are longer where they are not straight ahead (`ends.ahead_of`)."""
     stub, length, trunk = np.full(count, np.inf), np.zeros(count), np.full(count, np.inf)
     for z in range(target.shape[0]):
         for y in range(target.shape[1]):
@@ -61,13 +62,7 @@ def ahead(target, stubs, out, count, point, course, size, foot):
                 inner = out[z, y, x] <= 0
                 if not inner and not stubs[z, y, x]:
                     continue
-                dz, dy, dx = (
-                    (z + 0.5) * size[0] - point[0],
-                    (y + 0.5) * size[1] - point[1],
-                    (x + 0.5) * size[2] - point[2],
-                )
-                far = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1.0)
-                weighed = far * (2 - (dz * course[0] + dy * course[1] + dx * course[2]) / far)
+                _, _, _, _, weighed = ahead_of(point, course, z, y, x, size)
                 if inner:
                     trunk[mine] = min(trunk[mine], weighed)
                     continue

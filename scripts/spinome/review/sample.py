@@ -18,7 +18,7 @@ def sample(questions: pd.DataFrame, answers: pd.DataFrame, seed: int) -> pd.Data
     Parameters
     ----------
     questions : of one kind (`spinome.review.questions`)
-    answers : of `spinome.review.answers.agreed`
+    answers : of `spinome.review.answers.standing`
     seed : of the lot
     """
     about = answered_by(questions, answers)

@@ -145,14 +145,13 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
     boxes, fields, review = twophoton["detect"]["boxes"], twophoton["training"]["fields"], config["review"]
     if review["learn"] and boxes:
         yield "review.learn: no judge learns where twophoton.detect.boxes are given; leave out one of the two"
-    wants = ["review.learn"] if review["learn"] and not boxes else []
-    wants += [f"compare.{name}.errors_of_review" for name, one in config["compare"].items() if one["errors_of_review"]]
-    if review["learn"] and len(wants) > 1:
+    asked = [f"compare.{name}.errors_of_review" for name, one in config["compare"].items() if one["errors_of_review"]]
+    wants = [*(["review.learn"] if review["learn"] and not boxes else []), *asked]
+    if review["learn"] and asked:
         yield (
-            f"{wants[1]}: the judge learns from these answers (review.learn), so that they do not tell its error; "
+            f"{asked[0]}: the judge learns from these answers (review.learn), so that they do not tell its error; "
             "leave out one of the two"
         )
-    asked = [want for want in wants if want.startswith("compare.")]
     if asked and twophoton["track"]["corrections"]:
         yield (
             f"{asked[0]}: spines are put right by twophoton.track.corrections, so that the answers tell the error of "

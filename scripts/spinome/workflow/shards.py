@@ -106,7 +106,7 @@ def run_shard(
     names = [unit.name for unit in units]
     if len(set(names)) < len(names):
         raise ValueError(f"{step}: several units are named {next(name for name in names if names.count(name) > 1)}")
-    if readers:
+    if readers and spent:
         _ask_again(units, [_Stored(Path(store), unit.name, suffix) for unit in units], key, spent)
     finished, failed, out = [], [], 0
     for number, unit in enumerate(units, start=1):

@@ -178,7 +178,7 @@ class NeuronsPlan:
     def failures(self) -> list[str]:
         """Tables of failed units that the branch's tables of neurons and synapses rest on."""
         return [
-            *(table.replace("/retrieve/mesh/", "/failures/retrieve_mesh/") for table in self.fetched_tables),
+            *(f"<results>/failures/retrieve_mesh/{shard}.parquet" for shard in self.fetching(self.study.neurons)),
             *(f"<results>/failures/neurons_{step}/{shard}.parquet" for step in STEPS for shard in self.shards),
         ]
 
@@ -242,15 +242,11 @@ class NeuronsPlan:
 
         Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are.
         """
-        fetched: list[NeuronRow] = []
-        given: list[NeuronRow] = []
-        for row in rows:
-            at_address = column == "mesh" and row.neuron in self.study.mesh_addresses
-            (fetched if at_address else given).append(row)
-        tables = self.fetched_of(fetched)
-        files = (getattr(row, column).partition("::")[0] for row in given if getattr(row, column))
+        rows, addresses = list(rows), self.study.mesh_addresses if column == "mesh" else {}
+        tables = self.fetched_of(rows) if addresses else []
+        sources = (getattr(row, column) for row in rows if row.neuron not in addresses)
         # many neurons may share a table
-        return [*tables, *dict.fromkeys(files)]
+        return [*tables, *dict.fromkeys(source.partition("::")[0] for source in sources if source)]
 
     def addresses(self, wildcards: Any) -> dict[str, str]:
         """The public addresses of a shard's meshes, by neuron."""
@@ -259,7 +255,11 @@ class NeuronsPlan:
 
     def fetched_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The tables of the fetched meshes of rows."""
-        return list(map(self.fetched_table, self.shards_of(r for r in rows if r.neuron in self.study.mesh_addresses)))
+        return list(map(self.fetched_table, self.fetching(rows)))
+
+    def fetching(self, rows: Iterable[NeuronRow]) -> list[str]:
+        """The shards that fetch meshes of rows."""
+        return self.shards_of(row for row in rows if row.neuron in self.study.mesh_addresses)
 
     def fetched(self, wildcards: Any) -> list[str]:
         """The table of a shard's fetched meshes; none where none lies at a public address."""
