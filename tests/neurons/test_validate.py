@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -11,6 +10,9 @@ from spinome.neurons.validate import (
     score_table,
 )
 from spinome.report.neurons_training import draw_training
+
+# with the look of figures, in which titles stand to the left
+from spinome.report.style import plt
 
 
 @pytest.fixture(scope="module")
