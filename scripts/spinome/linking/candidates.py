@@ -100,36 +100,41 @@ def find_candidates(
     synapses = synapses.reshape(-1, 3) - corner
     ends = find_ends(source, depth, synapses, size)
     touching = (away <= approach.TOUCH_NM) & ~source
-    around = approach.Surroundings(source, target, depth, touching, find_stubs(target, depth, size), size)
+    around = approach.surroundings(source, target, depth, touching, find_stubs(target, depth, size), size)
     paths = cheapest_paths(
         source, target, len(near), label_membrane(labels) if membrane is None else membrane, voxel_nm
     )
-    tables: list[pd.DataFrame] = []
-    courses: list[np.ndarray] = []
+    standing, nearest = _distances(around.places, around.number, len(near), away, synapses, size)
+    courses = _courses(around.places, around.number, nearest, size)
+    shared = {
+        "orphan": int(orphan),
+        "shaft": near.astype(np.int64),
+        "distance_nm": standing[:, 0],
+        "synapse_distance_nm": standing[:, 1] if len(synapses) else np.nan,
+        "shaft_um3": standing[:, 2] * float(np.prod(size)) / 1e9,
+        "path_cost_nm": np.where(np.isfinite(paths.cost), paths.cost, np.nan),
+        "orphan_um3": float(source.sum() * np.prod(size) / 1e9),
+        "length_nm": float(max(np.linalg.norm(end.point - ends[0].point) for end in ends)),
+        "ends": float(len(ends)),
+        **dict.fromkeys(TYPED, np.nan),
+    }
+    for name, places in (("from", paths.start), ("to", paths.stop)):
+        for axis, letter in enumerate("zyx"):
+            shared[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
+    tables = []
     for number, end in enumerate(ends):
-        measured, nearest = _distances(target, away, synapses, end.point, end.course, size, radius_nm)
-        if not len(synapses):
-            measured[:, 1] = np.nan
-        frame = pd.DataFrame({"orphan": int(orphan), "shaft": near.astype(np.int64), "end": number})
-        frame["distance_nm"], frame["synapse_distance_nm"] = measured[:, 0], measured[:, 1]
-        frame["shaft_um3"] = measured[:, 4] * float(np.prod(size)) / 1e9
-        frame["end_distance_nm"], frame["continuation_nm"] = measured[:, 2], measured[:, 3]
-        frame["path_cost_nm"] = np.where(np.isfinite(paths.cost), paths.cost, np.nan)
-        # the voxel nearest the orphan is the same whatever the end
-        courses = courses or [_course(target, row, place, size) for row, place in enumerate(nearest)]
-        frame["angle_deg"] = [_angle(course, end.course) for course in courses]
-        frame[approach.MEASURES] = approach.approach(around, end)
-        frame[SHAPE] = end.shape
-        for name, places in (("from", paths.start), ("to", paths.stop)):
-            for axis, letter in enumerate("zyx"):
-                frame[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
-        tables.append(frame)
+        measured = dict(zip(approach.MEASURES, approach.approach(around, end).T))
+        own = {
+            "end": number,
+            "end_distance_nm": measured["plain_nm"],
+            "continuation_nm": _continuation(
+                around.places, around.number, len(near), end.point, end.course, size, radius_nm
+            ),
+            "angle_deg": [_angle(course, end.course) for course in courses],
+        }
+        tables.append(pd.DataFrame({**shared, **own, **measured, **dict(zip(SHAPE, end.shape))}))
     frame = pd.concat(tables, ignore_index=True)
-    frame["orphan_um3"] = float(source.sum() * np.prod(size) / 1e9)
-    frame["length_nm"] = float(max(np.linalg.norm(end.point - ends[0].point) for end in ends))
-    frame["ends"] = float(len(ends))
-    frame = compare(frame).assign(**dict.fromkeys(TYPED, np.nan))
-    return frame.sort_values(["shaft", "end"], ignore_index=True)[COLUMNS]
+    return compare(frame).sort_values(["shaft", "end"], ignore_index=True)[COLUMNS]
 
 
 def compare(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -221,12 +226,11 @@ def read_candidates(done: Iterable[str]) -> pd.DataFrame:
     )
 
 
-def _course(target: np.ndarray, number: int, nearest: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Unit vector (3,) along a shaft near a voxel of it, of zeros where there is too little of it."""
-    low = np.maximum(nearest - (SHAFT_NM / size).astype(int), 0)
-    high = nearest + (SHAFT_NM / size).astype(int) + 1
-    points = np.argwhere(target[tuple(slice(a, b) for a, b in zip(low, high))] == number) * size
-    return np.linalg.eigh(np.cov(points.T))[1][:, -1] if len(points) >= 4 else np.zeros(3)
+def _courses(places: np.ndarray, number: np.ndarray, nearest: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Unit vectors (candidates, 3) along the shafts near one voxel of each, of zeros where there is too little."""
+    counts, spread = _spread(places, number, nearest, size, (SHAFT_NM / size).astype(np.int64))
+    enough = counts >= 4
+    return np.where(enough[:, None], np.linalg.eigh(spread)[1][:, :, -1], 0.0)
 
 
 def _angle(one: np.ndarray, other: np.ndarray) -> float:
@@ -237,30 +241,62 @@ def _angle(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @njit(cache=True)
-def _distances(target, away, synapses, end, direction, size, reach):
-    """Per target: least distance to orphan, synapse, end, continuation; voxels. And the voxel nearest the orphan."""
-    count = max(target.max() + 1, 1)
-    out = np.full((count, 5), np.inf)
-    out[:, 4] = 0
+def _distances(places, number, count, away, synapses, size):
+    """Per candidate: least distance to orphan and synapse, voxels. And its voxel nearest the orphan."""
+    out = np.full((count, 3), np.inf)
+    out[:, 2] = 0
     nearest = np.zeros((count, 3), dtype=np.int64)
-    for z in range(target.shape[0]):
-        for y in range(target.shape[1]):
-            for x in range(target.shape[2]):
-                number = target[z, y, x]
-                if number < 0:
-                    continue
-                out[number, 4] += 1
-                if away[z, y, x] < out[number, 0]:
-                    out[number, 0] = away[z, y, x]
-                    nearest[number] = (z, y, x)
-                pz, py, px = (z + 0.5) * size[0], (y + 0.5) * size[1], (x + 0.5) * size[2]
-                for row in range(len(synapses)):
-                    far = (pz - synapses[row, 0]) ** 2 + (py - synapses[row, 1]) ** 2 + (px - synapses[row, 2]) ** 2
-                    out[number, 1] = min(out[number, 1], np.sqrt(far))
-                vz, vy, vx = pz - end[0], py - end[1], px - end[2]
-                out[number, 2] = min(out[number, 2], np.sqrt(vz * vz + vy * vy + vx * vx))
-                along = vz * direction[0] + vy * direction[1] + vx * direction[2]
-                along = min(max(along, 0.0), reach)
-                wz, wy, wx = vz - along * direction[0], vy - along * direction[1], vx - along * direction[2]
-                out[number, 3] = min(out[number, 3], np.sqrt(wz * wz + wy * wy + wx * wx))
+    for row in range(len(places)):
+        z, y, x = places[row]
+        mine = number[row]
+        out[mine, 2] += 1
+        if away[z, y, x] < out[mine, 0]:
+            out[mine, 0] = away[z, y, x]
+            nearest[mine] = (z, y, x)
+        for synapse in range(len(synapses)):
+            dz = (z + 0.5) * size[0] - synapses[synapse, 0]
+            dy = (y + 0.5) * size[1] - synapses[synapse, 1]
+            dx = (x + 0.5) * size[2] - synapses[synapse, 2]
+            out[mine, 1] = min(out[mine, 1], np.sqrt(dz**2 + dy**2 + dx**2))
     return out, nearest
+
+
+@njit(cache=True)
+def _continuation(places, number, count, point, course, size, reach):
+    """Per candidate: least distance to the straight continuation of an end."""
+    out = np.full(count, np.inf)
+    for row in range(len(places)):
+        mine = number[row]
+        vz = (places[row, 0] + 0.5) * size[0] - point[0]
+        vy = (places[row, 1] + 0.5) * size[1] - point[1]
+        vx = (places[row, 2] + 0.5) * size[2] - point[2]
+        along = min(max(vz * course[0] + vy * course[1] + vx * course[2], 0.0), reach)
+        wz, wy, wx = vz - along * course[0], vy - along * course[1], vx - along * course[2]
+        out[mine] = min(out[mine], np.sqrt(wz * wz + wy * wy + wx * wx))
+    return out
+
+
+@njit(cache=True)
+def _spread(places, number, nearest, size, margin):
+    """Per candidate: its voxels in a box about one of them, and the sums of squares about their mean."""
+    count = len(nearest)
+    voxels, total, square = np.zeros(count), np.zeros((count, 3)), np.zeros((count, 3, 3))
+    for row in range(len(places)):
+        mine = number[row]
+        inside = True
+        for axis in range(3):
+            if abs(places[row, axis] - nearest[mine, axis]) > margin[axis]:
+                inside = False
+        if not inside:
+            continue
+        voxels[mine] += 1
+        for axis in range(3):
+            one = (places[row, axis] - nearest[mine, axis]) * size[axis]
+            total[mine, axis] += one
+            for other in range(3):
+                square[mine, axis, other] += one * (places[row, other] - nearest[mine, other]) * size[other]
+    for mine in range(count):
+        for axis in range(3):
+            for other in range(3):
+                square[mine, axis, other] -= total[mine, axis] * total[mine, other] / max(voxels[mine], 1)
+    return voxels, square

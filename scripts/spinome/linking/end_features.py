@@ -48,7 +48,8 @@ class Surroundings(NamedTuple):
     source : (Z, Y, X) bool, the orphan
     target : (Z, Y, X) int32, number of the candidate of each voxel, -1 elsewhere
     depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
-    touching : (Z, Y, X) bool, what lies within TOUCH_NM of the orphan
+    places, number : (N, 3) voxels of the candidates, and the candidate of each
+    touching, touched : (M, 3) voxels of the candidates within TOUCH_NM of the orphan, and the candidate of each
     stubs : of the candidates
     size : size of a voxel (z, y, x), nm
     """
@@ -56,9 +57,22 @@ class Surroundings(NamedTuple):
     source: np.ndarray
     target: np.ndarray
     depth: np.ndarray
+    places: np.ndarray
+    number: np.ndarray
     touching: np.ndarray
+    touched: np.ndarray
     stubs: Stubs
     size: np.ndarray
+
+
+def surroundings(
+    source: np.ndarray, target: np.ndarray, depth: np.ndarray, near: np.ndarray, stubs: Stubs, size: np.ndarray
+) -> Surroundings:
+    """Gather what all ends of an orphan share; `near` (Z, Y, X) bool is what lies within TOUCH_NM of the orphan."""
+    candidates = target >= 0
+    places, touching = np.argwhere(candidates), np.argwhere(candidates & near)
+    number, touched = target[tuple(places.T)], target[tuple(touching.T)]
+    return Surroundings(source, target, depth, places, number, touching, touched, stubs, size)
 
 
 def approach(around: Surroundings, end: End) -> np.ndarray:
@@ -74,8 +88,7 @@ def approach(around: Surroundings, end: End) -> np.ndarray:
     end, which crosses whatever is thin, how far out of the trunk it arrives, and how far that is from the end
     """
     source, target, depth, size = around.source, around.target, around.depth, around.size
-    places = np.argwhere(target >= 0)
-    number = target[tuple(places.T)]
+    places, number = around.places, around.number
     count = int(number.max()) + 1
     forward, plain, nearest = _forward(places, number, count, end.point, end.course, size)
     seen = _rays(target, source, end.point, directions(end.course), size, count, RAY_NM, RAY_STEP_NM)
@@ -83,9 +96,8 @@ def approach(around: Surroundings, end: End) -> np.ndarray:
     tip, straight = _tips(target, count, end.point, end.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
     out = around.stubs.out_nm
     stub, length, trunk = ahead(target, around.stubs.stub, out, count, end.point, end.course, size, FOOT_NM)
-    touches = around.touching & (target >= 0)
-    close = np.linalg.norm((np.argwhere(touches) + 0.5) * size - end.point, axis=1) < BALL_NM
-    contact = np.bincount(target[touches][close], minlength=count) * np.prod(size) / 1e6
+    close = np.linalg.norm((around.touching + 0.5) * size - end.point, axis=1) < BALL_NM
+    contact = np.bincount(around.touched[close], minlength=count) * np.prod(size) / 1e6
     cost, arrival, jump = _thin_ways(around, end, count)
     columns = [plain, forward, seen, facing, thick, volume * np.prod(size) / 1e9, tip, straight]
     columns += [stub, length, trunk, contact, cost, arrival, jump]

@@ -104,8 +104,12 @@ def geodesic(labels, seed, size):
     depth, height, width = labels.shape
     unit = min(size[0], min(size[1], size[2])) / 8
     way = np.full(labels.shape, np.float32(np.inf))
-    longest = np.sqrt(size[0] ** 2 + size[1] ** 2 + size[2] ** 2)
-    ring = int(longest / unit) + 3
+    steps = np.empty((3, 3, 3))
+    for dz in range(-1, 2):
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                steps[dz + 1, dy + 1, dx + 1] = np.sqrt((dz * size[0]) ** 2 + (dy * size[1]) ** 2 + (dx * size[2]) ** 2)
+    ring = int(steps[2, 2, 2] / unit) + 3
     head = np.full(ring, -1, np.int64)
     # an entry a visit: place and the entry below it in its bucket
     places, below = [0], [np.int64(-1)]
@@ -131,7 +135,7 @@ def geodesic(labels, seed, size):
         waiting -= 1
         place = places[entry]
         z, y, x = place // (height * width), place // width % height, place % width
-        reached = way[z, y, x]
+        reached, mine = way[z, y, x], labels[z, y, x]
         if int(reached / unit) < current:
             continue
         for dz in range(-1, 2):
@@ -140,10 +144,9 @@ def geodesic(labels, seed, size):
                     a, b, c = z + dz, y + dy, x + dx
                     if not (0 <= a < depth and 0 <= b < height and 0 <= c < width):
                         continue
-                    if labels[a, b, c] != labels[z, y, x]:
+                    if labels[a, b, c] != mine:
                         continue
-                    step = np.sqrt((dz * size[0]) ** 2 + (dy * size[1]) ** 2 + (dx * size[2]) ** 2)
-                    further = np.float32(reached + step)
+                    further = np.float32(reached + steps[dz + 1, dy + 1, dx + 1])
                     if further < way[a, b, c]:
                         way[a, b, c] = further
                         slot = int(further / unit) % ring
