@@ -26,6 +26,7 @@ from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import dendrite_splits, label_ends, link_forest, parents, rank_links, train_links
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
+from spinome.linking.traits import known_of
 from spinome.linking.typing import measure_segments, train_types, type_probabilities, type_segments, without_axons
 from spinome.scores.graphs import score_graphs
 
@@ -259,6 +260,7 @@ def main(folder: str) -> None:
         "trained_on": f"half of the spines of {data} cut off, a draw of each kind of cut: {', '.join(KINDS)}",
         "rows": sum(len(part.candidates) for part in parts),
         "true_links": sum(len(part.links) for part in parts),
+        "training data": known_of([part.candidates for part in parts]).for_card(),
     }
     save_model(Path(folder) / "links.skops", Model(forest, FEATURES, card))
     shapes, found, specimen = typed()

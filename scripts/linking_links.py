@@ -1,4 +1,4 @@
-"""Link every orphan to its most probable shaft, and write links, spines, violations, bridges and the line graph."""
+"""Link every orphan to its most probable shaft; write links, spines, violations, bridges, limits, the line graph."""
 
 from pathlib import Path
 
@@ -8,11 +8,13 @@ import pandas as pd
 from spinome.gaps import GAP_COLUMNS
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
+from spinome.limits import tell_unlike
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.exchange import synapse_graph, write_graphml
 from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
+from spinome.linking.traits import judge_limits
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -36,21 +38,24 @@ for volume in params.volumes:
     orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, params.threshold, failed)
+    limits = pd.DataFrame([judge_limits(candidates, model.card)])
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     joined = rename_neurites(synapses, parents(links))
     pairs = line_graph(joined)
     write_graphml(graphs / f"{volume}.graphml", synapse_graph(joined, pairs))
     made = {
-        "links": links,
+        "links": links.assign(unlikeness=limits["unlikeness"][0]),
         "spines": linked_spines(segments, links, synapses if volume in synapse_files else None, gaps),
         "violations": grammar_violations(segments, links, synapses, gaps),
         "line_graph": pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]),
         "bridges": linked_bridges(candidates, links),
+        "limits": limits,
     }
     print(f"{volume}: {len(orphans)} orphans, {int(links['linked'].sum())} linked, {len(pairs)} pairs of synapses")
     print(f"{volume}: the candidates of {len(failed)} orphans are not known")
     for name, table in made.items():
         table.insert(0, "volume", volume)
         tables[name].append(table)
+    print(*tell_unlike(limits, "model of links"), sep="\n")
 for name, parts in tables.items():
     write_table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), output[name])

@@ -6,6 +6,7 @@ from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.traits import known_of
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -27,6 +28,7 @@ for volume in params.volumes:
 rows = [len(part) for part in labels]
 model, unseen = train_links(np.concatenate(features), np.concatenate(labels), np.concatenate(dendrites), params.seed)
 card = {"trained_on": params.volumes, "rows": sum(rows), "true_links": int(np.concatenate(labels).sum())}
+card["training data"] = known_of([candidates for candidates, _ in unseen_tables]).for_card()
 for (candidates, truth), probability, volume in zip(
     unseen_tables, np.split(unseen, np.cumsum(rows)[:-1]), params.volumes
 ):

@@ -80,14 +80,16 @@ def judge(
     remedy: str,
     lacking: str = "",
 ) -> dict[str, Any]:
-    """The `LIMIT_COLUMNS` of one input; its unlikeness is not a number where the model does not say what it knows.
+    """The `LIMIT_COLUMNS` of one input; its unlikeness is not a number where the model does not say what it knows, or
+    the input has no trait.
 
     Parameters
     ----------
     words : what each trait is in words
     lacking : what the card says that the training data had too little of
     """
-    far, trait = (float("nan"), "") if known is None else unlikeness(known, described)
+    said = known is not None and np.isfinite(described).any()
+    far, trait = unlikeness(known, described) if said else (float("nan"), "")
     return {
         "unlikeness": far,
         "limit": limit,
@@ -98,17 +100,18 @@ def judge(
     }
 
 
-def tell_unlike(inputs: pd.DataFrame) -> list[str]:
+def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
     """A line for each input that is unlike the training data, and for what these lack: what differs, and what to do.
 
     Parameters
     ----------
     inputs : first a column of names that says of what kind they are, then `LIMIT_COLUMNS`
+    model : what it is called
     """
     kind = inputs.columns[0]
-    lacking = [f"the model was trained on {text}" for text in inputs["lacking"].unique() if text]
+    lacking = [f"the {model} was trained on {text}" for text in inputs["lacking"].unique() if text]
     return lacking + [
-        f"{kind} {row[kind]} is unlike the data that the model was trained on ({row['unlikeness']:.1f}, where up to "
+        f"{kind} {row[kind]} is unlike the data that the {model} was trained on ({row['unlikeness']:.1f}, where up to "
         f"{row['limit']:g} is more of the same), most in {row['differs']}. Take its results for a first look, and "
         f"{row['remedy']}"
         for row in inputs[inputs["unlike"].astype(bool)].to_dict("records")

@@ -52,7 +52,7 @@ def test_each_section_has_its_own_figures_and_scores(tmp_path, tables):
 
 def test_a_volume_that_the_model_does_not_know_is_told_of_on_top(tables):
     section = sections(["synapses"], tables, {}, {}, {})[0]
-    assert section.lead.startswith("Warning: volume v is unlike the data that the model was trained on")
+    assert section.lead.startswith("Warning: volume v is unlike the data that the model of synapses was trained on")
     assert "label it." in section.lead
     tables["limits"] = tables["limits"].assign(unlike=False)
     assert sections(["synapses"], tables, {}, {}, {})[0].lead.startswith("Voxels are classified")
@@ -82,3 +82,12 @@ def test_comparisons_come_last_where_any_were_asked_for(tmp_path, tables):
     assert (compared.key, [figure.name for figure in compared.figures]) == ("compare", ["size"])
     assert [table.title for table in compared.tables] == ["Effects"]
     assert compared.tables[0].rows[0][0] == ("size", False)
+
+
+def test_so_are_orphans_that_the_model_of_links_does_not_know(tables):
+    links = pd.DataFrame({"volume": ["v"], "orphan": 1, "shaft": 2, "probability": 0.9, "linked": True})
+    violations = pd.DataFrame(columns=["volume", "kind", "violation"])
+    shown = ["volume", "orphan", "worth", "synapses", "linked_to", "probability", "no_parent", "view"]
+    linking = {"links": links, "violations": violations, "queue": pd.DataFrame(columns=shown)}
+    section = sections(["linking"], tables | linking | {"link_limits": tables["limits"]}, {}, {}, {})[0]
+    assert section.lead.startswith("Warning: volume v is unlike the data that the model of links was trained on")

@@ -109,9 +109,9 @@ def test_links():
         {"volume": "v", "orphan": [2, 1], "worth": [3.0, 0.5], "synapses": 1, "linked_to": [0, 7],
          "probability": [0.0, 0.9], "no_parent": [0.7, 0.1], "view": ["https://two", "https://one"]}
     )  # fmt: skip
-    tables = summaries.summarise_linking(links, violations, queue)
+    tables = summaries.summarise_linking(links, violations, queue, LIMITS)
     (row,) = tables["Links by volume"].to_dict("records")
-    assert (row["orphans"], row["candidates"], row["linked"]) == (2, 3, 1)
+    assert (row["orphans"], row["candidates"], row["linked"], row["unlikeness"]) == (2, 3, 1, 1.5)
     assert row["mean_probability_of_links"] == pytest.approx(0.9)
     assert tables["Violations of the grammar"]["count"].tolist() == [2, 1]
     (queued, _) = next(table for name, table in tables.items() if "mend" in name).to_dict("records")
@@ -146,8 +146,8 @@ def test_neurons():
     [
         (lambda t: summaries.summarise_twophoton({"tracked": t}), "specimen field timepoint spine"),
         (lambda t: summaries.summarise_synapses(t, t, t), "volume block synapses unmasked_um3 unlikeness"),
-        (lambda t: summaries.summarise_linking(t, t, t),
-         "volume orphan shaft probability linked kind violation worth synapses linked_to no_parent view"),
+        (lambda t: summaries.summarise_linking(t, t, t, t),
+         "volume orphan shaft probability linked kind violation worth synapses linked_to no_parent view unlikeness"),
         (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),
         (lambda t: summaries.summarise_census({"spines": t, "matches": t}),
          "spine source sheet specimen synapses volume_um3 view"),

@@ -26,8 +26,9 @@ onstart:
 
 
 onsuccess:
-    from spinome.workflow.preflight import failed_units, unlike_volumes
+    from spinome.workflow.preflight import failed_units, unlike_inputs
 
     told = failed_units(Path(study.results) / "failures.parquet")
-    told += unlike_volumes(Path(study.results) / "synapses" / "limits.parquet")
+    told += unlike_inputs(Path(study.results) / "synapses" / "limits.parquet", "model of synapses")
+    told += unlike_inputs(Path(study.results) / "linking" / "limits.parquet", "model of links")
     print(*told, sep="\n", file=sys.stderr)

@@ -606,6 +606,7 @@ rule linking_links:
         violations="<results>/linking/violations.parquet",
         line_graph="<results>/linking/line_graph.parquet",
         bridges="<results>/linking/bridges.parquet",
+        limits="<results>/linking/limits.parquet",
         graphs=directory("<results>/linking/graphs"),
     log:
         "<logs>/linking_links.log",

@@ -73,7 +73,11 @@ def sections(
 def _lead(branch: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """What is said on top of a branch: first where it is beyond what its model knows."""
     lead = BRANCHES[branch][1]
-    told = tell_unlike(tables["limits"]) if branch == "synapses" else []
+    limits = {"synapses": ("limits", "model of synapses"), "linking": ("link_limits", "model of links")}
+    told = []
+    if branch in limits:
+        table, model = limits[branch]
+        told = tell_unlike(tables[table], model)
     return " ".join([*(f"Warning: {line}." for line in told), lead])
 
 
@@ -83,5 +87,7 @@ def _summary(branch: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Da
     if branch == "synapses":
         return summaries.summarise_synapses(tables["objects"], tables["blocks"], tables["limits"])
     if branch == "linking":
-        return summaries.summarise_linking(tables["links"], tables["violations"], tables["queue"])
+        return summaries.summarise_linking(
+            tables["links"], tables["violations"], tables["queue"], tables["link_limits"]
+        )
     return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"], tables["neuron_table"])

@@ -146,12 +146,14 @@ def summarise_synapses(objects: pd.DataFrame, blocks: pd.DataFrame, limits: pd.D
     return {"Synapses by volume": table.reset_index()}
 
 
-def summarise_linking(links: pd.DataFrame, violations: pd.DataFrame, queue: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def summarise_linking(
+    links: pd.DataFrame, violations: pd.DataFrame, queue: pd.DataFrame, limits: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """Orphan spines and their links by volume, what to proofread first, and what cannot be.
 
     Parameters
     ----------
-    links, violations, queue : the tables of these names in `linking/`
+    links, violations, queue, limits : the tables of these names in `linking/`
     """
     table = links.groupby("volume").agg(orphans=("orphan", "nunique"), candidates=("shaft", "size"))
     table["candidates_an_orphan"] = table["candidates"] / table["orphans"]
@@ -161,6 +163,7 @@ def summarise_linking(links: pd.DataFrame, violations: pd.DataFrame, queue: pd.D
     if "known" in links:
         lost = links[~links["known"].astype(bool)]
         table["not_known"] = lost.groupby("volume")["orphan"].nunique().reindex(table.index, fill_value=0)
+    table["unlikeness"] = limits.set_index("volume")["unlikeness"].reindex(table.index).astype(float)
     shown = ["volume", "orphan", "worth", "synapses", "linked_to", "probability", "no_parent", "view"]
     first = queue[shown].head(TO_PROOFREAD).rename(columns={"worth": "worth (pairs)"})
     return {

@@ -42,6 +42,7 @@ REPORT_TABLES = {
         "links": "linking/links.parquet",
         "violations": "linking/violations.parquet",
         "queue": "linking/queue.tsv",
+        "link_limits": "linking/limits.parquet",
     },
     "neurons": {
         "neuron_synapses": "neurons/synapses.parquet",

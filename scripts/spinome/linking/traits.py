@@ -1,0 +1,76 @@
+"""What the orphans of a volume and what lies around them are like, in numbers that need no truth: the limits of links.
+
+The forest of links learned on spines of certain sizes, cut in a certain way, among certain numbers of shafts. Where
+orphans are of another kind (axons in pieces, a volume without dendrites, another animal, another way of cutting), it
+ranks all the same; these numbers say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spinome.limits import Known, judge, learn
+
+# the largest unlikeness that goes without a warning. Each of six kinds of cut on pinky40 is 0.04 to 0.25 from the five
+# others, simulated tissue 2.7 to 3.0
+LIMIT = 1.0
+REMEDY = (
+    "give the true segments of a cutout of it, or cut off spines of its own that are whole (`linking.detach`), and "
+    "train on them (`linking.train`, docs/linking.md)"
+)
+SIZE = "how large and how long orphans are"
+ENDS = "how thin the ends of orphans are"
+AROUND = "how many shafts are near, and how large they are"
+NEAR = "how near the nearest shaft is"
+# the traits, and what each of them is in words
+TRAITS = {
+    "volume": SIZE,
+    "length": SIZE,
+    "thinnest end": ENDS,
+    "candidates": AROUND,
+    "largest shaft": AROUND,
+    "median shaft": AROUND,
+    "distance": NEAR,
+    "distance ahead": NEAR,
+    "cost of the way": "how much membrane lies between orphans and shafts",
+    "stub": "whether stubs stand on shafts near",
+}
+STUB_NM = 1000.0  # a stub farther ahead is none of the orphan's
+
+
+def describe_orphans(candidates: pd.DataFrame) -> np.ndarray:
+    """The traits of each orphan that has a candidate: (orphans, traits).
+
+    Parameters
+    ----------
+    candidates : table of `spinome.linking.candidates.COLUMNS`
+    """
+    rows, shafts = (table.groupby("orphan") for table in (candidates, candidates.drop_duplicates(["orphan", "shaft"])))
+    # no voxel is smaller than these, and nothing has no logarithm
+    columns = [
+        np.log10(rows["orphan_um3"].first().clip(lower=1e-4)),
+        np.log10(rows["length_nm"].first().clip(lower=1.0)),
+        np.log10(rows["end_radius_nm"].min().clip(lower=1.0)),
+        np.log10(shafts.size()),
+        np.log10(shafts["shaft_um3"].max().clip(lower=1e-4)),
+        np.log10(shafts["shaft_um3"].median().clip(lower=1e-4)),
+        np.log10(rows["distance_nm"].min().clip(lower=10.0)),
+        np.log10(rows["forward_nm"].min().clip(lower=10.0)),
+        np.log10(rows["path_cost_nm"].min().clip(lower=10.0)),
+        (rows["stub_nm"].min() < STUB_NM).astype(float),
+    ]
+    return np.stack([column.to_numpy(float) for column in columns], axis=1)
+
+
+def known_of(tables: Sequence[pd.DataFrame]) -> Known:
+    """What a forest knows that was trained on these tables of candidates."""
+    return learn(np.concatenate([describe_orphans(table) for table in tables]), list(TRAITS))
+
+
+def judge_limits(candidates: pd.DataFrame, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the orphans of a volume are beyond the limits of a forest: `spinome.limits.LIMIT_COLUMNS`."""
+    return judge(Known.of_card(card), describe_orphans(candidates), LIMIT, TRAITS, REMEDY)
