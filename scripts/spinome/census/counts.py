@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from spinome.design import SHEET
+from spinome.io.datasets import parts_of, read_part
 
 UNKNOWN = "not given"
 TAGS = ("spine", "shaft", "soma")
@@ -20,8 +22,9 @@ OF_SPINES = ["spines_per_cell", *(f"mean_{size}" for size in SIZES)]
 OF_BOTH = ["multi_input", "mean_volume_um3_of_multi_input", "mean_volume_um3_of_single_input"]
 COLUMNS = ["side", "cell", "cell_class", "broad_class", "partner_class", "measure", "part", "whole"]
 WORDS = [name for name in COLUMNS if name not in ("part", "whole")]
-# the columns of the synapses that are counted
+# the columns of the synapses and of the joint table that are counted
 READ = ["source", "neuron", "tag", "spine", "size", "pre_pt_root_id", "post_pt_root_id"]
+SPINES_READ = ["spine", "sheet", "specimen", "parent", "partners", "multi_input", *SIZES]
 # the classes of a cell: its own, and where it is known the broad one that this is part of
 Classes = Sequence[str]
 
@@ -57,13 +60,15 @@ def count_by_cell(
     cell is not known, since a unit of the neuron failed
     """
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
-    tagged["specimen"] = tagged["neuron"].where(tagged["source"] == SHEET, tagged["source"])
+    own, pairs = _pairs_of(tagged, ["source", "neuron"])
+    pairs["specimen"] = pairs["neuron"].where(pairs["specimen"] == SHEET, pairs["specimen"])
     failed = _failed(neurons)
-    cells = _receiving_cells(tagged, spines, failed, classes, known, roots or {})
-    tagged["cell"] = _cell_of(tagged, ["specimen", "neuron"], cells)
-    carrying = _cell_of(spines, ["specimen", "parent"], cells)
+    cells = _receiving_cells(tagged, own, pairs, spines, failed, classes, known, roots or {})
+    tagged["cell"] = _places(pairs, cells)[own]
+    carrying, parents = _pairs_of(spines, ["specimen", "parent"])
+    carrying = _places(parents, cells)[carrying]
     partners = _partners(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
-    lost = _unknown(failed, _cell_of(failed, ["specimen", "neuron"], cells))
+    lost = _unknown(failed, _places(failed, cells))
     counts = [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))]
     received = _with_unknown(pd.concat(counts, ignore_index=True), lost)
     received = pd.concat([cells.loc[received["cell"]].reset_index(drop=True), received.drop(columns="cell")], axis=1)
@@ -71,26 +76,50 @@ def count_by_cell(
         received["specimen"] == received["neuron"], received["specimen"] + "/" + received["neuron"]
     )
     given = _outputs(tagged, partners, cells, spines, carrying)
-    own = _partners(given["cell"], known)
-    given["cell_class"], given["broad_class"] = (own.names[own.codes[:, level]] for level in (0, 1))
+    giving = _partners(given["cell"], known)
+    given["cell_class"], given["broad_class"] = (giving.names[giving.codes[:, level]] for level in (0, 1))
     given["cell"] = given["cell"].astype(str)
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
 
 
+def count_parts(
+    synapses: str | Path,
+    spines: str | Path,
+    neurons: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """As `count_by_cell` of data sets (`spinome.io.datasets`) of which no two parts need fit into memory together.
+
+    Parameters
+    ----------
+    synapses, spines : `neurons/synapses.parquet` and the joint table; a part of this for each part of those
+    """
+    joined = {name.removeprefix("neurons-"): file for name, file in parts_of(spines).items()}
+
+    def counts() -> Iterator[pd.DataFrame]:
+        left = neurons
+        for shard, file in parts_of(synapses).items():
+            part = read_part(file, READ, ["source", "neuron", "tag"])
+            found = read_part(joined[shard], SPINES_READ, ["sheet", "specimen", "parent"])
+            ours = has_rows(left, part, found)
+            yield count_by_cell(part, found, classes, known, roots, left[ours])
+            left = left[~ours]
+        # the neurons that no part has a row of
+        yield count_by_cell(part[:0], found[:0], classes, known, roots, left)
+
+    return add_up_parts(counts())
+
+
 def has_rows(neurons: pd.DataFrame, synapses: pd.DataFrame, spines: pd.DataFrame) -> np.ndarray:
     """Which of the neurons a part of the synapses, or of the joint table of spines, has rows of."""
-    cells, *there = (
-        pd.MultiIndex.from_frame(_pairs_of(table, columns)[1])
-        for table, columns in (
-            (neurons, ["source", "neuron"]),
-            (synapses, ["source", "neuron"]),
-            (spines.assign(source=spines["specimen"].where(spines["sheet"] != "neurons", SHEET)), ["source", "parent"]),
-        )
-    )
-    found = np.zeros(len(cells), bool)
-    for index in there:
-        found |= cells.isin(index)
-    return found[_pairs_of(neurons, ["source", "neuron"])[0]]
+    there = _pairs_of(synapses, ["source", "neuron"])[1]
+    carrying = _pairs_of(spines, ["specimen", "parent"])[1]
+    # a neuron of the sheet is its own specimen
+    carrying["specimen"] = carrying["specimen"].where(carrying["specimen"] != carrying["neuron"], SHEET)
+    cells = pd.MultiIndex.from_frame(neurons[["source", "neuron"]].astype(object))
+    return cells.isin(pd.MultiIndex.from_frame(pd.concat([there, carrying]).drop_duplicates()))
 
 
 def add_up_parts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -141,11 +170,10 @@ class _Partners(NamedTuple):
     names: np.ndarray
 
 
-def _cell_of(table: pd.DataFrame, columns: list[str], cells: pd.DataFrame) -> np.ndarray:
-    """The row of `cells` of each row of a table; it has its specimen and its neuron in two columns."""
-    codes, pairs = _pairs_of(table, columns)
+def _places(pairs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
+    """The row of `cells` of each specimen and neuron."""
     places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
-    return places.get_indexer(pd.MultiIndex.from_frame(pairs))[codes] if len(pairs) else codes
+    return places.get_indexer(pd.MultiIndex.from_frame(pairs[["specimen", "neuron"]].astype(object)))
 
 
 def _pairs_of(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
@@ -195,16 +223,28 @@ def _with_unknown(counts: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
 
 
 def _receiving_cells(
-    tagged: pd.DataFrame, spines: pd.DataFrame, failed: pd.DataFrame, classes: Mapping, known: Mapping, roots: Mapping
+    tagged: pd.DataFrame,
+    own: np.ndarray,
+    there: pd.DataFrame,
+    spines: pd.DataFrame,
+    failed: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int],
 ) -> pd.DataFrame:
-    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known."""
-    codes, there = _pairs_of(tagged, ["specimen", "neuron"])
+    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known.
+
+    Parameters
+    ----------
+    own, there : row of the cell of each synapse in the table `specimen neuron`
+    """
     carrying = _pairs_of(spines, ["specimen", "parent"])[1]
     places = pd.concat([there, carrying, failed[["specimen", "neuron"]].astype(object)])
     places = places.drop_duplicates().sort_values(["specimen", "neuron"], ignore_index=True)
-    groups = _integers(tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))).groupby(codes)
+    groups = _integers(tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))).groupby(own)
     low, high = groups.min(), groups.max()
-    alone = {tuple(there.iloc[code]): low[code] for code in low.index[(low == high).fillna(False).astype(bool)]}
+    names = list(zip(there["specimen"], there["neuron"]))
+    alone = {names[code]: low[code] for code in low.index[(low == high).fillna(False).astype(bool)]}
     found = []
     for specimen, name in zip(places["specimen"], places["neuron"]):
         own = int(name) if name.isdecimal() else alone.get((specimen, name))

@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from spinome.io.atomic import atomic
 from spinome.io.damage import DamagedError
-from spinome.io.tables import read_table
+from spinome.io.tables import NULLABLE, read_table
 
 SUFFIX = ".parquet"
 
@@ -94,6 +94,20 @@ def read_rows(
             raise DamagedError(file, f"cannot be read as a Parquet table ({error}); write it again") from error
     filled = [frame for frame in found if len(frame)] or found[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def read_part(file: str | Path, columns: Collection[str], words: Collection[str]) -> pd.DataFrame:
+    """Columns of one part, those of `words` as categories: a name is one object then, however many rows have it.
+
+    Raises
+    ------
+    DamagedError: if it cannot be read
+    """
+    try:
+        table = pyarrow.parquet.read_table(file, columns=list(columns), read_dictionary=list(words))
+    except Exception as error:
+        raise DamagedError(file, f"cannot be read as a Parquet table ({error}); write it again") from error
+    return table.to_pandas(types_mapper=NULLABLE.get, ignore_metadata=True)
 
 
 def count_rows(path: str | Path) -> int:
