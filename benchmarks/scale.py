@@ -7,25 +7,37 @@ Superpixels are those that come with the volume, segments its truth.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
+import psutil
 
+from census_rows import census_rows
 from many_neurons import fetched_rows, plan_rows
-from runner import Row, measure, write_rows
+from runner import Row, _peak_mb, measure, write_rows
 from spinome.cuboids import Box, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
 from spinome.io.meshes import read_mesh
 from spinome.io.models import load_model
-from spinome.linking.agglomerate import agglomerate, agglomerate_in_place
-from spinome.linking.contacts import find_contacts, join_contacts, read_contacts, save_contacts
+from spinome.linking.agglomerate import agglomerate, agglomerate_in_place, cut
+from spinome.linking.contacts import (
+    Contacts,
+    count_superpixels,
+    find_contacts,
+    join_contacts,
+    read_contacts,
+    save_contacts,
+)
 from spinome.linking.edge_features import FEATURES
 from spinome.linking.measure import (
     SIDES,
@@ -38,6 +50,7 @@ from spinome.linking.measure import (
 from spinome.linking.measure import measure as measure_cuboid
 from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces, save_pieces, simplified, weld_pieces
 from spinome.linking.region_graph import graph_of_contacts, region_graph
+from spinome.linking.rounds import LIMIT, agglomerate_in_rounds, blocks_of
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -48,7 +61,7 @@ THINNED_NM = (20.0, 20.0, 20.0)
 CUBOID: Shape = (64, 256, 256)
 THINNED: Shape = (32, 128, 128)
 # gigavoxels; of any size, the volume is never whole anywhere
-SIZES: dict[str, Shape] = {"0.02": (100, 400, 500), "0.07": (140, 700, 700)}
+SIZES: dict[str, Shape] = {"0.07": (140, 700, 700), "0.3": (300, 1000, 1000)}
 ERROR_NM = 20.0
 # what one node has
 NODE_BYTES = 24e9
@@ -112,6 +125,65 @@ def tree_of(folder: str) -> tuple[float, float, int]:
     superpixels = len(graph.labels)
     agglomerate_in_place(graph, "forest", agglomeration_forest())
     return joined - started, time.process_time() - joined, superpixels
+
+
+def held_by(folder: str, copies: int) -> tuple[float, int]:
+    """Bytes that the graph and its merge tree take at most, and superpixels; the volume stands several times over."""
+    compiled()
+    forest = agglomeration_forest()
+    tile.cache_clear()
+    files = sorted(Path(folder).glob("*.npz"))
+
+    def parts() -> Iterator[Contacts]:
+        for copy in range(copies):
+            shift = np.uint64(copy << 50)
+            for part in map(read_contacts, files):
+                yield replace(part, labels=part.labels + shift, sides=part.sides + shift)
+
+    before = psutil.Process().memory_info().rss
+    graph = graph_of_contacts(join_contacts(parts), VOXEL_NM)
+    superpixels = len(graph.labels)
+    agglomerate_in_place(graph, "forest", forest)
+    return _peak_mb(resource.getrusage(resource.RUSAGE_SELF)) * 1e6 - before, superpixels
+
+
+def in_rounds(folder: str, most: int) -> tuple[float, float, float, int]:
+    """Variation of information in bits between segments of both ways at the default threshold, split and merge, the
+    share of superpixels that is left for the second round, and blocks.
+    """
+    forest, files = agglomeration_forest(), {file.stem: file for file in Path(folder).glob("*.npz")}
+    graph = graph_of_contacts(join_contacts(lambda: map(read_contacts, files.values())), VOXEL_NM)
+    voxels = graph.region_moments[:, 0].copy()
+    whole = cut(agglomerate_in_place(graph, "forest", forest), graph.labels, LIMIT)
+    blocks = blocks_of({name: count_superpixels(file) for name, file in files.items()}, most)
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = agglomerate_in_rounds(files, blocks, VOXEL_NM, Path(scratch), "forest", forest)
+        left = np.unique(np.concatenate([np.load(file)["labels"] for file in Path(scratch).iterdir()]))
+    pairs, number = np.unique(np.stack([whole, cut(tree, graph.labels, LIMIT)]), axis=1, return_inverse=True)
+    both = np.bincount(number.ravel(), voxels) / voxels.sum()
+    one, other = (np.bincount(side, both)[side] for side in pairs)
+    split, merge = (float(-(both * np.log2(both / side)).sum()) for side in (one, other))
+    return split, merge, len(left) / len(voxels), len(blocks)
+
+
+def rounds_rows(size: str = "0.07", most: int = 4000) -> list[Row]:
+    """How far agglomeration in rounds differs from that of the whole graph, and what one superpixel takes of memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        contacts_of(SIZES[size], folder)
+        split, merge, left, blocks = measure(in_rounds, folder, most).result
+        held, superpixels = measure(held_by, folder, 8).result
+    what = f"agglomeration in rounds, {size} gigavoxels in {blocks} blocks"
+    gigavoxels = NODE_BYTES / held * np.prod(SIZES[size]) * 8 / 1e9
+    return [
+        Row(f"{what}: variation of information to the whole graph, split", split, "bits"),
+        Row(f"{what}: variation of information to the whole graph, merge", merge, "bits"),
+        Row(f"{what}: regions left for the second round", left, "of all superpixels"),
+        Row("graph and merge tree in one process, a superpixel", held / superpixels, "bytes"),
+        Row("volume at which graph and merge tree fill 24 GB", gigavoxels, "gigavoxels"),
+        Row(
+            "volume at which the second round fills 24 GB, linear in its regions", gigavoxels / left, "gigavoxels", 100
+        ),
+    ]
 
 
 def read_thinned(box: Box) -> np.ndarray:
@@ -183,7 +255,7 @@ def scale_rows() -> list[Row]:
             pieces = measure(pieces_of, shape, segments)
             meshes = measure(meshes_of, shape, segments)
             on_disk = sum(file.stat().st_size for file in Path(graph).iterdir())
-        joining, merging, superpixels = tree.result
+        joining, merging, _ = tree.result
         cuboid_jobs = {"contacts": contacts, "measure": measured, "pieces": pieces}
         cost[size] = {
             "contacts, tree": (contacts.result + joining + merging) / voxels,
@@ -208,18 +280,10 @@ def scale_rows() -> list[Row]:
         rows.append(Row(f"measure and pieces, {size} gigavoxels, a megavoxel", cost[size]["measure, pieces"], "CPU-s"))
         rows.append(Row(f"welded mesh of a segment, {size} gigavoxels", meshes.result[0] / meshes.result[1], "CPU-s"))
         rows.append(Row(f"contacts on disk, {size} gigavoxels, a voxel", on_disk / voxels / 1e6, "bytes"))
-        last = tree, superpixels, voxels
     first, second = cost.values()
     for name in first:
         what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
         rows.append(Row(what, second[name] / first[name], "times", 1.15, True))
-    tree, superpixels, voxels = last
-    # what a process holds that has loaded all libraries and a graph of one tile
-    base = measure(compiled).peak_mb
-    bytes_each = (tree.peak_mb - base) * 1e6 / superpixels
-    rows.append(Row("graph and merge tree in one process, a superpixel", bytes_each, "bytes"))
-    gigavoxels = NODE_BYTES / bytes_each / superpixels * voxels / 1e3
-    rows.append(Row("volume at which graph and merge tree fill 24 GB", gigavoxels, "gigavoxels", 100))
     return rows
 
 
@@ -251,4 +315,4 @@ def kept_rows() -> list[Row]:
 
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
-    write_rows("scale", [*plan_rows(), *scale_rows(), *kept_rows(), *fetched_rows()])
+    write_rows("scale", [*plan_rows(), *scale_rows(), *rounds_rows(), *kept_rows(), *fetched_rows(), *census_rows()])

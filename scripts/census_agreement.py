@@ -10,6 +10,7 @@ from spinome.census.agreement import (
     proofread_first,
     volume_edge,
 )
+from spinome.io.datasets import read_rows
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
@@ -24,7 +25,7 @@ inputs, params, output = step.begin(snakemake)
 candidates, typing, made, meshes, labelled, truth = (
     step.by_name(inputs, kind) for kind in ("candidates", "typing", "segments", "meshes", "labelled", "truth")
 )
-every_link, every_spine = read_table(inputs.links), read_table(inputs.spines)
+every_link, every_spine = read_table(inputs.links), read_rows(inputs.spines, "source", list(params.each))
 
 
 def surfaces(volume):

@@ -16,6 +16,7 @@ from spinome.census.evaluate import (
     went_through,
 )
 from spinome.census.matches import view
+from spinome.io.datasets import read_rows
 from spinome.io.meshes import read_mesh
 from spinome.io.stacks import open_stack
 from spinome.io.tables import read_table, write_table
@@ -26,7 +27,7 @@ inputs, params, output = step.begin(snakemake)
 samples, truths = step.by_name(inputs, "samples"), step.by_name(inputs, "truth")
 sessions, neurons = (read_table(inputs[name]) if inputs[name] else None for name in ("sessions", "neurons"))
 gaps = {volume: read_table(table) for volume, table in step.by_name(inputs, "gaps").items()}
-spines = read_table(inputs.spines)
+spines = read_rows(inputs.spines, "specimen", sorted({said["sample"] for said in params.each.values()}))
 spines["view"] = view(spines)
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spinome.io.datasets import read_rows
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.neurons import truth
@@ -22,7 +23,7 @@ from spinome.workflow.shards import Finished
 inputs, params, output = step.begin(snakemake)
 fetched = Finished.read(*inputs.fetched).files()
 folders = Finished.read(*step.by_name(inputs, "spines").values())
-synapses = read_table(inputs.synapses)
+synapses = read_rows(inputs.synapses, "neuron", list(params.aside.rows))
 synapses = synapses[synapses["source"] == "sheet"]
 neurons = read_table(inputs.neurons)
 unlabelled = set(neurons.loc[neurons["with_synapses"] & neurons["synapses"].isna(), "neuron"])

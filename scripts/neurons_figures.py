@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from spinome.io.datasets import count_rows, read_rows, sample_rows
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.neurons import truth
@@ -10,7 +11,7 @@ from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import sheet_neurons, volume_neurons
 from spinome.report import neurons as figures
 from spinome.report.neurons_training import draw_training
-from spinome.report.style import save_figure
+from spinome.report.style import MOST_ROWS, save_figure, tell_sample
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -20,11 +21,14 @@ folder = Path(output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 labelled = Finished.read(*step.by_name(given, "spines").values())
-synapses, spines = read_table(given.synapses), read_table(given.spines)
 shown = list(sheet_neurons(params.aside.rows, fetched).values())
 for volume, meshes in step.by_name(given, "folders").items():
     shown += list(volume_neurons(volume, meshes).values())[:1]
-for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.shown]:
+shown = [neuron for neuron in shown if neuron.unit in labelled][: params.shown]
+synapses, spines = (
+    read_rows(path, "neuron", [neuron.neuron for neuron in shown]) for path in (given.synapses, given.spines)
+)
+for neuron in shown:
     mesh, labels = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
     file = params.aside.truth.get(neuron.neuron) if neuron.source == "sheet" else None
@@ -67,22 +71,27 @@ for neuron in [neuron for neuron in shown if neuron.unit in labelled][: params.s
             f"Of {len(own_spines):,} spines, evenly spaced by volume, one scale, upright: volume, diameter of "
             "the head, length and diameter of the neck.",
         )
-if synapses["tag"].notna().any():
+neurons = read_table(given.neurons)
+if (neurons[["on_soma", "on_shaft", "on_spine"]].sum() > 0).any():
+    values, rows = sample_rows(given.synapses, ["tag", "value"], MOST_ROWS), count_rows(given.synapses)
     save_figure(
-        figures.draw_synapses(synapses),
+        figures.draw_synapses(neurons, values),
         folder,
         "synapses",
         "Where the input arrives",
-        "Left: input synapses by label, the twelve neurons with the most. Right: probability of the labels given.",
+        "Left: input synapses by label, the twelve neurons with the most. Right: probability of the labels given."
+        + tell_sample(len(values), rows),
     )
-if len(spines):
+if rows := count_rows(given.spines):
+    sizes = sample_rows(given.spines, figures.SIZES, MOST_ROWS)
     save_figure(
-        figures.draw_spines(spines),
+        figures.draw_spines(sizes),
         folder,
         "spines",
         "How large the spines are",
-        f"{len(spines):,} spines of {spines['neuron'].nunique()} neurons, measured on their surface; dotted: median. "
-        "A spine that does not narrow below its head has a neck of length 0 and no neck diameter.",
+        f"{rows:,} spines of {(neurons['spines'] > 0).sum():,} neurons, measured on their surface; dotted: median. "
+        "A spine that does not narrow below its head has a neck of length 0 and no neck diameter."
+        + tell_sample(len(sizes), rows),
     )
 if given.get("compared"):
     save_figure(

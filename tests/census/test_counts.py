@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from spinome.census.counts import count_by_cell
+from spinome.census.counts import COLUMNS, add_up_parts, count_by_cell, has_rows
 from spinome.census.spines import from_neurons, join
 from spinome.census.tables import census_by_class
 
@@ -125,3 +125,38 @@ def test_what_is_not_known_of_a_cell_is_missing_and_not_0(schema, neuron_spines,
     # of a class of which nothing is known there is a row that says so
     alone = census_by_class(counts[counts["cell"] == "nothing"]).set_index("measure").loc["spines_per_cell"]
     assert pd.isna(alone["value"]) and (alone["n"], alone["cells"], alone["not_known"]) == (0, 0, 1)
+
+
+def test_parts_add_up_to_the_whole(schema, neuron_spines, neuron_synapses):
+    """As many parts as there are neurons, one of which a part has no row of."""
+    spines = join([from_neurons(neuron_spines, neuron_synapses)], schema)
+    classes = {"p": ["L2/3"], "no_synapses": ["L4"], "nothing": ["L4"]}
+    whole = count_by_cell(neuron_synapses, spines, classes, KNOWN, {}, NEURONS)
+
+    def counts():
+        left = NEURONS
+        for name in ("p", "p-1"):
+            part = neuron_synapses[neuron_synapses["neuron"] == name], spines[spines["parent"] == name]
+            ours = has_rows(left, *part)
+            assert left.loc[ours, "neuron"].tolist() == [name]
+            yield count_by_cell(*part, classes, KNOWN, {}, left[ours])
+            left = left[~ours]
+        yield count_by_cell(neuron_synapses[:0], spines[:0], classes, KNOWN, {}, left)
+
+    apart = add_up_parts(counts())
+    order = [name for name in COLUMNS if name not in ("part", "whole")]
+    first, second = (
+        table.astype(dict.fromkeys(order, str)).sort_values(order, ignore_index=True) for table in (whole, apart)
+    )
+    pd.testing.assert_frame_equal(first, second, check_dtype=False)
+    assert (apart["side"] == "output").sum() == (whole["side"] == "output").sum() > 0
+    one, other = (
+        census_by_class(table).sort_values(["cell_class", "measure", "partner_class"]) for table in (whole, apart)
+    )
+    columns = ["cell_class", "partner_class", "measure", "value", "n", "cells", "not_known"]
+    pd.testing.assert_frame_equal(
+        one[columns].reset_index(drop=True),
+        other[columns].reset_index(drop=True),
+        check_dtype=False,
+        check_categorical=False,
+    )

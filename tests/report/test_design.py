@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spinome.census.specimens import by_level
 from spinome.report.design import NOT_GIVEN, summarise_design
 
 DESIGN = {
@@ -27,7 +28,7 @@ SPINES = pd.DataFrame(
 
 
 def test_levels_with_their_animals_samples_and_spines():
-    tables = summarise_design(DESIGN, SPINES)
+    tables = summarise_design(DESIGN, by_level(SPINES, ["animal", "condition"]))
     rows = tables["Animals and samples per level"]
     assert list(rows.columns) == ["factor", "level", "animals", "series", "volumes", "spines"]
     assert rows.to_numpy().tolist() == [
@@ -43,5 +44,5 @@ def test_levels_with_their_animals_samples_and_spines():
 def test_animals_alone_are_counted_too():
     design = {"columns": {"animal": "string"}, "samples": {"neurons/n": {"animal": "7"}}, "remarks": []}
     spines = pd.DataFrame({"spine": ["a"], "track": [None], "animal": ["7"]})
-    (table,) = summarise_design(design, spines).values()
+    (table,) = summarise_design(design, by_level(spines, ["animal"])).values()
     assert table.to_dict("records") == [{"factor": "animal", "level": "7", "animals": 1, "neurons": 1, "spines": 1}]

@@ -20,11 +20,11 @@ LINKING = {"volumes": 2, "computed": 2, "graphs": 1,
            "models": {"links": SHIPPED, "membranes": SHIPPED, "agglomeration": SHIPPED}}  # fmt: skip
 NEURONS = {"sheet": 1, "volumes": 0, "with_synapses": True, "models": {"neurons": SHIPPED}}
 TABLES = {
-    "spines": pd.DataFrame({"spine": ["a", "b", "c"], "track": ["t", "t", None]}),
+    "specimens": pd.DataFrame({"specimen": ["a", "b"], "spines": [1, 1]}),
     "completeness": pd.DataFrame({"step": ["x", "y"], "units": [7, 5], "missing": [0, 2], "fraction": [0, 0.4]}),
     "objects": pd.DataFrame({"synapse": range(1500)}),
     "links": pd.DataFrame({"volume": "v", "orphan": [1, 1, 2], "linked": [True, False, False]}),
-    "neuron_synapses": pd.DataFrame({"tag": ["spine", None, "shaft"]}),
+    "neuron_table": pd.DataFrame({"on_spine": [1, None], "on_shaft": [1, None], "on_soma": [0, None]}),
 }
 
 

@@ -62,10 +62,18 @@ def test_the_gallery_tells_sizes_with_units(ball):
 
 
 def test_few_synapses_make_no_crowded_axis():
-    synapses = pd.DataFrame(
-        {"tag": ["spine", "shaft", None], "value": [0.9, 0.6, None], "neuron": "n", "source": "sheet"}
+    neurons = pd.DataFrame(
+        {
+            "neuron": ["n", "failed"],
+            "source": "sheet",
+            "on_soma": [0, None],
+            "on_shaft": [1, None],
+            "on_spine": [1, None],
+        }
     )
-    left, right = figures.draw_synapses(synapses).axes
+    synapses = pd.DataFrame({"tag": ["spine", "shaft", None], "value": [0.9, 0.6, None]})
+    left, right = figures.draw_synapses(neurons, synapses).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["n (n=2)"]
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["spine", "shaft"]
     right.figure.draw_without_rendering()
     assert not any(tick.get_text() for tick in right.get_yticklabels(minor=True))

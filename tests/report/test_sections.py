@@ -9,17 +9,16 @@ from spinome.report.sections import sections
 from spinome.report.style import save_figure
 from spinome.report.summaries import EFFECT_COLUMNS
 
-SPINES = pd.DataFrame(
-    {"spine": ["a"], "source": "neurons", "sheet": "neurons", "specimen": "n", "track": None, "synapses": [1.0],
-     "volume_um3": [0.1]}
-)  # fmt: skip
+SPECIMENS = pd.DataFrame(
+    {"specimen": ["n"], "view": "neurons", "rows": 1, "spines": 1, "synapses": 1, "median_volume_um3": 0.1}
+)
 SCORES = pd.DataFrame({"metric": ["f1"], "value": [0.9], "ci_low": [0.8], "ci_high": [1.0], "n": [9], "unit": ["x"]})
 
 
 @pytest.fixture
 def tables():
     return {
-        "spines": SPINES,
+        "specimens": SPECIMENS,
         "matches": pd.DataFrame(columns=MATCH_COLUMNS),
         "objects": pd.DataFrame({"volume": ["v"], "voxels": [10], "score": [0.7]}),
         "blocks": pd.DataFrame({"volume": ["v"], "block": ["b"], "synapses": [1], "unmasked_um3": [2.0]}),
@@ -66,7 +65,7 @@ def test_what_was_simulated_comes_first_where_anything_was(tables):
 
 
 def test_the_design_comes_before_what_was_found(tables):
-    tables["spines"] = SPINES.assign(animal="1", sex="f")
+    tables["levels"] = pd.DataFrame({"factor": ["animal", "sex"], "level": ["1", "f"], "spines": 1})
     columns = {"animal": "string", "sex": "string"}
     design = {"columns": columns, "samples": {"neurons/n": {"animal": "1", "sex": "f"}}, "remarks": []}
     first, census = sections([], tables, {}, {}, {}, design)

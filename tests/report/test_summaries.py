@@ -6,14 +6,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from spinome.census.specimens import COLUMNS, by_specimen
 from spinome.report import summaries
 
 LIMITS = pd.DataFrame({"volume": ["v", "w"], "unlikeness": [1.5, 7.0]})
 
 
 @pytest.fixture
-def spines():
-    return pd.DataFrame(
+def specimens():
+    spines = pd.DataFrame(
         {
             "spine": ["a", "b", "c", "d", "e"],
             "source": ["twophoton", "twophoton", "twophoton", "neurons", "neurons"],
@@ -24,14 +25,23 @@ def spines():
             "volume_um3": [0.1, 0.2, None, 0.3, 0.4],
         }
     )
+    return by_specimen(spines)
+
+
+def neuron_rows(*rows):
+    """Rows of `neurons/neurons.parquet`: name, whether it is known, spines, on spine, shaft and soma, unlabelled and
+    multi-input."""
+    counts = ["spines", "on_spine", "on_shaft", "on_soma", "unlabelled", "multi_input"]
+    table = pd.DataFrame(rows, columns=["neuron", "known", *counts]).assign(source="sheet", synapses=1, reason="")
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 FAILURES = pd.DataFrame({"step": ["x", "x"], "unit": ["1", "2"], "reason": ["bad", "bad"]})
 
 
-def test_tiles_count_tracks_once_and_stand_beside_the_truth(spines):
+def test_tiles_count_tracks_once_and_stand_beside_the_truth(specimens):
     scores = pd.DataFrame({"metric": ["twophoton_found"], "value": [0.8], "ci_low": [0.7], "ci_high": [0.9]})
-    found = {tile.label: tile for tile in summaries.tiles({"spines": spines}, {"census": scores}, FAILURES)}
+    found = {tile.label: tile for tile in summaries.tiles({"specimens": specimens}, {"census": scores}, FAILURES)}
     assert found["spines in two-photon stacks"].value == "2"
     assert found["spines in two-photon stacks"].note.startswith("80 % (70 to 90)")
     assert found["spines on meshes"].value == "1" and found["spines on meshes"].note == ""
@@ -39,21 +49,21 @@ def test_tiles_count_tracks_once_and_stand_beside_the_truth(spines):
     assert found["failed units"].value == "2"
 
 
-def test_tiles_carry_the_score_of_their_branch(spines):
+def test_tiles_carry_the_score_of_their_branch(specimens):
     tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0", "1", "0"], "spine": [1, 1, 2]})
     scores = pd.DataFrame({"metric": ["idf1"], "value": [0.7], "ci_low": [0.65], "ci_high": [0.75]})
-    tables = {"spines": spines, "tracked": tracked}
+    tables = {"specimens": specimens, "tracked": tracked}
     found = {tile.label: tile for tile in summaries.tiles(tables, {"twophoton": scores}, FAILURES)}
     tile = found["spines on dendrites followed from session to session"]
     assert (tile.value, tile.note) == ("1", "IDF1 0.70 (0.65 to 0.75) where the truth is known")
 
 
-def test_tiles_of_an_empty_run(spines):
-    (tile,) = summaries.tiles({"spines": spines.iloc[:0]}, {}, FAILURES.iloc[:0])
+def test_tiles_of_an_empty_run(specimens):
+    (tile,) = summaries.tiles({"specimens": specimens.iloc[:0]}, {}, FAILURES.iloc[:0])
     assert (tile.value, tile.note) == ("0", "every unit went through")
 
 
-def test_series(spines):
+def test_series(specimens):
     table = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0", "1", "0"], "spine": [1, 1, 2]})
     (row,) = summaries.summarise_twophoton({"tracked": table})["Spines through time"].to_dict("records")
     assert (row["sessions"], row["detections"], row["tracks"], row["seen_more_than_once"]) == (2, 3, 2, 1)
@@ -125,8 +135,8 @@ def test_conflicts_between_links_and_labels_have_their_view():
          "doubt": [0.9, None, 0.5], "right": pd.array([False, pd.NA, True], "boolean")}
     )  # fmt: skip
     queue = pd.DataFrame({"volume": "v", "orphan": [2, 1], "view": ["https://two", "https://one"]})
-    spines = pd.DataFrame(columns=["spine", "source", "sheet", "specimen", "synapses", "volume_um3", "view"])
-    tables = summaries.summarise_census({"spines": spines, "matches": spines, "agreement": agreement, "queue": queue})
+    none = pd.DataFrame(columns=list(COLUMNS))
+    tables = summaries.summarise_census({"specimens": none, "matches": none, "agreement": agreement, "queue": queue})
     doubted = next(table for name, table in tables.items() if "doubt" in name)
     assert doubted["orphan"].tolist() == [1, 2] and doubted["view"].tolist() == ["https://one", "https://two"]
     found = tables["Links and labels of the linked meshes"].set_index("verdict")
@@ -134,11 +144,10 @@ def test_conflicts_between_links_and_labels_have_their_view():
 
 
 def test_neurons():
-    synapses = pd.DataFrame({"source": "sheet", "neuron": ["n"] * 4, "tag": ["spine", "spine", "shaft", None]})
-    spines = pd.DataFrame({"source": "sheet", "neuron": ["n", "n", "bare"], "multi_input": [True, False, False]})
-    rows = summaries.summarise_neurons(synapses, spines)["Input and spines by neuron"].set_index("neuron")
+    neurons = neuron_rows(("n", True, 2, 2, 1, 0, 1, 1), ("bare", True, 1, None, None, None, None, None))
+    rows = summaries.summarise_neurons(neurons)["Input and spines by neuron"].set_index("neuron")
     assert rows.loc["n", ["input_synapses", "on_spine", "without_a_tag", "spines"]].tolist() == [4, 0.5, 1, 2]
-    assert rows.loc["bare", "spines"] == 1
+    assert rows.loc["bare", "spines"] == 1 and pd.isna(rows.loc["bare", "input_synapses"])
 
 
 @pytest.mark.parametrize(
@@ -148,9 +157,8 @@ def test_neurons():
         (lambda t: summaries.summarise_synapses(t, t, t), "volume block synapses unmasked_um3 unlikeness"),
         (lambda t: summaries.summarise_linking(t, t, t, t),
          "volume orphan shaft probability linked kind violation worth synapses linked_to no_parent view unlikeness"),
-        (lambda t: summaries.summarise_neurons(t, t), "source neuron tag multi_input"),
-        (lambda t: summaries.summarise_census({"spines": t, "matches": t}),
-         "spine source sheet specimen synapses volume_um3 view"),
+        (summaries.summarise_neurons, "source neuron known on_spine on_shaft on_soma unlabelled spines multi_input"),
+        (lambda t: summaries.summarise_census({"specimens": t, "matches": t}), " ".join(COLUMNS)),
     ],
 )  # fmt: skip
 def test_empty_tables(summarise, columns):
@@ -198,13 +206,13 @@ def test_counts_that_are_not_known_are_no_zeros():
         "Synapses by volume"
     ].iloc[0]
     assert pd.isna(lost["in_blocks"]) and pd.isna(lost["unmasked_um3"]) and pd.isna(lost["density_per_um3"])
-    synapses = pd.DataFrame({"source": "sheet", "neuron": ["a", "b"], "tag": ["spine", None]})
-    spines = pd.DataFrame({"source": "sheet", "neuron": ["a", "c"], "multi_input": pd.array([True, None], "boolean")})
-    neurons = pd.DataFrame(
-        {"source": "sheet", "neuron": ["a", "b", "c", "bare"], "spines": pd.array([1, None, 1, 0], "Int64"),
-         "synapses": pd.array([1, None, None, 0], "Int64"), "known": [True, False, False, True], "reason": ""}
-    )  # fmt: skip
-    tables = summaries.summarise_neurons(synapses, spines, neurons)
+    neurons = neuron_rows(
+        ("a", True, 1, 1, 0, 0, 0, 1),
+        ("b", False, None, None, None, None, 1, None),
+        ("c", False, 1, None, None, None, None, None),
+        ("bare", True, 0, 0, 0, 0, 0, 0),
+    )
+    tables = summaries.summarise_neurons(neurons)
     counted = tables["Input and spines by neuron"].set_index("neuron")
     assert counted["spines"].tolist() == [1, pd.NA, 0, 1]
     assert counted["on_spine"].isna().tolist() == [False, True, True, True]
@@ -212,6 +220,6 @@ def test_counts_that_are_not_known_are_no_zeros():
     assert tables["Neurons of which not all is known"]["neuron"].tolist() == ["b", "c"]
     links = pd.DataFrame({"volume": "v", "orphan": [1, 2], "shaft": [7, 0], "probability": [0.9, None],
                           "linked": [True, False], "known": [True, False]})  # fmt: skip
-    spines = pd.DataFrame(columns=["spine", "source", "sheet", "track"])
-    tiles = {tile.label: tile for tile in summaries.tiles({"spines": spines, "links": links}, {}, FAILURES)}
+    none = pd.DataFrame(columns=list(COLUMNS))
+    tiles = {tile.label: tile for tile in summaries.tiles({"specimens": none, "links": links}, {}, FAILURES)}
     assert tiles["of 2 orphan spines linked to a shaft"].note == "1 are not known"

@@ -37,11 +37,18 @@ localrules:
 
 
 rule census_spines:
-    """Join the spines of all branches in one table."""
+    """Join the spines of all branches in one data set, one branch and one shard after another."""
     input:
         **census_plan.spines,
     output:
-        report("<results>/spines.parquet", caption="../report/census_spines.rst", category="Census"),
+        spines=report(
+            directory("<results>/spines.parquet"),
+            patterns=["{name}.parquet"],
+            caption="../report/census_spines.rst",
+            category="Census",
+        ),
+        specimens="<results>/census/specimens.parquet",
+        levels="<results>/census/levels.parquet",
     log:
         "<logs>/census_spines.log",
     conda:
@@ -62,6 +69,7 @@ rule census_matches:
     """Match the spines of specimens that several branches saw in one frame."""
     input:
         spines="<results>/spines.parquet",
+        specimens="<results>/census/specimens.parquet",
     output:
         "<results>/census/matches.parquet",
     log:

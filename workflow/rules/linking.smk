@@ -256,6 +256,7 @@ rule linking_agglomerate:
         runtime=60,
     params:
         priority=config["linking"]["agglomerate"]["priority"],
+        most_superpixels=config["linking"]["agglomerate"]["most_superpixels"],
         model=linking_plan.agglomeration_model.stamp,
         aside=study.aside(model=linking_plan.agglomeration_model.given),
         code=script_hash("linking_agglomerate"),

@@ -303,7 +303,7 @@ rule neurons_exchange:
 
 
 rule neurons_tables:
-    """Gather the synapses and the spines of all neurons into two tables."""
+    """Gather the synapses and the spines of all neurons into two data sets, one shard after another."""
     input:
         **neurons_plan.step("spines"),
         **neurons_plan.step("synapses"),
@@ -312,9 +312,17 @@ rule neurons_tables:
         failures=neurons_plan.failures,
     output:
         synapses=report(
-            "<results>/neurons/synapses.parquet", caption="../report/neurons_synapses.rst", category="Neurons"
+            directory("<results>/neurons/synapses.parquet"),
+            patterns=["{name}.parquet"],
+            caption="../report/neurons_synapses.rst",
+            category="Neurons",
         ),
-        spines=report("<results>/neurons/spines.parquet", caption="../report/neurons_spines.rst", category="Neurons"),
+        spines=report(
+            directory("<results>/neurons/spines.parquet"),
+            patterns=["{name}.parquet"],
+            caption="../report/neurons_spines.rst",
+            category="Neurons",
+        ),
         neurons="<results>/neurons/neurons.parquet",
     log:
         "<logs>/neurons_tables.log",
@@ -329,7 +337,10 @@ rule neurons_tables:
         same_head=config["neurons"]["spines"]["same_head_nm"],
         design=study.design.of("neurons", *(["volumes"] if neurons_plan.linked_volumes else [])),
         inputs=neurons_plan.stamps_of(study.neurons, "synapses"),
-        aside=study.aside(rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id")),
+        aside=study.aside(
+            rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
+            members=neurons_plan.by_shard,
+        ),
         code=script_hash("neurons_tables"),
     script:
         "../../scripts/neurons_tables.py"
@@ -378,6 +389,7 @@ rule neurons_figures:
         fetched=neurons_plan.fetched_of(study.neurons),
         synapses="<results>/neurons/synapses.parquet",
         spines="<results>/neurons/spines.parquet",
+        neurons="<results>/neurons/neurons.parquet",
         compared=branch(bool(neurons_plan.scored), then="<results>/neurons/compared.parquet", otherwise=[]),
         trained=branch(
             bool(neurons_plan.trained),

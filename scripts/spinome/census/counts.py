@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
+
+from spinome.design import SHEET
+from spinome.io.datasets import parts_of, read_part
 
 UNKNOWN = "not given"
 TAGS = ("spine", "shaft", "soma")
@@ -15,6 +21,10 @@ OF_SYNAPSES = [*(f"input_on_{tag}" for tag in TAGS), *(f"mean_synapse_size_on_{t
 OF_SPINES = ["spines_per_cell", *(f"mean_{size}" for size in SIZES)]
 OF_BOTH = ["multi_input", "mean_volume_um3_of_multi_input", "mean_volume_um3_of_single_input"]
 COLUMNS = ["side", "cell", "cell_class", "broad_class", "partner_class", "measure", "part", "whole"]
+WORDS = [name for name in COLUMNS if name not in ("part", "whole")]
+# the columns of the synapses and of the joint table that are counted
+READ = ["source", "neuron", "tag", "spine", "size", "pre_pt_root_id", "post_pt_root_id"]
+SPINES_READ = ["spine", "sheet", "specimen", "parent", "partners", "multi_input", *SIZES]
 # the classes of a cell: its own, and where it is known the broad one that this is part of
 Classes = Sequence[str]
 
@@ -50,24 +60,129 @@ def count_by_cell(
     cell is not known, since a unit of the neuron failed
     """
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
-    tagged["specimen"] = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"])
+    own, pairs = _pairs_of(tagged, ["source", "neuron"])
+    pairs["specimen"] = pairs["neuron"].where(pairs["specimen"] == SHEET, pairs["specimen"])
     failed = _failed(neurons)
-    cells = _receiving_cells(tagged, spines, failed, classes, known, roots or {})
-    places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
-    tagged["cell"] = places.get_indexer(pd.MultiIndex.from_frame(tagged[["specimen", "neuron"]].astype(object)))
-    carrying = places.get_indexer(pd.MultiIndex.from_frame(spines[["specimen", "parent"]].astype(object)))
-    partners = _names(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
-    lost = _unknown(failed, places.get_indexer(pd.MultiIndex.from_frame(failed[["specimen", "neuron"]].astype(object))))
+    cells = _receiving_cells(tagged, own, pairs, spines, failed, classes, known, roots or {})
+    tagged["cell"] = _places(pairs, cells)[own]
+    carrying, parents = _pairs_of(spines, ["specimen", "parent"])
+    carrying = _places(parents, cells)[carrying]
+    partners = _partners(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
+    lost = _unknown(failed, _places(failed, cells))
     counts = [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))]
     received = _with_unknown(pd.concat(counts, ignore_index=True), lost)
     received = pd.concat([cells.loc[received["cell"]].reset_index(drop=True), received.drop(columns="cell")], axis=1)
     received["cell"] = received["neuron"].where(
         received["specimen"] == received["neuron"], received["specimen"] + "/" + received["neuron"]
     )
-    given = _outputs(tagged, partners, cells, spines)
-    given[["cell_class", "broad_class"]] = _names(given["cell"], known)
+    given = _outputs(tagged, partners, cells, spines, carrying)
+    giving = _partners(given["cell"], known)
+    given["cell_class"], given["broad_class"] = (giving.names[giving.codes[:, level]] for level in (0, 1))
     given["cell"] = given["cell"].astype(str)
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
+
+
+def count_parts(
+    synapses: str | Path,
+    spines: str | Path,
+    neurons: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """As `count_by_cell` of data sets (`spinome.io.datasets`) of which no two parts need fit into memory together.
+
+    Parameters
+    ----------
+    synapses, spines : `neurons/synapses.parquet` and the joint table; a part of this for each part of those
+    """
+    joined = {name.removeprefix("neurons-"): file for name, file in parts_of(spines).items()}
+
+    def counts() -> Iterator[pd.DataFrame]:
+        left = neurons
+        for shard, file in parts_of(synapses).items():
+            part = read_part(file, READ, ["source", "neuron", "tag"])
+            found = read_part(joined[shard], SPINES_READ, ["sheet", "specimen", "parent"])
+            ours = has_rows(left, part, found)
+            yield count_by_cell(part, found, classes, known, roots, left[ours])
+            left = left[~ours]
+        # the neurons that no part has a row of
+        yield count_by_cell(part[:0], found[:0], classes, known, roots, left)
+
+    return add_up_parts(counts())
+
+
+def has_rows(neurons: pd.DataFrame, synapses: pd.DataFrame, spines: pd.DataFrame) -> np.ndarray:
+    """Which of the neurons a part of the synapses, or of the joint table of spines, has rows of."""
+    there = _pairs_of(synapses, ["source", "neuron"])[1]
+    carrying = _pairs_of(spines, ["specimen", "parent"])[1]
+    # a neuron of the sheet is its own specimen
+    carrying["specimen"] = carrying["specimen"].where(carrying["specimen"] != carrying["neuron"], SHEET)
+    cells = pd.MultiIndex.from_frame(neurons[["source", "neuron"]].astype(object))
+    return cells.isin(pd.MultiIndex.from_frame(pd.concat([there, carrying]).drop_duplicates()))
+
+
+def add_up_parts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The counts of all neurons from those of parts of them, each as `count_by_cell` returns it.
+
+    A receiving cell is in one part. What a cell gives is spread over the parts, and its sums are added up.
+
+    Returns
+    -------
+    as `count_by_cell`, with words as categories, since a large study has millions of rows
+    """
+    received, given = [], [pd.DataFrame(columns=COLUMNS)]
+    for counts in parts:
+        counts = counts[COLUMNS].astype(dict.fromkeys(WORDS, "category"))
+        incoming = counts["side"] == "input"
+        received.append(counts[incoming])
+        given.append(counts[~incoming])
+        # added up as soon as as much is new as there was
+        if sum(map(len, given[1:])) > len(given[0]):
+            given = [_sums_of(given)]
+    return _stacked([*received, _sums_of(given)])
+
+
+def _sums_of(counts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Counts of the same cells, partners and measures added up."""
+    every = _stacked(counts)
+    return every.groupby(WORDS, observed=True, sort=False)[["part", "whole"]].sum().reset_index()[COLUMNS]
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of tables one after another; their words stay categories, of all that there are."""
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        return pd.DataFrame(columns=COLUMNS).astype({"part": float, "whole": float})
+    columns = {}
+    for name in COLUMNS:
+        if name in WORDS:
+            columns[name] = union_categoricals([frame[name].astype("category") for frame in frames])
+        else:
+            columns[name] = np.concatenate([frame[name].to_numpy() for frame in frames])
+    return pd.DataFrame(columns)
+
+
+class _Partners(NamedTuple):
+    """The class and the broad class of each of N cells as codes (N, 2) into names; code 0 is no name."""
+
+    codes: np.ndarray
+    names: np.ndarray
+
+
+def _places(pairs: pd.DataFrame, cells: pd.DataFrame) -> np.ndarray:
+    """The row of `cells` of each specimen and neuron."""
+    places = pd.MultiIndex.from_frame(cells[["specimen", "neuron"]])
+    return places.get_indexer(pd.MultiIndex.from_frame(pairs[["specimen", "neuron"]].astype(object)))
+
+
+def _pairs_of(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """The different pairs of two columns of text, and which one each row has."""
+    (first, firsts), (second, seconds) = (pd.factorize(table[column]) for column in columns)
+    codes, keys = pd.factorize(first * max(len(seconds), 1) + second)
+    one, other = np.divmod(keys, max(len(seconds), 1))
+    pairs = {"specimen": np.asarray(firsts, object)[one], "neuron": np.asarray(seconds, object)[other]}
+    return codes, pd.DataFrame(pairs, dtype=object)
 
 
 def _failed(neurons: pd.DataFrame | None) -> pd.DataFrame:
@@ -77,7 +192,7 @@ def _failed(neurons: pd.DataFrame | None) -> pd.DataFrame:
     ours = neurons[~neurons["known"].astype(bool)]
     return pd.DataFrame(
         {
-            "specimen": ours["neuron"].where(ours["source"] == "sheet", ours["source"]),
+            "specimen": ours["neuron"].where(ours["source"] == SHEET, ours["source"]),
             "neuron": ours["neuron"],
             "spines": ours["spines"].isna(),
             "synapses": ours["synapses"].isna() & ours["with_synapses"],
@@ -108,15 +223,28 @@ def _with_unknown(counts: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
 
 
 def _receiving_cells(
-    tagged: pd.DataFrame, spines: pd.DataFrame, failed: pd.DataFrame, classes: Mapping, known: Mapping, roots: Mapping
+    tagged: pd.DataFrame,
+    own: np.ndarray,
+    there: pd.DataFrame,
+    spines: pd.DataFrame,
+    failed: pd.DataFrame,
+    classes: Mapping[str, Classes],
+    known: Mapping[int, Classes],
+    roots: Mapping[str, int],
 ) -> pd.DataFrame:
-    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known."""
-    found = spines[["specimen", "parent"]].rename(columns={"parent": "neuron"})
-    places = pd.concat([tagged[["specimen", "neuron"]], found, failed[["specimen", "neuron"]]]).astype(object)
+    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known.
+
+    Parameters
+    ----------
+    own, there : row of the cell of each synapse in the table `specimen neuron`
+    """
+    carrying = _pairs_of(spines, ["specimen", "parent"])[1]
+    places = pd.concat([there, carrying, failed[["specimen", "neuron"]].astype(object)])
     places = places.drop_duplicates().sort_values(["specimen", "neuron"], ignore_index=True)
-    post = tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))
-    groups = post.groupby([tagged["specimen"].astype(object), tagged["neuron"].astype(object)])
-    alone = groups.first()[groups.nunique() == 1].to_dict()
+    groups = _integers(tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))).groupby(own)
+    low, high = groups.min(), groups.max()
+    names = list(zip(there["specimen"], there["neuron"]))
+    alone = {names[code]: low[code] for code in low.index[(low == high).fillna(False).astype(bool)]}
     found = []
     for specimen, name in zip(places["specimen"], places["neuron"]):
         own = int(name) if name.isdecimal() else alone.get((specimen, name))
@@ -126,7 +254,7 @@ def _receiving_cells(
     return places
 
 
-def _inputs(tagged: pd.DataFrame, partners: np.ndarray, with_partners: bool) -> pd.DataFrame:
+def _inputs(tagged: pd.DataFrame, partners: _Partners, with_partners: bool) -> pd.DataFrame:
     """Where the inputs arrive, and how big those of each place are."""
     size = pd.to_numeric(tagged.get("size", pd.Series(np.nan, tagged.index))).to_numpy(float, na_value=np.nan)
     on = {tag: (tagged["tag"] == tag).to_numpy() for tag in TAGS}
@@ -137,7 +265,7 @@ def _inputs(tagged: pd.DataFrame, partners: np.ndarray, with_partners: bool) -> 
     counts = _add_up(tagged["cell"].to_numpy(), partners, measures)
     if not with_partners:
         return counts
-    given = {"input_of_known_class": (partners[:, 0] != "", True)}
+    given = {"input_of_known_class": (partners.codes[:, 0] > 0, True)}
     return pd.concat([counts, _add_up(tagged["cell"].to_numpy(), None, given)], ignore_index=True)
 
 
@@ -158,49 +286,71 @@ def _spines(spines: pd.DataFrame, cell: np.ndarray, cells: int) -> pd.DataFrame:
     return pd.concat([whole, _add_up(cell, None, measures)], ignore_index=True)
 
 
-def _outputs(tagged: pd.DataFrame, partners: np.ndarray, cells: pd.DataFrame, spines: pd.DataFrame) -> pd.DataFrame:
+def _outputs(
+    tagged: pd.DataFrame, partners: _Partners, cells: pd.DataFrame, spines: pd.DataFrame, carrying: np.ndarray
+) -> pd.DataFrame:
     """Where the outputs of cells of known class arrive; the other side is now the receiving cell."""
-    ours = tagged[partners[:, 0] != ""]
-    receiving = cells.loc[ours["cell"], ["cell_class", "broad_class"]].replace(UNKNOWN, "").to_numpy(object)
+    ours = tagged[partners.codes[:, 0] > 0]
+    receiving = _coded(cells[["cell_class", "broad_class"]].replace(UNKNOWN, "").to_numpy(object))
+    receiving = _Partners(receiving.codes[ours["cell"]], receiving.names)
     on_spine = (ours["tag"] == "spine").to_numpy(bool)
-    to_spine = on_spine & ours["spine"].notna().to_numpy(bool)
-    there = ours[to_spine]
-    place = "neurons/" + there["specimen"].astype(object) + "/" + there["neuron"].astype(object) + "/"
-    place = place + there["spine"].astype("int64").astype(str)
-    several = spines["spine"][(spines["partners"].fillna(0) > 0) & spines["multi_input"].fillna(False).astype(bool)]
+    number = ours["spine"].to_numpy(float, na_value=-1)
+    to_spine = on_spine & (number >= 0)
+    several = ((spines["partners"].fillna(0) > 0) & spines["multi_input"].fillna(False).astype(bool)).to_numpy(bool)
+    # the last part of a spine's name is its number on the neuron
+    numbers = [int(name.rpartition("/")[2]) for name in spines["spine"][several]]
+    most = max([int(number.max(initial=0)), *numbers]) + 1
     to_several = np.zeros(len(ours), bool)
-    to_several[to_spine] = place.isin(set(several))
+    places = ours["cell"].to_numpy()[to_spine] * most + number[to_spine].astype(np.int64)
+    to_several[to_spine] = np.isin(places, carrying[several] * most + np.array(numbers, np.int64))
     measures = {"output_on_spine": (on_spine, True), "output_on_multi_input": (to_several, to_spine)}
     return _add_up(ours.get("pre_pt_root_id", pd.Series(dtype="int64")).to_numpy("int64"), receiving, measures)
 
 
-def _add_up(cell: np.ndarray, partners: np.ndarray | None, measures: Mapping[str, tuple]) -> pd.DataFrame:
+def _add_up(cell: np.ndarray, partners: _Partners | None, measures: Mapping[str, tuple]) -> pd.DataFrame:
     """Sums by cell and class of the partner; a row counts once for all, for its class and for its broad class."""
-    rows, names = [np.arange(len(cell))], [np.full(len(cell), "", object)]
-    for level in (0, 1) if partners is not None else ():
-        rows.append(np.flatnonzero(partners[:, level] != ""))
-        names.append(partners[rows[-1], level])
-    rows = np.concatenate(rows)
-    keys = pd.DataFrame({"cell": cell[rows], "partner_class": np.concatenate(names)})
-    group = keys.groupby(["cell", "partner_class"]).ngroup().to_numpy()
-    keys = keys.assign(group=group).drop_duplicates("group").sort_values("group").drop(columns="group")
+    rows, names = [np.arange(len(cell))], np.array([""], object)
+    codes = [np.zeros(len(cell), np.int64)]
+    if partners is not None:
+        names = partners.names
+        for level in (0, 1):
+            rows.append(np.flatnonzero(partners.codes[:, level]))
+            codes.append(partners.codes[rows[-1], level])
+    every = np.concatenate(rows)
+    number, numbers = pd.factorize(cell, sort=True)
+    # names are in order, so that the groups are too
+    group, found = pd.factorize(number[every] * len(names) + np.concatenate(codes), sort=True)
+    keys = pd.DataFrame({"cell": numbers[found // len(names)], "partner_class": names[found % len(names)]})
     parts = []
     for measure, (part, whole) in measures.items():
         whole = np.broadcast_to(whole, len(cell)).astype(float)
         part = np.where(whole > 0, part, 0).astype(float)
         sums = keys.assign(
-            part=np.bincount(group, part[rows], len(keys)), whole=np.bincount(group, whole[rows], len(keys))
+            part=np.bincount(group, part[every], len(keys)), whole=np.bincount(group, whole[every], len(keys))
         )
         parts.append(sums[sums["whole"] > 0].assign(measure=measure))
     return pd.concat(parts, ignore_index=True)
 
 
-def _names(roots: pd.Series, known: Mapping[int, Classes]) -> np.ndarray:
-    """The class and the broad class of each root id (N, 2), empty where there is none."""
-    codes, values = pd.factorize(roots)
-    # the code of no root is -1, the last row
-    table = np.array([*(_two(known.get(value) or ("",)) for value in values), ("", "")], object)
-    return table[codes]
+def _partners(roots: pd.Series, known: Mapping[int, Classes]) -> _Partners:
+    """The class and the broad class of each root id, no name where there is none."""
+    # the class of no root is the last row
+    classes = _coded(np.array([*map(_two, known.values()), ("", "")], object))
+    ids = _integers(roots)
+    place = pd.Index(np.fromiter(known, np.int64, len(known))).get_indexer(ids.fillna(0))
+    return _Partners(classes.codes[np.where(ids.isna(), -1, place)], classes.names)
+
+
+def _integers(roots: pd.Series) -> pd.Series:
+    """Root ids as `Int64`."""
+    return roots if roots.dtype == "Int64" else pd.to_numeric(roots).astype("Int64")
+
+
+def _coded(words: np.ndarray) -> _Partners:
+    """Words (N, 2) as codes; names are in order, and first comes the empty one."""
+    names = sorted({"", *words.ravel()})
+    codes = pd.Index(names).get_indexer(words.ravel()).reshape(words.shape)
+    return _Partners(codes, np.array(names, object))
 
 
 def _two(names: Classes) -> tuple[str, str]:

@@ -91,12 +91,6 @@ def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
     origin = _text(spines, "source")
     from_sheet = origin == "sheet"
     specimen = origin.where(~from_sheet, _text(spines, "neuron"))
-    carried = synapses[synapses["spine"].notna()] if len(synapses) else synapses
-    ids = carried.groupby(["source", "neuron", "spine"])["id"].agg(lambda column: sorted(column.astype("int64")))
-    lookup = {(source, neuron, int(spine)): value for (source, neuron, spine), value in ids.items()}
-    keys = zip(spines["source"], spines["neuron"], spines["spine"])
-    counted = _optional(spines, "synapses").notna()
-    ids_of = [lookup.get((s, n, int(i)), []) if known else None for (s, n, i), known in zip(keys, counted)]
     return pd.DataFrame(
         {
             "spine": "neurons/" + specimen + "/" + _text(spines, "neuron", "spine"),
@@ -109,12 +103,30 @@ def from_neurons(spines: pd.DataFrame, synapses: pd.DataFrame) -> pd.DataFrame:
             "head_diameter_um": _optional(spines, "head_diameter_nm") / NM_PER_UM,
             "neck_length_um": _optional(spines, "neck_length_nm") / NM_PER_UM,
             "synapses": _optional(spines, "synapses"),
-            "synapse_ids": pd.Series(ids_of, spines.index, object),
+            "synapse_ids": _ids_on(spines, synapses, _optional(spines, "synapses").notna()),
             "partners": _optional(spines, "partners"),
             "multi_input": _optional(spines, "multi_input"),
             "probability": _optional(spines, "probability"),
         }
     )
+
+
+def _ids_on(spines: pd.DataFrame, synapses: pd.DataFrame, counted: pd.Series) -> pd.Series:
+    """The ids of the synapses on each spine in order, null where they are not known."""
+    keys = ["source", "neuron", "spine"]
+    carried = synapses[synapses["spine"].notna()]
+    every = pd.concat([spines[keys].astype({"spine": "int64"}), carried[keys].astype({"spine": "int64"})])
+    group = every.groupby(keys, sort=False).ngroup().to_numpy()
+    own, of = group[: len(spines)], group[len(spines) :]
+    ids = carried["id"].to_numpy("int64")
+    order = np.lexsort((ids, of))
+    start, stop = (np.searchsorted(of[order], own, side) for side in ("left", "right"))
+    count = np.where(counted, stop - start, 0)
+    ends = np.cumsum(count)
+    rows = np.arange(count.sum()) - np.repeat(ends - count, count) + np.repeat(start, count)
+    offsets = pa.array(np.append(0, ends).astype(np.int32))
+    lists = pa.ListArray.from_arrays(offsets, pa.array(ids[order][rows], pa.int64()), mask=pa.array(~counted))
+    return pd.Series(pd.arrays.ArrowExtensionArray(lists), spines.index)
 
 
 def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd.DataFrame:
@@ -127,11 +139,11 @@ def join(parts: Iterable[pd.DataFrame], schema: dict[str, dict[str, Any]]) -> pd
     parts = [part for part in parts if len(part)]
     columns = {}
     for name, rule in schema.items():
-        pieces = [part[name] if name in part else pd.Series([None] * len(part), dtype=object) for part in parts]
-        values = [None if _is_null(value) else value for piece in pieces for value in piece]
+        kind = DTYPES[rule["type"]].pyarrow_dtype
         try:
-            columns[name] = pd.array(pa.array(values, DTYPES[rule["type"]].pyarrow_dtype), DTYPES[rule["type"]])
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            values = pa.chunked_array([_as_kind(part.get(name), len(part), kind) for part in parts], kind)
+            columns[name] = pd.array(values, DTYPES[rule["type"]])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise ValueError(f"spines: column {name} must be of type {rule['type']} ({error})") from error
     frame = pd.DataFrame(columns)
     problems = [text for name, rule in schema.items() for text in _problems(frame, name, rule)]
@@ -171,6 +183,20 @@ def _problems(frame: pd.DataFrame, name: str, rule: dict[str, Any]) -> list[str]
         for what, rows in broken.items()
         if rows.any()
     ]
+
+
+def _as_kind(column: pd.Series | None, rows: int, kind: pa.DataType) -> pa.Array:
+    """A column as values of a type, null where there is none; text stays text."""
+    if column is None:
+        return pa.nulls(rows, kind)
+    values = pa.array(column, from_pandas=True)
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if values.null_count == len(values):
+        return pa.nulls(rows, kind)
+    text = [pa.types.is_string(given) or pa.types.is_large_string(given) for given in (values.type, kind)]
+    if text[0] != text[1]:
+        raise pa.ArrowTypeError(f"it holds {values.type}")
+    return values.cast(kind)
 
 
 def _is_null(value: Any) -> bool:

@@ -86,6 +86,9 @@ def replace(part: Path, path: Path) -> None:
         part.rename(path)
         shutil.rmtree(earlier)
     else:
+        if part.is_dir():
+            # what was one file is a folder now
+            path.unlink(missing_ok=True)
         part.replace(path)
 
 

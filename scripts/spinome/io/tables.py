@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow
+import pyarrow.dataset
 import pyarrow.feather
 import pyarrow.parquet
 
@@ -33,7 +34,7 @@ NULLABLE = {
 # floats of 64 bits hold every whole number up to here
 EXACT_FLOAT = 2**53
 HEADERS = {
-    ".parquet": lambda path: pyarrow.parquet.read_schema(path).names,
+    ".parquet": lambda path: pyarrow.dataset.dataset(path, format="parquet").schema.names,
     ".feather": lambda path: pyarrow.ipc.open_file(path).schema.names,
     ".csv": lambda path: list(pd.read_csv(path, nrows=0).columns),
     ".tsv": lambda path: list(pd.read_csv(path, sep="\t", nrows=0).columns),

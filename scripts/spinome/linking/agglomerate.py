@@ -56,14 +56,26 @@ def agglomerate(graph: RegionGraph, priority: str = "forest", forest: FlatForest
 
 
 def agglomerate_in_place(
-    graph: RegionGraph, priority: str = "forest", forest: FlatForest | None = None
+    graph: RegionGraph,
+    priority: str = "forest",
+    forest: FlatForest | None = None,
+    frozen: np.ndarray | None = None,
+    limit: float = np.inf,
 ) -> pd.DataFrame:
-    """As `agglomerate`, but the sums of the graph are used up: those of merged regions take their place."""
+    """As `agglomerate`, but the sums of the graph are used up: those of merged regions take their place.
+
+    Parameters
+    ----------
+    frozen : (N,) bool, regions of which a part is not known here. Where the turn of one of their edges comes nobody
+        knows whether it would have merged, so nothing is merged and the region on its other side is frozen too
+    limit : merges of this priority or a higher one are not done
+    """
     if priority == "forest" and forest is None:
         raise ValueError("the priority 'forest' needs a forest")
     no_truth = np.zeros(len(graph.labels), dtype=np.int64)
+    ice = np.zeros(len(graph.labels), np.bool_) if frozen is None else frozen.copy()
     left, right, priorities, left_voxels, right_voxels, _, _ = _merge(
-        *_statistics(graph), PRIORITIES[priority], forest or no_forest(), no_truth, False
+        *_statistics(graph), PRIORITIES[priority], forest or no_forest(), no_truth, False, ice, float(limit)
     )
     return pd.DataFrame(
         {
@@ -94,7 +106,7 @@ def cut(tree: pd.DataFrame, labels: np.ndarray, threshold: float) -> np.ndarray:
     done = tree[tree["height"] < threshold]
     left = np.searchsorted(labels, done["left"].to_numpy())
     right = np.searchsorted(labels, done["right"].to_numpy())
-    roots = _union(len(labels), left, right)
+    roots = roots_of(len(labels), left, right)
     return np.unique(roots, return_inverse=True)[1].astype(np.int64) + 1
 
 
@@ -120,7 +132,8 @@ def training_edges(
         known = (first > 0) & (second > 0)
         return features[known], (first != second)[known]
     own = _statistics(copy.deepcopy(graph))
-    result = _merge(*own, PRIORITIES["forest"], forest, assignment.astype(np.int64), True)
+    ice = np.zeros(len(graph.labels), np.bool_)
+    result = _merge(*own, PRIORITIES["forest"], forest, assignment.astype(np.int64), True, ice, np.inf)
     return result[5], result[6]
 
 
@@ -184,7 +197,8 @@ def _statistics(graph: RegionGraph) -> tuple:
 
 
 @njit(cache=True)
-def _union(n, left, right):
+def roots_of(n, left, right):
+    """The lowest region (n,) that each of n regions is joined with by the pairs of `left` and `right`."""
     parent = np.arange(n)
     for number in range(len(left)):
         a, b = find_root(parent, left[number]), find_root(parent, right[number])
@@ -304,7 +318,7 @@ def _score(edge, priority, forest, sums, surface, table, chains, changes, stamp,
 
 
 @njit(cache=True)
-def _merge(pairs, region_m, region_h, edge_m, edge_h, voxel_um3, priority, forest, truth, learn):
+def _merge(pairs, region_m, region_h, edge_m, edge_h, voxel_um3, priority, forest, truth, learn, frozen, limit):
     n, edges = len(region_m), len(pairs)
     table, head, follow, end, degree = _adjacency(pairs, n)
     filled = edges
@@ -342,6 +356,11 @@ def _merge(pairs, region_m, region_h, edge_m, edge_h, voxel_um3, priority, fores
                 heappush(heap, (fresh, edge, serial[edge]))
                 continue
             value = fresh
+        if value >= limit:
+            continue
+        if frozen[u] or frozen[v]:
+            frozen[u] = frozen[v] = True
+            continue
         if learn:
             if truth[u] == 0 or truth[v] == 0:
                 continue

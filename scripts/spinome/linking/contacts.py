@@ -127,6 +127,12 @@ def read_contacts(path: str | Path) -> Contacts:
         return Contacts(**{field.name: stored[field.name] for field in fields(Contacts)})
 
 
+def count_superpixels(path: str | Path) -> int:
+    """How many superpixels have a voxel in a cuboid, from what `save_contacts` wrote."""
+    with np.load(path) as stored:
+        return len(stored["labels"])
+
+
 def face_areas(voxel_nm: VoxelSize) -> np.ndarray:
     """Area (3,) in um2 of the faces across z, y and x."""
     z, y, x = (size / 1000 for size in voxel_nm)

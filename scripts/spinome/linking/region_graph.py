@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinome.io.units import VoxelSize
-from spinome.linking.contacts import FACE, LOWER_BITS, UNIT, Contacts, face_areas, find_contacts
+from spinome.linking.contacts import BINS, FACE, LOWER_BITS, UNIT, Contacts, face_areas, find_contacts
 
 # rows of a table that are turned at once
 ROWS = 1 << 16
@@ -25,9 +25,9 @@ class RegionGraph:
     labels : (N,) the label of each region in the volume
     pairs : (E, 2) int64, regions in contact, lower number first, sorted
     region_moments : (N, 5) float64, sums of p**0..p**4 of the membrane probability p over the region's voxels
-    region_histogram : (N, BINS) float64, voxels by membrane probability
-    edge_moments, edge_histogram : (E, 5) and (E, BINS) float64, the same over the contact's faces, weighted by their
-        area in um2; the value of a face is the higher probability of its two voxels
+    region_histogram : (N, BINS) float32, voxels by membrane probability
+    edge_moments, edge_histogram : (E, 5) float64 and (E, BINS) float32, the same over the contact's faces, weighted by
+        their area in um2; the value of a face is the higher probability of its two voxels
     voxel_um3 : volume of a voxel
     """
 
@@ -78,12 +78,22 @@ def graph_of_contacts(contacts: Contacts, voxel_nm: VoxelSize) -> RegionGraph:
 
 
 def _as_floats(counts: np.ndarray, unit: float) -> np.ndarray:
-    """Counts (N, BINS) int64 in a unit, float64 in the place of the counts."""
-    floats = counts.view(np.float64)
+    """Counts (N, BINS) int64 in a unit, float32 in the first half of the place of the counts; the rest is given back.
+
+    Quantiles are all that is taken of them, and half of the graph's memory is histograms.
+    """
+    counts = np.ascontiguousarray(counts)
+    floats = counts.view(np.float32).reshape(-1)
     for start in range(0, len(counts), ROWS):
-        rows = slice(start, start + ROWS)
-        floats[rows] = counts[rows] * unit
-    return floats
+        rows = (counts[start : start + ROWS] * unit).astype(np.float32).ravel()
+        floats[start * BINS : start * BINS + rows.size] = rows
+    shape = len(counts), BINS
+    if counts.base is None:
+        del floats
+        # no one else may hold the counts: `refcheck` would count the names of this function's caller
+        counts.resize((shape[0] + 1) // 2, BINS, refcheck=False)
+        floats = counts.view(np.float32).reshape(-1)
+    return floats[: shape[0] * BINS].reshape(shape)
 
 
 def _moments(sums: np.ndarray, weight: float, unit: float) -> np.ndarray:

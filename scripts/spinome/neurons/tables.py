@@ -12,8 +12,9 @@ from spinome.gaps import in_gap
 from spinome.io.tables import read_table
 from spinome.neurons import morphometry as spines
 from spinome.neurons import synapses
+from spinome.neurons.classify import CLASSES
 from spinome.neurons.spines import read_spines
-from spinome.neurons.units import NeuronUnit
+from spinome.neurons.units import SHEET, NeuronUnit
 
 NEURON_COLUMNS = {
     "source": "string",
@@ -21,6 +22,9 @@ NEURON_COLUMNS = {
     "with_synapses": "bool",
     "spines": "Int64",
     "synapses": "Int64",
+    **{f"on_{name}": "Int64" for name in CLASSES},
+    "unlabelled": "Int64",
+    "multi_input": "Int64",
     "known": "bool",
     "reason": "string",
 }
@@ -86,9 +90,9 @@ def all_spines(
 
 
 def neuron_table(
-    neurons: Iterable[Member],
-    folders: Mapping[str, str],
-    files: Mapping[str, str],
+    neurons: Iterable[NeuronUnit],
+    folders: Mapping[str, str | Path],
+    files: Mapping[str, str | Path],
     failed: Mapping[str, str],
     labelled: pd.DataFrame,
     found: pd.DataFrame,
@@ -103,19 +107,34 @@ def neuron_table(
 
     Returns
     -------
-    Table of `NEURON_COLUMNS`: `with_synapses`, whether a table of synapses is given; `known`, whether all that was
-    asked for is known; `reason`, why it is not
+    Table of `NEURON_COLUMNS`: `with_synapses`, whether a table of synapses is given; `on_soma on_shaft on_spine
+    unlabelled`, how many of its rows have each label and how many none; `multi_input`, how many spines take several
+    inputs; `known`, whether all that was asked for is known; `reason`, why it is not
     """
-    counts = {name: table.groupby(["source", "neuron"]).size() for name, table in (("s", labelled), ("p", found))}
+    keys = ["source", "neuron"]
+    spines, given = found.groupby(keys).size(), labelled.groupby(keys).size()
+    tags = labelled.groupby([*keys, "tag"]).size()
+    counted = found[found["multi_input"].notna()]
+    several = counted["multi_input"].astype(int).groupby([counted[key] for key in keys]).sum()
     rows = []
     for neuron in neurons:
         key, done = (neuron.source, neuron.neuron), (neuron.unit in folders, neuron.unit in files)
         known = done[0] and (done[1] or not neuron.synapses)
-        spine_count = counts["p"].get(key, 0) if done[0] else None
-        synapse_count = counts["s"].get(key, 0) if done[1] else None
+        listed = given.get(key, 0)
+        # of a failed neuron no label is known; a table that cannot be read has no rows either
+        on = [int(tags.get((*key, name), 0)) if done[1] else None for name in CLASSES]
+        without = listed - sum(on) if done[1] else listed or None
+        multi = several.get(key, None if spines.get(key, 0) or not neuron.synapses else 0) if done[0] else None
+        counts = [spines.get(key, 0) if done[0] else None, listed if done[1] else None, *on, without, multi]
         reason = "" if known else failed.get(neuron.unit, "no reason given")
-        rows.append([*key, bool(neuron.synapses), spine_count, synapse_count, known, reason])
+        rows.append([*key, bool(neuron.synapses), *counts, known, reason])
     return pd.DataFrame(rows, columns=list(NEURON_COLUMNS)).astype(NEURON_COLUMNS)
+
+
+def in_order(neurons: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `neuron_table` of all shards: the neurons of the sheet by name, then those of volumes as they come."""
+    of_sheet = neurons["source"] == SHEET
+    return pd.concat([neurons[of_sheet].sort_values("neuron"), neurons[~of_sheet]], ignore_index=True)
 
 
 def _joined(parts: list[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:

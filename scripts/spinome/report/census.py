@@ -14,7 +14,7 @@ from matplotlib.patches import Circle
 from spinome.census.matches import view
 from spinome.census.tables import HANDFUL, SPINES_OF_A_FRACTION
 from spinome.colours import COLOURS
-from spinome.report.style import save_figure
+from spinome.report.style import save_figure, tell_sample
 
 VIEWS = {
     "twophoton": ("two-photon", "#7d5ba6"),
@@ -40,6 +40,7 @@ def draw_all(
     seen: pd.DataFrame | None = None,
     classes: pd.DataFrame | None = None,
     counts: pd.DataFrame | None = None,
+    rows: int | None = None,
 ) -> None:
     """Draw every figure of the census into a folder.
 
@@ -48,6 +49,7 @@ def draw_all(
     spines : the joint table
     seen : of `census_evaluate`, where a simulated specimen is shown
     classes, counts : as `draw_classes` takes them, where there are neurons
+    rows : of the joint table, where `spines` is a sample of it
     """
     folder.mkdir(parents=True, exist_ok=True)
     if seen is not None:
@@ -97,7 +99,8 @@ def draw_all(
             "sizes",
             "Size of spines by the way they were seen",
             "Histograms on logarithmic axes; dotted lines are medians. A spine that was tracked through time counts "
-            "once, by its median; sizes beyond an axis, as the neck of a stubby spine, are in its outermost bin.",
+            "once, by its median; sizes beyond an axis, as the neck of a stubby spine, are in its outermost bin."
+            + tell_sample(len(spines), rows),
         )
 
 

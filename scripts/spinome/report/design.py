@@ -12,13 +12,13 @@ NOT_GIVEN = "not given"
 UNITS = {"stacks": "series", "volumes": "volumes", "neurons": "neurons", "cells": "cells"}
 
 
-def summarise_design(design: Mapping[str, Any], spines: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def summarise_design(design: Mapping[str, Any], found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Animals, samples and spines of each level of each factor, the range of each covariate, and what is not given.
 
     Parameters
     ----------
     design : `columns` and `samples` as in `spinome.design.with_design`, and `remarks`
-    spines : the joint table; a spine that is followed through time counts once
+    found : what `spinome.census.specimens.by_level` counts
     """
     columns = design["columns"]
     samples = pd.DataFrame(list(design["samples"].values()), index=list(design["samples"])).reindex(
@@ -26,8 +26,7 @@ def summarise_design(design: Mapping[str, Any], spines: pd.DataFrame) -> dict[st
     )
     samples["sheet"], samples["unit"] = zip(*(_sheet_and_unit(name) for name in samples.index))
     factors = [name for name, kind in columns.items() if kind == "string" and name != "animal"] or ["animal"]
-    spines = spines.assign(one=spines["track"].fillna(spines["spine"]))
-    levels = [row for factor in factors for row in _levels(factor, samples, spines)]
+    levels = [row for factor in factors for row in _levels(factor, samples, found)]
     tables = {"Animals and samples per level": pd.DataFrame(levels)}
     if covariates := [name for name, kind in columns.items() if kind == "number"]:
         values = samples[covariates].astype(float)
@@ -50,17 +49,16 @@ def _sheet_and_unit(name: str) -> tuple[str, str]:
     return sheet, unit.rpartition(".")[0] if sheet == "stacks" else unit
 
 
-def _levels(factor: str, samples: pd.DataFrame, spines: pd.DataFrame) -> list[dict[str, Any]]:
+def _levels(factor: str, samples: pd.DataFrame, found: pd.DataFrame) -> list[dict[str, Any]]:
     """One row per level, samples without one last."""
     level = samples[factor].fillna(NOT_GIVEN)
-    of_spines = spines[factor].astype(object).where(spines[factor].notna(), NOT_GIVEN)
-    # of spines whose sample has no animal nothing is said here
-    of_spines = of_spines[spines["animal"].notna()]
+    own = found[found["factor"] == factor]
+    spines = dict(zip(own["level"].fillna(NOT_GIVEN), own["spines"]))
     rows = []
     for name in sorted(level.unique(), key=lambda name: (name == NOT_GIVEN, name)):
         own = samples[level == name]
         units = own.groupby("sheet")["unit"].nunique()
         counted = {unit: int(units.get(sheet, 0)) for sheet, unit in UNITS.items() if sheet in set(samples["sheet"])}
-        found = spines.loc[of_spines.index[of_spines == name], "one"].nunique()
-        rows.append({"factor": factor, "level": name, "animals": own["animal"].nunique(), **counted, "spines": found})
+        counted["spines"] = int(spines.get(name, 0))
+        rows.append({"factor": factor, "level": name, "animals": own["animal"].nunique(), **counted})
     return rows

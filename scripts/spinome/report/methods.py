@@ -14,7 +14,7 @@ import pandas as pd
 # programs of other people that numbers depend on, as their packages are called
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "torch")
 # columns that the numbers of the text need; some of these tables have millions of rows
-COLUMNS = {"spines": ["spine", "track"], "links": ["volume", "orphan", "linked"], "neuron_synapses": ["tag"]}
+COLUMNS = {"links": ["volume", "orphan", "linked"]}
 NOTE = (
     "This text was written by the run that it describes. Check it, shorten it, and say beside it how the samples were "
     "made and imaged. `methods.bib` holds what it cites."
@@ -36,8 +36,8 @@ def methods(
     told : of each branch its samples and models, as `spinome.workflow.plans.methods.MethodsPlan` tells them
     config : the whole configuration
     provenance : content of `provenance.json`
-    tables : `spines` (the joint table) and `completeness`, and of `objects`, `links` and `neuron_synapses` those that
-        there are, with `COLUMNS` at least
+    tables : `specimens` and `completeness`, and of `objects`, `links` and `neuron_table` those that there are, with
+        `COLUMNS` at least
     design : see `spinome.report.design.summarise_design`; empty where the study has none
     changed : settings other than the defaults, by key
     """
@@ -224,7 +224,7 @@ def _neurons(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
         f"{config['spines']['min_area_um2']:g} um2 were left out."
     )
     if facts["with_synapses"]:
-        tagged = int(tables["neuron_synapses"]["tag"].notna().sum())
+        tagged = int(tables["neuron_table"][["on_soma", "on_shaft", "on_spine"]].sum().sum())
         yield (
             f"{_number(tagged)} input synapses took the label of the place of the surface that they are nearest to, "
             f"within {config['synapses']['max_distance_nm']:g} nm."
@@ -251,9 +251,8 @@ def _comparisons(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _results(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    spines, missing = tables["spines"], tables["completeness"]
-    found = spines["track"].fillna(spines["spine"]).nunique()
-    yield f"In all, {_were(found, 'spine')} found."
+    missing = tables["completeness"]
+    yield f"In all, {_were(int(tables['specimens']['spines'].sum()), 'spine')} found."
     lost = missing[missing["missing"] > 0]
     if len(lost):
         steps = [f"{row.missing} of {row.units} units of the step {row.step}" for row in lost.itertuples()]

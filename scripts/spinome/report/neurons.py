@@ -30,6 +30,8 @@ PIXELS = (760, 1100)
 WIDE_NM, GALLERY_NM = 20_000.0, 3_600.0
 WIDE_PIXELS = (480, 1100)
 CLOSE_PIXELS = (560, 560)
+# what `draw_spines` shows
+SIZES = ("volume_um3", "head_diameter_nm", "neck_length_nm", "neck_diameter_nm")
 
 
 def draw_neuron(mesh: Mesh, label: np.ndarray, truth: np.ndarray | None = None) -> plt.Figure:
@@ -182,16 +184,22 @@ def draw_spines(spines: pd.DataFrame) -> plt.Figure:
     return figure
 
 
-def draw_synapses(synapses: pd.DataFrame) -> plt.Figure:
-    """Where the input of each neuron arrives, and how sure the labels are."""
+def draw_synapses(neurons: pd.DataFrame, synapses: pd.DataFrame) -> plt.Figure:
+    """Where the input of each neuron arrives, and how sure the labels are.
+
+    Parameters
+    ----------
+    neurons : `neurons/neurons.parquet`
+    synapses : `tag` and `value` of rows of `neurons/synapses.parquet`
+    """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained", width_ratios=[3, 2])
-    tagged = synapses[synapses["tag"].notna()]
-    name = tagged["neuron"].where(tagged["source"] == "sheet", tagged["source"] + "/" + tagged["neuron"])
-    share = pd.crosstab(name, tagged["tag"], normalize="index").reindex(columns=list(CLASSES[::-1]), fill_value=0.0)
-    count = name.value_counts()
-    share = share.loc[count.index[:12][::-1]]
+    name = neurons["neuron"].where(neurons["source"] == "sheet", neurons["source"] + "/" + neurons["neuron"])
+    on = neurons[[f"on_{tag}" for tag in CLASSES]].set_axis(list(CLASSES), axis=1).set_axis(name).fillna(0).astype(int)
+    count = on.sum(axis=1).nlargest(12)
+    count = count[count > 0]
+    share = on.loc[count.index[::-1]].div(count[::-1], axis=0)
     start = np.zeros(len(share))
-    there = [tag for tag in ("spine", "shaft", "soma") if (tagged["tag"] == tag).any()]
+    there = [tag for tag in ("spine", "shaft", "soma") if on[tag].any()]
     for tag in there:
         left.barh(share.index, share[tag], left=start, color=COLOURS[tag], label=tag)
         start += share[tag].to_numpy()
@@ -199,7 +207,7 @@ def draw_synapses(synapses: pd.DataFrame) -> plt.Figure:
     left.set_yticks(range(len(share)), [f"{neuron} (n={count[neuron]:,})" for neuron in share.index])
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     for tag in there:
-        values = tagged["value"][tagged["tag"] == tag]
+        values = synapses["value"][(synapses["tag"] == tag).fillna(False).astype(bool)]
         right.hist(values, np.linspace(1 / 3, 1, 28), histtype="step", color=COLOURS[tag], lw=1.5)
     right.set(xlabel="probability of the label", ylabel="synapses", yscale="log", ylim=(0.7, None))
     right.yaxis.set_minor_formatter(NullFormatter())

@@ -56,7 +56,7 @@ def sections(
         summary["phantom"] = summaries.summarise_phantom(truth)
     if design:
         titled = {"design": ("Design", DESIGN_LEAD)} | titled
-        summary["design"] = summarise_design(design, tables["spines"])
+        summary["design"] = summarise_design(design, tables["levels"])
     return [
         Section(
             key,
@@ -90,4 +90,4 @@ def _summary(branch: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.Da
         return summaries.summarise_linking(
             tables["links"], tables["violations"], tables["queue"], tables["link_limits"]
         )
-    return summaries.summarise_neurons(tables["neuron_synapses"], tables["neuron_spines"], tables["neuron_table"])
+    return summaries.summarise_neurons(tables["neuron_table"])

@@ -12,6 +12,9 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+# a distribution is drawn of so many rows; of a larger table they are taken at even distances
+MOST_ROWS = 500_000
+
 plt.rcParams.update(
     {
         "figure.dpi": 110,
@@ -36,6 +39,11 @@ def save_figure(figure: plt.Figure, folder: str | Path, name: str, title: str, c
     entries = json.loads(index.read_text()) if index.exists() else []
     entries = [entry for entry in entries if entry["name"] != name]
     index.write_text(json.dumps([*entries, {"name": name, "title": title, "caption": caption}], indent=1))
+
+
+def tell_sample(shown: int, rows: int | None) -> str:
+    """Words on a figure that is drawn of a sample of the rows of a table; empty where it is drawn of all."""
+    return f" Drawn of {shown:,} of {rows:,} rows, at even distances." if rows and rows > shown else ""
 
 
 def show_section(axes: plt.Axes, image: np.ndarray, voxel_nm: Sequence[float]) -> None:

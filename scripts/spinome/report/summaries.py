@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spinome.census.agreement import count_verdicts
-from spinome.census.matches import view
 from spinome.report.page import Tile, format_number
 
 TO_PROOFREAD = 8
@@ -33,6 +32,8 @@ WITHOUT = {
     "neurons_features": ("neurons", "their features are not stored"),
 }
 # linked orphans have a tile of their own
+# the labels of a synapse
+TAGS = ("spine", "shaft", "soma")
 SEEN_IN = {
     "twophoton": "in two-photon stacks",
     "chain": "on meshes made from EM",
@@ -176,31 +177,25 @@ def summarise_linking(
     }
 
 
-def summarise_neurons(
-    synapses: pd.DataFrame, spines: pd.DataFrame, neurons: pd.DataFrame | None = None
-) -> dict[str, pd.DataFrame]:
+def summarise_neurons(neurons: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Input by compartment and spines of each neuron, and the neurons of which not all is known.
 
     Parameters
     ----------
-    synapses, spines, neurons : the tables of these names in `neurons/`
+    neurons : `neurons/neurons.parquet`
     """
     cell = ["source", "neuron"]
-    every = [table[cell] for table in (synapses, spines, neurons) if table is not None]
-    counted = pd.concat(every).drop_duplicates().set_index(cell).sort_index()
-    tagged = synapses.groupby(cell)["tag"]
-    counted["input_synapses"] = tagged.size()
-    for tag in ("spine", "shaft", "soma"):
-        share = tagged.agg(lambda column, tag=tag: (column == tag).mean())
-        # of a neuron whose synapses have no label none is known to be anywhere
-        counted[f"on_{tag}"] = share.where(tagged.count() > 0)
-    counted["without_a_tag"] = tagged.agg(lambda column: int(column.isna().sum()))
-    counted["spines"] = spines.groupby(cell).size() if neurons is None else neurons.set_index(cell)["spines"]
-    if "multi_input" in spines:
-        known = spines["multi_input"].notna().groupby([spines[name] for name in cell]).any()
-        counted["multi-input"] = spines.groupby(cell)["multi_input"].sum().where(known)
-    tables = {"Input and spines by neuron": counted.reset_index()}
-    if neurons is not None and not neurons["known"].all():
+    counted = neurons.set_index(cell).sort_index()
+    on = {tag: counted[f"on_{tag}"] for tag in TAGS}
+    labelled = sum(on.values())
+    inputs = counted["unlabelled"] + labelled.fillna(0)
+    columns = {"input_synapses": inputs}
+    # of a neuron whose synapses have no label none is known to be anywhere
+    columns |= {f"on_{tag}": (count / inputs).where(labelled > 0) for tag, count in on.items()}
+    columns |= {"without_a_tag": counted["unlabelled"], "spines": counted["spines"]}
+    columns |= {"multi-input": counted["multi_input"]}
+    tables = {"Input and spines by neuron": pd.DataFrame(columns).reset_index()}
+    if not neurons["known"].all():
         tables["Neurons of which not all is known"] = neurons.loc[
             ~neurons["known"].astype(bool), [*cell, "spines", "synapses", "reason"]
         ]
@@ -249,12 +244,7 @@ def summarise_comparisons(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.Dat
 
 def summarise_census(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Rows of the joint table by view and specimen, spines that several views share, and the census by class."""
-    spines = tables["spines"].assign(view=view(tables["spines"]))
-    groups = spines.groupby(["specimen", "view"])
-    counts = groups["spine"].size().rename("rows").to_frame()
-    counts["synapses"] = groups["synapses"].sum(min_count=1)
-    counts["median_volume_um3"] = groups["volume_um3"].median()
-    result = {"The joint table": counts.reset_index()}
+    result = {"The joint table": tables["specimens"].drop(columns="spines")}
     if len(tables["matches"]):
         pairs = tables["matches"].groupby(["specimen", "view", "other_view"])["distance_um"].agg(["size", "median"])
         pairs.columns = ["spines in both", "median_distance_um"]
@@ -285,17 +275,16 @@ def tiles(
 
     Parameters
     ----------
-    tables : `spines` (the joint table), and of `objects`, `links`, `neuron_synapses` those that there are
+    tables : `specimens`, and of `tracked`, `objects`, `links` and `neuron_table` those that there are
     evaluations : by branch, and `census`
     failures : `step unit reason`
     """
     scores = evaluations.get("census")
-    spines = tables["spines"].assign(view=view(tables["spines"]))
-    spines["one"] = spines["track"].fillna(spines["spine"])
+    found = tables["specimens"].groupby("view")["spines"].sum()
     result = [
-        Tile(format_number(group["one"].nunique()), f"spines {SEEN_IN[name]}", _against_truth(scores, f"{name}_found"))
+        Tile(format_number(found[name]), f"spines {SEEN_IN[name]}", _against_truth(scores, f"{name}_found"))
         for name in SEEN_IN
-        if len(group := spines[spines["view"] == name])
+        if found.get(name, 0)
     ]
     if "tracked" in tables:
         own = tables["tracked"]
@@ -317,10 +306,10 @@ def tiles(
             lost = links.loc[~links["known"].astype(bool), ["volume", "orphan"]].drop_duplicates()
             note = "; ".join(filter(None, [note, f"{len(lost):,} are not known"]))
         result.append(Tile(format_number(len(linked)), f"of {orphans:,} orphan spines linked to a shaft", note))
-    if "neuron_synapses" in tables:
-        tagged = tables["neuron_synapses"]["tag"]
+    if "neuron_table" in tables:
+        tagged = int(tables["neuron_table"][[f"on_{tag}" for tag in TAGS]].sum().sum())
         note = _scored(evaluations, "neurons", "synapse_weighted_f1", "weighted F1")
-        result.append(Tile(format_number(tagged.notna().sum()), "input synapses labelled on meshes", note))
+        result.append(Tile(format_number(tagged), "input synapses labelled on meshes", note))
     steps = failures["step"].nunique()
     note = (
         f"in {steps} step{'s' if steps != 1 else ''}, each with its reason below"

@@ -94,6 +94,8 @@ def test_a_branch_gives_its_tables_where_it_has_samples(plan):
     assert plan(branches=("synapses",)).spines == {}
     assert set(plan().tables) == {
         "spines",
+        "specimens",
+        "levels",
         "matches",
         "failures",
         "completeness",
@@ -103,7 +105,7 @@ def test_a_branch_gives_its_tables_where_it_has_samples(plan):
         "seen",
     }
     alone = plan(branches=("twophoton",), linked=Linked(), stacks=[], volumes=[], meshes=[])
-    assert set(alone.tables) == {"spines", "matches", "failures", "completeness"}
+    assert set(alone.tables) == {"spines", "specimens", "levels", "matches", "failures", "completeness"}
     assert alone.results == [*alone.tables.values(), "<results>/census/figures"]
 
 
@@ -118,6 +120,7 @@ def test_scores_are_those_of_branches_with_a_truth(plan):
 
 def test_the_page_is_made_of_named_parts(plan):
     page = plan(scored={"linking": ["v"]}).page
+    assert "tables/spines" not in page
     assert page["tables/tracked"] == "<results>/twophoton/spines.parquet"
     assert page["tables/failures"] == "<results>/failures.parquet"
     assert page["scores/linking"] == "<results>/linking/evaluation.tsv" and "scores/neurons" not in page

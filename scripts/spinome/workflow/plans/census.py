@@ -45,8 +45,6 @@ REPORT_TABLES = {
         "link_limits": "linking/limits.parquet",
     },
     "neurons": {
-        "neuron_synapses": "neurons/synapses.parquet",
-        "neuron_spines": "neurons/spines.parquet",
         "neuron_table": "neurons/neurons.parquet",
     },
 }
@@ -143,6 +141,8 @@ class CensusPlan:
         """The tables of the census by name."""
         tables = {
             "spines": "spines.parquet",
+            "specimens": "census/specimens.parquet",
+            "levels": "census/levels.parquet",
             "matches": "census/matches.parquet",
             "failures": "failures.parquet",
             "completeness": "completeness.tsv",
@@ -185,7 +185,10 @@ class CensusPlan:
         """Named inputs of the page: `tables/<name>`, `scores/<section>`, `figures/<section>` and `truth/<specimen>`."""
         tables = {name: path for branch in self.branches for name, path in REPORT_TABLES[branch].items()}
         kinds: dict[str, Mapping[str, str | list[str]]] = {
-            "tables": _in_results(tables) | self.tables | {**self.comparisons},
+            # the joint table may be larger than memory, and the page needs no row of it
+            "tables": _in_results(tables)
+            | {name: path for name, path in self.tables.items() if name != "spines"}
+            | {**self.comparisons},
             "scores": self.scores,
             "figures": self.figures | ({"compare": ["<results>/compare/figures"]} if self.comparisons else {}),
             "truth": {specimen: self.phantom.truth(specimen, "spines.parquet") for specimen in self.specimens},
@@ -195,7 +198,7 @@ class CensusPlan:
     @property
     def counted(self) -> dict[str, str]:
         """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts."""
-        names = ("spines", "completeness", "objects", "links", "neuron_synapses")
+        names = ("specimens", "completeness", "objects", "links", "neuron_table")
         tables = self.tables | {
             name: f"<results>/{path}" for branch in self.branches for name, path in REPORT_TABLES[branch].items()
         }
