@@ -26,8 +26,9 @@ onstart:
 
 
 onsuccess:
-    from spinome.workflow.preflight import failed_units, unlike_volumes
+    from spinome.workflow.preflight import failed_units, unlike_inputs
 
     told = failed_units(Path(study.results) / "failures.parquet")
-    told += unlike_volumes(Path(study.results) / "synapses" / "limits.parquet")
+    for section in ("synapses", "neurons"):
+        told += unlike_inputs(Path(study.results) / section / "limits.parquet")
     print(*told, sep="\n", file=sys.stderr)

@@ -73,7 +73,8 @@ def sections(
 def _lead(branch: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """What is said on top of a branch: first where it is beyond what its model knows."""
     lead = BRANCHES[branch][1]
-    told = tell_unlike(tables["limits"]) if branch == "synapses" else []
+    judged = {"synapses": "limits", "neurons": "neuron_limits"}.get(branch)
+    told = tell_unlike(tables[judged]) if judged else []
     return " ".join([*(f"Warning: {line}." for line in told), lead])
 
 

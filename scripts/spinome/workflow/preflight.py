@@ -241,14 +241,14 @@ def failed_units(table: str | Path) -> list[str]:
     return [f"{len(failures)} unit(s) failed and are not in the results; {table} has all reasons:", *shown]
 
 
-def unlike_volumes(table: str | Path) -> list[str]:
-    """Lines for the end of a run: volumes that are unlike what the model of synapses was trained on."""
+def unlike_inputs(table: str | Path) -> list[str]:
+    """Lines for the end of a run: volumes or neurons that are unlike what their model was trained on."""
     if not Path(table).exists():
         return []
     try:
         return tell_unlike(pd.read_parquet(table))
     except (OSError, ValueError, KeyError) as error:
-        return [f"{table}: cannot be read ({error}); whether volumes are unlike the training data is not known"]
+        return [f"{table}: cannot be read ({error}); whether its inputs are unlike the training data is not known"]
 
 
 def _without(row: RowType, produced: Sequence[str]) -> RowType:

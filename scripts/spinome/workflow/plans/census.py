@@ -47,6 +47,7 @@ REPORT_TABLES = {
         "neuron_synapses": "neurons/synapses.parquet",
         "neuron_spines": "neurons/spines.parquet",
         "neuron_table": "neurons/neurons.parquet",
+        "neuron_limits": "neurons/limits.parquet",
     },
 }
 
