@@ -7,7 +7,7 @@ import pytest
 
 from spinome.limits import unlikeness
 from spinome.mesh.surface import Mesh
-from spinome.neurons.appearance import RESOLUTION, TRAITS, describe, judge_limits, known_of
+from spinome.neurons.appearance import FEWEST, LIMIT, RESOLUTION, TRAITS, describe, judge_limits, known_of
 from spinome.neurons.pipeline import condense_mesh
 from surfaces import make_tube
 
@@ -42,7 +42,7 @@ def test_another_mesh_is_unlike(known, change, most):
     else:
         domains = condense_mesh(Mesh(mesh.vertices * {"micrometres": 0.05, "thick": 3}[change], mesh.faces))
     judged = judge_limits(describe(domains), {"training data": known.for_card()})
-    assert judged["unlike"] and judged["unlikeness"] > 2
+    assert judged["unlike"] and judged["unlikeness"] > LIMIT
     assert most in (None, judged["differs"])
 
 
@@ -52,3 +52,17 @@ def test_traits_have_names_and_a_forest_that_says_nothing_judges_nothing(known):
     assert traits.shape == (1, len(TRAITS))
     judged = judge_limits(traits, {})
     assert np.isnan(judged["unlikeness"]) and not judged["unlike"]
+
+
+def test_few_vertices_are_enough_to_be_unlike(known):
+    domains = condense_mesh(bumps(3))
+    wide = known_of([domains, replace(domains, label=domains.label[::40])])
+    card = {"training data": wide.for_card()}
+    area_um2 = domains.area_nm2.sum() / 1e6
+    unlike = []
+    for density in (2 * FEWEST, FEWEST / 2, FEWEST / 4):
+        label = domains.label[: round(density * area_um2)]
+        unlike.append(judge_limits(describe(replace(domains, label=label)), card))
+    assert [row["unlike"] for row in unlike] == [False, True, True]
+    assert LIMIT < unlike[1]["unlikeness"] < unlike[2]["unlikeness"] and unlike[1]["differs"] == RESOLUTION
+    assert not judge_limits(describe(replace(domains, label=label)), {})["unlike"]
