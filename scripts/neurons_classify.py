@@ -3,6 +3,7 @@
 import numpy as np
 
 from spinome.hashing import file_hash
+from spinome.neurons.appearance import describe
 from spinome.neurons.classify import class_probabilities, domain_features, load_forest
 from spinome.neurons.condense import Domains
 from spinome.neurons.units import load
@@ -15,8 +16,9 @@ model = load_forest(file, params.hks)
 
 
 def compute(unit, part):
-    features = domain_features(Domains(**load(domains[unit.name])))
-    np.savez(part, probability=class_probabilities(model, features).astype(np.float32))
+    own = Domains(**load(domains[unit.name]))
+    probability = class_probabilities(model, domain_features(own)).astype(np.float32)
+    np.savez(part, probability=probability, traits=describe(own))
 
 
 step.run_units(snakemake, step.units_after(domains), compute, suffix=".npz", state=file_hash(file))

@@ -3,8 +3,9 @@
 from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
+from spinome.neurons.appearance import known_of
 from spinome.neurons.condense import Domains
-from spinome.neurons.train import neuron_examples, train
+from spinome.neurons.train import coarser_copies, copy_shares, neuron_examples, train
 from spinome.neurons.units import load, sheet_neurons
 from spinome.neurons.validate import calibration_table, confusion_table, held_out_predictions, score_table
 from spinome.workflow import step
@@ -14,15 +15,20 @@ inputs, params, output = step.begin(snakemake)
 fetched = Finished.read(*inputs.fetched).files()
 condensed = Finished.read(*step.by_name(inputs, "condense").values())
 weights = {name: row["truth_weight"] for name, row in params.each.items()}
-examples = {}
+examples, seen = {}, []
 for neuron in sheet_neurons(params.aside.rows, fetched).values():
     if neuron.unit not in condensed:
         print(f"{neuron.unit} failed, and is left out of the training")
         continue
-    domains = Domains(**load(condensed[neuron.unit]))
-    mesh, truth, weight = read_mesh(neuron.mesh), params.aside.truth[neuron.unit], weights[neuron.unit]
+    mesh, truth = read_mesh(neuron.mesh), params.aside.truth[neuron.unit]
     synapses = neuron.read_synapses() if neuron.synapses else None
-    examples[neuron.unit] = neuron_examples(neuron.unit, mesh, domains, truth, synapses, weight)
+    domains = Domains(**load(condensed[neuron.unit]))
+    copies = coarser_copies(neuron.unit, mesh, **params.options["condense"], **params.options["hks"])
+    seen += [domains, *(copy.domains for copy in copies.values())]
+    given = {neuron.unit: domains} | {name: copy.given for name, copy in copies.items()}
+    for name, share in copy_shares(given).items():
+        weight = weights[neuron.unit] * share
+        examples[name] = neuron_examples(name, mesh, given[name], truth, synapses, weight)
 if not examples:
     raise RuntimeError(f"all neurons to train on failed: {', '.join(params.aside.truth)}; see results/failures.parquet")
 predicted, importance = held_out_predictions(examples, params.seed)
@@ -30,7 +36,8 @@ scores = score_table(predicted)
 print(scores.to_string(), importance.to_string(), sep="\n")
 model = train(examples, params.seed)
 card = {
-    "trained_on": {name: weights[name] for name in sorted(examples)},
+    "trained_on": {name: float(part.weight.sum()) for name, part in sorted(examples.items())},
+    "training data": known_of(seen).for_card(),
     "seed": params.seed,
     "options": params.options,
     "scores": scores.to_dict("list"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.limits import FLOOR, LIMIT_COLUMNS, Known, judge, learn, left_out, tell_unlike, unlikeness
+from spinome.limits import FLOOR, LIMIT_COLUMNS, MOST_TOLD, Known, judge, learn, left_out, tell_unlike, unlikeness
 
 TRAITS = ("width", "grey", "depth")
 
@@ -64,3 +64,15 @@ def test_a_warning_names_the_input_what_differs_and_the_remedy(seen):
     # what the training data lacked is told once, however many inputs there are
     told = tell_unlike(table.assign(lacking="one label: label more"))
     assert told == ["the model was trained on one label: label more", line]
+
+
+def test_of_many_inputs_the_most_unlike_are_told_and_the_others_counted(seen):
+    known = learn(seen, TRAITS)
+    rows = [
+        {"neuron": f"n{number}", **judge(known, seen + 50.0 + number, 2.0, {}, "label it")}
+        for number in range(MOST_TOLD + 2)
+    ]
+    told = tell_unlike(pd.DataFrame(rows))
+    assert len(told) == MOST_TOLD + 1
+    assert told[0].startswith(f"neuron n{MOST_TOLD + 1} is unlike")
+    assert told[-1] == "2 more are unlike it, too; the table limits.parquet names them"

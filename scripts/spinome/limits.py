@@ -17,6 +17,8 @@ import pandas as pd
 # of a table of inputs: `limit` is the largest unlikeness that goes without a warning, `differs` says in words what is
 # most unlike, `remedy` what to do, `lacking` what the training data had too little of, with its own remedy
 LIMIT_COLUMNS = ["unlikeness", "limit", "unlike", "differs", "remedy", "lacking"]
+# inputs of which each is told by a line; of more the table alone tells
+MOST_TOLD = 10
 # no trait is known more exactly than this, however alike the training data are
 FLOOR = 0.1
 
@@ -101,7 +103,7 @@ def judge(
 
 
 def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
-    """A line for each input that is unlike the training data, and for what these lack: what differs, and what to do.
+    """A line for each input that is unlike the training data, the most unlike first, and for what these lack.
 
     Parameters
     ----------
@@ -110,9 +112,13 @@ def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
     """
     kind = inputs.columns[0]
     lacking = [f"the {model} was trained on {text}" for text in inputs["lacking"].unique() if text]
-    return lacking + [
+    unlike = inputs[inputs["unlike"].astype(bool)].sort_values("unlikeness", ascending=False, kind="stable")
+    told = [
         f"{kind} {row[kind]} is unlike the data that the {model} was trained on ({row['unlikeness']:.1f}, where up to "
         f"{row['limit']:g} is more of the same), most in {row['differs']}. Take its results for a first look, and "
         f"{row['remedy']}"
-        for row in inputs[inputs["unlike"].astype(bool)].to_dict("records")
+        for row in unlike[:MOST_TOLD].to_dict("records")
     ]
+    if len(unlike) > MOST_TOLD:
+        told.append(f"{len(unlike) - MOST_TOLD} more are unlike it, too; the table limits.parquet names them")
+    return lacking + told

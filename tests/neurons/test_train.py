@@ -2,11 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.neurons.classify import class_probabilities, domain_features
+from spinome.mesh.surface import vertex_areas
+from spinome.neurons.classify import Examples, class_probabilities, domain_features
 from spinome.neurons.condense import Domains
 from spinome.neurons.evaluate import compare_points, evaluation
+from spinome.neurons.pipeline import condense_mesh
 from spinome.neurons.spines import Labelled
-from spinome.neurons.train import neuron_examples, train, vertex_labels
+from spinome.neurons.train import COARSER, coarser_copies, copy_shares, neuron_examples, train, vertex_labels
+from spinome.neurons.validate import held_out_predictions
 
 
 @pytest.fixture
@@ -61,3 +64,28 @@ def test_points_are_evaluated_without_a_table_of_synapses(tmp_path, tube):
     pd.DataFrame({"id": [1], "tag": ["spine"]}).to_csv(tmp_path / "ids.csv", index=False)
     with pytest.raises(ValueError, match="fill the column synapses"):
         compare_points("n", tube, labelled, str(tmp_path / "ids.csv"))
+
+
+def test_a_dense_mesh_has_coarser_copies_that_are_unseen_with_it(tmp_path, bumpy_tube):
+    copies = coarser_copies("n", bumpy_tube)
+    for copy in copies.values():
+        assert len(copy.domains.label) < len(bumpy_tube.vertices) == len(copy.given.label)
+    copies = {"n": condense_mesh(bumpy_tube)} | {name: copy.given for name, copy in copies.items()}
+    area_um2 = vertex_areas(bumpy_tube.vertices, bumpy_tube.faces).sum() / 1e6
+    density = len(bumpy_tube.vertices) / area_um2
+    assert list(copies) == ["n", *(f"n at {target:g} per um2" for target in COARSER if target < density / 1.5)]
+    assert len(copies) > 1
+    shares = copy_shares(copies)
+    assert sum(shares.values()) == pytest.approx(1) and shares["n"] == 0.5
+    assert copy_shares(["n"]) == {"n": 1.0}
+    np.savez(tmp_path / "labels.npz", label=np.where(bumpy_tube.vertices[:, 0] > 6000, 1, 0))
+    file = str(tmp_path / "labels.npz")
+    parts = {name: neuron_examples(name, bumpy_tube, own, file, None, shares[name]) for name, own in copies.items()}
+    # in folds by branch a copy goes with its mesh
+    assert all(group.startswith("n:") for part in parts.values() for group in part.group)
+    # each copy is unseen where the neuron is
+    other = Examples(parts["n"].features, parts["n"].label, parts["n"].weight, parts["n"].group)
+    predicted, _ = held_out_predictions({**parts, "m": other}, 0)
+    by_neuron = predicted[predicted["held_out"] == "neuron"]
+    assert set(by_neuron["neuron"]) == {*parts, "m"}
+    assert len(by_neuron) == sum(len(part.label) for part in parts.values()) + len(other.label)

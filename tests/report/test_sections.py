@@ -57,6 +57,18 @@ def test_a_volume_that_the_model_does_not_know_is_told_of_on_top(tables):
     assert sections(["synapses"], tables, {}, {}, {})[0].lead.startswith("Voxels are classified")
 
 
+def test_a_neuron_that_the_forest_does_not_know_is_told_of_on_top(tables):
+    tables["neuron_limits"] = tables["limits"].rename(columns={"volume": "neuron"})
+    cell = {"source": ["sheet"], "neuron": ["n"]}
+    tables |= {
+        "neuron_synapses": pd.DataFrame({**cell, "tag": ["spine"]}),
+        "neuron_spines": pd.DataFrame(cell),
+        "neuron_table": pd.DataFrame({**cell, "spines": [1], "known": [True]}),
+    }
+    lead = sections(["neurons"], tables, {}, {}, {})[0].lead
+    assert lead.startswith("Warning: neuron v is unlike the data that the model was trained on")
+
+
 def test_what_was_simulated_comes_first_where_anything_was(tables):
     sizes = {"volume_um3": 0.1, "head_diameter_nm": 500.0, "neck_length_nm": 300.0}
     truth = pd.DataFrame({"dendrite": [0, 0], "first_timepoint": 0, "last_timepoint": [0, 1]}).assign(**sizes)

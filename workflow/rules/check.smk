@@ -29,6 +29,6 @@ onsuccess:
     from spinome.workflow.preflight import failed_units, unlike_inputs
 
     told = failed_units(Path(study.results) / "failures.parquet")
-    told += unlike_inputs(Path(study.results) / "synapses" / "limits.parquet", "model of synapses")
-    told += unlike_inputs(Path(study.results) / "linking" / "limits.parquet", "model of links")
+    for section, model in (("synapses", "synapses"), ("linking", "links"), ("neurons", "neurons")):
+        told += unlike_inputs(Path(study.results) / section / "limits.parquet", f"model of {model}")
     print(*told, sep="\n", file=sys.stderr)

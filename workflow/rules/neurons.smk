@@ -21,6 +21,7 @@ rule neurons:
                 "<results>/neurons/synapses.parquet",
                 "<results>/neurons/spines.parquet",
                 "<results>/neurons/neurons.parquet",
+                "<results>/neurons/limits.parquet",
                 "<results>/neurons/figures",
             ],
             otherwise=[],
@@ -211,6 +212,30 @@ rule neurons_classify:
         code=script_hash("neurons_classify"),
     script:
         "../../scripts/neurons_classify.py"
+
+
+rule neurons_limits:
+    """Hold what the meshes of neurons are like against what the forest was trained on."""
+    input:
+        **neurons_plan.step("classify"),
+        model=neurons_plan.model.trained,
+    output:
+        "<results>/neurons/limits.parquet",
+    log:
+        "<logs>/neurons_limits.log",
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        hks=neurons_plan.solver,
+        model=neurons_plan.model.stamp,
+        aside=study.aside(model=neurons_plan.model.given),
+        code=script_hash("neurons_limits"),
+    script:
+        "../../scripts/neurons_limits.py"
 
 
 rule neurons_spines:

@@ -84,6 +84,34 @@ rule retrieve_neuron_hks:
         "../../scripts/retrieve_neuron_hks.py"
 
 
+rule retrieve_microns:
+    """Bring hand labels of the MICrONS release, their synapses and a sheet of their neurons into tables."""
+    input:
+        labels="<resources>/public/microns_labels.csv.gz",
+        labels_header="<resources>/public/microns_labels_header.csv",
+        published="<resources>/public/microns_published.csv.gz",
+        published_header="<resources>/public/microns_published_header.csv",
+        synapses="<resources>/public/microns_synapses.csv.gz",
+        synapses_header="<resources>/public/microns_synapses_header.csv",
+    output:
+        labels="<resources>/microns/labels.parquet",
+        published="<resources>/microns/published.parquet",
+        synapses="<resources>/microns/synapses.parquet",
+        neurons="<resources>/microns/neurons.tsv",
+        training="<resources>/microns/training.yaml",
+    log:
+        "<logs>/retrieve_microns.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=240,
+    params:
+        code=script_hash("retrieve_microns"),
+    script:
+        "../../scripts/retrieve_microns.py"
+
+
 rule retrieve_file:
     """Fetch a public file by its address."""
     output:

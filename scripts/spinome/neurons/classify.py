@@ -28,6 +28,18 @@ FEATURES = [
     *(f"{SLOPE}_{time}" for time in _TIMES[:-1]),
     *(f"{CONTRAST}_{time}" for time in _TIMES),
 ]
+# between the name of a neuron and what its copy differs in; no name of a sample has spaces
+COPY = " at "
+
+
+def copy_name(neuron: str, vertices_per_um2: float) -> str:
+    """The name of the copy of a neuron that has so many vertices per um^2."""
+    return f"{neuron}{COPY}{vertices_per_um2:g} per um2"
+
+
+def copied_from(name: str) -> str:
+    """The neuron that a copy was made of; the name itself where it is none."""
+    return name.partition(COPY)[0]
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def join_examples(parts: list[Examples]) -> Examples:
     return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])))
 
 
-def train_forest(examples: Examples, seed: int, trees: int = 100, leaf_fraction: float = 2e-4) -> Model:
+def train_forest(examples: Examples, seed: int, trees: int = 100, leaf_fraction: float = 1e-4) -> Model:
     """Extremely randomised trees (Geurts et al. 2006) from examples.
 
     `leaf_fraction` of the total weight is the least that a leaf holds.

@@ -29,7 +29,7 @@ def shaft_distance(
     """
     a, b = edges.T
     length = np.linalg.norm(vertices[a] - vertices[b], axis=1)
-    piece = _pieces(a, b, ~on_spine)
+    piece = connected_pieces(a, b, ~on_spine)
     shaft = ~on_spine & (np.bincount(piece, np.where(on_spine, 0, area)) >= min_area_um2 * 1e6)[piece]
     inside = on_spine[a] | on_spine[b]
     graph = sp.coo_array((length[inside], (a[inside], b[inside])), shape=(len(vertices),) * 2).tocsr()
@@ -79,7 +79,7 @@ def spine_instances(
     return spine_of
 
 
-def _pieces(a: np.ndarray, b: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def connected_pieces(a: np.ndarray, b: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Connected piece (V,) of each vertex among the `chosen` (V,); the others are each a piece."""
     inside = chosen[a] & chosen[b]
     graph = sp.coo_array((inside[inside], (a[inside], b[inside])), shape=(len(chosen),) * 2)

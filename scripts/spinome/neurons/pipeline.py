@@ -27,7 +27,13 @@ class LabelledNeuron:
     synapses: pd.DataFrame | None
 
 
-def condense_mesh(mesh: Mesh, reduction: float | None = None, distance: float = 3.0, **hks: Any) -> Domains:
+def condense_mesh(
+    mesh: Mesh,
+    reduction: float | None = None,
+    distance: float = 3.0,
+    vertices_per_um2: float | None = None,
+    **hks: Any,
+) -> Domains:
     """Domains of similar heat kernel signature of a mesh.
 
     Parameters
@@ -35,6 +41,7 @@ def condense_mesh(mesh: Mesh, reduction: float | None = None, distance: float = 
     mesh : vertices in nm
     reduction : fraction of the faces to remove first; None keeps every vertex (`simplify`)
     distance : height at which Ward's tree is cut (`condense`)
+    vertices_per_um2 : density to come down to in place of a fraction (`simplify`)
     hks : options of `log_hks`
 
     Returns
@@ -45,7 +52,7 @@ def condense_mesh(mesh: Mesh, reduction: float | None = None, distance: float = 
     ------
     SpectrumError, ValueError: if a part of the mesh cannot be solved, or no face has an area.
     """
-    small = simplify(mesh, reduction=reduction)
+    small = simplify(mesh, vertices_per_um2, reduction)
     domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces, **hks), distance)
     return replace(domains, label=domains.label[small.vertex_of])
 

@@ -12,6 +12,7 @@ from spinome.io.tables import read_table, write_table
 from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
 from spinome.mesh.welding import weld
 from spinome.neurons.instances import RISE_NM, SPINE, shaft_distance, spine_instances
+from spinome.neurons.islands import without_islands
 from spinome.neurons.morphometry import measure_spines
 
 
@@ -38,7 +39,8 @@ def label_mesh(
     welded, origin = weld(mesh)
     first = np.zeros(len(welded.vertices), np.int64)
     first[origin[::-1]] = np.arange(len(origin))[::-1]
-    probability_welded = probability[first]
+    area = vertex_areas(welded.vertices, welded.faces)
+    probability_welded = without_islands(probability[first], mesh_edges(welded.faces), area)
     spine, table = find_spines(
         welded, probability_welded.argmax(axis=1) == SPINE, probability_welded[:, SPINE], min_area_um2, rise_nm
     )

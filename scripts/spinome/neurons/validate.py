@@ -14,6 +14,7 @@ from spinome.neurons.classify import (
     FEATURES,
     Examples,
     class_probabilities,
+    copied_from,
     folds,
     join_examples,
     train_forest,
@@ -30,7 +31,7 @@ def held_out_predictions(parts: Mapping[str, Examples], seed: int) -> tuple[pd.D
 
     Parameters
     ----------
-    parts : examples of neurons by name
+    parts : examples of neurons by name; copies of a neuron are unseen where it is
 
     Returns
     -------
@@ -111,9 +112,10 @@ def feature_groups() -> dict[str, np.ndarray]:
 
 
 def _neurons(neuron: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    names = np.unique(neuron)
+    original = np.array([copied_from(name) for name in neuron], object)
+    names = np.unique(original)
     for name in names if len(names) > 1 else []:
-        yield np.flatnonzero(neuron != name), np.flatnonzero(neuron == name)
+        yield np.flatnonzero(original != name), np.flatnonzero(original == name)
 
 
 def _losses(model: Model, test: Examples, seed: int) -> list[float]:

@@ -73,10 +73,14 @@ def sections(
 def _lead(branch: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """What is said on top of a branch: first where it is beyond what its model knows."""
     lead = BRANCHES[branch][1]
-    limits = {"synapses": ("limits", "model of synapses"), "linking": ("link_limits", "model of links")}
+    judged = {
+        "synapses": ("limits", "model of synapses"),
+        "linking": ("link_limits", "model of links"),
+        "neurons": ("neuron_limits", "model of neurons"),
+    }
     told = []
-    if branch in limits:
-        table, model = limits[branch]
+    if branch in judged:
+        table, model = judged[branch]
         told = tell_unlike(tables[table], model)
     return " ".join([*(f"Warning: {line}." for line in told), lead])
 

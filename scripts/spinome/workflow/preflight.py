@@ -242,13 +242,13 @@ def failed_units(table: str | Path) -> list[str]:
 
 
 def unlike_inputs(table: str | Path, model: str) -> list[str]:
-    """Lines for the end of a run: inputs that are unlike what a model was trained on."""
+    """Lines for the end of a run: volumes or neurons that are unlike what their model was trained on."""
     if not Path(table).exists():
         return []
     try:
         return tell_unlike(pd.read_parquet(table), model)
     except (OSError, ValueError, KeyError) as error:
-        return [f"{table}: cannot be read ({error}); whether inputs are unlike the training data is not known"]
+        return [f"{table}: cannot be read ({error}); whether its inputs are unlike the training data is not known"]
 
 
 def _without(row: RowType, produced: Sequence[str]) -> RowType:

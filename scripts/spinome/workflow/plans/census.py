@@ -46,6 +46,7 @@ REPORT_TABLES = {
     },
     "neurons": {
         "neuron_table": "neurons/neurons.parquet",
+        "neuron_limits": "neurons/limits.parquet",
     },
 }
 
