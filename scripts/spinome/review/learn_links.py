@@ -126,9 +126,8 @@ def teach(candidates: pd.DataFrame, said: pd.Series, old: np.ndarray, seed: int)
     rows = np.flatnonzero(asked | sure)
     label = np.where(asked, right, believed)[rows]
     # a shaft and its orphans are in one fold of the calibration; an orphan without a shaft is by itself
-    owner = candidates["orphan"].map(said.replace(NONE, np.nan))
-    owner = owner.fillna(-candidates["orphan"]).to_numpy()
-    owner[sure] = _parents(candidates, believed & sure)[sure]
+    owner = candidates["orphan"].map(said[said != NONE]).fillna(-candidates["orphan"]).to_numpy(float)
+    owner = np.where(sure, _parents(candidates, believed & sure), owner)
     weight = np.ones(len(candidates))
     weight[sure] = REMEMBERED / max(candidates.loc[sure, "orphan"].nunique(), 1)
     if (right & asked).sum() < LEAST_LINKED or len(np.unique(owner[right & asked])) < 2 or label.all():
