@@ -1,182 +1,66 @@
-"""How fast a judge of two-photon candidates learns from answers: a person simulated from the truth of real stacks.
+"""How fast models learn from answers: a person simulated from the truth of real data, scored where nobody was asked.
 
-The person is asked about the candidates of one traced dendrite of `rr30a_upper`, in all six sessions, and the judge is
-scored on those of the other dendrite, which nobody was asked about; then the dendrites change places. No judge that has
-seen any of these stacks takes part: the answers begin with what the detector alone says.
+`python benchmarks/review.py two-photon` (or `synapses`, `links`) runs one branch and leaves the rows of the others.
 """
 
-import os
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+import sys
+from functools import partial
+
 import pandas as pd
-from scipy.spatial import cKDTree
 
-from runner import Row, write_rows
-from spinome.io.stacks import open_stack
-from spinome.review.learn import best_threshold, questions_of, taught, teach, weigh
-from spinome.review.questions import in_order
-from spinome.scores.matching import match_points
-from spinome.twophoton.depth_track import find_spines
-from spinome.twophoton.detect import detect
-from spinome.twophoton.detector import load_detector
-from spinome.twophoton.judge import LEAST_SCORE, TRAINED_UM, blocks, candidate_features, judged, label_candidates
-from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+import review_links
+import review_synapses
+import review_twophoton
+from review_curves import curve_rows
+from runner import RESULTS, Row, write_rows
 
-REPOSITORY = Path(__file__).parents[1]
-DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"
-DETECTOR = REPOSITORY / "workflow" / "models" / "detector.safetensors"
-SESSIONS = [str(number) for number in range(6)]
-POSITION = ["z_um", "y_um", "x_um"]
-COUNTS = (20, 50, 100, 200, 400)
-SEEDS = 5
-# the least score of a spine where no judge takes part, as in the rule of judging
-WITHOUT_JUDGE = 0.5
-# share of wrong answers
-WRONG = (0.0, 0.05)
-# a hit lies this near to a head, in the plane and in slices
-HIT_UM, HIT_SLICES = 0.7, 2
-# active order is to reach with so many answers what random order reaches with so many
-WITH_RANDOM = 200
+# a forest of links takes half a minute to learn from 200 answers
+LINK_SEEDS = 2
 
 
-class Candidates:
-    """Candidates of all sessions beside one dendrite, as the detector has them.
-
-    `table` is what a rule of judging writes, `features` (N, F), `spine` whether each is one by the truth, `groups` (N,)
-    parts of the field, and `heads` the true heads of each session.
-    """
-
-    def __init__(self, sessions: list[tuple], dendrite: int):
-        tables, features, spine, groups = [], [], [], []
-        self.heads, self.slice_um = {}, sessions[0][2][0]
-        for name, (found, described, voxel_um) in zip(SESSIONS, sessions):
-            truth = read_truth_spines(DATA / "spines.csv", name, voxel_um)
-            traced = read_truth_dendrites(DATA / "dendrites.csv", name, voxel_um)
-            distance, node = cKDTree(traced[POSITION]).query(found[POSITION])
-            used = (distance <= TRAINED_UM) & (traced["dendrite"].to_numpy()[node] == dendrite)
-            own, rows = found[used].reset_index(drop=True), described[used].reset_index(drop=True)
-            scored = judged(own, rows, own["score"].to_numpy(float), voxel_um)
-            kept = np.flatnonzero(own["candidate"].isin(scored["candidate"]))
-            tables.append(scored.assign(specimen="rr30a", field="upper", timepoint=name))
-            features.append(rows.to_numpy()[kept])
-            spine.append(label_candidates(own, truth, voxel_um[0])[kept])
-            groups.append(blocks(own, "rr30a")[kept])
-            self.heads[name] = truth.loc[truth["dendrite"] == dendrite, POSITION].to_numpy()
-        self.table = pd.concat(tables, ignore_index=True)
-        self.features, self.spine, self.groups = (np.concatenate(parts) for parts in (features, spine, groups))
-        self.table["accepted"] = self.table["score"] >= WITHOUT_JUDGE
-
-    def f1(self, accepted: np.ndarray) -> float:
-        """F1 of the accepted candidates against the true heads."""
-        hits = 0
-        for name, heads in self.heads.items():
-            place = self.table.loc[accepted & (self.table["timepoint"] == name).to_numpy(), POSITION].to_numpy(float)
-            hits += len(match_points(place, heads, HIT_UM, HIT_SLICES * self.slice_um)[0])
-        return 2 * hits / (int(accepted.sum()) + sum(map(len, self.heads.values())))
+def twophoton_rows() -> list[Row]:
+    """The judge of two-photon candidates, from the detector alone, which has seen neither dendrite."""
+    sides = review_twophoton.sides_of(review_twophoton.described())
+    start, where = review_twophoton.without(sides), review_twophoton.WHERE
+    goals = {100: start + 0.05, 400: start + 0.08}
+    return [Row(f"{where}, no answers", start, ""), *curve_rows(where, partial(review_twophoton.curve, sides), goals)]
 
 
-def described() -> list[tuple]:
-    """Candidates of each session, their features and the size of a voxel; the detector has seen none of them."""
-    model, _ = load_detector(DETECTOR)
-    out = []
-    for name in SESSIONS:
-        opened = open_stack(DATA / f"tp{name}.ome.tif")
-        stack = opened.read()
-        found, _ = find_spines(detect(stack, opened.voxel_um, model), stack, opened.voxel_um)
-        found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-        out.append((found, candidate_features(stack, opened.voxel_um, found), opened.voxel_um))
-    return out
+def synapse_rows() -> list[Row]:
+    """The judge of synapse candidates, from the rules of the shipped network."""
+    found, where = review_synapses.candidates(), review_synapses.WHERE
+    right = f"{where}, a judge that is always right about its {len(found.table)} candidates"
+    first = [
+        Row(f"{where}, no answers", review_synapses.without(found), ""),
+        Row(right, review_synapses.possible(found), ""),
+    ]
+    return [*first, *curve_rows(where, partial(review_synapses.curve, found), {100: 0.65, 400: 0.75})]
 
 
-def curve(asked: Candidates, elsewhere: Candidates, order: str, wrong: float, seed: int) -> list[tuple[float, bool]]:
-    """F1 elsewhere after each of `COUNTS` answers, and whether the rule would take the new judge."""
-    rng = np.random.default_rng([seed, len(order)])
-    said = asked.spine ^ (rng.random(len(asked.spine)) < wrong)
-    old = asked.table["score"].to_numpy(float)
-    shuffled = rng.permutation(len(old))
-    done, out = np.zeros(len(old), bool), []
-    table = asked.table
-    for count in COUNTS:
-        queue = [row for row, _ in in_order(questions_of(table), done, seed)] if order == "active" else shuffled
-        fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
-        done[fresh] = True
-        rows = np.flatnonzero(done)
-        model = teach(asked.features, rows, said[rows], old, asked.groups, seed)
-        accepted = elsewhere.table["accepted"].to_numpy()
-        if model is not None:
-            probability = _of(model, elsewhere)
-            accepted = probability >= best_threshold(probability)
-        out.append((elsewhere.f1(accepted), model is not None and takes(asked, rows, said, seed)))
-        if model is not None:
-            score = _of(model, asked)
-            table = asked.table.assign(score=score, accepted=score >= best_threshold(score))
-    return out
+def link_rows() -> list[Row]:
+    """The forest of links, from that of simulated tissue."""
+    where, whole = review_links.WHERE, review_links.with_all()
+    first = [
+        Row(f"{where}, no answers", review_links.without(), ""),
+        Row(f"{where}, forest of all {review_links.asked()} orphans on the other dendrites", whole, ""),
+    ]
+    return [*first, *curve_rows(where, review_links.curve, {100: whole - 0.03, 400: whole}, LINK_SEEDS)]
 
 
-def takes(asked: Candidates, rows: np.ndarray, said: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a judge that learned from these answers, but for those drawn by lot, on the latter."""
-    questions = questions_of(asked.table)
-    answers = questions.iloc[rows].assign(who="simulated", answer=np.where(said[rows], "spine", "no spine"))
-    found, spine, held, weight = taught(asked.table, answers.reset_index(drop=True), seed)
-    old = asked.table["score"].to_numpy(float)
-    model = teach(asked.features, found[~held], spine[~held], old, asked.groups, seed)
-    if model is None:
-        return False
-    new = _of(model, asked)
-    seen = found[held]
-    thresholds = (WITHOUT_JUDGE, best_threshold(new))
-    return weigh(old[seen], new[seen], spine[held], weight[held], thresholds).better
+BRANCHES = {"two-photon": twophoton_rows, "synapses": synapse_rows, "links": link_rows}
 
 
-def _of(model, candidates: Candidates) -> np.ndarray:
-    return model.predict_proba(candidates.features)[:, 1]
-
-
-def reached(curve_: np.ndarray, goal: float) -> float:
-    """Answers with which a curve reaches a score, between its points along a straight line; infinite if it does not."""
-    for place, value in enumerate(curve_):
-        if value >= goal:
-            before = curve_[place - 1] if place else value
-            return float(COUNTS[0] if not place else np.interp(goal, [before, value], COUNTS[place - 1 : place + 1]))
-    return float("inf")
-
-
-def rows(sides: list[Candidates], seeds: int = SEEDS) -> list[Row]:
-    """All curves, each point the mean over seeds and directions with its standard deviation."""
-    pairs = list(zip(sides, sides[::-1]))
-    without = np.mean([side.f1(side.table["accepted"].to_numpy()) for side in sides])
-    where = "two-photon detection F1 on the other dendrite of rr30a_upper"
-    out = [Row(f"{where}, detector alone, no answers", float(without), "")]
-    means: dict[tuple[str, float], np.ndarray] = {}
-    for wrong in WRONG:
-        for order in ("active", "random"):
-            runs = []
-            for seed in range(seeds):
-                runs += [curve(*pair, order, wrong, seed) for pair in pairs]
-                print(order, wrong, seed, [[round(f1, 3) for f1, _ in run] for run in runs[-2:]], flush=True)
-            f1 = np.array([[value for value, _ in run] for run in runs])
-            taken = np.array([[new for _, new in run] for run in runs])
-            means[order, wrong] = f1.mean(axis=0)
-            for place, count in enumerate(COUNTS):
-                goal = (
-                    {100: without + 0.05, 400: without + 0.08}.get(count) if (order, wrong) == ("active", 0.0) else None
-                )
-                name = f"{where}, {count} answers in {order} order, {wrong:.0%} of them wrong"
-                out.append(Row(name, float(f1[:, place].mean()), "", goal))
-                out.append(Row(f"{name}: standard deviation", float(f1[:, place].std(ddof=1)), ""))
-                out.append(Row(f"{name}: share of runs in which the rule takes it", float(taken[:, place].mean()), ""))
-        goal = means["random", wrong][COUNTS.index(WITH_RANDOM)]
-        name = f"answers in active order for what random order reaches with {WITH_RANDOM}, {wrong:.0%} of them wrong"
-        out.append(Row(name, reached(means["active", wrong], goal), "answers", 120, True))
-    return out
-
-
-def sides_of(sessions: list[tuple]) -> list[Candidates]:
-    """The candidates of each of the two dendrites."""
-    traced = read_truth_dendrites(DATA / "dendrites.csv", SESSIONS[0], sessions[0][2])
-    return [Candidates(sessions, dendrite) for dendrite in sorted(traced["dendrite"].unique())]
+def main(names: list[str]) -> None:
+    """Run some branches, or all where none is named."""
+    path = RESULTS / "review.tsv"
+    others = pd.read_table(path) if names and path.exists() else pd.DataFrame()
+    write_rows("review", [row for name in names or BRANCHES for row in BRANCHES[name]()])
+    if len(others):
+        rest = others[~others["what"].str.startswith(tuple(names))]
+        pd.concat([rest, pd.read_table(path)]).to_csv(path, sep="\t", index=False)
 
 
 if __name__ == "__main__":
-    write_rows("review", rows(sides_of(described())))
+    main(sys.argv[1:])

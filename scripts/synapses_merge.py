@@ -1,5 +1,6 @@
 """Merge the parts of all cuboids of a volume to objects; which object each part belongs to goes to its shard."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from spinome.io.volumes import create_volume, fill_with_zeros, open_volume, requ
 from spinome.seeds import number_of
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.objects.judge import Judge
-from spinome.synapses.objects.merge import Rules, merge_parts
+from spinome.synapses.objects.merge import Rules, merge_candidates
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -28,11 +29,13 @@ if row["synapses"]:
     rules, judge = Rules(), None
 else:
     tuned = load_card(step.model_file(snakemake))
-    judge = Judge.of_card(tuned)
-    for name in ("min_volume_um3", "min_peak", "min_probability"):
-        settings[name] = tuned.get(name, 0.0) if settings[name] is None else settings[name]
-    rules = Rules(**settings)
-objects, ids = merge_parts([files[name] for name in names], volume.shape, voxel_nm, connectivity, rules, judge)
+    # what people answered goes before what the model came with
+    learned = json.loads(Path(inputs.learned).read_text()) if inputs.learned else {}
+    tuned = learned if learned.get("judge") else tuned
+    rules, judge = Rules.of(settings, tuned), Judge.of_card(tuned)
+parts = [files[name] for name in names]
+candidates, ids = merge_candidates(parts, volume.shape, voxel_nm, connectivity, rules, judge)
+objects = candidates[candidates["synapse"] > 0].reset_index(drop=True)
 with atomic(output.labels) as part:
     # the shards of synapses_density write the chunks that hold objects, one cuboid each
     create_volume(part, volume.shape, np.uint64, voxel_nm, cuboid)
@@ -43,6 +46,7 @@ for shard, file in shards.items():
     with atomic(Path(file)) as part:
         np.savez(part, **{name: found[name] for name in own})
 write_table(objects, output.objects)
+write_table(candidates, output.candidates)
 gaps = gap_table(volume.shape, cuboid, set(names), voxel_nm)
 write_table(gaps, output.gaps)
 print(f"{len(objects)} synapses from {sum(map(len, ids))} parts in {len(names)} cuboids; {len(gaps)} are not known")

@@ -55,6 +55,22 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     assert words["label"] == ["spine", "shaft", "soma", "not sure"]
 
 
+def test_a_synapse_that_the_run_drops_is_asked_about_and_has_no_outline(study):
+    objects = read_table(Path(study.results) / "synapses" / "objects.parquet")
+    candidates = objects.drop(columns="volume").assign(synapse=np.where(objects.index < 3, 0, objects["synapse"]))
+    candidates["y_nm"] += 1.0
+    write_table(candidates, Path(study.results) / "synapses" / "candidates" / "v.parquet")
+    catalogue = Catalogue(sources_of(study))
+    asked = catalogue.questions()
+    dropped = asked[(asked["kind"] == "synapse") & (asked["now"] == "no synapse")]
+    assert len(dropped) == 3 and (asked["kind"] == "synapse").sum() == COUNT + 3
+    question = catalogue.question(dropped["id"].iloc[0])
+    assert question["now"] == 1 and question["row"]["subject"] is None
+    kept = catalogue.question(asked.loc[asked["kind"] == "synapse", "id"].iloc[0])
+    outlined, plain = (one["views"][0]["image"] for one in (kept, question))
+    assert pixels(plain).shape == pixels(outlined).shape
+
+
 def test_the_middle_of_a_picture_is_the_place_of_its_question(study):
     catalogue = Catalogue(sources_of(study))
     questions = catalogue.questions()

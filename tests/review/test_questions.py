@@ -70,6 +70,11 @@ def test_lost_spines_links_synapses_and_labels_are_asked_about():
     assert objects["worth"].tolist() == pytest.approx([0.3]) and objects["unit"].tolist() == ["v"]
     # a judge knows better than the voxels
     assert synapse_questions(found.assign(probability=0.4), "p")["worth"].tolist() == pytest.approx([0.6])
+    # what the run drops is asked about where there is a chance, and has no number
+    dropped = synapse_questions(found.assign(synapse=0), "p")
+    assert dropped["now"].tolist() == ["no synapse"] and dropped["worth"].tolist() == pytest.approx([0.7])
+    assert dropped["subject"].isna().all() and not dropped["counted"].any()
+    assert synapse_questions(found.assign(synapse=0, probability=0.01), "p").empty
     tags = {"neuron": "n", "id": pd.array([1, 2], "Int64"), "tag": ["spine", None], "value": [0.6, np.nan]}
     labels = label_questions(pd.DataFrame({**tags, **nm}), "p")
     assert labels["now"].tolist() == ["spine"] and labels["probability"].tolist() == [0.6]

@@ -13,7 +13,7 @@ FOLDERS = {
     # what is not known goes with what is
     "linking_segments": {"gaps"},
     # a volume of its own, that viewers open
-    "synapses_merge": {"labels", "gaps"},
+    "synapses_merge": {"labels", "gaps", "candidates"},
     # one for each program
     "twophoton_exchange": {"napari", "review", "synapflow"},
 }

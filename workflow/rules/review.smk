@@ -1,4 +1,5 @@
 # What models learn from the answers that people gave in `spinome review`.
+from spinome.workflow.plans.volumes import per_volume
 
 
 rule review_learn:
@@ -53,3 +54,84 @@ rule review_sample:
         code=script_hash("review_sample"),
     script:
         "../../scripts/review_sample.py"
+
+
+rule review_learn_synapses:
+    """Teach the judge of synapse candidates from answers; the old one is kept where the new one is not better."""
+    input:
+        **synapses_plan.files_of(synapses_plan.detected, "image"),
+        **synapses_plan.parts(synapses_plan.detected),
+        **synapses_plan.models_of(synapses_plan.detected),
+    output:
+        judge="<results>/review/learn_synapses/judge.json",
+        scores="<results>/review/learn_synapses/scores.tsv",
+    log:
+        "<logs>/review_learn_synapses.log",
+    benchmark:
+        "<benchmarks>/review_learn_synapses.tsv"
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        each=synapses_plan.voxels_of(synapses_plan.detected),
+        cuboid=config["synapses"]["cuboid"],
+        rules=synapses_plan.ruling,
+        seed=config["seed"],
+        model="" if synapses_plan.adapts or not synapses_plan.detected else synapses_plan.model.stamp,
+        inputs=[
+            *synapses_plan.stamps_of(synapses_plan.detected, "image"),
+            *(study.given([config["review"]["answers"]]) if synapses_plan.learns else []),
+        ],
+        aside=study.aside(
+            rows=synapses_plan.rows_of(synapses_plan.detected, "image"),
+            model=synapses_plan.model.given,
+            answers=config["review"]["answers"],
+        ),
+        code=script_hash("review_learn_synapses"),
+    script:
+        "../../scripts/review_learn_synapses.py"
+
+
+rule review_learn_links:
+    """Teach the forest of links from answers; the old one is kept where the new one is not better."""
+    input:
+        **linking_plan.segmentations(linking_plan.volumes),
+        **linking_plan.candidates(linking_plan.volumes),
+        **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
+        model=linking_plan.taught_links.trained,
+        decisions=config["linking"]["proofread"]["decisions"] or [],
+    output:
+        model="<results>/review/learn_links/links.skops",
+        scores="<results>/review/learn_links/scores.tsv",
+    log:
+        "<logs>/review_learn_links.log",
+    benchmark:
+        "<benchmarks>/review_learn_links.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        each=linking_plan.voxels_of(linking_plan.volumes),
+        group_nm=config["linking"]["candidates"]["group_nm"],
+        threshold=config["linking"]["links"]["threshold"],
+        seed=config["seed"],
+        model=linking_plan.taught_links.stamp,
+        inputs=[
+            *linking_plan.stamps_of(linking_plan.volumes, "segmentation"),
+            *study.given([config["linking"]["proofread"]["decisions"]]),
+            *(study.given([config["review"]["answers"]]) if linking_plan.learns else []),
+        ],
+        aside=study.aside(
+            rows=linking_plan.rows_of(linking_plan.volumes, "segmentation"),
+            model=linking_plan.taught_links.given,
+            answers=config["review"]["answers"],
+        ),
+        code=script_hash("review_learn_links"),
+    script:
+        "../../scripts/review_learn_links.py"

@@ -236,9 +236,11 @@ rule synapses_merge:
         volume=synapses_plan.grid_file,
         parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_plan.shards),
         model=synapses_plan.model_made,
+        learned=synapses_plan.learned,
     output:
         **synapses_plan.ids(),
         objects="<results>/synapses/merge/{volume}.parquet",
+        candidates="<results>/synapses/candidates/{volume}.parquet",
         labels=directory("<results>/synapses/labels/{volume}.zarr"),
         gaps="<results>/synapses/gaps/{volume}.parquet",
     log:
@@ -412,7 +414,7 @@ rule synapses_evaluate:
     input:
         **synapses_plan.files_of(synapses_plan.scored, "truth_synapses"),
         **per_volume("labels", synapses_plan.scored, "<results>/synapses/labels/{volume}.zarr"),
-        **synapses_plan.parts(),
+        **synapses_plan.parts(synapses_plan.scored),
         **synapses_plan.models_of(synapses_plan.scored),
         objects="<results>/synapses/objects.parquet",
         gaps="<results>/synapses/gaps.parquet",

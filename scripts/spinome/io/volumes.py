@@ -183,6 +183,14 @@ def open_labels(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     return _Labels(**vars(volume))
 
 
+def label_at(labels: Volume, place_um: np.ndarray) -> int:
+    """The label at a place (z, y, x) in um from the corner of a volume whose voxel size is known; 0 outside of it."""
+    index = np.floor(place_um * 1000 / np.array(require_voxel_size(labels)) + 1e-6).astype(int)
+    if (index < 0).any() or (index >= labels.shape).any():
+        return 0
+    return int(labels[tuple(slice(n, n + 1) for n in index)].ravel()[0])
+
+
 def open_probability(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
     """Open a map of probabilities; its slices are float32 in [0, 1].
 

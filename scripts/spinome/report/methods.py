@@ -263,6 +263,8 @@ def _model(model: Mapping[str, Any]) -> str:
     """Where a model comes from."""
     if model["origin"] == "trained":
         return f"trained in this run on {_listed(model['teachers'])}"
+    if model["origin"] == "answered":
+        return "one that learned from what people answered in this run, or the one before it where that was better"
     if model["origin"] == "shipped":
         return f"the model that Spinome ships, {model['file']}, hash {model['stamp']}"
     if model["origin"] == "published":

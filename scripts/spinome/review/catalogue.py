@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from spinome.hashing import content_hash, file_hash
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
-from spinome.io.volumes import EM, STACK, Volume, open_labels, open_volume, require_voxel_size
+from spinome.io.volumes import EM, STACK, Volume, label_at, open_labels, open_volume, require_voxel_size
 from spinome.linking.measure import INSIDE
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
@@ -109,6 +109,9 @@ class Catalogue:
                 makers[results / "twophoton" / "review" / f"{series}.tsv"] = asking.lost_questions
             makers[results / "twophoton" / "links.parquet"] = self._track_questions
             makers[results / "synapses" / "objects.parquet"] = self._synapse_questions
+            for volume in self.sources.synapses:
+                dropped = partial(_dropped_questions, volume)
+                makers[results / "synapses" / "candidates" / f"{volume}.parquet"] = dropped
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
             for path, maker in makers.items():
@@ -175,11 +178,7 @@ class Catalogue:
         """The segment at a place of a volume; 0 where there is none, or no such volume."""
         if volume not in self.sources.segmentations:
             return 0
-        labels, size = self._labels(self.sources.segmentations[volume], volume)
-        index = np.floor(place_um * 1000 / np.array(size) + 1e-6).astype(int)
-        if (index < 0).any() or (index >= labels.shape).any():
-            return 0
-        return int(labels[tuple(slice(n, n + 1) for n in index)].ravel()[0])
+        return label_at(self._labels(self.sources.segmentations[volume], volume)[0], place_um)
 
     def segments(self) -> dict[str, pd.DataFrame]:
         """Segments of each volume with a place within each, where they were measured."""
@@ -280,7 +279,8 @@ class Catalogue:
         volume, place = row["unit"], row[POSITION].to_numpy(float)
         labels, size = self._labels(self.sources.synapses[volume], volume)
         grey, voxel_um = self._image(volume, size), tuple(length / 1000 for length in size)
-        own = ([int(row["subject"])], [CANDIDATE_COLOURS[0]], [""])
+        # what the run drops is not among its labels, and so has no outline
+        own = ([], [], []) if pd.isna(row["subject"]) else ([int(row["subject"])], [CANDIDATE_COLOURS[0]], [""])
         shape = (place, SYNAPSE_UM, SYNAPSE_SLICES, SYNAPSE_PX)
         return [labels_view("slices", volume, grey, labels, voxel_um, EM.first, *shape, *own)]
 
@@ -320,6 +320,11 @@ class Catalogue:
         z, y, x = row[POSITION]
         unit = f"{row['unit']} to {row['next_unit']}" if row["next_unit"] else row["unit"]
         return [unit, f"z {z:.2f}, y {y:.2f}, x {x:.2f} um"]
+
+
+def _dropped_questions(volume: str, candidates: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """About the candidates of a volume that the run drops; those that it keeps are in the table of all objects."""
+    return asking.synapse_questions(candidates[candidates["synapse"] == 0].assign(volume=volume), provenance)
 
 
 def moved(place: np.ndarray, spines: pd.DataFrame, own: str, other: str) -> np.ndarray | None:

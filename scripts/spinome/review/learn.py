@@ -7,8 +7,6 @@ is held against the old one on answers drawn by lot that it has not seen, and ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
@@ -16,7 +14,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
 
 from spinome.review.answers import POSITION, agreed, match
-from spinome.review.questions import answered_by, sampled, spine_questions
+from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
+from spinome.review.questions import answered_by, spine_questions
 from spinome.twophoton.judge import LEAF, SHARE, TREES
 
 # what the old judge says with this probability or more, or with this or less, it teaches; all of it together weighs as
@@ -25,29 +24,6 @@ SURE, UNSURE_BELOW, REMEMBERED = 0.8, 0.2, 20.0
 # fewer answers of either kind teach nothing
 LEAST_OF_EACH = 5
 FOLDS = 5
-# the new judge is taken where it is better by more than so many standard errors
-ERRORS = 1.0
-SMALLEST = 1e-3
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How the old and the new judge did on answers drawn by lot that neither has learned from.
-
-    `gain` is how much less the new one is surprised by an answer (log loss in bits), with its standard error; F1 is
-    that of the spines among the candidates, estimated from these answers.
-    """
-
-    held_out: int
-    gain: float
-    error: float
-    old_f1: float
-    new_f1: float
-
-    @property
-    def better(self) -> bool:
-        """Whether the new judge is to be taken: less surprised beyond chance, and no worse at finding spines."""
-        return self.held_out > 1 and self.gain > ERRORS * self.error and self.new_f1 >= self.old_f1
 
 
 def spines_said(answers: pd.DataFrame) -> pd.DataFrame:
@@ -87,12 +63,7 @@ def taught(
     about = answered_by(questions, answers)
     rows = about.index.to_numpy(int)
     spine = (about["answer"] == "spine").to_numpy()
-    weight = np.zeros(len(rows))
-    for counted in (True, False):
-        # a mark by hand is about a candidate of the lot, too, where it comes first in it
-        drawn = sampled(questions, about, seed, counted)
-        if len(drawn):
-            weight[np.isin(rows, drawn)] = (questions["counted"] == counted).sum() / len(drawn)
+    weight = drawn(questions, about, seed)
     return rows, spine, weight > 0, weight
 
 
@@ -157,47 +128,17 @@ def learn(
     else:
         new = first.predict_proba(features)[:, 1]
         seen = rows[held]
-        verdict = weigh(old[seen], new[seen], spine[held], weight[held], (threshold, best_threshold(new)))
+        said = old[seen] >= threshold, new[seen] >= best_threshold(new)
+        verdict = weigh(old[seen], new[seen], spine[held], weight[held], said)
         reason = "better" if verdict.better else "not better on the answers drawn by lot"
     if verdict.better:
         taken = teach(features, rows, spine, old, groups, seed)
         best = best_threshold(taken.predict_proba(features)[:, 1])
     people = " ".join(sorted(answers["who"].unique()))
     row = {"answers": len(rows), "spines": int(spine.sum()), "people": people, "held_out": verdict.held_out}
-    row |= {"gain_bits": verdict.gain, "gain_error": verdict.error, "old_f1": verdict.old_f1, "new_f1": verdict.new_f1}
+    row |= {"gain_bits": verdict.gain, "gain_error": verdict.error, "old_f1": verdict.old, "new_f1": verdict.new}
     row |= {"without_candidate": without_answer(questions_of(judged), answers), "taken": taken is not None}
     return taken, pd.DataFrame([row | {"reason": reason}]), best
-
-
-def weigh(old: np.ndarray, new: np.ndarray, spine: np.ndarray, weight: np.ndarray, thresholds: tuple[float, float]):
-    """Hold the new judge against the old one on answers drawn by lot (`Verdict`).
-
-    Parameters
-    ----------
-    old, new : (N,) probability by each
-    spine, weight : (N,) what the answer says, and how many candidates it stands for
-    thresholds : of the old and of the new judge
-    """
-    if not len(spine):
-        return Verdict(0, 0.0, np.inf, np.nan, np.nan)
-    loss = [-np.log2(np.where(spine, p, 1 - p).clip(SMALLEST)) for p in (old, new)]
-    share = weight / weight.sum()
-    gains = loss[0] - loss[1]
-    gain = float((share * gains).sum())
-    error = float(np.sqrt((share**2 * (gains - gain) ** 2).sum())) if len(spine) > 1 else np.inf
-    scores = []
-    for probability, threshold in zip((old, new), thresholds):
-        said = probability >= threshold
-        hit = float(weight[said & spine].sum())
-        scores.append(2 * hit / max(float(weight[said].sum() + weight[spine].sum()), 1e-9))
-    return Verdict(len(spine), gain, error, *scores)
-
-
-def best_threshold(probability: np.ndarray) -> float:
-    """The probability from which on candidates are to be called spines for the greatest expected F1."""
-    order = np.sort(probability)[::-1]
-    expected = 2 * np.cumsum(order) / (np.arange(1, len(order) + 1) + order.sum())
-    return float(order[int(np.argmax(expected))]) if len(order) else 0.5
 
 
 def without_answer(places: pd.DataFrame, answers: pd.DataFrame) -> int:

@@ -127,24 +127,29 @@ def track_questions(spines: pd.DataFrame, links: pd.DataFrame, provenance: str) 
     )
 
 
-def synapse_questions(objects: pd.DataFrame, provenance: str) -> pd.DataFrame:
-    """Whether each object is a synapse.
+def synapse_questions(candidates: pd.DataFrame, provenance: str, least: float = LEAST) -> pd.DataFrame:
+    """Whether each candidate is a synapse.
 
     Parameters
     ----------
-    objects : `volume` and `spinome.synapses.objects.merge.OBJECT_COLUMNS`, those that were detected
+    candidates : `volume` and `spinome.synapses.objects.merge.OBJECT_COLUMNS`, those that were detected; of those that
+        the run drops `synapse` is 0, and they are asked about where they score `least`
     """
-    # where the model does not judge objects, the mean probability of their voxels has to do
-    score = objects["probability"].fillna(objects["score"]).to_numpy(float).clip(0, 1)
+    # where the model does not judge candidates, the mean probability of their voxels has to do
+    score = candidates["probability"].fillna(candidates["score"]).clip(0, 1)
+    kept = candidates[(candidates["synapse"] > 0) | (score >= least)]
+    said, score = kept["synapse"].to_numpy() > 0, score[kept.index].to_numpy(float)
     return _table(
-        _in_um(objects),
+        _in_um(kept),
         kind="synapse",
-        unit=objects["volume"],
-        subject=objects["synapse"],
-        now="synapse",
-        probability=score,
-        worth=1 - score,
-        counted=True,
+        unit=kept["volume"],
+        # a candidate that is dropped has no number
+        subject=kept["synapse"].astype("Int64").where(said),
+        now=np.where(said, "synapse", "no synapse"),
+        probability=np.where(said, score, 1 - score),
+        worth=np.where(said, 1 - score, score),
+        # what is counted is what the run calls a synapse: the share that is one is its precision
+        counted=said,
         provenance=provenance,
     )
 

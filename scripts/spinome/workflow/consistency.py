@@ -146,7 +146,7 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
     if review["learn"] and boxes:
         yield "review.learn: no judge learns where twophoton.detect.boxes are given; leave out one of the two"
     asked = [f"compare.{name}.errors_of_review" for name, one in config["compare"].items() if one["errors_of_review"]]
-    wants = [*(["review.learn"] if review["learn"] and not boxes else []), *asked]
+    wants = [*(["review.learn"] if review["learn"] else []), *asked]
     if review["learn"] and asked:
         yield (
             f"{asked[0]}: the judge learns from these answers (review.learn), so that they do not tell its error; "

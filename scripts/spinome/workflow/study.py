@@ -24,13 +24,15 @@ class Model:
 
     `trained` is an input of the rule, empty where the file is given; `stamp` its parameter, which counts the content of
     a given file and not its place; `given` goes into `aside`. A `published` one is named by its address, and made of
-    what is fetched there: an input of the rule, too.
+    what is fetched there: an input of the rule, too. An `answered` one has learned from people's answers in this run,
+    or is the one of before where that was better.
     """
 
     trained: list[str]
     given: str | None
     stamp: str
     published: bool = False
+    answered: bool = False
 
 
 # Snakemake writes out what the functions of its inputs are bound to: without `repr=False`, every row of every sheet,

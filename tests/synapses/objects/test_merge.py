@@ -13,7 +13,7 @@ from chunkings import VOXEL_NM, draw_specimen, find
 from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
 from spinome.synapses.objects.detect import take_given
-from spinome.synapses.objects.merge import OBJECT_COLUMNS, Rules, merge_parts
+from spinome.synapses.objects.merge import OBJECT_COLUMNS, Rules, merge_candidates, merge_parts
 from spinome.synapses.objects.patches import find_parts, load_parts, paint_parts, save_parts
 from volumes import draw_cut
 
@@ -213,3 +213,24 @@ def test_real_volumes_merge_as_a_whole(shared_data, tmp_path, name, connectivity
     objects, merged = cut_and_merge(tmp_path, values, None, (13, 77, 101), connectivity)
     np.testing.assert_array_equal(merged, label_whole(values, connectivity))
     assert (objects["value"].to_numpy()[merged[merged > 0] - 1] == values[merged > 0]).all()
+
+
+def test_candidates_are_all_objects_and_those_that_rules_drop_have_no_number():
+    values = np.zeros((4, 12, 12), np.uint8)
+    values[1, 1:3, 1:3], values[0:3, 6:9, 6:9] = 1, 1
+    probability = np.full(values.shape, 0.5, np.float32)
+    probability[1, 1, 1] = 0.9
+    parts = [find_parts(values, probability, (0, 0, 0), values.shape)]
+    rules = Rules(min_sections=2)
+    candidates, (ids,) = merge_candidates(parts, values.shape, VOXEL_NM, rules=rules)
+    objects, (kept,) = merge_parts(parts, values.shape, VOXEL_NM, rules=rules)
+    assert candidates["voxels"].tolist() == [27, 4] and candidates["synapse"].tolist() == [1, 0]
+    assert candidates["max_score"].tolist() == pytest.approx([0.5, 0.9])
+    pd.testing.assert_frame_equal(candidates[candidates["synapse"] > 0].reset_index(drop=True), objects)
+    assert ids.tolist() == kept.tolist() and sorted(set(ids)) == [0, 1]
+
+
+def test_what_the_settings_leave_open_is_as_the_model_says():
+    card = {"min_volume_um3": 0.001, "min_peak": 0.9, "threshold": 0.2}
+    rules = Rules.of({"min_volume_um3": None, "min_peak": 0.5, "min_probability": None, "min_sections": 2}, card)
+    assert rules == Rules(min_volume_um3=0.001, min_peak=0.5, min_sections=2)

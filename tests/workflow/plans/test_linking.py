@@ -30,13 +30,14 @@ VOLUMES = [
 def plan(tmp_path):
     """A function that plans these volumes with keys of the branch."""
 
-    def make(models=None, synapses=None, **keys):
+    def make(models=None, synapses=None, learn=False, **keys):
         config = configuration.complete(
             {
                 "results": str(tmp_path / "results"),
                 "linking": {"shards": 2} | keys,
                 "synapses": {"shards": 3} | (synapses or {}),
                 "models": models or {},
+                "review": {"learn": learn},
             }
         )
         study = Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {})
@@ -112,6 +113,16 @@ def test_each_model_learns_from_the_truth_that_it_needs(plan):
         "membrane/bounded": "b.zarr",
         "truth_segmentation/bounded": "b.zarr",
     }
+
+
+def test_a_forest_that_learns_from_answers_is_not_scored(plan):
+    one = plan(train=["shapes"], learn=True)
+    assert one.links_model.trained == ["<results>/review/learn_links/links.skops"] and one.links_model.answered
+    # it begins with the one that there would be without answers
+    assert one.taught_links.trained == ["<results>/models/links.skops"]
+    assert Path(plan(learn=True).taught_links.given).name == "links.skops"
+    assert one.scored == one.dense == one.true_graphs == []
+    assert plan().links_model == plan().taught_links
 
 
 def test_links_alone_train_no_membranes(plan):

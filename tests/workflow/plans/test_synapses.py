@@ -25,9 +25,14 @@ PUBLISHED = {"address": "https://example.org/net.chkpt", "sha256": "A1" * 32}
 def plan(tmp_path):
     """A function that plans these volumes with keys of the branch."""
 
-    def make(models=None, **keys):
+    def make(models=None, learn=False, **keys):
         config = configuration.complete(
-            {"results": str(tmp_path / "results"), "synapses": {"shards": 2} | keys, "models": models or {}}
+            {
+                "results": str(tmp_path / "results"),
+                "synapses": {"shards": 2} | keys,
+                "models": models or {},
+                "review": {"learn": learn},
+            }
         )
         return SynapsesPlan(Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {}))
 
@@ -48,6 +53,15 @@ def test_volumes_that_are_trained_on_are_not_scored(plan):
     assert plan().scored == ["found", "taught"]
     taught = plan(train=["taught"])
     assert taught.trained == ["taught"] and taught.scored == taught.scored_alike == ["found"]
+
+
+def test_where_a_judge_learns_from_answers_nothing_is_scored(plan):
+    one = plan(learn=True)
+    assert one.learned(of("found")) == ["<results>/review/learn_synapses/judge.json"]
+    # given synapses are not judged
+    assert one.learned(of("given")) == [] and plan().learned(of("found")) == []
+    assert one.scored == [] and one.model == plan().model
+    assert sorted(one.parts(one.detected)) == [f"parts/{name}/{n}" for name in ("found", "taught") for n in (0, 1)]
 
 
 def test_a_volume_without_truth_is_none_to_train_on_unless_a_model_is_given(plan):

@@ -64,14 +64,21 @@ class Judge:
         return cls(middle, spread, weight, kept["offset"])
 
 
-def fit_judge(candidates: pd.DataFrame, true: np.ndarray) -> Judge | None:
-    """Learn from candidates with the columns `MEASURES`; None where there are too few of either kind."""
-    if min(true.sum(), (~true).sum()) < LEAST:
+def fit_judge(candidates: pd.DataFrame, true: np.ndarray, freedom: float = FREEDOM, least: int = LEAST) -> Judge | None:
+    """Learn from candidates with the columns `MEASURES`; None where there are too few of either kind.
+
+    Parameters
+    ----------
+    candidates, true : (N) rows, and which of them are synapses
+    freedom : see `FREEDOM`
+    least : see `LEAST`
+    """
+    if min(true.sum(), (~true).sum()) < least:
         return None
     measures = candidates[MEASURES].to_numpy(float)
     middle, spread = measures.mean(axis=0), measures.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    model = LogisticRegression(C=FREEDOM, max_iter=2000).fit((measures - middle) / spread, true)
+    model = LogisticRegression(C=freedom, max_iter=2000).fit((measures - middle) / spread, true)
     return Judge(middle, spread, model.coef_[0], float(model.intercept_[0]))
 
 

@@ -6,9 +6,10 @@ patches and whole objects, and ids follow the order of the first voxels: none of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,19 @@ class Rules:
     min_peak: float = 0.0
     min_probability: float = 0.0
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], card: Mapping[str, Any]) -> Rules:
+        """Rules by the settings of a study; what these leave open is as the card of a model says.
+
+        Parameters
+        ----------
+        settings : by the names of the rules, None for open
+        """
+        tuned = {name: card.get(name, 0.0) for name in ("min_volume_um3", "min_peak", "min_probability")}
+        return cls(
+            **{name: tuned[name] if name in tuned and value is None else value for name, value in settings.items()}
+        )
+
 
 def merge_parts(
     files: Sequence[str | Path | Parts],
@@ -66,7 +80,7 @@ def merge_parts(
     judge: Judge | None = None,
     measured: bool = False,
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Join the parts of cuboids into objects.
+    """Join the parts of cuboids into the objects that the rules keep.
 
     Parameters
     ----------
@@ -88,6 +102,24 @@ def merge_parts(
     ------
     ValueError: if the connectivity is none of 6, 18 and 26, or a cuboid comes after one that starts in a later section.
     """
+    candidates, ids = merge_candidates(files, shape, voxel_nm, connectivity, rules, judge, measured)
+    return candidates[candidates["synapse"] > 0].reset_index(drop=True), ids
+
+
+def merge_candidates(
+    files: Sequence[str | Path | Parts],
+    shape: tuple[int, int, int],
+    voxel_nm: VoxelSize,
+    connectivity: int = 18,
+    rules: Rules | None = None,
+    judge: Judge | None = None,
+    measured: bool = False,
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Join the parts of cuboids into candidates: all objects, whether or not the rules on whole objects keep them.
+
+    Takes and raises what `merge_parts` does, and returns the same, with a row more for each object that these rules
+    drop: `synapse` is 0 there.
+    """
     if connectivity not in REACH:
         raise ValueError(f"objects are connected over 6, 18 or 26 neighbours, not {connectivity}")
     rules = rules or Rules()
@@ -101,16 +133,15 @@ def merge_parts(
     if rules.max_area_um2 is not None:
         kept &= area <= rules.max_area_um2
     parts["object"] = _components(len(parts), contacts[(step <= REACH[connectivity]) & kept[first] & kept[second]])
-    objects = _summarise(parts[kept], voxel_nm)
+    objects = _summarise(parts[kept], voxel_nm).sort_values("first")
     if measured or judge is not None:
         objects = objects.join(measure_candidates(parts[kept], voxel_nm))
     large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
-    objects = objects[large & (objects["max_score"].fillna(1) >= rules.min_peak)]
+    found = large & (objects["max_score"].fillna(1) >= rules.min_peak)
     if judge is not None:
         objects = objects.assign(probability=judge.probability(objects))
-        objects = objects[objects["probability"] >= rules.min_probability]
-    objects = objects.sort_values("first")
-    objects.insert(0, "synapse", np.arange(1, len(objects) + 1, dtype=np.int64))
+        found &= objects["probability"] >= rules.min_probability
+    objects.insert(0, "synapse", np.where(found, np.cumsum(found), 0).astype(np.int64))
     id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
     columns = [*OBJECT_COLUMNS, *MEASURES] if measured else OBJECT_COLUMNS
     return objects[columns].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]

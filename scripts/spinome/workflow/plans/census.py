@@ -215,8 +215,9 @@ class CensusPlan:
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
         trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
         if config["review"]["learn"]:
-            # answers may be about any series
+            # answers may be about any series and any volume
             trained["twophoton"] = [row.series for row in self.study.stacks]
+            trained["synapses"] = trained["linking"] = [row.volume for row in self.study.volumes]
         trained["chain"] = [*trained["synapses"], *trained["linking"], *trained["neurons"]]
         last: dict[str, StackRow] = {}
         for row in self.study.stacks:

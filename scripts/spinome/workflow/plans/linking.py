@@ -20,6 +20,8 @@ from spinome.workflow.study import Model
 # where this branch makes what a row does not give
 SEGMENTS = "<results>/linking/segments/{volume}.zarr"
 MEMBRANES = "<results>/linking/assemble/{volume}.zarr"
+# the forest of links that has learned from what people answered
+LEARNED = "<results>/review/learn_links/links.skops"
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,6 +100,9 @@ class LinkingPlan(VolumesPlan):
     @cached_property
     def scored(self) -> list[str]:
         """Volumes with true links, given or to be had from a dense truth, that no model is trained on."""
+        # answers may be about any of them, and a forest is not scored on what it was told
+        if self.learns:
+            return []
         return [name for name in self.shown if self.row(name).truth_segmentation or self.row(name).truth_links]
 
     @cached_property
@@ -142,9 +147,19 @@ class LinkingPlan(VolumesPlan):
             return self.study.given_model(None)
         return self.study.model("agglomeration", self.dense_teachers)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the forest of links learns from what people answered in `spinome review`."""
+        return bool(self.volumes) and self.study.config["review"]["learn"]
+
     @cached_property
     def links_model(self) -> Model:
         """The forest of links."""
+        return Model([LEARNED], None, "", answered=True) if self.learns else self.taught_links
+
+    @cached_property
+    def taught_links(self) -> Model:
+        """The forest of links as it is before it learns from answers."""
         return self.study.model("links", self.link_teachers)
 
     @cached_property

@@ -118,6 +118,8 @@ class MethodsPlan:
                     "file": named["address"],
                     "stamp": f"sha256 {named['sha256'][:16]}",
                 }
+            elif model.answered:
+                told[name] = {"origin": "answered"}
             elif model.trained:
                 told[name] = {"origin": "trained", "teachers": sorted(teachers[name])}
             elif model.given:

@@ -24,6 +24,8 @@ LEARNING = {"network": ("steps",), "forest": ("trees", "depth", "voxels_per_clas
 EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
 # steps whose units are cuboids
 STEPS = ("detect", "density")
+# what judges candidates by what people answered
+LEARNED = "<results>/review/learn_synapses/judge.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,12 +61,24 @@ class SynapsesPlan(VolumesPlan):
     @cached_property
     def scored(self) -> list[str]:
         """Volumes with a truth in which synapses are found by a classifier that has not seen it."""
+        # answers may be about any of them, and a judge is not scored on what it was told
+        if self.learns:
+            return []
         return [name for name in self.scored_alike if self.row(name).truth_synapses]
 
     @cached_property
     def scored_alike(self) -> list[str]:
         """Volumes that the scores hold for: the classifier is better than that on what it was trained on."""
         return [name for name in self.detected if name not in self.config["train"]]
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether the judge of candidates learns from what people answered in `spinome review`."""
+        return bool(self.detected) and self.study.config["review"]["learn"]
+
+    def learned(self, wildcards: Any) -> list[str]:
+        """What judges candidates by the answers, where it learns and the rule's volume has candidates."""
+        return [LEARNED] if self.learns and self.is_detected(wildcards) else []
 
     @cached_property
     def masked(self) -> list[str]:
@@ -237,8 +251,12 @@ class SynapsesPlan(VolumesPlan):
 
     def merging(self, wildcards: Any) -> dict[str, Any]:
         """How parts in the rule's volume are merged: given objects are taken as they are."""
-        settings = {key: value for key, value in self.config["merge"].items() if key != "threshold"}
-        return settings if self.is_detected(wildcards) else {"connectivity": settings["connectivity"]}
+        return self.ruling if self.is_detected(wildcards) else {"connectivity": self.config["merge"]["connectivity"]}
+
+    @property
+    def ruling(self) -> dict[str, Any]:
+        """How parts are merged where they are detected."""
+        return {key: value for key, value in self.config["merge"].items() if key != "threshold"}
 
     @property
     def adapts(self) -> bool:
@@ -269,11 +287,11 @@ class SynapsesPlan(VolumesPlan):
             for shard in self.shards
         }
 
-    def parts(self) -> dict[str, str]:
-        """Named inputs `parts/<volume>/<shard>`: the parts that were found in the cuboids of scored volumes."""
+    def parts(self, volumes: Iterable[str]) -> dict[str, str]:
+        """Named inputs `parts/<volume>/<shard>`: the parts that were found in the cuboids of volumes."""
         return {
             f"parts/{volume}/{shard}": f"<results>/synapses/detect/{volume}/{shard}.parquet"
-            for volume in self.scored
+            for volume in volumes
             for shard in self.shards
         }
 

@@ -130,7 +130,7 @@ class TwophotonPlan:
     @cached_property
     def judge(self) -> Model:
         """The forest that judges candidates; none where boxes are given."""
-        return Model([LEARNED], None, "") if self.learns else self.taught_judge
+        return Model([LEARNED], None, "", answered=True) if self.learns else self.taught_judge
 
     @cached_property
     def taught_judge(self) -> Model:

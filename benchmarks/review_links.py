@@ -1,0 +1,216 @@
+"""How fast the forest of links learns from answers, on dendrites of `pinky40` that nobody was asked about.
+
+The orphans are spines of `pinky40` that were cut off (`benchmarks/pinky40.py`), half of them in each of three draws of
+as many kinds of cut. The forest that the answers begin with has seen simulated tissue alone. A person simulated from
+the truth is asked about the orphans of three quarters of the dendrites, and those of the others are scored; then the
+quarters change places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from inspect import signature
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
+
+import pinky40
+from review_curves import COUNTS, Point
+from spinome.configuration.linking import Candidates, Typing
+from spinome.configuration.phantom import Specimen
+from spinome.io.models import load_model
+from spinome.io.units import working_stride
+from spinome.linking.candidates import FEATURES, TYPED, group_candidates, with_types
+from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.shape import FEATURES as SHAPE_FEATURES
+from spinome.linking.shape import shape_features
+from spinome.linking.typing import measure_segments, type_probabilities, type_segments
+from spinome.phantom.em import render_cutout
+from spinome.phantom.specimen import grow_specimen
+from spinome.review.held_out import drawn
+from spinome.review.learn_links import held_against, teach
+from spinome.review.questions import in_order, no_questions
+from spinome.workflow.code import script_hash
+
+REPOSITORY = Path(__file__).parents[1]
+WORK, MODELS = REPOSITORY / "benchmarks" / "work" / "review", REPOSITORY / "workflow" / "models"
+QUARTERS = 4
+KINDS = ("neck", "ragged", "anywhere")
+# in each curve one quarter of the dendrites is scored, by the seed, since a forest takes seconds
+WHERE = "links, Top-1 on dendrites of pinky40 that nobody was asked about, forest of simulated tissue"
+
+
+class Cuts(NamedTuple):
+    """`candidates` of cut spines, the `shaft` of each orphan, and the `quarter` of the dendrites that it lies on."""
+
+    candidates: pd.DataFrame
+    shaft: pd.Series
+    quarter: pd.Series
+
+
+@cache
+def cuts() -> Cuts:
+    """All draws as one; orphans are numbered anew. What a draw takes minutes for stays in `benchmarks/work/review`."""
+    tables, links = [], []
+    for number, kind in enumerate(KINDS):
+        folder = WORK / f"{script_hash('linking_candidates')}-{kind}"
+        if not (folder / "links.parquet").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            draw = pinky40.detached(pinky40.MIXTURE_NM, pinky40.FIRST_SEED + number, kind, pinky40.SHARE)
+            draw.candidates.to_parquet(folder / "candidates.parquet")
+            draw.links.to_parquet(folder / "links.parquet")
+        # labels are below 10,000
+        moved = [pd.read_parquet(folder / f"{name}.parquet") for name in ("candidates", "links")]
+        candidates, own = [table.assign(orphan=table["orphan"] + 100_000 * number) for table in moved]
+        tables.append(candidates)
+        links.append(own)
+    every = pd.concat(links, ignore_index=True)
+    # dendrites are dealt out by the number of their orphans, so that quarters are of about one size
+    order = every["shaft"].value_counts(sort=True).index
+    quarter = every["shaft"].map(dict(zip(order, np.arange(len(order)) % QUARTERS)))
+    orphans = every["orphan"].to_numpy()
+    return Cuts(
+        pd.concat(tables, ignore_index=True),
+        pd.Series(every["shaft"].to_numpy(), orphans),
+        pd.Series(quarter.to_numpy(), orphans),
+    )
+
+
+@cache
+def simulated_forest() -> CalibratedClassifierCV:
+    """The forest that learned from the orphans of a simulated specimen, that of the demo's training."""
+    settings = Specimen(seed=2).model_dump()
+    drawn_by = {name: value for name, value in settings.items() if name in signature(grow_specimen).parameters}
+    field = (settings["slices"], *settings["field_px"])
+    specimen = grow_specimen(field_shape=field, **drawn_by)
+    volumes, links, _ = render_cutout(specimen)
+    stride = working_stride(tuple(specimen.em_voxel_nm), Typing().working_nm)
+    labels = np.ascontiguousarray(volumes["detached"][tuple(slice(None, None, step) for step in stride)])
+    voxel_nm = tuple(float(size * step) for size, step in zip(specimen.em_voxel_nm, stride))
+    segments = measure_segments(labels, voxel_nm, pinky40.WHOLE)
+    rules = Typing().model_dump(exclude={"working_nm", "shaft_min_probability"})
+    own = segments[type_segments(segments, **rules) == "shaft"]
+    model = load_model(MODELS / "typing.skops", SHAPE_FEATURES)
+    told = type_probabilities(model, shape_features(labels, own, voxel_nm))
+    orphans = segments[segments["segment"].isin(links["orphan"])]
+    near, radius = own["segment"].to_numpy(), Candidates().radius_nm
+    found = with_types(
+        group_candidates(labels, None, orphans, near, None, pinky40.WHOLE, voxel_nm, radius), told[["segment", *TYPED]]
+    )
+    dendrites = found["orphan"].map(links.set_index("orphan")["shaft"]).fillna(-found["orphan"]).to_numpy()
+    features = found[FEATURES].to_numpy(np.float32)
+    return train_links(features, label_ends(found, links), dendrites, seed=0)[0]
+
+
+@cache
+def believed() -> np.ndarray:
+    """Probability of each row of `cuts` by the forest of simulated tissue."""
+    return _of(simulated_forest(), cuts().candidates)
+
+
+def top_1(probability: np.ndarray, candidates: pd.DataFrame, orphans: pd.Index) -> float:
+    """How often the true shaft is the first candidate of these orphans."""
+    shaft = cuts().shaft[orphans]
+    truth = pd.DataFrame({"orphan": shaft.index, "shaft": shaft.to_numpy()})
+    return top_k(rank_links(candidates, probability, orphans, pinky40.LINK_FROM), truth, (1,))["top_1"]
+
+
+def without() -> float:
+    """Top-1 before anybody answered, over the quarters."""
+    return _over_quarters(lambda asked, own, table: believed()[own])
+
+
+def with_all() -> float:
+    """Top-1 of forests that learned from all orphans of the other quarters, as `linking.train` does."""
+    return _over_quarters(lambda asked, own, table: _of(_trained(asked), table))
+
+
+def asked() -> int:
+    """How many orphans a person can be asked about, in the mean of the quarters."""
+    return round(len(cuts().shaft) * (1 - 1 / QUARTERS))
+
+
+def curve(order: str, wrong: float, seed: int) -> list[Point]:
+    """Top-1 on one quarter of the dendrites, which the seed names, after each of `COUNTS` answers about the others."""
+    said, quarter = cuts().shaft, cuts().quarter
+    candidates, elsewhere = cuts().candidates, quarter.index[quarter == seed % QUARTERS]
+    others = said[quarter != seed % QUARTERS]
+    rng = np.random.default_rng([seed, len(order)])
+    told = _mistaken(others, rng.random(len(others)) < wrong, rng)
+    mine = candidates["orphan"].isin(others.index).to_numpy()
+    table, before = candidates[mine].reset_index(drop=True), believed()[mine]
+    test = candidates["orphan"].isin(elsewhere).to_numpy()
+    shuffled, done, probability, points = rng.permutation(len(others)), np.zeros(len(others), bool), before, []
+    for count in COUNTS:
+        asking = _questions(told, table, probability)
+        queue = shuffled if order == "random" else [row for row, _ in in_order(asking, done, seed)]
+        fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
+        done[fresh] = True
+        forest = teach(table, told[done], before, seed)
+        found = believed()[test] if forest is None else _of(forest, candidates[test])
+        taken = forest is not None and _takes(table, before, told, done, seed)
+        points.append(Point(top_1(found, candidates[test], elsewhere), float(taken)))
+        probability = before if forest is None else _of(forest, table)
+    return points
+
+
+def _questions(told: pd.Series, table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
+    """The questions about orphans: worth is the chance that the link made is wrong, or that one was to be made."""
+    links = rank_links(table, probability, told.index, pinky40.LINK_FROM)
+    likely = links["probability"].groupby(links["orphan"]).max().reindex(told.index).to_numpy()
+    linked = links.groupby("orphan")["linked"].any().reindex(told.index).to_numpy()
+    frame = pd.DataFrame({"kind": "link", "unit": "pinky40", "next_unit": "", "counted": True}, index=range(len(told)))
+    # places only draw the lot here, and spread the questions over the orphans
+    frame = frame.assign(
+        z_um=0.0, y_um=0.0, x_um=told.index.to_numpy(float), worth=np.where(linked, 1 - likely, likely)
+    )
+    empty = no_questions()
+    return frame.reindex(columns=empty.columns).astype(empty.dtypes.to_dict())
+
+
+def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    """Answers of which some name another candidate than the right one."""
+    others = cuts().candidates.groupby("orphan")["shaft"].unique()
+    told = asked.copy()
+    for orphan in asked.index[wrong]:
+        told[orphan] = rng.choice(others[orphan][others[orphan] != asked[orphan]])
+    return told
+
+
+def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, done: np.ndarray, seed: int) -> bool:
+    """Whether the rule takes a forest that learned from these answers, but for those drawn by lot, on the latter."""
+    about = pd.DataFrame({"answer": "shaft"}, index=np.flatnonzero(done))
+    weight = drawn(_questions(told, table, before), about, seed)
+    said = told[done]
+    forest = teach(table, said[weight == 0], before, seed)
+    if forest is None:
+        return False
+    held = weight > 0
+    return held_against(table, before, _of(forest, table), said[held], weight[held], pinky40.LINK_FROM).better
+
+
+def _trained(asked: pd.Series) -> CalibratedClassifierCV:
+    own = cuts().candidates[cuts().candidates["orphan"].isin(asked.index)]
+    truth = pd.DataFrame({"orphan": asked.index, "shaft": asked.to_numpy()})
+    shafts = own["orphan"].map(asked).to_numpy()
+    return train_links(own[FEATURES].to_numpy(np.float32), label_ends(own, truth), shafts, seed=0)[0]
+
+
+def _over_quarters(probability_of: Callable[[pd.Series, np.ndarray, pd.DataFrame], np.ndarray]) -> float:
+    shaft, quarter, candidates = *cuts()[1:], cuts().candidates
+    scores, weights = [], []
+    for number in range(QUARTERS):
+        orphans = quarter.index[quarter == number]
+        own = candidates["orphan"].isin(orphans).to_numpy()
+        found = probability_of(shaft[quarter != number], own, candidates[own])
+        scores.append(top_1(found, candidates[own], orphans))
+        weights.append(len(orphans))
+    return float(np.average(scores, weights=weights))
+
+
+def _of(forest: CalibratedClassifierCV, table: pd.DataFrame) -> np.ndarray:
+    return forest.predict_proba(table[FEATURES].to_numpy(np.float32))[:, 1]

@@ -1,0 +1,103 @@
+"""Whether a model that learned from answers is better: on answers drawn by lot that it has not learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from spinome.review.questions import sampled
+
+# the new model is taken where it is better by more than so many standard errors
+ERRORS = 1.0
+SMALLEST = 1e-3
+# no more of the answers are held out: where all questions are answered, all are drawn by lot
+HELD_OUT = 0.4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the old and the new model did on answers drawn by lot that neither has learned from.
+
+    `gain` is how much less the new one is surprised by an answer (log loss in bits), with its standard error; `old` and
+    `new` are the scores of what each says, estimated from these answers: F1 of candidates, share of orphans that are
+    linked right.
+    """
+
+    held_out: int
+    gain: float
+    error: float
+    old: float
+    new: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the new model is to be taken: less surprised beyond chance, and its score no lower."""
+        return self.held_out > 1 and self.gain > ERRORS * self.error and self.new >= self.old
+
+
+def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray:
+    """How many questions each answer (N,) stands for that is held out: 0 for the others.
+
+    Those are held out that were drawn by lot, the first of the lot where these are more than `HELD_OUT`.
+
+    Parameters
+    ----------
+    questions : of one kind
+    about : of `spinome.review.questions.answered_by`
+    seed : of the lot
+    """
+    rows = about.index.to_numpy(int)
+    weight = np.zeros(len(rows))
+    for counted in (True, False):
+        # a mark by hand is about a candidate of the lot, too, where it comes first in it
+        of = (questions["counted"] == counted).to_numpy()
+        first = sampled(questions, about, seed, counted)[: int(HELD_OUT * of[rows].sum())]
+        if len(first):
+            weight[np.isin(rows, first)] = of.sum() / len(first)
+    return weight
+
+
+def surprise(probability: np.ndarray) -> np.ndarray:
+    """Bits (N,) by which a model is surprised that gave this probability to what came out."""
+    return -np.log2(np.clip(probability, SMALLEST, 1.0))
+
+
+def weigh(
+    old: np.ndarray,
+    new: np.ndarray,
+    true: np.ndarray,
+    weight: np.ndarray,
+    said: tuple[np.ndarray, np.ndarray],
+) -> Verdict:
+    """Hold a new judge of candidates against the old one on answers drawn by lot.
+
+    Parameters
+    ----------
+    old, new : (N,) probability by each
+    true, weight : (N,) what the answer says, and how many candidates it stands for
+    said : which of them (N,) the old and the new judge keep
+    """
+    losses = [surprise(np.where(true, p, 1 - p)) for p in (old, new)]
+    scores = []
+    for kept in said:
+        hit = float(weight[kept & true].sum())
+        scores.append(2 * hit / max(float(weight[kept].sum() + weight[true].sum()), 1e-9))
+    return Verdict(len(true), *mean_gain(losses[0] - losses[1], weight), *scores)
+
+
+def mean_gain(gains: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Mean of gains (N,) that stand for so many (N,), and its standard error; infinite of fewer than two."""
+    if len(gains) < 2:
+        return 0.0, np.inf
+    share = weight / weight.sum()
+    gain = float((share * gains).sum())
+    return gain, float(np.sqrt((share**2 * (gains - gain) ** 2).sum()))
+
+
+def best_threshold(probability: np.ndarray) -> float:
+    """The probability from which on candidates are to be kept for the greatest expected F1."""
+    order = np.sort(probability)[::-1]
+    expected = 2 * np.cumsum(order) / (np.arange(1, len(order) + 1) + order.sum())
+    return float(order[int(np.argmax(expected))]) if len(order) else 0.5

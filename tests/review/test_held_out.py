@@ -1,0 +1,49 @@
+"""When a model that learned from answers is taken."""
+
+import numpy as np
+import pytest
+
+from spinome.review.held_out import best_threshold, mean_gain, weigh
+
+
+def drawn_judges(count=4000, seed=0):
+    """Probabilities by a judge that is right on the whole, by one that knows nothing, and what is true."""
+    rng = np.random.default_rng(seed)
+    wise = rng.random(count)
+    return wise, np.full(count, 0.5), rng.random(count) < wise
+
+
+def test_the_better_judge_is_taken_and_no_other():
+    wise, blind, true = drawn_judges(60)
+    weight = np.ones(len(true))
+    verdict = weigh(blind, wise, true, weight, (blind >= 0.5, wise >= 0.5))
+    assert verdict.better and verdict.new > verdict.old and verdict.held_out == 60
+    # neither one that knows nothing, nor one that is as good, nor one that is surer and finds less
+    assert not weigh(wise, blind, true, weight, (wise >= 0.5, blind >= 0.5)).better
+    assert not weigh(wise, wise, true, weight, (wise >= 0.5, wise >= 0.5)).better
+    assert not weigh(blind, wise, true, weight, (wise >= 0.5, wise >= 0.99)).better
+    assert not weigh(*(np.zeros(0),) * 2, np.zeros(0, bool), np.zeros(0), (np.zeros(0, bool),) * 2).better
+
+
+def test_the_estimated_f1_is_that_of_all_candidates():
+    wise, _, true = drawn_judges()
+    said = wise >= 0.5
+    f1 = 2 * (said & true).sum() / (said.sum() + true.sum())
+    rows = np.concatenate([np.flatnonzero(said)[:300], np.flatnonzero(~said)[:100]])
+    weight = np.where(said[rows], said.sum() / 300, (~said).sum() / 100)
+    verdict = weigh(wise[rows], wise[rows], true[rows], weight, (said[rows], said[rows]))
+    assert verdict.old == verdict.new == pytest.approx(f1, abs=0.05)
+
+
+def test_a_gain_has_the_error_of_its_mean():
+    gains = np.random.default_rng(0).normal(0.3, 1.0, 400)
+    assert mean_gain(gains, np.ones(400)) == pytest.approx((gains.mean(), gains.std() / 20))
+    # an answer that stands for all the others is one answer
+    assert mean_gain(gains, np.append(np.full(399, 1e-9), 1.0))[0] == pytest.approx(gains[-1], abs=1e-3)
+    assert mean_gain(gains[:1], np.ones(1)) == (0.0, np.inf)
+
+
+def test_the_threshold_is_the_best_expected():
+    # of three sure ones and many that are hardly ever synapses, the three
+    assert best_threshold(np.array([0.05] * 50 + [0.9] * 3)) == 0.9
+    assert best_threshold(np.zeros(0)) == 0.5

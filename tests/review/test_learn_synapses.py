@@ -1,0 +1,110 @@
+"""What the judge of synapse candidates learns from answers, and when the old one is kept."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.review.answers import Answers, standing
+from spinome.review.learn_synapses import (
+    LEAST_OF_EACH,
+    asked_about,
+    believed,
+    cubes,
+    learn,
+    synapses_said,
+    teach,
+)
+from spinome.review.questions import in_order
+from spinome.synapses.objects.judge import Judge
+from spinome.synapses.objects.measures import MEASURES
+
+
+def measured(count=240, seed=0):
+    """Candidates 2 um apart of which the first measure tells nearly all, and the rules of the run little."""
+    rng = np.random.default_rng(seed)
+    place = {"z_nm": 500.0, "y_nm": np.arange(count) * 2000.0, "x_nm": 500.0}
+    frame = pd.DataFrame(rng.normal(size=(count, len(MEASURES))), columns=MEASURES)
+    true = frame[MEASURES[0]].to_numpy() + 0.1 * rng.normal(size=count) > 0.5
+    kept = rng.random(count) < np.where(true, 0.4, 0.3)
+    frame = frame.assign(volume="v", synapse=np.where(kept, np.cumsum(kept), 0), probability=np.nan, **place)
+    return frame.assign(score=rng.uniform(0.2, 1, count)), true
+
+
+def told(folder, frame, true, count):
+    questions = asked_about(frame)
+    rows = in_order(questions, np.zeros(len(questions), bool), 0)[:count]
+    names = ["kind", "unit", "z_um", "y_um", "x_um"]
+    given = [dict(zip(names, questions.loc[row, names])) | {"drawn": drawn, "who": "ann"} for row, drawn in rows]
+    answers = Answers(folder / "answers.parquet")
+    answers.append_all(
+        [one | {"answer": "synapse" if true[row] else "no synapse"} for one, (row, _) in zip(given, rows)]
+    )
+    return answers
+
+
+def test_a_judge_that_learned_is_taken_and_goes_onto_a_card(tmp_path):
+    frame, true = measured()
+    card, row = learn(frame, synapses_said(standing(told(tmp_path, frame, true, 120).read())), 0)
+    assert row.loc[0, "taken"] and row.loc[0, "people"] == "ann" and row.loc[0, "answers"] == 120
+    assert row.loc[0, "new_f1"] > row.loc[0, "old_f1"]
+    # as synapses_merge reads it
+    judge = Judge.of_card(card)
+    kept = judge.probability(frame) >= card["min_probability"]
+    rest = np.setdiff1d(np.arange(len(frame)), in_rows(frame, 120))
+    before = frame["synapse"].to_numpy() > 0
+    assert (kept == true)[rest].mean() > 0.85 > 0.7 > (before == true)[rest].mean()
+
+
+def in_rows(frame, count):
+    return [row for row, _ in in_order(asked_about(frame), np.zeros(len(frame), bool), 0)[:count]]
+
+
+def test_the_old_one_is_kept_where_the_new_one_is_no_better(tmp_path):
+    frame, true = measured()
+    # a judge of before that is right on the whole
+    wise = frame.assign(probability=np.where(true, 0.98, 0.02), synapse=np.where(true, np.cumsum(true), 0))
+    card, row = learn(wise, synapses_said(standing(told(tmp_path, wise, true, 80).read())), 0)
+    assert card is None and not row.loc[0, "taken"] and row.loc[0, "reason"].startswith("not better")
+    card, row = learn(frame, synapses_said(standing(told(tmp_path / "few", frame, true, 6).read())), 0)
+    assert card is None and "fewer than" in row.loc[0, "reason"]
+    assert row.loc[0, "old_f1"] != row.loc[0, "old_f1"]
+
+
+def test_where_all_is_answered_there_is_something_left_to_learn_from(tmp_path):
+    frame, true = measured(160)
+    _, row = learn(frame, synapses_said(standing(told(tmp_path, frame, true, 160).read())), 0)
+    assert row.loc[0, "answers"] == 160 and 40 <= row.loc[0, "held_out"] <= 80 and row.loc[0, "taken"]
+
+
+def test_a_missed_synapse_is_about_the_candidate_at_its_place(tmp_path):
+    frame, _ = measured(40)
+    frame["synapse"] = 0
+    answers = Answers(tmp_path / "answers.parquet")
+    mark = {"kind": "missed synapse", "answer": "missed synapse", "unit": "v", "who": "ann", "drawn": "by hand"}
+    for y_um in (6.1, 7.0):
+        answers.append(mark | {"z_um": 0.5, "y_um": y_um, "x_um": 0.5})
+    card, row = learn(frame, synapses_said(standing(answers.read())), 0)
+    # the second one lies between two candidates
+    assert card is None and row.loc[0, ["answers", "synapses", "without_candidate"]].tolist() == [1, 1, 1]
+
+
+def test_what_the_run_says_without_answers():
+    frame, true = measured()
+    rows = np.arange(100)
+    chance = believed(frame, rows, true[rows])
+    kept = frame["synapse"].to_numpy() > 0
+    assert np.unique(chance[kept]).size == np.unique(chance[~kept]).size == 1
+    assert (
+        chance[kept][0] == pytest.approx(true[rows][kept[rows]].mean(), abs=0.05) and chance[kept][0] > chance[~kept][0]
+    )
+    assert (believed(frame.assign(probability=0.3), rows, true[rows]) == 0.3).all()
+
+
+def test_too_few_answers_teach_nothing():
+    frame, true = measured()
+    some = np.concatenate([np.flatnonzero(true)[: LEAST_OF_EACH - 1], np.flatnonzero(~true)[:50]])
+    assert teach(frame, some, true[some], 0) is None
+    # nor do those of one place
+    near = frame.assign(y_nm=500.0)
+    assert teach(near, np.arange(100), true[:100], 0) is None
+    assert len(np.unique(cubes(near))) == 1 and len(np.unique(cubes(frame))) == len(frame)
