@@ -18,9 +18,11 @@ from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import EM, STACK, Volume, open_labels, open_volume, require_voxel_size
 from spinome.linking.measure import INSIDE
+from spinome.mesh.surface import Mesh
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
+from spinome.review.scenes import Block, Scene, block_of, surface_around
 
 # sides of squares in um and pixels, and slices before and after the middle one
 SPINE_UM, SPINE_PX, SPINE_SLICES = 7.0, 300, 6
@@ -28,6 +30,9 @@ AROUND_UM, AROUND_PX = 20.0, 300
 FRAME_UM, FRAME_PX, FRAME_SLICES = 5.0, 120, 1
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
+# kinds that have a movable view, and the box that it shows
+MOVABLE = ("synapse", "link", "label")
+SYNAPSE_BOX_UM, LINK_BOX_UM = 2.5, 5.0
 # a spine moves between sessions as so many of its nearest neighbours do, in the median
 NEIGHBOURS = 5
 TEXTS = {
@@ -93,7 +98,7 @@ class Catalogue:
     def __init__(self, sources: Sources):
         self.sources = sources
         self._tables: dict[str, _Table] = {}
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._joined: tuple[Any, pd.DataFrame, dict[str, int]] | None = None
         self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
         self._open = lru_cache(maxsize=16)(self._opened)
@@ -113,8 +118,8 @@ class Catalogue:
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
             for path, maker in makers.items():
                 state = _state(path)
-                table = self._tables.setdefault(str(path), _Table())
-                if state != table.state:
+                known = self._tables.get(str(path))
+                if known is None or state != known.state:
                     frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
                     made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
                     self._tables[str(path)] = _Table(state, made)
@@ -156,9 +161,32 @@ class Catalogue:
             "context": self._context(row),
             "answers": answers,
             "now": now,
+            "movable": row["kind"] in MOVABLE,
             "views": [view.plain() for view in views],
             "row": _plain(row),
         }
+
+    def scene(self, name: str) -> Scene | None:
+        """What a movable view of a question shows; None of a question about stacks, whose slices are all there is.
+
+        Raises
+        ------
+        KeyError: if the run has no such question.
+        """
+        every, place = self.questions(), self.row(name)
+        if place is None:
+            raise KeyError(name)
+        row = every.iloc[place]
+        kind, unit, here = row["kind"], row["unit"], row[POSITION].to_numpy(float)
+        if kind == "synapse":
+            return self._block(self.sources.synapses[unit], unit, here, SYNAPSE_BOX_UM, [int(row["subject"])])
+        if kind == "link":
+            own = [int(one["chosen"]) for one in self._candidates(row)]
+            return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
+        if kind == "label":
+            mesh = self._mesh_of(unit)
+            return surface_around(np.asarray(mesh.vertices), np.asarray(mesh.faces), here * 1000)
+        return None
 
     def depth_at(self, unit: str, place_um: np.ndarray) -> float:
         """Depth of the brightest slice near a place of a stack, for a click into a projection."""
@@ -233,10 +261,24 @@ class Catalogue:
         if kind == "link":
             candidates = self._candidates(row)
             return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
-        path = self.sources.meshes[row["unit"]]
-        mesh = self._mesh(path, _state(Path(path)))
+        mesh = self._mesh_of(row["unit"])
         place_nm = row[POSITION].to_numpy(float) * 1000
         return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place_nm), answers
+
+    def _mesh_of(self, neuron: str) -> Mesh:
+        path = self.sources.meshes[neuron]
+        # two questions at once must not read a large mesh twice
+        with self._reading:
+            return self._mesh(path, _state(Path(path)))
+
+    def _block(
+        self, source: str, volume: str, place_um: np.ndarray, side_um: float, numbered: list[int], orphan: int = 0
+    ) -> Block:
+        """The box around a place with objects in the colours of their numbers, and an orphan in white."""
+        labels, size = self._labels(source, volume)
+        colours = [CANDIDATE_COLOURS[n % len(CANDIDATE_COLOURS)] for n in range(len(numbered))]
+        shown = ([*numbered, orphan], [*colours, OUTLINE]) if orphan else (numbered, colours)
+        return block_of(self._image(volume, size), labels, size, EM.first, place_um, side_um, *shown)
 
     def _spine_views(self, row: pd.Series) -> list[View]:
         unit, place = row["unit"], row[POSITION].to_numpy(float)

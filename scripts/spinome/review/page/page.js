@@ -2,12 +2,14 @@
 // store only when the server says that it is on the disk: a closed window or a dead server loses none.
 "use strict";
 
-const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4;
+const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4,
+  // who answers faster than this does not wait for a movable view, and the server need not make one
+  LOOK_MS = 300;
 const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
   skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
-  marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
+  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
 };
 
 async function ask(what, values = {}) {
@@ -87,6 +89,7 @@ async function progress() {
   try { told = await ask("state", { who: state.who }); } catch (error) { banner(error.message); return; }
   if (number !== asked) return;
   state.kinds = told.kinds;
+  state.movable = told.movable && webgl;
   const nav = find("kinds");
   nav.replaceChildren(...told.kinds.map((one) => {
     const button = document.createElement("button");
@@ -183,8 +186,29 @@ async function next() {
   if (state.queue.length < AHEAD) refill().catch(() => {});
 }
 
+const windowName = identity();
+const webgl = Boolean(document.createElement("canvas").getContext("webgl2"));
+
+// the pictures are there at once; the movable view comes when it is made, and what it showed before is hidden till then
+function look() {
+  clearTimeout(state.looking);
+  const question = state.current, frame = find("frame");
+  frame.className = "waiting";
+  find("movable").hidden = !(question && question.movable && state.movable && state.wanted);
+  if (find("movable").hidden) return;
+  state.looking = setTimeout(async () => {
+    let told;
+    try { told = await ask("view", { id: question.id, window: windowName }); } catch (error) { told = {}; }
+    if (state.current !== question) return;
+    if (!told.address) { find("movable").hidden = true; return; }
+    if (frame.src !== told.address) frame.src = told.address;
+    frame.className = "";
+  }, LOOK_MS);
+}
+
 function clear(text) {
   state.current = null;
+  look();
   find("text").textContent = text;
   find("context").textContent = "";
   find("answers").replaceChildren();
@@ -237,6 +261,7 @@ function open(question, drawn, editing = null) {
     return figure;
   }));
   draw();
+  look();
 }
 
 function slideOf(view) { return Math.min(Math.max(view.first + state.slice, 0), view.slices - 1); }
@@ -508,7 +533,11 @@ function key(event) {
     state.contrast = Math.min(Math.max(state.contrast * (event.key === "]" ? 1.25 : 0.8), 0.3), 6);
     draw();
   } else if (inOne && event.key === "o") { state.colours = !state.colours; draw(); }
-  else if (inOne && event.key === "m") {
+  else if (inOne && event.key === "v") {
+    state.wanted = !state.wanted;
+    localStorage.setItem("spinome-movable", state.wanted ? "on" : "off");
+    look();
+  } else if (inOne && event.key === "m") {
     const view = state.current.views.findIndex((one) => one.unit);
     if (view >= 0) {
       const middle = state.current.views[view].side_px / 2;
@@ -539,6 +568,8 @@ async function begin() {
     });
   };
   document.addEventListener("keydown", key);
+  // a view that was clicked into takes the keys until the pointer leaves it
+  find("frame").onmouseleave = () => { find("frame").blur(); window.focus(); };
   window.addEventListener("beforeunload", (event) => { if (unsent().length) event.preventDefault(); });
   send();
   await progress();
