@@ -28,6 +28,7 @@ from spinome.review.scenes import Block, Scene, block_of, surface_around
 SPINE_UM, SPINE_PX, SPINE_SLICES = 7.0, 300, 6
 AROUND_UM, AROUND_PX = 20.0, 300
 FRAME_UM, FRAME_PX, FRAME_SLICES = 5.0, 120, 1
+TRACK_UM, TRACK_PX, TRACK_SLICES = 5.0, 200, 3
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
 # kinds that have a movable view, and the box that it shows
@@ -38,6 +39,7 @@ NEIGHBOURS = 5
 TEXTS = {
     "spine": "Is this a spine?",
     "same spine": "Are these the same spine?",
+    "track": "Is this one spine in all sessions?",
     "synapse": "Is this a synapse?",
     "link": "Which shaft does the white orphan belong to?",
     "label": "What does this synapse lie on?",
@@ -112,7 +114,7 @@ class Catalogue:
             for series in self.sources.series:
                 makers[results / "twophoton" / "judge" / f"{series}.parquet"] = asking.spine_questions
                 makers[results / "twophoton" / "review" / f"{series}.tsv"] = asking.lost_questions
-            makers[results / "twophoton" / "links.parquet"] = self._track_questions
+            makers[results / "twophoton" / "links.parquet"] = self._link_questions
             makers[results / "synapses" / "objects.parquet"] = self._synapse_questions
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
@@ -214,9 +216,14 @@ class Catalogue:
         paths = {name: self._typing(name) for name in self.sources.segmentations}
         return {name: self._read(path) for name, path in paths.items() if path.exists()}
 
-    def _track_questions(self, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
-        spines = self.sources.results / "twophoton" / "spines.parquet"
-        return asking.track_questions(self._read(spines), links, provenance)
+    def _link_questions(self, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        spines = self._read(self._spines)
+        made = [asking.track_questions, asking.whole_track_questions]
+        return pd.concat([maker(spines, links, provenance) for maker in made], ignore_index=True)
+
+    @property
+    def _spines(self) -> Path:
+        return self.sources.results / "twophoton" / "spines.parquet"
 
     def _synapse_questions(self, objects: pd.DataFrame, provenance: str) -> pd.DataFrame:
         return asking.synapse_questions(objects[objects["volume"].isin(list(self.sources.synapses))], provenance)
@@ -251,6 +258,8 @@ class Catalogue:
 
     def _shown(self, row: pd.Series) -> tuple[list[View], list[dict[str, Any]]]:
         kind = row["kind"]
+        if kind == "track":
+            return self._whole_track(row)
         answers = [_answer(answer, WORDS[answer]) for answer in ANSWERS[kind] if answer != "shaft" or kind != "link"]
         if kind == "spine":
             return self._spine_views(row), answers
@@ -295,14 +304,59 @@ class Catalogue:
         ]
         return [*views, *self._strip(*pairs[0])]
 
+    def _whole_track(self, row: pd.Series) -> tuple[list[View], list[dict[str, Any]]]:
+        """The sessions of a track side by side, and answers that each say something of some of its links."""
+        series = row["unit"].rpartition(".")[0]
+        track = ["specimen", "field", "spine"]
+        own = [*series.split("."), row["subject"]]
+        links = self._read(self.sources.results / "twophoton" / "links.parquet").astype({"timepoint": str})
+        links = links[(links[track] == own).all(axis=1)].astype({"next_timepoint": str})
+        spines = self._read(self._spines).astype({"timepoint": str})
+        places = spines[(spines[track] == own).all(axis=1)].set_index("timepoint")[POSITION]
+        order = [unit.rpartition(".")[2] for unit in self.sources.series.get(series, [])]
+        seen = [timepoint for timepoint in order if timepoint in places.index]
+        views = [
+            self._stack_view(
+                f"{number + 1}: session {timepoint}",
+                f"{series}.{timepoint}",
+                places.loc[timepoint].to_numpy(float),
+                TRACK_UM,
+                TRACK_SLICES,
+                TRACK_PX,
+            )
+            for number, timepoint in enumerate(seen)
+        ]
+        joined = sorted(zip(links["timepoint"], links["next_timepoint"]), key=lambda pair: order.index(pair[0]))
+        pairs = [
+            {
+                "kind": "same spine",
+                "unit": f"{series}.{one}",
+                "next_unit": f"{series}.{other}",
+                "subject": str(row["subject"]),
+                "now": "same",
+                "provenance": row["provenance"],
+                **dict(zip(POSITION, places.loc[one].tolist())),
+                **dict(zip(NEXT, places.loc[other].tolist())),
+            }
+            for one, other in sorted(
+                zip(links["timepoint"], links["next_timepoint"]), key=lambda pair: order.index(pair[0])
+            )
+        ]
+        # what another session is like is not said of those after it
+        same = [pair | {"answer": "same"} for pair in pairs]
+        answers = [_answer("one spine", "one spine", rows=same)]
+        for number, pair in enumerate(pairs):
+            word = f"another from session {pair['next_unit'].rpartition('.')[2]} on"
+            answers.append(_answer("another", word, rows=[*same[:number], pair | {"answer": "different"}]))
+        return views, answers
+
     def _strip(self, unit: str, place: np.ndarray) -> list[View]:
         """The place in every session of the series, as far as the spines around it tell where it is."""
         series, _, own = unit.rpartition(".")
         units = self.sources.series.get(series, [])
-        spines = self.sources.results / "twophoton" / "spines.parquet"
-        if len(units) < 2 or not spines.exists():
+        if len(units) < 2 or not self._spines.exists():
             return []
-        table = self._read(spines).astype({"timepoint": str})
+        table = self._read(self._spines).astype({"timepoint": str})
         table = table[(table["specimen"] + "." + table["field"]) == series]
         out = []
         for other in units:

@@ -70,6 +70,14 @@ class Review:
         with self._lock:
             return standing(self.answers.read())
 
+    def answered(self, asked: pd.DataFrame, rows: pd.DataFrame, who: str | None = None) -> pd.DataFrame:
+        """See `spinome.review.questions.answered_by`; `asked` is of one kind."""
+        if asked["kind"].iloc[0] != "track":
+            return asking.answered_by(asked, rows, who)
+        every = self.catalogue.questions()
+        pairs = every[every["kind"] == "same spine"].reset_index(drop=True)
+        return asking.tracks_answered(asked, pairs, asking.answered_by(pairs, rows, who))
+
     def state(self, who: str) -> dict[str, Any]:
         """Progress, accuracy and agreement of each kind of question that the run has."""
         rows, every = self.rows(), self.catalogue.questions()
@@ -77,8 +85,7 @@ class Review:
         for kind in asking.CELL_UM:
             asked = every[every["kind"] == kind].reset_index(drop=True)
             if len(asked):
-                own = asking.answered_by(asked, rows, who)
-                told = asking.answered_by(asked, rows)
+                own, told = self.answered(asked, rows, who), self.answered(asked, rows)
                 open_ = asked.drop(index=told.index)
                 counted = int(asked["counted"].sum())
                 found = asking.accuracy(asked, told, self.seed)
@@ -110,8 +117,10 @@ class Review:
         """The next questions of a kind to a person: `id` and how each was `drawn`."""
         every = self.catalogue.questions()
         asked = every[every["kind"] == kind].reset_index(drop=True)
+        if asked.empty:
+            return []
         done = np.zeros(len(asked), bool)
-        done[asking.answered_by(asked, self.rows(), who).index.to_numpy(int)] = True
+        done[self.answered(asked, self.rows(), who).index.to_numpy(int)] = True
         order = asking.in_order(asked, done, self.seed)[:AHEAD]
         return [{"id": asked["id"].iloc[row], "drawn": drawn} for row, drawn in order]
 

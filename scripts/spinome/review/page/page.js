@@ -74,12 +74,21 @@ async function send() {
   progress();
 }
 
-function put(row, entry) {
-  const full = { ...row, who: state.who, answer_id: identity() };
-  keep(full);
-  if (entry) state.history.push({ ...entry, row: full });
+// an answer may be several rows: what is said of a whole track is said of its links
+function put(rows, entry) {
+  const full = rows.map((row) => ({ ...row, who: state.who, answer_id: identity() }));
+  full.forEach(keep);
+  if (entry) state.history.push({ ...entry, rows: full });
   send();
   return full;
+}
+
+const taken = (row) => ({ ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false });
+
+// rows in place of those of an earlier answer to the same question
+function instead(rows, earlier) {
+  const fresh = rows.map((row, number) => (earlier[number] ? { ...row, replaces: earlier[number].answer_id } : row));
+  return [...fresh, ...earlier.slice(rows.length).map(taken)];
 }
 
 let asked = 0;
@@ -330,23 +339,22 @@ function named() {
   return false;
 }
 
-function rowOf(question, answer, drawn) {
+function rowsOf(question, answer, drawn) {
+  if (answer.rows) return answer.rows.map((row) => ({ ...row, drawn }));
   const places = Object.fromEntries(["next_z_um", "next_y_um", "next_x_um"].filter((one) => answer[one] !== undefined)
     .map((one) => [one, answer[one]]));
   const chosen = answer.chosen === null ? null : answer.chosen;
-  return { ...question.row, ...places, id: question.id, answer: answer.answer, chosen, drawn };
+  return [{ ...question.row, ...places, id: question.id, answer: answer.answer, chosen, drawn }];
 }
 
 function answerWith(number) {
   const question = state.current;
   if (!question || !question.answers[number] || !named()) return;
-  const row = rowOf(question, question.answers[number], state.drawn);
-  row.note = find("note").value;
-  row.seconds = Math.round(performance.now() - state.shown) / 1000;
+  const note = find("note").value, seconds = Math.round(performance.now() - state.shown) / 1000;
+  const rows = rowsOf(question, question.answers[number], state.drawn).map((row) => ({ ...row, note, seconds }));
   const editing = state.editing;
-  if (editing) row.replaces = editing.answer_id;
   state.done.add(question.id);
-  put(row, { question, drawn: state.drawn });
+  put(editing ? instead(rows, [editing]) : rows, { question, drawn: state.drawn });
   find("note").blur();
   if (editing) { show("list"); } else { state.current = null; next(); }
 }
@@ -354,7 +362,7 @@ function answerWith(number) {
 function mark(number, x, y) {
   const view = state.current && state.current.views[number];
   if (!view || !view.unit || !named()) return;
-  const spine = ["spine", "same spine"].includes(state.current.kind);
+  const spine = ["spine", "same spine", "track"].includes(state.current.kind);
   const place = (pixel) => (pixel / view.side_px - 0.5) * view.side_px * view.um_per_px;
   const kind = spine ? "missed spine" : "missed synapse";
   const row = {
@@ -364,14 +372,14 @@ function mark(number, x, y) {
   };
   state.marks.push({ view: number, x, y });
   state.cursor = null;
-  put(row, { marked: true });
+  put([row], { marked: true });
   draw();
 }
 
 function undo() {
   const last = state.history.pop();
   if (!last) return;
-  put({ ...last.row, answer: "", replaces: last.row.answer_id, note: "", id: null, projected: false }, null);
+  put(last.rows.filter((row) => row.answer).map(taken), null);
   if (last.marked) { state.marks.pop(); draw(); return; }
   if (state.current && state.mode === "one") state.queue.unshift({ id: state.current.id, drawn: state.drawn });
   state.done.delete(last.question.id);
@@ -433,9 +441,9 @@ function label(number) {
 function answerTile(number, answer) {
   const tile = state.tiles[number];
   if (!tile || !tile.question || !tile.question.answers[answer] || !named()) return;
-  const row = rowOf(tile.question, tile.question.answers[answer], tile.drawn);
-  if (tile.sent) row.replaces = tile.sent;
-  tile.sent = put(row, { question: tile.question, drawn: tile.drawn }).answer_id;
+  const rows = rowsOf(tile.question, tile.question.answers[answer], tile.drawn);
+  const sent = put(instead(rows, tile.sent || []), { question: tile.question, drawn: tile.drawn });
+  tile.sent = sent.filter((row) => row.answer);
   tile.answer = answer;
   state.done.add(tile.id);
   label(number);
@@ -479,7 +487,7 @@ async function list() {
     back.textContent = "Take back";
     back.onclick = () => {
       const { id, ...rest } = one;
-      put({ ...rest, answer: "", note: "", replaces: one.answer_id }, null);
+      put([taken(rest)], null);
       if (id) state.done.delete(id);
       row.remove();
     };
