@@ -32,7 +32,7 @@ TRACK_UM, TRACK_PX, TRACK_SLICES = 5.0, 200, 3
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
 # kinds that have a movable view, and the box that it shows
-MOVABLE = ("synapse", "link", "label")
+MOVABLE = ("synapse", "link", "label", "patch")
 SYNAPSE_BOX_UM, LINK_BOX_UM = 2.5, 5.0
 # a spine moves between sessions as so many of its nearest neighbours do, in the median
 NEIGHBOURS = 5
@@ -43,6 +43,7 @@ TEXTS = {
     "synapse": "Is this a synapse?",
     "link": "Which shaft does the white orphan belong to?",
     "label": "What does this synapse lie on?",
+    "patch": "What is the surface at the mark?",
 }
 WORDS = {
     "spine": "spine",
@@ -118,6 +119,7 @@ class Catalogue:
             makers[results / "synapses" / "objects.parquet"] = self._synapse_questions
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
+            makers[results / "neurons" / "spines.parquet"] = self._patch_questions
             for path, maker in makers.items():
                 state = _state(path)
                 known = self._tables.get(str(path))
@@ -185,10 +187,17 @@ class Catalogue:
         if kind == "link":
             own = [int(one["chosen"]) for one in self._candidates(row)]
             return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
-        if kind == "label":
+        if kind in ("label", "patch"):
             mesh = self._mesh_of(unit)
+            here = self.on_surface(unit, here) if kind == "patch" else here
             return surface_around(np.asarray(mesh.vertices), np.asarray(mesh.faces), here * 1000)
         return None
+
+    def on_surface(self, neuron: str, place_um: np.ndarray) -> np.ndarray:
+        """The vertex of a neuron's mesh that is nearest to a place."""
+        vertices = np.asarray(self._mesh_of(neuron).vertices)
+        apart = ((vertices - place_um[::-1] * 1000) ** 2).sum(axis=1)
+        return vertices[apart.argmin()][::-1] / 1000
 
     def depth_at(self, unit: str, place_um: np.ndarray) -> float:
         """Depth of the brightest slice near a place of a stack, for a click into a projection."""
@@ -232,6 +241,9 @@ class Catalogue:
         # neurons made from a volume have no mesh of their own in the sheet
         return asking.label_questions(synapses[synapses["neuron"].isin(list(self.sources.meshes))], provenance)
 
+    def _patch_questions(self, spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        return asking.patch_questions(spines[spines["neuron"].isin(list(self.sources.meshes))], provenance)
+
     def _read_queue(self, path: Path) -> pd.DataFrame | None:
         if not path.exists():
             return None
@@ -270,9 +282,9 @@ class Catalogue:
         if kind == "link":
             candidates = self._candidates(row)
             return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
-        mesh = self._mesh_of(row["unit"])
-        place_nm = row[POSITION].to_numpy(float) * 1000
-        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place_nm), answers
+        mesh, place = self._mesh_of(row["unit"]), row[POSITION].to_numpy(float)
+        place = self.on_surface(row["unit"], place) if kind == "patch" else place
+        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place * 1000), answers
 
     def _mesh_of(self, neuron: str) -> Mesh:
         path = self.sources.meshes[neuron]
@@ -338,9 +350,7 @@ class Catalogue:
                 **dict(zip(POSITION, places.loc[one].tolist())),
                 **dict(zip(NEXT, places.loc[other].tolist())),
             }
-            for one, other in sorted(
-                zip(links["timepoint"], links["next_timepoint"]), key=lambda pair: order.index(pair[0])
-            )
+            for one, other in joined
         ]
         # what another session is like is not said of those after it
         same = [pair | {"answer": "same"} for pair in pairs]

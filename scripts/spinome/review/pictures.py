@@ -257,7 +257,7 @@ def facing(vertices: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) -> list[View]:
-    """The patch of a mesh around a synapse from two sides, the synapse as a ring.
+    """The patch of a mesh around a place from two sides, the place as a ring.
 
     Parameters
     ----------
@@ -271,10 +271,10 @@ def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) ->
         return []
     used, packed = np.unique(kept, return_inverse=True)
     patch, packed = vertices[used], packed.reshape(kept.shape)
-    # the surface at the synapse faces the viewer first, and is seen from the side then
+    # the surface at the place faces the viewer first, and is seen from the side then
     right, up, toward = facing(patch, centre)
     out = []
-    for title, axes in (("from the synapse", [right, up, toward]), ("from the side", [-toward, up, right])):
+    for title, axes in (("from the front", [right, up, toward]), ("from the side", [-toward, up, right])):
         camera = fit_camera(patch, (MESH_PX, MESH_PX), np.array(axes))
         picture = Image.fromarray(render_mesh(patch, packed, np.array([0.75, 0.78, 0.82]), camera=camera))
         x, y, _ = camera.project(centre[None])[0]

@@ -33,7 +33,7 @@ QUESTION_COLUMNS = {
 # one question in so many is drawn by lot
 ONE_RANDOM_IN = 4
 # questions of one cube of this edge in um say much the same: each further one of it counts half
-CELL_UM = {"spine": 15.0, "same spine": 15.0, "track": 15.0, "synapse": 2.0, "link": 2.0, "label": 10.0}
+CELL_UM = {"spine": 15.0, "same spine": 15.0, "track": 15.0, "synapse": 2.0, "link": 2.0, "label": 10.0, "patch": 10.0}
 HALF = 0.5
 NM_PER_UM = 1000.0
 # a candidate this improbable is not worth a look
@@ -224,6 +224,27 @@ def label_questions(synapses: pd.DataFrame, provenance: str) -> pd.DataFrame:
         now=kept["tag"],
         probability=value,
         worth=1 - value,
+        counted=True,
+        provenance=provenance,
+    )
+
+
+def patch_questions(spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """Whether the surface of each spine of a neuron is one.
+
+    Parameters
+    ----------
+    spines : `spines.parquet` of the neurons branch
+    """
+    probability = spines["probability"].to_numpy(float).clip(0, 1)
+    return _table(
+        _in_um(spines),
+        kind="patch",
+        unit=spines["neuron"],
+        subject=spines["spine"],
+        now="spine",
+        probability=probability,
+        worth=1 - probability,
         counted=True,
         provenance=provenance,
     )

@@ -40,7 +40,7 @@ AHEAD, LISTED = 40, 1000
 # what the run has wrong with a lower probability does not matter much
 MATTERS = 0.1
 # the rate of answers is that of so many last ones, without pauses longer than this
-RATED, PAUSE_S = 20, 60.0
+RATED, PAUSE_S, AT_ONCE_S = 20, 60.0, 0.1
 LARGEST_BODY = 1 << 16
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'; "
@@ -175,7 +175,9 @@ def rate(rows: pd.DataFrame) -> float | None:
     times = rows["time"].sort_values()[-RATED:]
     apart = times.diff().dt.total_seconds().dropna()
     apart = apart[apart < PAUSE_S]
-    return round(60 * len(apart) / max(float(apart.sum()), 1e-3), 1) if len(apart) else None
+    # what is said of a whole track is one answer in several rows
+    count = int((apart > AT_ONCE_S).sum())
+    return round(60 * count / float(apart.sum()), 1) if count else None
 
 
 def _numbers(values: list[float]) -> list[float | None]:

@@ -113,7 +113,7 @@ async function progress() {
     words.push(`${own.answered} of ${own.questions} answered`, `${own.matter} left that matter`);
     if (told.rate) words.push(`${told.rate} answers per minute`);
     const [value, low, high] = own.accuracy;
-    const name = own.kind === "spine" || own.kind === "synapse" ? "precision" : "right";
+    const name = ["spine", "synapse", "patch"].includes(own.kind) ? "precision" : "right";
     if (value !== null) {
       const range = `${low.toFixed(2)} to ${high.toFixed(2)}`;
       words.push(`${name} ${value.toFixed(2)} (${range}) after ${own.random} random answers`);
