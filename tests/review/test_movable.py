@@ -60,7 +60,7 @@ def test_a_view_has_the_objects_in_their_colours(block):
 
 def test_a_mesh_is_sent_where_it_is(sphere):
     vertices = sphere.vertices + np.array([40_000, 7_000.5, -3_000])
-    mesh = movable._Mesh(surface_around(vertices, sphere.faces, vertices[5][::-1]))
+    mesh = movable._Mesh(surface_around(vertices, sphere.faces, vertices[5][::-1], lambda: (vertices, sphere.faces)))
     sent = mesh.get_object_mesh(1)
     count = int(np.frombuffer(sent, "<u4", 1)[0])
     places = np.frombuffer(sent, "<f4", 3 * count, 4).reshape(-1, 3)

@@ -44,7 +44,7 @@ def test_a_box_without_grey_values_shows_outlines_and_is_never_large(monkeypatch
 def test_a_mesh_is_whole_in_its_two_parts_and_coarse_far_away(sphere):
     vertices, faces = sphere.vertices * 10, sphere.faces
     place = vertices[0][::-1]
-    surface = surface_around(vertices, faces, place)
+    surface = surface_around(vertices, faces, place, lambda: coarse(vertices, faces))
     (near, near_faces), (far, far_faces) = (part() for part in surface.parts)
     assert (np.abs(near - place[::-1]) < scenes.PATCH_NM).all() and len(near_faces) and len(far_faces)
     area = sum(vertex_areas(*part).sum() for part in ((near, near_faces), (far, far_faces)))

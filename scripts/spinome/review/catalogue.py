@@ -22,7 +22,7 @@ from spinome.mesh.surface import Mesh
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
-from spinome.review.scenes import Block, Scene, block_of, surface_around
+from spinome.review.scenes import Block, Scene, block_of, coarse, surface_around
 
 # sides of squares in um and pixels, and slices before and after the middle one
 SPINE_UM, SPINE_PX, SPINE_SLICES = 7.0, 300, 6
@@ -106,6 +106,7 @@ class Catalogue:
         self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
         self._open = lru_cache(maxsize=16)(self._opened)
         self._mesh = lru_cache(maxsize=2)(lambda path, state: read_mesh(path))
+        self._coarse = lru_cache(maxsize=2)(self._made_coarse)
 
     def questions(self) -> pd.DataFrame:
         """All questions, with `id`; the same table as long as the results are the same."""
@@ -188,9 +189,10 @@ class Catalogue:
             own = [int(one["chosen"]) for one in self._candidates(row)]
             return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
         if kind in ("label", "patch"):
-            mesh = self._mesh_of(unit)
+            mesh, path = self._mesh_of(unit), self.sources.meshes[unit]
             here = self.on_surface(unit, here) if kind == "patch" else here
-            return surface_around(np.asarray(mesh.vertices), np.asarray(mesh.faces), here * 1000)
+            vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+            return surface_around(vertices, faces, here * 1000, lambda: self._coarse(path, _state(Path(path))))
         return None
 
     def on_surface(self, neuron: str, place_um: np.ndarray) -> np.ndarray:
@@ -291,6 +293,11 @@ class Catalogue:
         # two questions at once must not read a large mesh twice
         with self._reading:
             return self._mesh(path, _state(Path(path)))
+
+    def _made_coarse(self, path: str, state: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
+        with self._reading:
+            mesh = self._mesh(path, state)
+        return coarse(np.asarray(mesh.vertices), np.asarray(mesh.faces))
 
     def _block(
         self, source: str, volume: str, place_um: np.ndarray, side_um: float, numbered: list[int], orphan: int = 0

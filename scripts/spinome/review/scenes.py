@@ -99,24 +99,30 @@ def block_of(
     return Block(middle, side_nm / 2, picture, numbers, tuple(colours), tuple(map(float, voxel)), box.start)
 
 
-def surface_around(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) -> Surface:
+def surface_around(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    place_nm: np.ndarray,
+    far: Callable[[], tuple[np.ndarray, np.ndarray]],
+) -> Surface:
     """A mesh around a place, in full where it is near and coarse elsewhere.
 
     Parameters
     ----------
     vertices, faces : (V, 3) x y z in nm, (F, 3)
     place_nm : (3,) z y x
+    far : gives the whole mesh as `coarse` makes it
     """
 
-    def near() -> np.ndarray:
-        inside = (np.abs(vertices - place_nm[::-1]) < PATCH_NM).all(axis=1)
-        return inside[faces].all(axis=1)
+    def near(places: np.ndarray, corners: np.ndarray) -> np.ndarray:
+        return (np.abs(places - place_nm[::-1]) < PATCH_NM).all(axis=1)[corners].all(axis=1)
 
     def patch() -> tuple[np.ndarray, np.ndarray]:
-        return used(vertices, faces[near()])
+        return used(vertices, faces[near(vertices, faces)])
 
     def rest() -> tuple[np.ndarray, np.ndarray]:
-        return coarse(*used(vertices, faces[~near()]))
+        few, few_faces = far()
+        return used(few, few_faces[~near(few, few_faces)])
 
     centre = np.asarray(place_nm, float)
     return Surface(centre, WIDTH_NM, (patch, rest), (SURFACE, FAR), facing(vertices, centre[::-1]))
