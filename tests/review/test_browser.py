@@ -446,6 +446,6 @@ def test_the_next_question_is_there_at_once(server, chromium):
     page = opened(context, server.start())
     # what is measured is work that is done in advance, and no time: the pictures of the next questions are in the page
     until(page, "state.queue.length >= AHEAD && state.queue.slice(0, AHEAD).every((o) => state.cache.has(o.id))")
-    assert page.evaluate("Promise.all(state.queue.slice(0, AHEAD).map((o) => load(o.id))).then((a) => a.length)") == 4
+    assert page.evaluate("Promise.all(state.queue.slice(0, AHEAD).map((o) => load(o.id))).then((a) => a.length)") == 8
     context.close()
     assert COUNT >= 100

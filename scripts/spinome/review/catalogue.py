@@ -105,8 +105,9 @@ class Catalogue:
         self._joined: tuple[Any, pd.DataFrame, dict[str, int]] | None = None
         self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
         self._open = lru_cache(maxsize=16)(self._opened)
-        self._mesh = lru_cache(maxsize=2)(lambda path, state: read_mesh(path))
-        self._coarse = lru_cache(maxsize=2)(self._made_coarse)
+        # questions by lot go from neuron to neuron
+        self._mesh = lru_cache(maxsize=4)(lambda path, state: read_mesh(path))
+        self._coarse = lru_cache(maxsize=4)(self._made_coarse)
 
     def questions(self) -> pd.DataFrame:
         """All questions, with `id`; the same table as long as the results are the same."""

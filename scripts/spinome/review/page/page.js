@@ -2,7 +2,7 @@
 // store only when the server says that it is on the disk: a closed window or a dead server loses none.
 "use strict";
 
-const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4,
+const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 8, SHEET = 24, STEP_PX = 4,
   // who answers faster than this does not wait for a movable view, and the server need not make one
   LOOK_MS = 300;
 const find = (name) => document.getElementById(name);
