@@ -24,9 +24,9 @@ def make_study(folder, ball):
     """
     results = folder / "results"
     rng = np.random.default_rng(0)
-    # a grid of places, two sessions, each the other moved by half a micrometre
+    # a grid of places in three sessions, from one to the next moved by half a micrometre
     grid = np.stack(np.meshgrid([6.0], np.arange(2, 24, 2.0), np.arange(2, 24, 2.0), indexing="ij"), -1).reshape(-1, 3)
-    places = {"0": grid[:COUNT], "1": grid[:COUNT] + np.array([0, 0.5, 0.0])}
+    places = {str(number): grid[:COUNT] + np.array([0, 0.5 * number, 0.0]) for number in range(3)}
     rows, spines = [], []
     for timepoint, place in places.items():
         stack = rng.integers(0, 30, SHAPE).astype(np.uint8)
@@ -42,8 +42,12 @@ def make_study(folder, ball):
     table = pd.concat(spines, ignore_index=True)
     write_table(table.assign(accepted=table["score"] > 0.5), results / "twophoton" / "judge" / "m.f.parquet")
     write_table(table, results / "twophoton" / "spines.parquet")
-    links = spines[0][["specimen", "field", "spine", "timepoint"]].assign(next_timepoint="1", corrected=False)
-    write_table(links.assign(probability=rng.uniform(0.3, 1, COUNT)), results / "twophoton" / "links.parquet")
+    links = [
+        one[["specimen", "field", "spine", "timepoint"]].assign(next_timepoint=other, corrected=False)
+        for one, other in zip(spines, ("1", "2"))
+    ]
+    links = pd.concat(links, ignore_index=True).assign(probability=rng.uniform(0.3, 1, 2 * COUNT))
+    write_table(links, results / "twophoton" / "links.parquet")
     sheet(folder / "stacks.tsv", ["specimen", "field", "timepoint", "day", "path"], rows)
     # orphans are cubes between two shafts that lie along x
     labels = np.zeros(SHAPE, np.int64)
@@ -77,6 +81,10 @@ def make_study(folder, ball):
     tags = pd.DataFrame({"neuron": "n", "source": "sheet", "id": range(len(chosen)), "tag": "spine", "value": 0.8})
     tags = tags.assign(**dict(zip(["x_nm", "y_nm", "z_nm"], chosen.T)))
     write_table(tags, results / "neurons" / "synapses.parquet")
+    # the middles of spines lie below the surface
+    inside = pd.DataFrame({"neuron": "n", "source": "sheet", "spine": range(len(chosen)), "probability": 0.8})
+    inside = inside.assign(**dict(zip(["x_nm", "y_nm", "z_nm"], (0.95 * (chosen - 5000) + 5000).T)))
+    write_table(inside, results / "neurons" / "spines.parquet")
     sheet(folder / "neurons.tsv", ["neuron", "mesh"], [("n", "mesh.npz")])
     config = {
         "samples": {name: str(folder / f"{name}.tsv") for name in ("stacks", "volumes", "neurons")},

@@ -25,7 +25,9 @@ pytestmark = [
     pytest.mark.skipif(not BROWSER, reason="needs Chromium on the path (apt-get install chromium)"),
     pytest.mark.slow,
 ]
-KINDS = ("spine", "same spine", "synapse", "link", "label")
+KINDS = ("spine", "same spine", "track", "synapse", "link", "label", "patch")
+# Chromium without a graphics card draws by software where it is told that it may
+DRAWN_BY_SOFTWARE = ("--enable-unsafe-swiftshader", "--use-angle=swiftshader")
 
 
 class Server:
@@ -67,7 +69,7 @@ def server(made):
 @pytest.fixture(scope="module")
 def chromium():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", *DRAWN_BY_SOFTWARE])
         yield browser
         browser.close()
 
@@ -76,8 +78,10 @@ def answers(server):
     return standing(Answers(server.config.parent / "answers.parquet").read())
 
 
-def opened(context, address, who="ann"):
+def opened(context, address, who="ann", movable=False):
     page = context.new_page()
+    if not movable:
+        page.add_init_script("localStorage.setItem('spinome-movable', 'off')")
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.goto(address)
@@ -132,14 +136,96 @@ def test_a_hundred_answers_by_keyboard_alone(server, chromium, kind):
         press(page, " " if number % 2 else "12"[number % 4 // 2])
     sent(page)
     rows = answers(server)
-    assert len(rows) == 100 and set(rows["kind"]) == {kind} and set(rows["who"]) == {"ann"}
+    if kind == "track":
+        # an answer about a track says something of one or of two links of its spine
+        assert set(rows["kind"]) == {"same spine"} and rows["subject"].nunique() == 100
+        rows = rows.drop_duplicates("subject")
+    else:
+        assert set(rows["kind"]) == {kind}
+    assert len(rows) == 100 and set(rows["who"]) == {"ann"}
     assert not rows.duplicated(["unit", "z_um", "y_um", "x_um"]).any()
     assert 20 <= (rows["drawn"] == "random").sum() <= 60
     assert (rows["seconds"] > 0).all()
     until(page, "document.getElementById('progress').textContent.includes('100 of ')")
-    assert "random answers" in page.inner_text("#progress")
+    # the links of tracks have their accuracy
+    assert ("random answers" in page.inner_text("#progress")) == (kind != "track")
     assert page.faults == []
     context.close()
+
+
+def test_a_track_is_answered_changed_in_a_sheet_and_taken_back(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    choose(page, "track")
+    press(page, "1")
+    sent(page)
+    assert answers(server)["answer"].tolist() == ["same", "same"]
+    page.keyboard.press("u")
+    sent(page)
+    assert answers(server).empty
+    page.get_by_role("button", name="Sheet").click()
+    until(page, "state.tiles.length === 24 && state.tiles.every((tile) => tile.question)")
+    tile = page.locator(".tile").first
+    for expected in (["different"], ["same", "different"], ["same", "same"], ["different"]):
+        tile.click()
+        sent(page)
+        # what an earlier answer said of another link does not stay
+        assert answers(server)["answer"].tolist() == expected
+    assert page.faults == []
+    context.close()
+
+
+@pytest.mark.parametrize("kind", ["link", "label"])
+def test_a_movable_view_comes_beside_the_pictures_and_takes_no_keys(server, chromium, kind):
+    pytest.importorskip("neuroglancer")
+    context = chromium.new_context()
+    asked = []
+    context.on("request", lambda request: asked.append(request.url))
+    page = opened(context, server.start(), movable=True)
+    choose(page, kind)
+    until(page, "document.getElementById('frame').src && document.getElementById('frame').className === ''")
+    end = time.monotonic() + 60
+    while not (views := [frame for frame in page.frames if "/v/" in frame.url]):
+        assert time.monotonic() < end, "the view was not opened"
+        page.wait_for_timeout(100)
+    until(views[0], "document.querySelectorAll('canvas').length > 0")
+    # the objects are meshed and drawn: what Neuroglancer asks for their surfaces
+    end = time.monotonic() + 60
+    while not any("/neuroglancer/mesh/" in url for url in asked):
+        assert time.monotonic() < end, "no mesh was asked for"
+        page.wait_for_timeout(100)
+    assert all(url.startswith(("http://127.0.0.1:", "data:", "blob:")) for url in asked)
+    # the pointer turns the view and leaves it: keys answer again
+    box = page.locator("#frame").bounding_box()
+    page.mouse.click(box["x"] + 20, box["y"] + 150)
+    assert page.evaluate("document.activeElement.id") == "frame"
+    page.mouse.move(5, 5)
+    until(page, "document.activeElement.id !== 'frame'")
+    address = page.evaluate("document.getElementById('frame').src")
+    press(page, "1")
+    # the next question is there before its view, and what was seen before is hidden
+    assert page.evaluate("document.getElementById('frame').className") == "waiting"
+    until(page, "document.getElementById('frame').className === ''")
+    assert page.evaluate("document.getElementById('frame').src") == address
+    page.keyboard.press("v")
+    assert page.locator("#movable").is_hidden() and page.locator("#views canvas").first.is_visible()
+    assert page.faults == []
+    context.close()
+
+
+def test_without_webgl_the_pictures_are_all_there_is(server):
+    with playwright.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--disable-software-rasterizer"]
+        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+        page = opened(browser.new_context(), server.start(), movable=True)
+        choose(page, "label")
+        assert page.evaluate("webgl") is False
+        page.wait_for_timeout(1000)
+        assert page.locator("#movable").is_hidden()
+        press(page, "1")
+        sent(page)
+        assert page.faults == [] and len(answers(server)) == 1
+        browser.close()
 
 
 def test_undo_skip_note_change_and_take_back(server, chromium):
@@ -360,6 +446,6 @@ def test_the_next_question_is_there_at_once(server, chromium):
     page = opened(context, server.start())
     # what is measured is work that is done in advance, and no time: the pictures of the next questions are in the page
     until(page, "state.queue.length >= AHEAD && state.queue.slice(0, AHEAD).every((o) => state.cache.has(o.id))")
-    assert page.evaluate("Promise.all(state.queue.slice(0, AHEAD).map((o) => load(o.id))).then((a) => a.length)") == 4
+    assert page.evaluate("Promise.all(state.queue.slice(0, AHEAD).map((o) => load(o.id))).then((a) => a.length)") == 8
     context.close()
     assert COUNT >= 100

@@ -13,8 +13,11 @@ from PIL import Image
 from reviewed_study import COUNT, make_study
 from spinome.configuration import complete
 from spinome.configuration.files import read_settings
+from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
-from spinome.review.catalogue import Catalogue, moved
+from spinome.review.answers import Answers
+from spinome.review.catalogue import MOVABLE, Catalogue, moved
+from spinome.review.questions import answered_by
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
 from spinome.workflow.reviewed import export, import_table, sources_of
 from spinome.workflow.study import read_study
@@ -44,7 +47,8 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     catalogue = Catalogue(sources_of(study))
     questions = catalogue.questions()
     counts = questions.groupby("kind").size().to_dict()
-    assert counts == {"spine": 2 * COUNT, "same spine": COUNT, "synapse": COUNT, "link": COUNT, "label": COUNT}
+    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch"], COUNT)
+    assert counts == {"spine": 3 * COUNT, "same spine": 2 * COUNT, **expected}
     words = {}
     for kind, name in questions.groupby("kind")["id"].first().items():
         question = catalogue.question(name)
@@ -52,7 +56,8 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
         words[kind] = [answer["word"] for answer in question["answers"]]
         assert question["row"]["kind"] == kind and question["now"] is not None
     assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
-    assert words["label"] == ["spine", "shaft", "soma", "not sure"]
+    assert words["track"] == ["one spine", "another from session 1 on", "another from session 2 on"]
+    assert words["label"] == words["patch"] == ["spine", "shaft", "soma", "not sure"]
 
 
 def test_a_synapse_that_the_run_drops_is_asked_about_and_has_no_outline(study):
@@ -91,6 +96,45 @@ def test_the_middle_of_a_picture_is_the_place_of_its_question(study):
         assert over[side // 2, side // 2].tolist()[:3] == [255, 255, 255] and over[side // 2, side // 2, 3] > 0
         # the orphan is 12 voxels wide
         assert 11 <= (over[side // 2, :, :3] == 255).all(axis=1).sum() * view["um_per_px"] / 0.008 <= 13
+
+
+def test_an_answer_about_a_track_says_something_of_its_links(study):
+    catalogue = Catalogue(sources_of(study))
+    questions = catalogue.questions()
+    track = questions[questions["kind"] == "track"].iloc[7]
+    asked = catalogue.question(track["id"])
+    assert [view["unit"] for view in asked["views"]] == ["m.f.0", "m.f.1", "m.f.2"]
+    said = [[(row["unit"], row["next_unit"], row["answer"]) for row in one["rows"]] for one in asked["answers"]]
+    first, second = ("m.f.0", "m.f.1"), ("m.f.1", "m.f.2")
+    assert said == [
+        [(*first, "same"), (*second, "same")],
+        [(*first, "different")],
+        [(*first, "same"), (*second, "different")],
+    ]
+    # each of them is found again as an answer to the question about two sessions
+    answers = Answers(study.config["review"]["answers"])
+    answers.append_all([row | {"subject": 7, "who": "ann", "drawn": "active"} for row in asked["answers"][2]["rows"]])
+    pairs = questions[questions["kind"] == "same spine"].reset_index(drop=True)
+    about = answered_by(pairs, answers.read())
+    assert about["answer"].tolist() == ["same", "different"]
+    assert pairs.loc[about.index, "subject"].tolist() == [7, 7]
+
+
+def test_a_movable_view_shows_the_objects_of_its_question(study):
+    catalogue = Catalogue(sources_of(study))
+    questions = catalogue.questions()
+    scenes = {kind: catalogue.scene(name) for kind, name in questions.groupby("kind")["id"].first().items()}
+    assert [kind for kind, scene in scenes.items() if scene is None] == ["same spine", "spine", "track"]
+    assert [kind for kind in scenes if scenes[kind] is not None] == sorted(MOVABLE)
+    link = scenes["link"]
+    # the orphan is the last one, in white
+    assert link.colours[-1] == "#FFFFFF" and (link.numbers == len(link.colours)).sum() == 6 * 10 * 12
+    assert (scenes["synapse"].numbers == 1).sum() == 6 * 10 * 12
+    # the mark of a patch lies on the surface, where the middle of its spine does not
+    vertices = read_mesh(study.neurons[0].mesh).vertices
+    patch = questions[questions["kind"] == "patch"].iloc[0]
+    assert np.abs(vertices - patch[["x_um", "y_um", "z_um"]].to_numpy(float) * 1000).max(axis=1).min() > 50
+    assert (vertices == scenes["patch"].place_nm[::-1]).all(axis=1).any()
 
 
 def test_results_that_are_made_anew_are_read_anew(study):
@@ -136,11 +180,18 @@ def test_answers_go_out_and_come_in_as_tables(study, tmp_path):
     with pytest.raises(ValueError, match=r"decisions.tsv: decisions name 999"):
         write_table(pd.DataFrame([("v", 999, 1)], columns=["volume", "orphan", "shaft"]), table)
         import_table(study, table, "ann")
+    # a patch is written where its mark was shown, and of a neuron that left the sheet nothing is
+    patch = {"kind": "patch", "answer": "shaft", "who": "ann", "drawn": "active", "z_um": 5.0, "y_um": 5.0, "x_um": 8.9}
+    Answers(study.config["review"]["answers"]).append_all([patch | {"unit": "n"}, patch | {"unit": "gone"}])
+    vertices = read_mesh(study.neurons[0].mesh).vertices
+    near = vertices[np.linalg.norm(vertices - np.array([8900, 5000, 5000]), axis=1).argmin()]
+    points = pd.concat([points, pd.DataFrame([[*near.round(3), "shaft"]], columns=points.columns)], ignore_index=True)
     said = export(study, tmp_path / "out")
     assert read_table(tmp_path / "out" / "decisions.tsv").to_numpy().tolist() == [list(row) for row in rows]
     pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "truth_labels" / "n.tsv"), points)
     assert read_table(tmp_path / "out" / "corrections.tsv")["decision"].tolist() == ["no spine"]
-    assert len(said) == 3 and all(str(tmp_path / "out") in line for line in said)
+    assert len(said) == 4 and all(str(tmp_path / "out") in line for line in said[:3])
+    assert said[3] == "1 labelled patches are left out: the sheet has their neurons no more"
 
 
 def test_a_place_moves_as_the_spines_around_it_do():

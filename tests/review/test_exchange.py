@@ -88,5 +88,5 @@ def test_decisions_follow_the_segments_when_their_numbers_change(tmp_path):
 
 def test_labels_of_synapses_come_back(tmp_path):
     points = pd.DataFrame({"x_nm": [1000.5, 2.0, 3.0], "y_nm": 2.0, "z_nm": 3.0, "tag": ["spine", "soma", "axon"]})
-    back = labels_of(written(tmp_path, from_labels(points, "n", "ann")))
+    back = labels_of(written(tmp_path, from_labels(points, "n", "ann")), lambda neuron, place: place)
     pd.testing.assert_frame_equal(back["n"], points[:2])

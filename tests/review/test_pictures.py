@@ -56,4 +56,4 @@ def test_each_label_has_its_colour_and_the_rest_is_clear():
 def test_a_mesh_without_a_vertex_near_is_not_drawn(sphere):
     assert mesh_views(sphere.vertices, sphere.faces, np.array([90_000.0, 0, 0])) == []
     near = mesh_views(sphere.vertices, sphere.faces, np.array([0, 0, 1000.0]))
-    assert [view.title for view in near] == ["from the synapse", "from the side"]
+    assert [view.title for view in near] == ["from the front", "from the side"]

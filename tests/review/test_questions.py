@@ -18,9 +18,12 @@ from spinome.review.questions import (
     lost_questions,
     lot,
     no_questions,
+    patch_questions,
     spine_questions,
     synapse_questions,
     track_questions,
+    tracks_answered,
+    whole_track_questions,
     wilson,
 )
 
@@ -46,6 +49,37 @@ def test_a_track_has_two_places():
     assert asked[[*POSITION, *NEXT]].to_numpy().tolist() == [[1.0, 2.0, 3.0, 1.5, 2.5, 3.5]]
     assert asked["unit"].tolist() == ["m.f.0"] and asked["next_unit"].tolist() == ["m.f.1"]
     assert asked["worth"].tolist() == pytest.approx([0.4])
+
+
+def test_a_whole_track_is_asked_about_and_answered_by_its_links():
+    seen = [(spine, str(session)) for spine in (3, 4) for session in range(3 if spine == 3 else 2)]
+    spines = pd.DataFrame(seen, columns=["spine", "timepoint"]).assign(**SERIES, z_um=1.0, y_um=2.0)
+    spines["x_um"] = spines["spine"] + spines["timepoint"].astype(float)
+    joined = [(3, "0", "1", 0.5), (3, "1", "2", 0.8), (4, "0", "1", 0.6)]
+    links = pd.DataFrame(joined, columns=["spine", "timepoint", "next_timepoint", "probability"]).assign(**SERIES)
+    links["corrected"] = False
+    # spine 4 is seen twice, which is a question about two sessions
+    tracks, pairs = (maker(spines, links, "p") for maker in (whole_track_questions, track_questions))
+    assert tracks["subject"].tolist() == [3] and tracks["worth"].tolist() == pytest.approx([0.6])
+    assert tracks[["unit", "next_unit", "x_um", "next_x_um"]].to_numpy().tolist() == [["m.f.0", "m.f.2", 3.0, 5.0]]
+    assert not tracks["counted"].any()
+    first = answered_by(pairs, answers_to(pairs, [0], ["same"]))
+    assert tracks_answered(tracks, pairs, first).empty
+    for said in (["same", "same"], ["unsure", "same"]):
+        both = answered_by(pairs, answers_to(pairs, [0, 1], said))
+        assert tracks_answered(tracks, pairs, both).index.tolist() == [0]
+    another = answered_by(pairs, answers_to(pairs, [0], ["different"]))
+    assert tracks_answered(tracks, pairs, another).index.tolist() == [0]
+    # what a person made or confirmed is not asked again
+    links["corrected"] = True
+    assert whole_track_questions(spines, links, "p").empty
+
+
+def test_patches_are_the_spines_of_neurons():
+    nm = {"z_nm": 1000.0, "y_nm": 2000.0, "x_nm": 3000.0}
+    asked = patch_questions(pd.DataFrame({"neuron": "n", "spine": [4, 5], "probability": [0.6, 0.9], **nm}), "p")
+    assert asked["worth"].tolist() == pytest.approx([0.4, 0.1]) and asked["subject"].tolist() == [4, 5]
+    assert asked[POSITION].to_numpy().tolist() == [[1.0, 2.0, 3.0]] * 2
 
 
 def test_lost_spines_links_synapses_and_labels_are_asked_about():

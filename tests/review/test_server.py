@@ -6,15 +6,17 @@ import threading
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from reviewed_study import make_study
 from spinome.configuration import complete
 from spinome.configuration.files import read_settings
+from spinome.io.tables import write_table
 from spinome.review.answers import Answers, standing
-from spinome.review.catalogue import Catalogue
-from spinome.review.server import Review, rate, serve
+from spinome.review.catalogue import Catalogue, Sources
+from spinome.review.server import AHEAD, Review, movable_views, rate, serve
 from spinome.workflow.reviewed import sources_of
 from spinome.workflow.study import read_study
 
@@ -160,6 +162,39 @@ def test_an_answer_to_a_question_that_is_gone_is_kept(served):
     assert [(one["x_um"], one["id"]) for one in listed] == [(999.0, None)]
 
 
+def test_a_view_is_shown_to_the_window_that_shows_its_question_now(served):
+    pytest.importorskip("neuroglancer")
+    _, queue = ask(served, "/api/queue?kind=link&who=eva")
+    name, other = queue[0]["id"], queue[1]["id"]
+    status, told = ask(served, f"/api/view?id={name}&window=w")
+    assert status == 200 and told["address"].startswith("http://127.0.0.1:")
+    assert ask(served, f"/api/view?id={other}&window=w")[1] == told
+    assert ask(served, "/api/view?id=gone&window=w")[0] == 410
+    _, spines = ask(served, "/api/queue?kind=spine&who=eva")
+    assert ask(served, f"/api/view?id={spines[0]['id']}&window=w")[1] == {"address": None}
+    assert ask(served, f"/api/view?id={name}&window=w", token=None)[0] == 401
+
+
+def test_without_neuroglancer_there_are_the_pictures_alone(monkeypatch):
+    monkeypatch.setattr("spinome.review.server.importlib.util.find_spec", lambda name: None)
+    assert movable_views() is None
+    review = Review(None, None, 0)
+    assert review.view("a", "w") == {"address": None}
+
+
+def test_of_thousands_of_questions_the_next_ones_are_told(tmp_path):
+    # an order over 20,000 questions, of which each page load asks for the first ones
+    judged = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": "0", "candidate": range(20_000)})
+    place = np.random.default_rng(0).uniform(0, 300, (20_000, 3))
+    judged = judged.assign(**dict(zip(["z_um", "y_um", "x_um"], place.T)), score=np.linspace(0.1, 1, 20_000))
+    write_table(judged.assign(accepted=True), tmp_path / "twophoton" / "judge" / "m.f.parquet")
+    review = Review(Catalogue(Sources(tmp_path, {"m.f": ["m.f.0"]})), Answers(tmp_path / "answers.parquet"), 0)
+    queue = review.queue("spine", "ann")
+    assert len(queue) == AHEAD and len({one["id"] for one in queue}) == AHEAD
+    assert {one["drawn"] for one in queue} == {"active", "random"}
+    assert review.state("ann")["kinds"][0]["questions"] == 20_000
+
+
 def test_a_full_disk_is_told_and_the_server_goes_on(served, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -182,3 +217,7 @@ def test_the_rate_leaves_pauses_out():
     rows = pd.DataFrame({"time": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(seconds, "s")})
     assert rate(rows) == 20.0
     assert rate(rows[:1]) is None
+    # two rows at once are one answer
+    seconds = [0, 0.01, 3, 3.01, 6, 6.01]
+    rows = pd.DataFrame({"time": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(seconds, "s")})
+    assert rate(rows) == pytest.approx(20, rel=0.01)

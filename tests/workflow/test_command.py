@@ -40,7 +40,7 @@ def test_a_review_says_what_it_needs(data, tmp_path, capsys, monkeypatch):
     assert main(["review", str(study), *taken]) == 0
     assert "1 answers taken" in capsys.readouterr().out
     assert main(["review", str(study), "--export", str(tmp_path / "out")]) == 0
-    assert "1 labelled synapses of n1" in capsys.readouterr().out
+    assert "1 labelled places of n1" in capsys.readouterr().out
     assert (tmp_path / "out" / "truth_labels" / "n1.tsv").read_text().split() == [
         "x_nm",
         "y_nm",

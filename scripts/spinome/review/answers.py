@@ -54,6 +54,7 @@ ANSWERS = {
     "missed synapse": ("missed synapse",),
     "link": ("shaft", "none of them", "no orphan", UNSURE),
     "label": ("spine", "shaft", "soma", UNSURE),
+    "patch": ("spine", "shaft", "soma", UNSURE),
 }
 # kinds whose place a person gives, where others answer a question of the run
 MARKS = ("missed spine", "missed synapse")
@@ -68,6 +69,7 @@ REACH_UM = {
     "missed synapse": 0.3,
     "link": 0.3,
     "label": 0.1,
+    "patch": 0.3,
 }
 # depth is known less well than the plane in two-photon stacks (`spinome.twophoton.correspond`)
 Z_WEIGHT = {"spine": 0.3, "missed spine": 0.3, "same spine": 0.3}

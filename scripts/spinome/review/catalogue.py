@@ -18,24 +18,32 @@ from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import EM, STACK, Volume, label_at, open_labels, open_volume, require_voxel_size
 from spinome.linking.measure import INSIDE
+from spinome.mesh.surface import Mesh
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
+from spinome.review.scenes import Block, Scene, block_of, coarse, surface_around
 
 # sides of squares in um and pixels, and slices before and after the middle one
 SPINE_UM, SPINE_PX, SPINE_SLICES = 7.0, 300, 6
 AROUND_UM, AROUND_PX = 20.0, 300
 FRAME_UM, FRAME_PX, FRAME_SLICES = 5.0, 120, 1
+TRACK_UM, TRACK_PX, TRACK_SLICES = 5.0, 200, 3
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
+# kinds that have a movable view, and the box that it shows
+MOVABLE = ("synapse", "link", "label", "patch")
+SYNAPSE_BOX_UM, LINK_BOX_UM = 2.5, 5.0
 # a spine moves between sessions as so many of its nearest neighbours do, in the median
 NEIGHBOURS = 5
 TEXTS = {
     "spine": "Is this a spine?",
     "same spine": "Are these the same spine?",
+    "track": "Is this one spine in all sessions?",
     "synapse": "Is this a synapse?",
     "link": "Which shaft does the white orphan belong to?",
     "label": "What does this synapse lie on?",
+    "patch": "What is the surface at the mark?",
 }
 WORDS = {
     "spine": "spine",
@@ -93,11 +101,13 @@ class Catalogue:
     def __init__(self, sources: Sources):
         self.sources = sources
         self._tables: dict[str, _Table] = {}
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         self._joined: tuple[Any, pd.DataFrame, dict[str, int]] | None = None
         self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
         self._open = lru_cache(maxsize=16)(self._opened)
-        self._mesh = lru_cache(maxsize=2)(lambda path, state: read_mesh(path))
+        # questions by lot go from neuron to neuron
+        self._mesh = lru_cache(maxsize=4)(lambda path, state: read_mesh(path))
+        self._coarse = lru_cache(maxsize=4)(self._made_coarse)
 
     def questions(self) -> pd.DataFrame:
         """All questions, with `id`; the same table as long as the results are the same."""
@@ -107,17 +117,18 @@ class Catalogue:
             for series in self.sources.series:
                 makers[results / "twophoton" / "judge" / f"{series}.parquet"] = asking.spine_questions
                 makers[results / "twophoton" / "review" / f"{series}.tsv"] = asking.lost_questions
-            makers[results / "twophoton" / "links.parquet"] = self._track_questions
+            makers[results / "twophoton" / "links.parquet"] = self._link_questions
             makers[results / "synapses" / "objects.parquet"] = self._synapse_questions
             for volume in self.sources.synapses:
                 dropped = partial(_dropped_questions, volume)
                 makers[results / "synapses" / "candidates" / f"{volume}.parquet"] = dropped
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
+            makers[results / "neurons" / "spines.parquet"] = self._patch_questions
             for path, maker in makers.items():
                 state = _state(path)
-                table = self._tables.setdefault(str(path), _Table())
-                if state != table.state:
+                known = self._tables.get(str(path))
+                if known is None or state != known.state:
                     frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
                     made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
                     self._tables[str(path)] = _Table(state, made)
@@ -159,9 +170,40 @@ class Catalogue:
             "context": self._context(row),
             "answers": answers,
             "now": now,
+            "movable": row["kind"] in MOVABLE,
             "views": [view.plain() for view in views],
             "row": _plain(row),
         }
+
+    def scene(self, name: str) -> Scene | None:
+        """What a movable view of a question shows; None of a question about stacks, whose slices are all there is.
+
+        Raises
+        ------
+        KeyError: if the run has no such question.
+        """
+        every, place = self.questions(), self.row(name)
+        if place is None:
+            raise KeyError(name)
+        row = every.iloc[place]
+        kind, unit, here = row["kind"], row["unit"], row[POSITION].to_numpy(float)
+        if kind == "synapse":
+            return self._block(self.sources.synapses[unit], unit, here, SYNAPSE_BOX_UM, [int(row["subject"])])
+        if kind == "link":
+            own = [int(one["chosen"]) for one in self._candidates(row)]
+            return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
+        if kind in ("label", "patch"):
+            mesh, path = self._mesh_of(unit), self.sources.meshes[unit]
+            here = self.on_surface(unit, here) if kind == "patch" else here
+            vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+            return surface_around(vertices, faces, here * 1000, lambda: self._coarse(path, _state(Path(path))))
+        return None
+
+    def on_surface(self, neuron: str, place_um: np.ndarray) -> np.ndarray:
+        """The vertex of a neuron's mesh that is nearest to a place."""
+        vertices = np.asarray(self._mesh_of(neuron).vertices)
+        apart = ((vertices - place_um[::-1] * 1000) ** 2).sum(axis=1)
+        return vertices[apart.argmin()][::-1] / 1000
 
     def depth_at(self, unit: str, place_um: np.ndarray) -> float:
         """Depth of the brightest slice near a place of a stack, for a click into a projection."""
@@ -185,9 +227,14 @@ class Catalogue:
         paths = {name: self._typing(name) for name in self.sources.segmentations}
         return {name: self._read(path) for name, path in paths.items() if path.exists()}
 
-    def _track_questions(self, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
-        spines = self.sources.results / "twophoton" / "spines.parquet"
-        return asking.track_questions(self._read(spines), links, provenance)
+    def _link_questions(self, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        spines = self._read(self._spines)
+        made = [asking.track_questions, asking.whole_track_questions]
+        return pd.concat([maker(spines, links, provenance) for maker in made], ignore_index=True)
+
+    @property
+    def _spines(self) -> Path:
+        return self.sources.results / "twophoton" / "spines.parquet"
 
     def _synapse_questions(self, objects: pd.DataFrame, provenance: str) -> pd.DataFrame:
         return asking.synapse_questions(objects[objects["volume"].isin(list(self.sources.synapses))], provenance)
@@ -195,6 +242,9 @@ class Catalogue:
     def _label_questions(self, synapses: pd.DataFrame, provenance: str) -> pd.DataFrame:
         # neurons made from a volume have no mesh of their own in the sheet
         return asking.label_questions(synapses[synapses["neuron"].isin(list(self.sources.meshes))], provenance)
+
+    def _patch_questions(self, spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        return asking.patch_questions(spines[spines["neuron"].isin(list(self.sources.meshes))], provenance)
 
     def _read_queue(self, path: Path) -> pd.DataFrame | None:
         if not path.exists():
@@ -222,6 +272,8 @@ class Catalogue:
 
     def _shown(self, row: pd.Series) -> tuple[list[View], list[dict[str, Any]]]:
         kind = row["kind"]
+        if kind == "track":
+            return self._whole_track(row)
         answers = [_answer(answer, WORDS[answer]) for answer in ANSWERS[kind] if answer != "shaft" or kind != "link"]
         if kind == "spine":
             return self._spine_views(row), answers
@@ -232,10 +284,29 @@ class Catalogue:
         if kind == "link":
             candidates = self._candidates(row)
             return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
-        path = self.sources.meshes[row["unit"]]
-        mesh = self._mesh(path, _state(Path(path)))
-        place_nm = row[POSITION].to_numpy(float) * 1000
-        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place_nm), answers
+        mesh, place = self._mesh_of(row["unit"]), row[POSITION].to_numpy(float)
+        place = self.on_surface(row["unit"], place) if kind == "patch" else place
+        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place * 1000), answers
+
+    def _mesh_of(self, neuron: str) -> Mesh:
+        path = self.sources.meshes[neuron]
+        # two questions at once must not read a large mesh twice
+        with self._reading:
+            return self._mesh(path, _state(Path(path)))
+
+    def _made_coarse(self, path: str, state: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
+        with self._reading:
+            mesh = self._mesh(path, state)
+        return coarse(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+
+    def _block(
+        self, source: str, volume: str, place_um: np.ndarray, side_um: float, numbered: list[int], orphan: int = 0
+    ) -> Block:
+        """The box around a place with objects in the colours of their numbers, and an orphan in white."""
+        labels, size = self._labels(source, volume)
+        colours = [CANDIDATE_COLOURS[n % len(CANDIDATE_COLOURS)] for n in range(len(numbered))]
+        shown = ([*numbered, orphan], [*colours, OUTLINE]) if orphan else (numbered, colours)
+        return block_of(self._image(volume, size), labels, size, EM.first, place_um, side_um, *shown)
 
     def _spine_views(self, row: pd.Series) -> list[View]:
         unit, place = row["unit"], row[POSITION].to_numpy(float)
@@ -252,14 +323,57 @@ class Catalogue:
         ]
         return [*views, *self._strip(*pairs[0])]
 
+    def _whole_track(self, row: pd.Series) -> tuple[list[View], list[dict[str, Any]]]:
+        """The sessions of a track side by side, and answers that each say something of some of its links."""
+        series = row["unit"].rpartition(".")[0]
+        track = ["specimen", "field", "spine"]
+        own = [*series.split("."), row["subject"]]
+        links = self._read(self.sources.results / "twophoton" / "links.parquet").astype({"timepoint": str})
+        links = links[(links[track] == own).all(axis=1)].astype({"next_timepoint": str})
+        spines = self._read(self._spines).astype({"timepoint": str})
+        places = spines[(spines[track] == own).all(axis=1)].set_index("timepoint")[POSITION]
+        order = [unit.rpartition(".")[2] for unit in self.sources.series.get(series, [])]
+        seen = [timepoint for timepoint in order if timepoint in places.index]
+        views = [
+            self._stack_view(
+                f"{number + 1}: session {timepoint}",
+                f"{series}.{timepoint}",
+                places.loc[timepoint].to_numpy(float),
+                TRACK_UM,
+                TRACK_SLICES,
+                TRACK_PX,
+            )
+            for number, timepoint in enumerate(seen)
+        ]
+        joined = sorted(zip(links["timepoint"], links["next_timepoint"]), key=lambda pair: order.index(pair[0]))
+        pairs = [
+            {
+                "kind": "same spine",
+                "unit": f"{series}.{one}",
+                "next_unit": f"{series}.{other}",
+                "subject": str(row["subject"]),
+                "now": "same",
+                "provenance": row["provenance"],
+                **dict(zip(POSITION, places.loc[one].tolist())),
+                **dict(zip(NEXT, places.loc[other].tolist())),
+            }
+            for one, other in joined
+        ]
+        # what another session is like is not said of those after it
+        same = [pair | {"answer": "same"} for pair in pairs]
+        answers = [_answer("one spine", "one spine", rows=same)]
+        for number, pair in enumerate(pairs):
+            word = f"another from session {pair['next_unit'].rpartition('.')[2]} on"
+            answers.append(_answer("another", word, rows=[*same[:number], pair | {"answer": "different"}]))
+        return views, answers
+
     def _strip(self, unit: str, place: np.ndarray) -> list[View]:
         """The place in every session of the series, as far as the spines around it tell where it is."""
         series, _, own = unit.rpartition(".")
         units = self.sources.series.get(series, [])
-        spines = self.sources.results / "twophoton" / "spines.parquet"
-        if len(units) < 2 or not spines.exists():
+        if len(units) < 2 or not self._spines.exists():
             return []
-        table = self._read(spines).astype({"timepoint": str})
+        table = self._read(self._spines).astype({"timepoint": str})
         table = table[(table["specimen"] + "." + table["field"]) == series]
         out = []
         for other in units:

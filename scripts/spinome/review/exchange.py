@@ -20,6 +20,8 @@ from spinome.twophoton.corrections import CORRECTION_COLUMNS
 POINT_COLUMNS = ["x_nm", "y_nm", "z_nm", "tag"]
 # the label at a place (z, y, x) in um of a volume, 0 where there is none
 LabelAt = Callable[[str, np.ndarray], int]
+# the place on the surface of a neuron that is nearest to a place, both (z, y, x) in um
+OnSurface = Callable[[str, np.ndarray], np.ndarray]
 
 
 def corrections_of(answers: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFrame:
@@ -75,12 +77,20 @@ def decisions_of(answers: pd.DataFrame, label_at: LabelAt) -> tuple[pd.DataFrame
     return pd.DataFrame(rows, columns=DECISION_COLUMNS).drop_duplicates(ignore_index=True), gone
 
 
-def labels_of(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Truth of each neuron that has answers, as points (`truth_labels` of the sheet of neurons): `POINT_COLUMNS`."""
-    kept = answers[answers["kind"] == "label"]
+def labels_of(answers: pd.DataFrame, on_surface: OnSurface) -> dict[str, pd.DataFrame]:
+    """Truth of each neuron that has answers, as points (`truth_labels` of the sheet of neurons): `POINT_COLUMNS`.
+
+    Parameters
+    ----------
+    on_surface : of the meshes of the neurons; the point of a patch is where its mark was shown
+    """
+    kept = answers[answers["kind"].isin(["label", "patch"])]
     out = {}
     for neuron, rows in kept.groupby("unit"):
-        place = rows[POSITION].to_numpy(float) * NM_PER_UM
+        place = rows[POSITION].to_numpy(float)
+        for row in np.flatnonzero(rows["kind"] == "patch"):
+            place[row] = on_surface(str(neuron), place[row])
+        place = place * NM_PER_UM
         points = dict(zip(["z_nm", "y_nm", "x_nm"], place.T.round(3)))
         out[str(neuron)] = pd.DataFrame(points).assign(tag=rows["answer"].to_numpy())[POINT_COLUMNS]
     return out

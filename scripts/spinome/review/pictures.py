@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ OUTLINE = "#FFFFFF"
 # grey values are stretched between these percentiles of what is shown
 LOW, HIGH = 1.0, 99.7
 SHADE = 0.35
+# half the room that a name takes
+TEXT_PX = 20
 # how far around a synapse its mesh is shown, and how fine
 PATCH_NM, MESH_PX = 3500.0, 340
 
@@ -113,6 +115,12 @@ def stretched(grey: np.ndarray) -> np.ndarray:
     return (255 * ((grey - low) / max(high - low, 1e-6)).clip(0, 1)).astype(np.uint8)
 
 
+def outlined(labels: np.ndarray) -> np.ndarray:
+    """Outlines of labels (Z, H, W) in each slice as bytes, where there are no grey values."""
+    rows, columns = (np.diff(labels, axis=axis, append=-1) != 0 for axis in (1, 2))
+    return np.where(rows | columns, 90, np.where(labels > 0, 40, 0)).astype(np.uint8)
+
+
 def coloured(labels: np.ndarray, chosen: Sequence[int], colours: Sequence[str], names: Sequence[str]) -> np.ndarray:
     """Chosen labels as shades with an outline and a name, (Z, H, W, 4) bytes; all else is clear.
 
@@ -124,24 +132,43 @@ def coloured(labels: np.ndarray, chosen: Sequence[int], colours: Sequence[str], 
     out = np.zeros((*labels.shape, 4), np.uint8)
     font = ImageFont.load_default(size=15)
     for label, colour, name in zip(chosen, colours, names):
-        mask = labels == label
+        everywhere = labels == label
+        if not everywhere.any():
+            continue
+        # what lies around it need not be looked at
+        flat = everywhere.any(axis=0)
+        rows, columns = (np.flatnonzero(flat.any(axis=axis)) for axis in (1, 0))
+        box = (slice(None), *(slice(max(line[0] - 1, 0), line[-1] + 2) for line in (rows, columns)))
+        mask, picture = everywhere[box], out[box]
         rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
-        edge = mask & ~ndimage.binary_erosion(mask, np.ones((1, 5, 5)), border_value=1)
+        edge = mask & ~_in_squares(ndimage.minimum_filter1d, mask, 5)
         # a dark line around it shows a light colour on light tissue
-        out[ndimage.binary_dilation(mask, np.ones((1, 3, 3))) & ~mask] = (0, 0, 0, 255)
-        out[mask] = (*rgb, int(255 * SHADE))
-        out[edge] = (*rgb, 255)
-        for plane, own in zip(out, mask):
-            if not name or own.sum() < 40:
-                continue
-            places = np.argwhere(own)
-            row, column = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()]
-            picture = Image.fromarray(plane)
-            draw = ImageDraw.Draw(picture)
-            style = {"anchor": "mm", "stroke_width": 2, "stroke_fill": (0, 0, 0, 255)}
-            draw.text((int(column), int(row)), name, fill=(255, 255, 255, 255), font=font, **style)
-            plane[:] = np.asarray(picture)
+        picture[_in_squares(ndimage.maximum_filter1d, mask, 3) & ~mask] = (0, 0, 0, 255)
+        picture[mask] = (*rgb, int(255 * SHADE))
+        picture[edge] = (*rgb, 255)
+        for plane, own in zip(out, everywhere):
+            if name and own.sum() >= 40:
+                _write(plane, own, name, font)
     return out
+
+
+def _in_squares(line_filter: Callable, mask: np.ndarray, size: int) -> np.ndarray:
+    """The least or greatest of each slice (Z, H, W) in squares of an edge."""
+    rows = line_filter(mask.view(np.uint8), size, axis=1, mode="nearest")
+    return line_filter(rows, size, axis=2, mode="nearest").astype(bool)
+
+
+def _write(plane: np.ndarray, mask: np.ndarray, name: str, font: ImageFont.FreeTypeFont) -> None:
+    """Write a name onto the middle of a mask (H, W) in a picture (H, W, 4)."""
+    places = np.argwhere(mask)
+    row, column = places[np.abs(places - places.mean(axis=0)).sum(axis=1).argmin()]
+    top, left = max(int(row) - TEXT_PX, 0), max(int(column) - TEXT_PX, 0)
+    patch = plane[top : top + 2 * TEXT_PX, left : left + 2 * TEXT_PX]
+    picture = Image.fromarray(np.ascontiguousarray(patch))
+    style = {"anchor": "mm", "stroke_width": 2, "stroke_fill": (0, 0, 0, 255)}
+    place = (int(column) - left, int(row) - top)
+    ImageDraw.Draw(picture).text(place, name, fill=(255, 255, 255, 255), font=font, **style)
+    patch[:] = np.asarray(picture)
 
 
 def data_address(pictures: np.ndarray) -> str:
@@ -204,8 +231,7 @@ def labels_view(
     box = cut(labels, index, side, half_slices)
     shown = squares(box, index, voxel_um[1:], side_um, px, 0)
     if grey is None:
-        rows, columns = (np.diff(shown, axis=axis, append=-1) != 0 for axis in (1, 2))
-        picture = np.where(rows | columns, 90, np.where(shown > 0, 40, 0)).astype(np.uint8)
+        picture = outlined(shown)
     else:
         picture = stretched(squares(cut(grey, index, side, half_slices), index, voxel_um[1:], side_um, px, 1))
     over = data_address(coloured(shown, chosen, colours, names))
@@ -214,8 +240,24 @@ def labels_view(
     return View(title, unit, data_address(picture), over, len(picture), box.middle, px, side_um / px, *place)
 
 
+def facing(vertices: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Directions (3, 3) to the right, up and toward the viewer, to whom the surface at a place turns.
+
+    Parameters
+    ----------
+    vertices, centre : (V, 3) and (3,), in nm
+    """
+    around = vertices[np.linalg.norm(vertices - centre, axis=1) < PATCH_NM / 2]
+    away = centre - around.mean(axis=0) if len(around) else np.zeros(3)
+    # where there is no surface, or all around, one side is as good as another
+    toward = away / np.linalg.norm(away) if np.linalg.norm(away) > 1 else np.eye(3)[2]
+    right = np.cross(np.eye(3)[np.abs(toward).argmin()], toward)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(toward, right), toward])
+
+
 def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) -> list[View]:
-    """The patch of a mesh around a synapse from two sides, the synapse as a ring.
+    """The patch of a mesh around a place from two sides, the place as a ring.
 
     Parameters
     ----------
@@ -229,15 +271,10 @@ def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) ->
         return []
     used, packed = np.unique(kept, return_inverse=True)
     patch, packed = vertices[used], packed.reshape(kept.shape)
-    # the surface at the synapse faces the viewer first, and is seen from the side then
-    around = patch[np.linalg.norm(patch - centre, axis=1) < PATCH_NM / 2]
-    away = centre - around.mean(axis=0) if len(around) else np.eye(3)[2]
-    toward = away / max(float(np.linalg.norm(away)), 1e-9)
-    right = np.cross(np.eye(3)[np.abs(toward).argmin()], toward)
-    right /= np.linalg.norm(right)
-    up = np.cross(toward, right)
+    # the surface at the place faces the viewer first, and is seen from the side then
+    right, up, toward = facing(patch, centre)
     out = []
-    for title, axes in (("from the synapse", [right, up, toward]), ("from the side", [-toward, up, right])):
+    for title, axes in (("from the front", [right, up, toward]), ("from the side", [-toward, up, right])):
         camera = fit_camera(patch, (MESH_PX, MESH_PX), np.array(axes))
         picture = Image.fromarray(render_mesh(patch, packed, np.array([0.75, 0.78, 0.82]), camera=camera))
         x, y, _ = camera.project(centre[None])[0]

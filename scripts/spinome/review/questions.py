@@ -33,12 +33,14 @@ QUESTION_COLUMNS = {
 # one question in so many is drawn by lot
 ONE_RANDOM_IN = 4
 # questions of one cube of this edge in um say much the same: each further one of it counts half
-CELL_UM = {"spine": 15.0, "same spine": 15.0, "synapse": 2.0, "link": 2.0, "label": 10.0}
+CELL_UM = {"spine": 15.0, "same spine": 15.0, "track": 15.0, "synapse": 2.0, "link": 2.0, "label": 10.0, "patch": 10.0}
 HALF = 0.5
 NM_PER_UM = 1000.0
 # a candidate this improbable is not worth a look
 LEAST = 0.02
 LEVEL = 0.95
+# a track of one link is a question about two sessions
+LEAST_LINKS = 2
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,39 @@ def track_questions(spines: pd.DataFrame, links: pd.DataFrame, provenance: str) 
     )
 
 
+def whole_track_questions(spines: pd.DataFrame, links: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """Whether a spine that is seen in three or more sessions is the same in all of them.
+
+    A question about a whole track asks about its links at once: what is answered are those (`track_questions`).
+
+    Parameters
+    ----------
+    spines, links : as of `track_questions`; tracks whose links a person made or confirmed are not asked about
+    """
+    track = ["specimen", "field", "spine"]
+    there = spines[[*track, "timepoint", *POSITION]].astype({"timepoint": str})
+    open_links = links[~links["corrected"].to_numpy(bool)].groupby(track)["probability"].prod().clip(0, 1)
+    chosen = links.groupby(track).size()
+    chosen = chosen[chosen >= LEAST_LINKS].index.intersection(open_links.index)
+    ends = there.set_index(track).loc[chosen].groupby(level=track, sort=True)
+    first, last = ends.first().reset_index(), ends.last().reset_index()
+    probability = open_links.loc[pd.MultiIndex.from_frame(first[track])].to_numpy(float)
+    both = first.assign(**dict(zip(NEXT, last[POSITION].to_numpy(float).T)))
+    return _table(
+        both,
+        kind="track",
+        unit=_stack(both, both["timepoint"]),
+        next_unit=_stack(last, last["timepoint"]),
+        subject=both["spine"],
+        now="one spine",
+        probability=probability,
+        worth=1 - probability,
+        # its links are counted already
+        counted=False,
+        provenance=provenance,
+    )
+
+
 def synapse_questions(candidates: pd.DataFrame, provenance: str, least: float = LEAST) -> pd.DataFrame:
     """Whether each candidate is a synapse.
 
@@ -194,6 +229,27 @@ def label_questions(synapses: pd.DataFrame, provenance: str) -> pd.DataFrame:
         now=kept["tag"],
         probability=value,
         worth=1 - value,
+        counted=True,
+        provenance=provenance,
+    )
+
+
+def patch_questions(spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """Whether the surface of each spine of a neuron is one.
+
+    Parameters
+    ----------
+    spines : `spines.parquet` of the neurons branch
+    """
+    probability = spines["probability"].to_numpy(float).clip(0, 1)
+    return _table(
+        _in_um(spines),
+        kind="patch",
+        unit=spines["neuron"],
+        subject=spines["spine"],
+        now="spine",
+        probability=probability,
+        worth=1 - probability,
         counted=True,
         provenance=provenance,
     )
@@ -290,6 +346,22 @@ def answered_by(questions: pd.DataFrame, answers: pd.DataFrame, who: str | None 
     found = match(questions, own)
     about = own[found >= 0].assign(question=found[found >= 0])
     return about.drop_duplicates("question", keep="last").set_index("question").sort_index()
+
+
+def tracks_answered(tracks: pd.DataFrame, pairs: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """As `answered_by`, of whole tracks: those of whose links one is not the same, or all are answered.
+
+    Parameters
+    ----------
+    tracks, pairs : questions of the kinds "track" and "same spine"
+    answers : of `answered_by`, to `pairs`
+    """
+    said = answers["answer"].reindex(range(len(pairs)))
+    group = [pairs["unit"].str.rpartition(".")[0], pairs["subject"]]
+    done = said.notna().groupby(group).all() | (said == "different").fillna(False).groupby(group).any()
+    own = pd.MultiIndex.from_arrays([tracks["unit"].str.rpartition(".")[0], tracks["subject"]])
+    rows = np.flatnonzero(done.reindex(own, fill_value=False).to_numpy(bool))
+    return pd.DataFrame({"answer": "", "chosen": pd.NA}, index=rows)
 
 
 def sampled(questions: pd.DataFrame, answers: pd.DataFrame, seed: int, counted: bool = True) -> np.ndarray:

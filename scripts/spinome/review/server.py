@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import importlib.util
 import json
 import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ from spinome.review import questions as asking
 from spinome.review.answers import ANSWER_COLUMNS, MARKS, NEXT, POSITION, Answers, agreement, standing
 from spinome.review.catalogue import Catalogue
 
+if TYPE_CHECKING:
+    from spinome.review.movable import Windows
+
 LOOPBACK = "127.0.0.1"
 PAGE = Path(__file__).parent / "page"
 FILES = {"page.js": "text/javascript", "page.css": "text/css"}
@@ -36,13 +40,14 @@ AHEAD, LISTED = 40, 1000
 # what the run has wrong with a lower probability does not matter much
 MATTERS = 0.1
 # the rate of answers is that of so many last ones, without pauses longer than this
-RATED, PAUSE_S = 20, 60.0
+RATED, PAUSE_S, AT_ONCE_S = 20, 60.0, 0.1
 LARGEST_BODY = 1 << 16
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -56,11 +61,22 @@ class Review:
     def __init__(self, catalogue: Catalogue, answers: Answers, seed: int):
         self.catalogue, self.answers, self.seed = catalogue, answers, seed
         self._lock = threading.Lock()
+        self.windows = movable_views()
+        # the question that each window shows
+        self.shown: dict[str, str] = {}
 
     def rows(self) -> pd.DataFrame:
         """The answers that hold."""
         with self._lock:
             return standing(self.answers.read())
+
+    def answered(self, asked: pd.DataFrame, rows: pd.DataFrame, who: str | None = None) -> pd.DataFrame:
+        """See `spinome.review.questions.answered_by`; `asked` is of one kind."""
+        if asked["kind"].iloc[0] != "track":
+            return asking.answered_by(asked, rows, who)
+        every = self.catalogue.questions()
+        pairs = every[every["kind"] == "same spine"].reset_index(drop=True)
+        return asking.tracks_answered(asked, pairs, asking.answered_by(pairs, rows, who))
 
     def state(self, who: str) -> dict[str, Any]:
         """Progress, accuracy and agreement of each kind of question that the run has."""
@@ -69,8 +85,7 @@ class Review:
         for kind in asking.CELL_UM:
             asked = every[every["kind"] == kind].reset_index(drop=True)
             if len(asked):
-                own = asking.answered_by(asked, rows, who)
-                told = asking.answered_by(asked, rows)
+                own, told = self.answered(asked, rows, who), self.answered(asked, rows)
                 open_ = asked.drop(index=told.index)
                 counted = int(asked["counted"].sum())
                 found = asking.accuracy(asked, told, self.seed)
@@ -87,14 +102,25 @@ class Review:
                 )
         marks = rows[(rows["who"] == who) & rows["kind"].isin(MARKS)]
         both = agreement(rows).replace({np.nan: None}).to_dict("records")
-        return {"kinds": kinds, "marks": len(marks), "rate": rate(rows[rows["who"] == who]), "agreement": both}
+        own = {"marks": len(marks), "rate": rate(rows[rows["who"] == who]), "movable": self.windows is not None}
+        return {"kinds": kinds, "agreement": both, **own}
+
+    def view(self, name: str, window: str) -> dict[str, str | None]:
+        """Address of a window's movable view, which shows a question now; None where there is none to show."""
+        # another question is shown by now: its view is what counts
+        if self.windows is None or self.shown.get(window) != name:
+            return {"address": None}
+        scene = self.catalogue.scene(name)
+        return {"address": self.windows.show(window, scene) if scene else None}
 
     def queue(self, kind: str, who: str) -> list[dict[str, str]]:
         """The next questions of a kind to a person: `id` and how each was `drawn`."""
         every = self.catalogue.questions()
         asked = every[every["kind"] == kind].reset_index(drop=True)
+        if asked.empty:
+            return []
         done = np.zeros(len(asked), bool)
-        done[asking.answered_by(asked, self.rows(), who).index.to_numpy(int)] = True
+        done[self.answered(asked, self.rows(), who).index.to_numpy(int)] = True
         order = asking.in_order(asked, done, self.seed)[:AHEAD]
         return [{"id": asked["id"].iloc[row], "drawn": drawn} for row, drawn in order]
 
@@ -135,12 +161,23 @@ class Review:
         return {"answer_id": written["answer_id"], "z_um": written["z_um"], "gone": gone}
 
 
+def movable_views() -> Windows | None:
+    """The movable views of all windows; None where the package `neuroglancer` is not installed."""
+    if importlib.util.find_spec("neuroglancer") is None:
+        return None
+    from spinome.review.movable import Windows
+
+    return Windows()
+
+
 def rate(rows: pd.DataFrame) -> float | None:
     """Answers per minute of a person's last `RATED`, pauses left out; None of fewer than two."""
     times = rows["time"].sort_values()[-RATED:]
     apart = times.diff().dt.total_seconds().dropna()
     apart = apart[apart < PAUSE_S]
-    return round(60 * len(apart) / max(float(apart.sum()), 1e-3), 1) if len(apart) else None
+    # what is said of a whole track is one answer in several rows
+    count = int((apart > AT_ONCE_S).sum())
+    return round(60 * count / float(apart.sum()), 1) if count else None
 
 
 def _numbers(values: list[float]) -> list[float | None]:
@@ -156,8 +193,10 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 class _Handler(tornado.web.RequestHandler):
     """Refuses what does not come from the page itself, before anything else is looked at."""
 
-    def initialize(self, review: Review, token: str, hosts: set[str], pool: ThreadPoolExecutor) -> None:
-        self.review, self.token, self.hosts, self.pool = review, token, hosts, pool
+    def initialize(
+        self, review: Review, token: str, hosts: set[str], pool: ThreadPoolExecutor, views: ThreadPoolExecutor
+    ) -> None:
+        self.review, self.token, self.hosts, self.pool, self.views = review, token, hosts, pool, views
 
     def set_default_headers(self) -> None:
         for name, value in HEADERS.items():
@@ -192,10 +231,10 @@ class _Handler(tornado.web.RequestHandler):
         known = isinstance(fault, tornado.web.HTTPError)
         self.finish(json.dumps({"error": self._reason if known else f"{type(fault).__name__}: {fault}"}))
 
-    async def told(self, call: Callable[..., Any], *arguments: Any) -> None:
+    async def told(self, call: Callable[..., Any], *arguments: Any, pool: ThreadPoolExecutor | None = None) -> None:
         """Answer with what a call returns, made beside the loop; its complaints as one message."""
         try:
-            made = await asyncio.get_running_loop().run_in_executor(self.pool, call, *arguments)
+            made = await asyncio.get_running_loop().run_in_executor(pool or self.pool, call, *arguments)
         except KeyError:
             self.set_status(410)
             made = {"error": "the run has been made anew and no longer has this question"}
@@ -221,6 +260,8 @@ class _Index(_Handler):
             return
         # a link from another page brings no cookie along, and shows the page without its answers
         self.require_cookie()
+        if self.review.windows:
+            self.set_header("Content-Security-Policy", f"{POLICY}; frame-src {self.review.windows.origin}")
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish((PAGE / "page.html").read_bytes())
 
@@ -243,6 +284,10 @@ class _Ask(_Handler):
             await self.told(self.review.queue, self.get_query_argument("kind"), who)
         elif what == "answers":
             await self.told(self.review.listed, who)
+        elif what == "view":
+            name, window = self.get_query_argument("id"), self.get_query_argument("window")
+            self.review.shown[window] = name
+            await self.told(self.review.view, name, window, pool=self.views)
         else:
             await self.told(self.review.catalogue.question, self.get_query_argument("id"))
 
@@ -269,12 +314,14 @@ def application(review: Review, token: str, port: int) -> tornado.web.Applicatio
         "token": token,
         "hosts": {f"{LOOPBACK}:{port}", f"localhost:{port}"},
         "pool": ThreadPoolExecutor(2),
+        # views, which take seconds, do not hold up the next questions
+        "views": ThreadPoolExecutor(1),
     }
     return tornado.web.Application(
         [
             (r"/", _Index, shared),
             (r"/(page\.\w+)", _File, shared),
-            (r"/api/(state|queue|question|answers)", _Ask, shared),
+            (r"/api/(state|queue|question|answers|view)", _Ask, shared),
             (r"/api/answer", _Answer, shared),
             (r".*", _Nothing, shared),
         ],

@@ -101,8 +101,12 @@ def export(study: Study, folder: str | Path) -> list[str]:
     folder = Path(folder)
     if not (existing := nearest_existing(folder)).is_dir():
         raise ValueError(f"{existing}: is a file where a folder is needed; choose another by --export")
-    catalogue = Catalogue(sources_of(study))
+    sources = sources_of(study)
+    catalogue = Catalogue(sources)
     rows, disputed = agreed(standing(Answers(study.config["review"]["answers"]).read()))
+    # where the mark of a patch was shown is known by the mesh alone
+    lost = (rows["kind"] == "patch") & ~rows["unit"].isin(list(sources.meshes))
+    rows = rows[~lost].reset_index(drop=True)
     corrections = corrections_of(rows, catalogue.questions())
     decisions, gone = decisions_of(rows, catalogue.label_at)
     said = []
@@ -112,12 +116,14 @@ def export(study: Study, folder: str | Path) -> list[str]:
     if len(decisions):
         write_table(decisions, folder / "decisions.tsv")
         said.append(f"{len(decisions)} decisions; linking.proofread.decisions: {folder / 'decisions.tsv'}")
-    for neuron, points in labels_of(rows).items():
+    for neuron, points in labels_of(rows, catalogue.on_surface).items():
         write_table(points, folder / "truth_labels" / f"{neuron}.tsv")
         file = folder / "truth_labels" / f"{neuron}.tsv"
-        said.append(f"{len(points)} labelled synapses of {neuron}; column truth_labels of the sheet: {file}")
+        said.append(f"{len(points)} labelled places of {neuron}; column truth_labels of the sheet: {file}")
     if disputed:
         said.append(f"{disputed} things that people disagree about are left out")
+    if lost.any():
+        said.append(f"{lost.sum()} labelled patches are left out: the sheet has their neurons no more")
     if gone:
         said.append(f"{gone} decisions are left out: there is no segment at their place any more")
     return said or ["no answers yet that a run takes"]

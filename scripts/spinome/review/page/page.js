@@ -2,12 +2,14 @@
 // store only when the server says that it is on the disk: a closed window or a dead server loses none.
 "use strict";
 
-const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 4, SHEET = 24, STEP_PX = 4;
+const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 8, SHEET = 24, STEP_PX = 4,
+  // who answers faster than this does not wait for a movable view, and the server need not make one
+  LOOK_MS = 300;
 const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
   skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
-  marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
+  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
 };
 
 async function ask(what, values = {}) {
@@ -72,12 +74,21 @@ async function send() {
   progress();
 }
 
-function put(row, entry) {
-  const full = { ...row, who: state.who, answer_id: identity() };
-  keep(full);
-  if (entry) state.history.push({ ...entry, row: full });
+// an answer may be several rows: what is said of a whole track is said of its links
+function put(rows, entry) {
+  const full = rows.map((row) => ({ ...row, who: state.who, answer_id: identity() }));
+  full.forEach(keep);
+  if (entry) state.history.push({ ...entry, rows: full });
   send();
   return full;
+}
+
+const taken = (row) => ({ ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false });
+
+// rows in place of those of an earlier answer to the same question
+function instead(rows, earlier) {
+  const fresh = rows.map((row, number) => (earlier[number] ? { ...row, replaces: earlier[number].answer_id } : row));
+  return [...fresh, ...earlier.slice(rows.length).map(taken)];
 }
 
 let asked = 0;
@@ -87,6 +98,7 @@ async function progress() {
   try { told = await ask("state", { who: state.who }); } catch (error) { banner(error.message); return; }
   if (number !== asked) return;
   state.kinds = told.kinds;
+  state.movable = told.movable && webgl;
   const nav = find("kinds");
   nav.replaceChildren(...told.kinds.map((one) => {
     const button = document.createElement("button");
@@ -101,7 +113,7 @@ async function progress() {
     words.push(`${own.answered} of ${own.questions} answered`, `${own.matter} left that matter`);
     if (told.rate) words.push(`${told.rate} answers per minute`);
     const [value, low, high] = own.accuracy;
-    const name = own.kind === "spine" || own.kind === "synapse" ? "precision" : "right";
+    const name = ["spine", "synapse", "patch"].includes(own.kind) ? "precision" : "right";
     if (value !== null) {
       const range = `${low.toFixed(2)} to ${high.toFixed(2)}`;
       words.push(`${name} ${value.toFixed(2)} (${range}) after ${own.random} random answers`);
@@ -183,8 +195,29 @@ async function next() {
   if (state.queue.length < AHEAD) refill().catch(() => {});
 }
 
+const windowName = identity();
+const webgl = Boolean(document.createElement("canvas").getContext("webgl2"));
+
+// the pictures are there at once; the movable view comes when it is made, and what it showed before is hidden till then
+function look() {
+  clearTimeout(state.looking);
+  const question = state.current, frame = find("frame");
+  frame.className = "waiting";
+  find("movable").hidden = !(question && question.movable && state.movable && state.wanted);
+  if (find("movable").hidden) return;
+  state.looking = setTimeout(async () => {
+    let told;
+    try { told = await ask("view", { id: question.id, window: windowName }); } catch (error) { told = {}; }
+    if (state.current !== question) return;
+    if (!told.address) { find("movable").hidden = true; return; }
+    if (frame.src !== told.address) frame.src = told.address;
+    frame.className = "";
+  }, LOOK_MS);
+}
+
 function clear(text) {
   state.current = null;
+  look();
   find("text").textContent = text;
   find("context").textContent = "";
   find("answers").replaceChildren();
@@ -237,6 +270,7 @@ function open(question, drawn, editing = null) {
     return figure;
   }));
   draw();
+  look();
 }
 
 function slideOf(view) { return Math.min(Math.max(view.first + state.slice, 0), view.slices - 1); }
@@ -305,23 +339,22 @@ function named() {
   return false;
 }
 
-function rowOf(question, answer, drawn) {
+function rowsOf(question, answer, drawn) {
+  if (answer.rows) return answer.rows.map((row) => ({ ...row, drawn }));
   const places = Object.fromEntries(["next_z_um", "next_y_um", "next_x_um"].filter((one) => answer[one] !== undefined)
     .map((one) => [one, answer[one]]));
   const chosen = answer.chosen === null ? null : answer.chosen;
-  return { ...question.row, ...places, id: question.id, answer: answer.answer, chosen, drawn };
+  return [{ ...question.row, ...places, id: question.id, answer: answer.answer, chosen, drawn }];
 }
 
 function answerWith(number) {
   const question = state.current;
   if (!question || !question.answers[number] || !named()) return;
-  const row = rowOf(question, question.answers[number], state.drawn);
-  row.note = find("note").value;
-  row.seconds = Math.round(performance.now() - state.shown) / 1000;
+  const note = find("note").value, seconds = Math.round(performance.now() - state.shown) / 1000;
+  const rows = rowsOf(question, question.answers[number], state.drawn).map((row) => ({ ...row, note, seconds }));
   const editing = state.editing;
-  if (editing) row.replaces = editing.answer_id;
   state.done.add(question.id);
-  put(row, { question, drawn: state.drawn });
+  put(editing ? instead(rows, [editing]) : rows, { question, drawn: state.drawn });
   find("note").blur();
   if (editing) { show("list"); } else { state.current = null; next(); }
 }
@@ -329,7 +362,7 @@ function answerWith(number) {
 function mark(number, x, y) {
   const view = state.current && state.current.views[number];
   if (!view || !view.unit || !named()) return;
-  const spine = ["spine", "same spine"].includes(state.current.kind);
+  const spine = ["spine", "same spine", "track"].includes(state.current.kind);
   const place = (pixel) => (pixel / view.side_px - 0.5) * view.side_px * view.um_per_px;
   const kind = spine ? "missed spine" : "missed synapse";
   const row = {
@@ -339,14 +372,14 @@ function mark(number, x, y) {
   };
   state.marks.push({ view: number, x, y });
   state.cursor = null;
-  put(row, { marked: true });
+  put([row], { marked: true });
   draw();
 }
 
 function undo() {
   const last = state.history.pop();
   if (!last) return;
-  put({ ...last.row, answer: "", replaces: last.row.answer_id, note: "", id: null, projected: false }, null);
+  put(last.rows.filter((row) => row.answer).map(taken), null);
   if (last.marked) { state.marks.pop(); draw(); return; }
   if (state.current && state.mode === "one") state.queue.unshift({ id: state.current.id, drawn: state.drawn });
   state.done.delete(last.question.id);
@@ -408,9 +441,9 @@ function label(number) {
 function answerTile(number, answer) {
   const tile = state.tiles[number];
   if (!tile || !tile.question || !tile.question.answers[answer] || !named()) return;
-  const row = rowOf(tile.question, tile.question.answers[answer], tile.drawn);
-  if (tile.sent) row.replaces = tile.sent;
-  tile.sent = put(row, { question: tile.question, drawn: tile.drawn }).answer_id;
+  const rows = rowsOf(tile.question, tile.question.answers[answer], tile.drawn);
+  const sent = put(instead(rows, tile.sent || []), { question: tile.question, drawn: tile.drawn });
+  tile.sent = sent.filter((row) => row.answer);
   tile.answer = answer;
   state.done.add(tile.id);
   label(number);
@@ -454,7 +487,7 @@ async function list() {
     back.textContent = "Take back";
     back.onclick = () => {
       const { id, ...rest } = one;
-      put({ ...rest, answer: "", note: "", replaces: one.answer_id }, null);
+      put([taken(rest)], null);
       if (id) state.done.delete(id);
       row.remove();
     };
@@ -508,7 +541,11 @@ function key(event) {
     state.contrast = Math.min(Math.max(state.contrast * (event.key === "]" ? 1.25 : 0.8), 0.3), 6);
     draw();
   } else if (inOne && event.key === "o") { state.colours = !state.colours; draw(); }
-  else if (inOne && event.key === "m") {
+  else if (inOne && event.key === "v") {
+    state.wanted = !state.wanted;
+    localStorage.setItem("spinome-movable", state.wanted ? "on" : "off");
+    look();
+  } else if (inOne && event.key === "m") {
     const view = state.current.views.findIndex((one) => one.unit);
     if (view >= 0) {
       const middle = state.current.views[view].side_px / 2;
@@ -539,6 +576,8 @@ async function begin() {
     });
   };
   document.addEventListener("keydown", key);
+  // a view that was clicked into takes the keys until the pointer leaves it
+  find("frame").onmouseleave = () => { find("frame").blur(); window.focus(); };
   window.addEventListener("beforeunload", (event) => { if (unsent().length) event.preventDefault(); });
   send();
   await progress();
