@@ -4,7 +4,9 @@ import json
 from functools import partial
 from pathlib import Path
 
+from spinome.io.atomic import atomic
 from spinome.io.volumes import open_labels, open_probability, open_volume
+from spinome.report.synapse_training import draw_lessons
 from spinome.synapses.classifiers import of_forest, of_network, read_recipe, save_classifier
 from spinome.synapses.classify import Evidence, open_evidence
 from spinome.synapses.grey import measure_grey, read_grey
@@ -41,5 +43,7 @@ else:
 if taught := step.by_name(inputs, "taught"):
     # the truth of these is what a network of others finds
     model.card["taught volumes"] = list(taught)
+with atomic(output.figure) as part:
+    draw_lessons(part, {name: (evidence.image, truth) for name, (evidence, truth) in volumes.items()}, list(taught))
 print(json.dumps(model.card, indent=1))
 save_classifier(output.model, model)

@@ -116,6 +116,12 @@ rule synapses_train:
         profile=synapses_plan.profile,
     output:
         model=f"<results>/models/synapses{synapses_plan.suffix}",
+        figure=report(
+            directory("<results>/synapses/training"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Synapses",
+        ),
     log:
         "<logs>/synapses_train.log",
     benchmark:
