@@ -27,6 +27,9 @@ class Classify(Section):
     from_shipped: bool = Field(
         True, description="training of the network begins with the shipped one and not with random weights"
     )
+    start: GivenPath | None = Field(
+        None, description="network (.safetensors) that training begins with, in place of the shipped one"
+    )
     contrast: float = Field(
         1.0,
         ge=0,
@@ -166,8 +169,9 @@ class Synapses(Section):
     train: SampleNames = Field([], description="samples with truth to train on; they are left out of the evaluation")
     tune: SampleNames = Field(
         [],
-        description="samples with truth to choose the operating point on and to train the second classifier on, in "
-        "place of quarters of `train` that are left out in turn; one network is trained then, and not five",
+        description="samples with truth to choose the operating point on, for a classifier of other tissue, in place "
+        "of quarters of `train` left out in turn: one network is trained, is fitted to each volume, and has no second "
+        "classifier",
     )
     taught: SampleNames = Field(
         [],

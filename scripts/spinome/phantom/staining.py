@@ -80,7 +80,7 @@ class Staining:
             section_gain=between(0.02, 0.1),
             section_shift=between(1, 6),
             lost=between(0, 0.05),
-            thin_synapses=between(0.2, 0.8),
+            thin_synapses=between(0.2, 0.6),
             bars=between(0, 0.6),
             cores=between(0, 3),
             organelles=between(0, 0.4),
@@ -155,8 +155,8 @@ def _densities(
         normal = np.array([row.normal_z, row.normal_y, row.normal_x])
         aside = np.sqrt((away**2 - np.einsum("a,a...", normal, offsets) ** 2).clip(0))
         thin = drawn[0] < look.thin_synapses
-        strength = 0.25 + 0.35 * drawn[1] if thin else 0.6 + 0.35 * drawn[1]
-        thick = 12 + 12 * drawn[2] if thin else 22 + 20 * drawn[2]
+        strength = 0.35 + 0.3 * drawn[1] if thin else 0.65 + 0.3 * drawn[1]
+        thick = 14 + 14 * drawn[2] if thin else 22 + 20 * drawn[2]
         near = _soft(row.radius_nm - away)
         shade = strength * near * _soft(depth + thick) * _soft(4 - depth)
         shade = np.maximum(shade, 0.5 * strength * near * _soft(depth - 2) * _soft(24 - depth))

@@ -43,7 +43,7 @@ def train(
     """Train on all volumes; choose what makes objects where slabs are predicted by classifiers of the others.
 
     With volumes to `tune` on it is chosen there, for the classifier as it is fitted to each of them without labels. No
-    other classifier is trained then.
+    other classifier is trained then, nor a judge of candidates: what is learnt of one tissue misleads in another.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def train(
         model = _announced(learn, 1)(())
         fitted = [fit_to(model, evidence) if fit_to else model for evidence, _ in tune.values()]
         maps = [whole_map(*volume, classifier_of(one), cuboid) for volume, one in zip(tune.values(), fitted)]
-        operation, result = operate(tune, maps)
+        operation, result = operate_by_rules(tune, maps)
     else:
         learn = _announced(learn, len(folds) + 1)
         maps = left_out(volumes, learn, classifier_of, cuboid, folds)
@@ -126,6 +126,15 @@ def operate(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any
         at = [one[operation.threshold] for one in every]
         results = [one.outcome(p, p >= operation.min_probability) for one, p in zip(at, probabilities)]
         return card, pool(results)
+    return operate_by_rules(volumes, maps)
+
+
+def operate_by_rules(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any], Matched]:
+    """The threshold, the least volume and the least peak that make the best objects.
+
+    Parameters and returns as `operate`.
+    """
+    pairs = zip(volumes.values(), maps)
     tried = [try_points(probability, truth[:], evidence.voxel_nm) for (evidence, truth), probability in pairs]
     outcomes = {point: [one[point].result for one in tried] for point in tried[0]}
     point = best_point(outcomes, lambda result: precision_recall_f1(result)[2])
