@@ -7,9 +7,9 @@ from spinome.phantom.em import render_cutout
 from spinome.phantom.specimen import load_specimen
 from spinome.workflow import step
 
-inputs, _, output = step.begin(snakemake)
+inputs, params, output = step.begin(snakemake)
 specimen = load_specimen(inputs.specimen)
-volumes, links, synapses = render_cutout(specimen)
+volumes, links, synapses = render_cutout(specimen, params.settings["em_staining"] == "varied")
 with atomic(output.volume) as store:
     for name, volume in volumes.items():
         kind = "image" if name in ("image", "membrane") else "labels"

@@ -12,6 +12,8 @@ from spinome.synapses.appearance import (
     FINE,
     GREYS,
     LIMIT,
+    SIZE,
+    THICKNESS,
     TRAITS,
     UNEVEN,
     describe_appearance,
@@ -82,6 +84,33 @@ def test_what_is_wrong_is_beyond_the_limits_and_named(known, kind, differs):
     judged = judge_limits(evidence_of(spoilt(kind)), {"training data": known.for_card()})
     assert judged["unlike"] and judged["unlikeness"] > LIMIT
     assert judged["differs"] in differs and "synapses.train" in judged["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("voxel_nm", "differs"),
+    [
+        ((40.0, 72.0, 72.0), {SIZE}),
+        ((40.0, 9 / 8, 9 / 8), {FINE}),
+        ((320.0, 9.0, 9.0), {THICKNESS}),
+        ((5.0, 9.0, 9.0), {THICKNESS}),
+    ],
+)
+def test_another_resolution_by_a_factor_of_8_is_told_of(known, voxel_nm, differs):
+    judged = judge_limits(
+        evidence_of(tissue(9, (16, 512, 512)), voxel_nm=voxel_nm), {"training data": known.for_card()}
+    )
+    assert judged["unlike"] and judged["differs"] in differs
+
+
+@pytest.mark.parametrize("kind", ["resin", "glia"])
+def test_a_volume_without_neurites_is_told_of(known, kind):
+    rng = np.random.default_rng(4)
+    values = 0.05 * rng.normal(size=(16, 256, 512))
+    if kind == "glia":
+        # dark cytoplasm with grains, and hardly a membrane
+        values -= 0.6 * (ndimage.gaussian_filter(rng.normal(size=values.shape), (0, 1.5, 1.5)) > 0.25)
+    judged = judge_limits(evidence_of(values), {"training data": known.for_card()})
+    assert judged["unlike"] and "synapses.train" in judged["remedy"]
 
 
 def test_a_volume_of_one_section_and_one_of_few_pixels_have_traits(known):

@@ -85,6 +85,7 @@ rule phantom_em:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
+        settings=phantom_plan.keys("em_staining"),
         code=script_hash("phantom_em"),
     script:
         "../../scripts/phantom_em.py"

@@ -82,14 +82,46 @@ rule synapses_vesicle_profile:
         "../../scripts/synapses_vesicle_profile.py"
 
 
+rule synapses_teach:
+    """Label a volume by a published network, for a network of Spinome to learn from."""
+    input:
+        image=synapses_plan.file("image"),
+        grey="<results>/synapses/grey/{volume}.json",
+        teacher=synapses_plan.teacher,
+    output:
+        directory("<results>/synapses/teach/{volume}.zarr"),
+    log:
+        "<logs>/synapses_teach/{volume}.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        voxel_nm=synapses_plan.voxel_nm,
+        inputs=synapses_plan.stamps("image"),
+        aside=synapses_plan.aside("image"),
+        code=script_hash("synapses_teach"),
+    script:
+        "../../scripts/synapses_teach.py"
+
+
 rule synapses_train:
     """Train the voxel classifier on the volumes that the configuration names."""
     input:
-        **synapses_plan.files_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
-        **per_volume("grey", synapses_plan.trained, "<results>/synapses/grey/{volume}.json"),
+        **per_volume("taught", synapses_plan.taught, "<results>/synapses/teach/{volume}.zarr"),
+        **synapses_plan.files_of(synapses_plan.learnt, *synapses_plan.evidence, "truth_synapses"),
+        **per_volume("grey", synapses_plan.learnt, "<results>/synapses/grey/{volume}.json"),
         profile=synapses_plan.profile,
     output:
         model=f"<results>/models/synapses{synapses_plan.suffix}",
+        figure=report(
+            directory("<results>/synapses/training"),
+            patterns=["{name}.png"],
+            caption="../report/figure.rst",
+            category="Synapses",
+        ),
     log:
         "<logs>/synapses_train.log",
     benchmark:
@@ -101,15 +133,16 @@ rule synapses_train:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=120,
     params:
-        each=synapses_plan.voxels_of(synapses_plan.trained),
+        each=synapses_plan.voxels_of(synapses_plan.learnt),
         cuboid=config["synapses"]["cuboid"],
         learning=synapses_plan.learning,
         recipe=synapses_plan.recipe,
+        tuned=synapses_plan.tuned,
         start=synapses_plan.start.stamp,
         seed=config["seed"],
-        inputs=synapses_plan.stamps_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
+        inputs=synapses_plan.stamps_of(synapses_plan.learnt, *synapses_plan.evidence, "truth_synapses"),
         aside=study.aside(
-            rows=synapses_plan.rows_of(synapses_plan.trained, *synapses_plan.evidence, "truth_synapses"),
+            rows=synapses_plan.rows_of(synapses_plan.learnt, *synapses_plan.evidence, "truth_synapses"),
             start=synapses_plan.start.given,
             store=f"{config['results']}/units/synapses_train",
         ),

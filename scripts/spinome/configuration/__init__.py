@@ -20,12 +20,12 @@ from spinome.configuration.design import Design
 from spinome.configuration.linking import Linking
 from spinome.configuration.neurons import Neurons
 from spinome.configuration.phantom import Phantom
-from spinome.configuration.retrieve import Retrieve, web_address
+from spinome.configuration.published import checked_address, is_address
+from spinome.configuration.retrieve import Retrieve
 from spinome.configuration.review import Review
 from spinome.configuration.synapses import Synapses
 from spinome.configuration.twophoton import Twophoton
 from spinome.ranges import allowed, first_lines, shown
-from spinome.retrieve.checksums import checked_checksum
 
 
 class Samples(Section):
@@ -45,13 +45,11 @@ def _path_or_address(value: Any) -> Any:
     """A path as it is; an address with its checksum, both held against what they must be."""
     if isinstance(value, str):
         return file_with(".safetensors", ".skops")(usable_path(value))
-    named = isinstance(value, dict) and set(value) == {"address", "sha256"}
-    if not named or not all(isinstance(part, str) for part in value.values()):
+    if not is_address(value):
         raise ValueError(
             "give the path of a model, or both `address` and `sha256` of a published one, in quotes, and nothing else"
         )
-    checksum = checked_checksum(f"sha256:{value['sha256']}").removeprefix("sha256:")
-    return {"address": web_address(value["address"]), "sha256": checksum}
+    return checked_address(value)
 
 
 PathOrAddress = Annotated[str | dict[str, str], BeforeValidator(_path_or_address)]

@@ -1,7 +1,7 @@
 """Simulated specimens."""
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -29,6 +29,11 @@ class Specimen(Section):
     em_shape: Cutout = Field((112, 480, 480), description="voxels of the EM cutout (z, y, x)")
     em_voxel_nm: tuple[Nanometres, Nanometres, Nanometres] = Field(
         (30, 12, 12), description="voxel of the EM cutout (z, y, x), nm"
+    )
+    em_staining: Literal["plain", "varied"] = Field(
+        "plain",
+        description="how the EM cutout looks: every specimen alike, or each in another way, with grey synapses, dense "
+        "cores, dark organelles, oblique membranes and sections that fade",
     )
     mesh_grid_nm: float = Field(75, gt=20, le=90, description="grid that the mesh is made on, nm")
     soma_radius_um: float = Field(3.0, gt=1, lt=12, description="radius of the soma, um")

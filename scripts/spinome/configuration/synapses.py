@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from spinome.configuration.base import Cuboid, GivenPath, NamedFiles, SampleNames, Section, Share, require_order
+from spinome.configuration.published import Address
 
 
 class Classify(Section):
@@ -25,6 +26,9 @@ class Classify(Section):
     )
     from_shipped: bool = Field(
         True, description="training of the network begins with the shipped one and not with random weights"
+    )
+    start: GivenPath | None = Field(
+        None, description="network (.safetensors) that training begins with, in place of the shipped one"
     )
     contrast: float = Field(
         1.0,
@@ -163,6 +167,21 @@ class Synapses(Section):
     """Keys of the synapses branch."""
 
     train: SampleNames = Field([], description="samples with truth to train on; they are left out of the evaluation")
+    tune: SampleNames = Field(
+        [],
+        description="samples with truth to choose the operating point on, for a classifier of other tissue, in place "
+        "of quarters of `train` left out in turn: one network is trained, is fitted to each volume, and has no second "
+        "classifier",
+    )
+    taught: SampleNames = Field(
+        [],
+        description="samples with an image and no truth: what `teacher` finds in them is learnt beside the truth of "
+        "`train`, by networks alone",
+    )
+    teacher: Address | None = Field(
+        None,
+        description="the published network that labels `taught`, as `{address: ..., sha256: ...}` (docs/synapses.md)",
+    )
     shards: int = Field(4, ge=1, le=10_000, description="jobs that the units of this branch are grouped into")
     cuboid: Cuboid = Field(
         (32, 512, 512), description="voxels (z, y, x) of a cuboid without its halo; memory grows with it"
@@ -173,3 +192,16 @@ class Synapses(Section):
     sweep: Sweep = Sweep()
     density: Density = Density()
     uniformity: Uniformity = Uniformity()
+
+    @model_validator(mode="after")
+    def _taught_by_somebody(self):
+        if self.taught and not (self.teacher and self.train and self.classify.kind == "network"):
+            raise ValueError(
+                "`taught` needs a `teacher`, samples with truth to `train` on, and `classify.kind: network`"
+            )
+        if self.tune and not self.train:
+            raise ValueError("`tune` needs samples to `train` on")
+        named = [*self.train, *self.tune, *self.taught]
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: is in two of `train`, `tune` and `taught`; leave it in one of them")
+        return self

@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from spinome.phantom.geometry import noise
 from spinome.phantom.specimen import Specimen
+from spinome.phantom.staining import stained
 from spinome.phantom.tissue import Tissue, around, detach, fill, synapse_labels
 
 MEMBRANE_HALF = 13.0  # from the middle of the cleft to the outer edge of a membrane, nm
@@ -25,8 +26,12 @@ CYTOPLASM, MEMBRANE, DENSITY, CLEFT, LUMEN = 158.0, 48.0, 40.0, 72.0, 214.0
 MITOCHONDRION, CRISTAE = 96.0, 34.0
 
 
-def render_cutout(specimen: Specimen) -> tuple[dict[str, np.ndarray], pd.DataFrame, pd.DataFrame]:
+def render_cutout(specimen: Specimen, varied: bool = False) -> tuple[dict[str, np.ndarray], pd.DataFrame, pd.DataFrame]:
     """All volumes of a cutout by name, the truth of its links and of its synapses.
+
+    Parameters
+    ----------
+    varied : grey values by `spinome.phantom.staining`, another look for each specimen
 
     Returns
     -------
@@ -40,8 +45,12 @@ def render_cutout(specimen: Specimen) -> tuple[dict[str, np.ndarray], pd.DataFra
     densities, synapses = synapse_labels(specimen, tissue)
     vesicles, shade = draw_vesicles(specimen, vesicle_positions(specimen, tissue, synapses))
     boundary = boundary_nm(tissue, specimen.em_voxel_nm)
+    if varied:
+        grey, densities = stained(specimen, tissue, boundary, densities, shade)
+    else:
+        grey = image(specimen, tissue, boundary, densities, shade)
     volumes = {
-        "image": image(specimen, tissue, boundary, densities, shade),
+        "image": grey,
         "membrane": membrane_probability(specimen, boundary),
         "segmentation": tissue.labels,
         "detached": detached,

@@ -32,6 +32,8 @@ TINY = 1e-4
 FINE = "how fine its detail is (size of voxels, blur, noise)"
 GREYS = "which grey values are rare (inverted or clipped grey values, staining)"
 DEPTH = "how alike neighbouring sections are (their thickness, lost sections)"
+SIZE = "the size of its pixels as they are stated (`voxel_y_nm`, `voxel_x_nm`: is it right?)"
+THICKNESS = "the thickness of its sections as it is stated (`voxel_z_nm`: is it right? average thinner ones)"
 UNEVEN = "how much sections differ in brightness or contrast"
 # the traits, and what each of them is in words
 TRAITS = {
@@ -43,6 +45,8 @@ TRAITS = {
     "contrast of sections": UNEVEN,
     "gradient": FINE,
     "sharpness": FINE,
+    "pixel": SIZE,
+    "section": THICKNESS,
 }
 
 
@@ -51,7 +55,10 @@ def describe_appearance(evidence: Evidence) -> np.ndarray:
     factors = shrinkage(evidence.voxel_nm)
     size = (PIECE[0], PIECE[1] * factors[0], PIECE[2] * factors[1])
     pieces = evenly_spaced(evidence.image.shape, size, PIECES)
-    return np.array([traits(shrink(evidence.grey.levels(evidence.image[piece.core]), factors)) for piece in pieces])
+    stated = [np.log(np.mean(np.multiply(evidence.voxel_nm[1:], factors))), np.log(evidence.voxel_nm[0])]
+    return np.array(
+        [[*traits(shrink(evidence.grey.levels(evidence.image[piece.core]), factors)), *stated] for piece in pieces]
+    )
 
 
 def known_of(volumes: Sequence[Evidence]) -> Known:
@@ -61,11 +68,15 @@ def known_of(volumes: Sequence[Evidence]) -> Known:
 
 def judge_limits(evidence: Evidence, card: Mapping[str, Any]) -> dict[str, Any]:
     """Whether a volume is beyond the limits of a model: `spinome.limits.LIMIT_COLUMNS`."""
-    return judge(Known.of_card(card), describe_appearance(evidence), LIMIT, TRAITS, REMEDY, card.get("lacking", ""))
+    known, described = Known.of_card(card), describe_appearance(evidence)
+    if known is not None:
+        # models of before know fewer traits
+        described = described[:, [list(TRAITS).index(trait) for trait in known.traits]]
+    return judge(known, described, LIMIT, TRAITS, REMEDY, card.get("lacking", ""))
 
 
 def traits(image: np.ndarray) -> np.ndarray:
-    """The traits of an image (Z, Y, X) in spreads of its volume, in the order of `TRAITS`."""
+    """The traits of an image (Z, Y, X) in spreads of its volume, in the order of `TRAITS`; not the sizes of voxels."""
     depth, height, width = image.shape
     means = image.mean(axis=(1, 2))
     centred = image - means[:, None, None]

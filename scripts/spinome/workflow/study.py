@@ -73,6 +73,8 @@ class Study:
     def published_files(self) -> dict[str, dict[str, str]]:
         """Files of models that are named by their address (`url checksum`), by their name below `resources/public`."""
         named = {name: model for name, model in self.config["models"].items() if isinstance(model, Mapping)}
+        if teacher := self.config["synapses"]["teacher"]:
+            named["synapses"] = teacher
         return {
             f"{name}-{model['sha256'][:16]}": {"url": model["address"], "checksum": f"sha256:{model['sha256']}"}
             for name, model in named.items()

@@ -70,6 +70,25 @@ def test_networks_of_few_synapses_are_three(capsys):
     assert said[2].startswith("classifier 3 of 3, trained on all; about")
 
 
+def test_with_volumes_to_tune_on_one_classifier_is_trained_and_fitted_to_them(capsys):
+    image = Volume(np.zeros(SHAPE, np.uint8), VOXEL_NM, "image")
+    evidence, asked = Evidence(image, Grey(0.0, 1.0)), []
+    predicted = truth_of(True)[:] * np.float32(0.97)
+    classifier = Classifier(lambda evidence, piece: predicted[piece.core], lambda evidence: (0, 0, 0), {})
+    model = Model(None, FEATURES, {})
+
+    def fit_to(model, evidence):
+        asked.append(evidence)
+        return model
+
+    tune = {"t": (evidence, truth_of(True))}
+    volumes = {"v": (evidence, truth_of(False))}
+    made = train(volumes, lambda slabs: model, lambda model: classifier, (4, 24, 60), True, tune, fit_to)
+    assert made.card["object precision, recall, F1 on volumes tuned on"] == [1, 1, 1]
+    assert made.card["training volumes"] == ["v"] and asked == [evidence]
+    assert "classifier 1 of 1, trained on all" in capsys.readouterr().out
+
+
 def test_labels_that_say_too_little_are_told_of_with_the_remedy():
     def boxes(*sections):
         return [(slice(low, high), slice(0, 4), slice(0, 4)) for low, high in sections]

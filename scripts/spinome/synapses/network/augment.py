@@ -25,20 +25,27 @@ class Teacher:
     """An image to learn from: `image` and `truth` (Z, Y, X) float32 from `network.shrink`, share of synapse in `truth`.
 
     `objects` lists the pixels (N, 3) of each true synapse, so that a small one is drawn as often as a large one.
+    `zoom` is the least and the greatest number of its pixels that a pixel of a crop covers, `weight` how often it is
+    drawn for its size.
     """
 
     image: np.ndarray
     truth: np.ndarray
     objects: list[np.ndarray]
+    zoom: tuple[float, float] = (1.0, 1.0)
+    weight: float = 1.0
 
 
-def teacher(image: np.ndarray, truth: np.ndarray) -> Teacher:
+def teacher(
+    image: np.ndarray, truth: np.ndarray, zoom: tuple[float, float] = (1.0, 1.0), weight: float = 1.0
+) -> Teacher:
     """Make a teacher of an image and its truth (Z, Y, X)."""
     labels = cc3d.connected_components((truth > 0.5).astype(np.uint8), connectivity=18)
     where = np.argwhere(labels)
     order = np.argsort(labels[tuple(where.T)], kind="stable")
     counts = np.bincount(labels.ravel())[1:]
-    return Teacher(image, truth, np.split(where[order], np.cumsum(counts)[:-1]) if len(counts) else [])
+    objects = np.split(where[order], np.cumsum(counts)[:-1]) if len(counts) else []
+    return Teacher(image, truth, objects, zoom, weight)
 
 
 def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -53,7 +60,7 @@ def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor
     sections = round(centre[0] - CROP[0] / 2) + np.arange(CROP[0])
     if rng.random() < 0.5:
         sections = sections[::-1]
-    place = _places(centre[1:], rng)
+    place = _places(centre[1:], source.zoom, rng)
     grid = ((place[..., ::-1] + 0.5) * 2 / [width, height] - 1).astype(np.float32)
     taken = np.clip(sections, 0, depth - 1)
     stacked = torch.from_numpy(
@@ -74,11 +81,13 @@ def _centre(source: Teacher, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(0, 1, 3) * source.image.shape
 
 
-def _places(centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _places(centre: np.ndarray, zoom: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Where in the image (y, x) each pixel of a crop is taken from: (Z, Y, X, 2)."""
     angle, stretch, shear = rng.uniform(0, 2 * np.pi), np.exp(rng.normal(0, 0.12, 2)), rng.normal(0, 0.08)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn = turn @ [[stretch[0], shear], [0, stretch[1]]] @ np.diag([1, rng.choice([-1, 1])])
+    if zoom[0] != zoom[1]:
+        turn = turn * np.exp(rng.uniform(*np.log(zoom)))
     axes = [np.arange(length) - (length - 1) / 2 for length in CROP[1:]]
     bend = torch.from_numpy(rng.normal(0, 3.0, (1, 2, 5, 5)))
     bend = functional.interpolate(bend, CROP[1:], mode="bicubic", align_corners=True)[0].permute(1, 2, 0).numpy()

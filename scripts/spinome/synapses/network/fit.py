@@ -30,7 +30,7 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
 
     Parameters
     ----------
-    teachers : drawn in proportion to their pixels
+    teachers : drawn in proportion to their pixels and their weights
     steps : steps of the optimiser
     start : is left as it is
 
@@ -45,7 +45,7 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
     device = find_device()
     net = (copy.deepcopy(start) if start else UNet()).to(device, memory_format=torch.channels_last_3d).train()
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=DECAY)
-    sizes = np.array([source.image.size for source in teachers], float)
+    sizes = np.array([source.image.size * source.weight for source in teachers], float)
     half = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     losses, started = [], time.process_time()
     for step in range(steps):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # of the network, where there are few synapses: more only learn these by heart
 FEW_STEPS = 60
+# share of crops from volumes that somebody else's network has labelled; not tried otherwise
+TAUGHT = 0.25
 
 Volumes = Mapping[str, tuple[Evidence, Volume]]
 # trains on all volumes but some slabs and their close surround
@@ -69,38 +71,57 @@ def forest_learner(
 
 
 def network_learner(
-    volumes: Volumes, *, steps: int, seed: int, store: Path, code: str, start: str | Path | None = None
+    volumes: Volumes,
+    *,
+    steps: int,
+    seed: int,
+    store: Path,
+    code: str,
+    start: str | Path | None = None,
+    targets: Mapping[str, Volume] | None = None,
 ) -> Learner:
     """Shrink the volumes once, and fit networks to what is far from slabs.
 
     Training begins with the network in the file `start`, or with nothing where there is none; with the former, few
     synapses are learnt in at most `FEW_STEPS`.
 
+    What somebody else's network says of a volume (`spinome.synapses.training.taught`) is learnt as it says it, by its
+    probability in `targets`; a quarter of the crops (`TAUGHT`) come from such volumes, whatever their size. Where the
+    pixels of volumes differ, each is learnt at sizes between the smallest and the largest.
+
     A trained network stays in `store` under a key of data, settings, `code` (a hash) and seed, so that training goes on
     after a kill with the slabs it was at.
 
     Raises
     ------
-    ValueError: if the pixels of the volumes differ by more than a fifth.
+    ValueError: if the pixels of the volumes with truth differ by more than a fifth.
     """
     from spinome.synapses.network.adapt import adapt
     from spinome.synapses.network.augment import teacher
     from spinome.synapses.network.fit import fit_network
     from spinome.synapses.network.unet import Network, average, load_network, save_network, shrink
 
-    images, sizes = {}, []
+    images, sizes, targets = {}, {}, targets or {}
     for name, (evidence, truth) in volumes.items():
         factors = shrinkage(evidence.voxel_nm)
-        sizes.append(np.mean([size * factor for size, factor in zip(evidence.voxel_nm[1:], factors)]))
+        sizes[name] = float(np.mean([size * factor for size, factor in zip(evidence.voxel_nm[1:], factors)]))
         image = shrink(evidence.grey.levels(evidence.image[:]), factors)
-        images[name] = image, average((truth[:] > 0).astype(np.uint8), factors), factors[1]
-    if max(sizes) > 1.2 * min(sizes):
+        wanted = targets[name][:] if name in targets else (truth[:] > 0).astype(np.uint8)
+        images[name] = image, average(wanted, factors), factors[1]
+    labelled = [size for name, size in sizes.items() if name not in targets]
+    if max(labelled) > 1.2 * min(labelled):
         raise ValueError(
-            f"the training volumes {', '.join(volumes)} have pixels of {min(sizes):.3g} to {max(sizes):.3g} nm after "
-            "shrinking; train one network a pixel size"
+            f"the training volumes {', '.join(volumes)} have pixels of {min(labelled):.3g} to {max(labelled):.3g} nm "
+            "after shrinking; train one network a pixel size"
         )
     if start and sum(len(synapse_boxes(truth[:])) for _, truth in volumes.values()) < FEW:
         steps = min(steps, FEW_STEPS)
+    smallest, largest = min(sizes.values()), max(sizes.values())
+    pixel_nm = float(np.sqrt(smallest * largest))
+    pixels_of = [
+        sum(image.size for name, (image, _, _) in images.items() if (name in targets) == taught)
+        for taught in (False, True)
+    ]
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
     key = content_hash(sums, steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None
@@ -114,16 +135,18 @@ def network_learner(
         for name, (image, truth, factor) in images.items():
             evidence, labels = volumes[name]
             width = labels.shape[2]
+            zoom = smallest / sizes[name], largest / sizes[name]
+            weight = TAUGHT / (1 - TAUGHT) * pixels_of[0] / pixels_of[1] if name in targets else 1.0
             for part in around_slabs(slabs, width, evidence.voxel_nm):
                 pixels = slice(-(-part.start // factor), part.stop // factor)
-                teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels]))
+                teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels], zoom, weight))
         if slabs and first and not any(source.objects for source in teachers):
             # the few labels all lie in the slabs that are left out
             print(f"{kept.stem}: no synapse is left, the network that training begins with stands in", flush=True)
             evidence, _ = next(iter(volumes.values()))
-            return adapt(Network(first.eval(), {"pixel_nm": float(np.mean(sizes))}), evidence)
+            return adapt(Network(first.eval(), {"pixel_nm": pixel_nm}), evidence)
         print(f"{kept.stem}: {len(teachers)} pieces", flush=True)
-        facts: dict[str, Any] = {"kind": "network", "pixel_nm": float(np.mean(sizes)), "steps": steps}
+        facts: dict[str, Any] = {"kind": "network", "pixel_nm": pixel_nm, "steps": steps}
         network = Network(fit_network(teachers, steps, seed, first), facts)
         kept.parent.mkdir(parents=True, exist_ok=True)
         save_network(kept, network)

@@ -11,10 +11,11 @@ import numpy as np
 
 from spinome.cuboids import Box, cuboids
 from spinome.io.models import Model
-from spinome.io.volumes import require_same_grid
+from spinome.io.volumes import Volume, require_same_grid
 from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
+from spinome.synapses.classify import Evidence
 from spinome.synapses.training.candidates import choose_operation, find_candidates
 from spinome.synapses.training.folds import FEW, folds_of, slab_width, synapse_boxes, synapse_volumes
 from spinome.synapses.training.learners import Learner, Volumes
@@ -36,8 +37,13 @@ def train(
     classifier_of: Callable[[Model | Network], Classifier],
     cuboid: tuple[int, int, int],
     networks: bool = False,
+    tune: Volumes | None = None,
+    fit_to: Callable[[Model | Network, Evidence], Model | Network] | None = None,
 ) -> Model | Network:
     """Train on all volumes; choose what makes objects where slabs are predicted by classifiers of the others.
+
+    With volumes to `tune` on it is chosen there, for the classifier as it is fitted to each of them without labels. No
+    other classifier is trained then, nor a judge of candidates: what is learnt of one tissue misleads in another.
 
     Parameters
     ----------
@@ -46,6 +52,8 @@ def train(
     classifier_of : makes a classifier of what `learn` returns
     cuboid : size in which volumes are read
     networks : whether `learn` makes networks: they take a minute each, and can learn from a few synapses
+    tune : volumes with truth, apart from the others
+    fit_to : fits the classifier to a volume
 
     Returns
     -------
@@ -60,16 +68,23 @@ def train(
     folds = folds_of(few)
     if lacking:
         print(f"warning: training knows {lacking}", flush=True)
-    learn = _announced(learn, len(folds) + 1)
-    maps = left_out(volumes, learn, classifier_of, cuboid, folds)
-    model = learn(())
-    operation, result = (operate_few if few and synapses else operate)(volumes, maps)
+    if tune:
+        model = _announced(learn, 1)(())
+        fitted = [fit_to(model, evidence) if fit_to else model for evidence, _ in tune.values()]
+        maps = [whole_map(*volume, classifier_of(one), cuboid) for volume, one in zip(tune.values(), fitted)]
+        operation, result = operate_by_rules(tune, maps)
+    else:
+        learn = _announced(learn, len(folds) + 1)
+        maps = left_out(volumes, learn, classifier_of, cuboid, folds)
+        model = learn(())
+        operation, result = (operate_few if few and synapses else operate)(volumes, maps)
+    where = "volumes tuned on" if tune else "slabs left out"
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",
         "training volumes": list(volumes),
         **model.card,
         **operation,
-        "object precision, recall, F1 on slabs left out": [round(score, 3) for score in precision_recall_f1(result)],
+        f"object precision, recall, F1 on {where}": [round(score, 3) for score in precision_recall_f1(result)],
         "true synapses": len(synapses),
         "lacking": lacking,
         "training data": known_of([evidence for evidence, _ in volumes.values()]).for_card(),
@@ -111,6 +126,15 @@ def operate(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any
         at = [one[operation.threshold] for one in every]
         results = [one.outcome(p, p >= operation.min_probability) for one, p in zip(at, probabilities)]
         return card, pool(results)
+    return operate_by_rules(volumes, maps)
+
+
+def operate_by_rules(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any], Matched]:
+    """The threshold, the least volume and the least peak that make the best objects.
+
+    Parameters and returns as `operate`.
+    """
+    pairs = zip(volumes.values(), maps)
     tried = [try_points(probability, truth[:], evidence.voxel_nm) for (evidence, truth), probability in pairs]
     outcomes = {point: [one[point].result for one in tried] for point in tried[0]}
     point = best_point(outcomes, lambda result: precision_recall_f1(result)[2])
@@ -136,6 +160,15 @@ def operate_few(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str,
         volume = one.table["volume_um3"].to_numpy()
         results.append(one.outcome(volume, volume >= least))
     return {"threshold": FEW_THRESHOLD, "min_volume_um3": least, "min_peak": 0.0}, pool(results)
+
+
+def whole_map(evidence: Evidence, truth: Volume, classifier: Classifier, cuboid: tuple[int, int, int]) -> np.ndarray:
+    """The probability of each voxel of a volume, float32."""
+    require_same_grid([evidence.image, truth])
+    probability = np.zeros(truth.shape, np.float32)
+    for piece in cuboids(truth.shape, cuboid, classifier.halo(evidence)):
+        probability[piece.core] = classifier.probability(evidence, piece)
+    return probability
 
 
 def left_out(

@@ -36,6 +36,7 @@ class SynapsesPlan(VolumesPlan):
         # what is wrong with the volumes that the configuration names is told when the plan is made
         if self.model.trained and not self.model.published:
             self._require_truth()
+            self._require_images()
         _ = self.marked
 
     @property
@@ -69,7 +70,7 @@ class SynapsesPlan(VolumesPlan):
     @cached_property
     def scored_alike(self) -> list[str]:
         """Volumes that the scores hold for: the classifier is better than that on what it was trained on."""
-        return [name for name in self.detected if name not in self.config["train"]]
+        return [name for name in self.detected if name not in (*self.learnt, *self.taught)]
 
     @cached_property
     def learns(self) -> bool:
@@ -113,8 +114,28 @@ class SynapsesPlan(VolumesPlan):
 
     @property
     def translated(self) -> list[str]:
-        """That network as one of Spinome."""
-        return self.model.trained if self.model.published else []
+        """The network that is fitted to each volume, where it is made here."""
+        return self.model.trained if self.adapts else []
+
+    @cached_property
+    def tuned(self) -> list[str]:
+        """Volumes with truth that the operating point is chosen on, if not on what is left out of the training."""
+        return [row.volume for row in self.study.volumes if row.volume in self.config["tune"]]
+
+    @property
+    def learnt(self) -> list[str]:
+        """Volumes with truth that the classifier is made from."""
+        return [*self.trained, *self.tuned]
+
+    @property
+    def taught(self) -> list[str]:
+        """Volumes that a published network labels, to learn from beside those with truth."""
+        return [row.volume for row in self.study.volumes if row.volume in self.config["taught"]]
+
+    @property
+    def teacher(self) -> list[str]:
+        """The published network that labels them, as one of Spinome."""
+        return ["<results>/models/synapses_published.safetensors"] if self.config["teacher"] else []
 
     @property
     def checksum(self) -> str:
@@ -124,8 +145,10 @@ class SynapsesPlan(VolumesPlan):
     @cached_property
     def start(self) -> Model:
         """The network that training begins with, if any."""
-        begins = self.kind == "network" and self.config["classify"]["from_shipped"]
-        return self.study.given_model(self.study.shipped("synapses", SUFFIXES["network"]) if begins else None)
+        settings = self.config["classify"]
+        if self.kind != "network" or not (settings["start"] or settings["from_shipped"]):
+            return self.study.given_model(None)
+        return self.study.given_model(settings["start"] or self.study.shipped("synapses", SUFFIXES["network"]))
 
     @cached_property
     def marked(self) -> dict[str, str]:
@@ -260,8 +283,8 @@ class SynapsesPlan(VolumesPlan):
 
     @property
     def adapts(self) -> bool:
-        """Whether the classifier is fitted to each volume, as a network is that was not trained in this study."""
-        return self.kind == "network" and (self.model.published or not self.model.trained)
+        """Whether the classifier is fitted to each volume, as a network is whose operating point is for others."""
+        return self.kind == "network" and bool(self.model.published or self.tuned or not self.model.trained)
 
     def model_made(self, wildcards: Any) -> list[str]:
         """The model, where it is trained here or fitted to the rule's volume, and the volume needs one."""
@@ -311,9 +334,17 @@ class SynapsesPlan(VolumesPlan):
 
     def _require_truth(self) -> None:
         usable = {row.volume for row in self.study.volumes if row.image and row.truth_synapses}
-        unknown = sorted(set(self.config["train"]) - usable)
-        if unknown:
+        for key in ("train", "tune"):
+            if unknown := sorted(set(self.config[key]) - usable):
+                raise ValueError(
+                    f"synapses.{key} names {', '.join(unknown)}: a training volume is a row of the sample sheet "
+                    "`volumes` with image and truth_synapses"
+                )
+
+    def _require_images(self) -> None:
+        usable = {row.volume for row in self.study.volumes if row.image}
+        if unknown := sorted(set(self.config["taught"]) - usable):
             raise ValueError(
-                f"synapses.train names {', '.join(unknown)}: a training volume is a row of the sample sheet `volumes` "
-                "with image and truth_synapses"
+                f"synapses.taught names {', '.join(unknown)}: a volume to label by `synapses.teacher` is a row of the "
+                "sample sheet `volumes` with image"
             )

@@ -1,0 +1,126 @@
+"""Whether the warning of a network predicts its loss: volumes of several sources, as they are and spoilt.
+
+What a network says of itself is not among the measures that a run warns by: it is tried here beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from runner import Row
+from spinome.io.volumes import Volume
+from spinome.phantom.em import render_cutout
+from spinome.phantom.specimen import grow_specimen
+from spinome.synapses.appearance import judge_limits
+from spinome.synapses.classifiers import of_network
+from spinome.synapses.classify import Evidence
+from spinome.synapses.grey import measure_grey
+from spinome.synapses.network.adapt import adapt
+from spinome.synapses.network.unet import Network, load_network
+from synapse_objects import MODELS, VNC_NM, at_its_own_point, f1, first_map, fly
+
+# simulated sources that no network was trained or tuned on: seed, size of a voxel, whether the staining varies
+SIMULATED = ((51, (40.0, 10.0, 10.0), True), (52, (30.0, 9.0, 9.0), True), (53, (45.0, 12.0, 12.0), False))
+SHAPE = (32, 280, 280)
+
+
+def simulated(seed: int, voxel_nm: tuple[float, float, float], varied: bool) -> tuple[Volume, Volume]:
+    """Image and truth of a small cutout."""
+    specimen = grow_specimen(
+        seed, [0], SHAPE, voxel_nm, (40, 256, 320), spines_per_um=2.4, soma_radius_um=3.0, passing_dendrites=16
+    )
+    volumes, _, _ = render_cutout(specimen, varied)
+    return Volume(volumes["image"], voxel_nm, "image"), Volume(volumes["synapses"], voxel_nm, "truth")
+
+
+def sources() -> dict[str, tuple[Volume, Volume]]:
+    """Image and truth by source: simulated ones, and the first and third quarter of the fly volume along x."""
+    found = {f"simulated {seed}": simulated(seed, voxel_nm, varied) for seed, voxel_nm, varied in SIMULATED}
+    evidence, truth = fly()["fly"]
+    for quarter in (0, 2):
+        part = (slice(None), slice(None), slice(256 * quarter, 256 * (quarter + 1)))
+        found[f"fly {quarter + 1}"] = tuple(Volume(one[part], VNC_NM, "part") for one in (evidence.image, truth))
+    return found
+
+
+def uneven(image: np.ndarray) -> np.ndarray:
+    """Sections of changing brightness and contrast."""
+    rng = np.random.default_rng(1)
+    gain, shift = np.exp(rng.normal(0, 0.5, len(image))), rng.normal(0, 25, len(image))
+    return np.clip((image - 128.0) * gain[:, None, None] + 128 + shift[:, None, None], 1, 255)
+
+
+def lost(image: np.ndarray) -> np.ndarray:
+    """Every second section blank."""
+    image = image.astype(float)
+    image[1::2] = image.mean()
+    return image
+
+
+def noisy(image: np.ndarray) -> np.ndarray:
+    """As much noise again as there is contrast."""
+    return np.clip(image + np.random.default_rng(1).normal(0, image.std(), image.shape), 1, 255)
+
+
+# what is done to an image, and by what the stated size of its voxels is wrong
+SPOILT: dict[str, tuple[Callable[[np.ndarray], np.ndarray], tuple[float, float, float]]] = {
+    "as it is": (lambda image: image, (1, 1, 1)),
+    "inverted": (lambda image: 256.0 - np.clip(image, 1, 255), (1, 1, 1)),
+    "uneven": (uneven, (1, 1, 1)),
+    "lost sections": (lost, (1, 1, 1)),
+    "noise": (noisy, (1, 1, 1)),
+    "blur": (lambda image: ndimage.gaussian_filter(image.astype(float), (0, 3, 3)), (1, 1, 1)),
+    "pixels stated 8 times too large": (lambda image: image, (1, 8, 8)),
+    "pixels stated 8 times too small": (lambda image: image, (1, 1 / 8, 1 / 8)),
+}
+
+
+def outcome(network: Network, image: Volume, truth: Volume) -> tuple[float, float, float]:
+    """F1 of the network, fitted to the volume; the unlikeness of the volume; how undecided the network is about it.
+
+    The latter is the mean of 4 p (1 - p) over the voxels with p of at least 0.1: 1 where all is a guess.
+    """
+    evidence = Evidence(image, measure_grey(image))
+    fitted = of_network(adapt(network, evidence))
+    probability = first_map(evidence, fitted)
+    known = replace(fitted, probability=lambda evidence, cuboid: probability[cuboid.core])
+    result, _ = at_its_own_point(known, (evidence, truth))
+    likely = probability[probability >= 0.1]
+    undecided = float((4 * likely * (1 - likely)).mean()) if len(likely) else 1.0
+    return float(np.nan_to_num(f1(result))), judge_limits(evidence, network.card)["unlikeness"], undecided
+
+
+def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
+    """How often a positive has a higher score than another; ties count half."""
+    above, below = score[positive][:, None], score[~positive][None]
+    return float(((above > below) + 0.5 * (above == below)).mean())
+
+
+def limits_rows() -> list[Row]:
+    """Areas under the curve for an F1 below half of that on tissue like that of the training."""
+    network = load_network(MODELS / "synapses.safetensors")
+    found = []
+    for image, truth in sources().values():
+        for spoil, wrong in SPOILT.values():
+            spoilt = np.asarray(spoil(image[:])).astype(np.uint8)
+            stated = tuple(size * factor for size, factor in zip(image.voxel_nm, wrong))
+            found.append(outcome(network, Volume(spoilt, stated, "spoilt"), Volume(truth[:], stated, "truth")))
+            print(len(found), *(f"{value:.2f}" for value in found[-1]), flush=True)
+    score, unlike, undecided = np.array(found).T
+    whole = score[:: len(SPOILT)][: len(SIMULATED)].mean()
+    lost_half = score < 0.5 * whole
+    what = f"F1 below half of {whole:.2f}, {len(found)} volumes of {len(found) // len(SPOILT)} sources"
+    what += f", {lost_half.sum()} of them below"
+    return [
+        Row(f"{what}: warning by unlikeness", area_under_curve(unlike, lost_half), "area under the curve", 0.9),
+        Row(f"{what}: how undecided the network is", area_under_curve(undecided, lost_half), "area under the curve"),
+        Row(
+            f"{what}: unlikeness beside how undecided it is, by the sum of ranks",
+            area_under_curve(unlike.argsort().argsort() + undecided.argsort().argsort(), lost_half),
+            "area under the curve",
+        ),
+    ]
