@@ -249,6 +249,24 @@ def weighted_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.sqrt((Z_WEIGHT * difference[..., 0]) ** 2 + difference[..., 1] ** 2 + difference[..., 2] ** 2)
 
 
+def coarse_shifts(
+    projections: list[np.ndarray],
+    voxels_um: list[tuple[float, float, float]],
+    max_shift_um: float,
+    gap_sessions: int,
+) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
+    """`coarse_shift` of each session against those up to `gap_sessions` beyond its neighbours, both ways."""
+    return {
+        (i, j): coarse_shift(
+            projections[i],
+            _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:]),
+            voxels_um[i][1:],
+            max_shift_um,
+        )
+        for i, j in _pairs(len(projections), gap_sessions)
+    }
+
+
 def correspond_series(
     places: list[np.ndarray],
     projections: list[np.ndarray],
@@ -256,6 +274,7 @@ def correspond_series(
     max_shift_um: float,
     gate_um: float,
     gap_sessions: int,
+    coarse: dict[tuple[int, int], tuple[np.ndarray, float]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Correspond each session of a series with those up to `gap_sessions` beyond its neighbours, both ways.
 
@@ -264,6 +283,7 @@ def correspond_series(
     places : for each session in order, its spines (N, 3) z y x in um
     projections : for each session (Y, X)
     voxels_um : for each session, voxel (z, y, x); sessions may differ
+    coarse : of `coarse_shifts` for these pairs or more, where the projections have been registered before
 
     Returns
     -------
@@ -271,16 +291,17 @@ def correspond_series(
     shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, and whether z of either
         session runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z
     """
-    pairs = [(i, j) for i, j in itertools.permutations(range(len(places)), 2) if abs(i - j) <= 1 + gap_sessions]
-    others = {(i, j): _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:]) for i, j in pairs}
-    coarse = {(i, j): coarse_shift(projections[i], others[i, j], voxels_um[i][1:], max_shift_um) for i, j in pairs}
-    turned = turned_sessions(places, {pair: shift for pair, (shift, _) in coarse.items() if pair[0] < pair[1]})
+    pairs = _pairs(len(places), gap_sessions)
+    if coarse is None:
+        coarse = coarse_shifts(projections, voxels_um, max_shift_um, gap_sessions)
+    turned = turned_sessions(places, {(i, j): coarse[i, j][0] for i, j in pairs if i < j})
     upright = [mirrored(place) if own else place for place, own in zip(places, turned)]
     expected, shifts = [], []
     for i, j in pairs:
         lateral, correlation = coarse[i, j]
         shift = np.array([axial_shift(upright[i] + [0, *lateral], upright[j]), *lateral])
-        image = block_displacements(projections[i], others[i, j], places[i][:, 1:], lateral, voxels_um[i][1:])
+        other = _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:])
+        image = block_displacements(projections[i], other, places[i][:, 1:], lateral, voxels_um[i][1:])
         found = local_field(upright[i], upright[j], shift, gate_um, image)
         there = mirrored(found.expected_um, places[j]) if turned[j] else found.expected_um
         shifts.append([i, j, *shift, correlation, turned[i], turned[j]])
@@ -293,6 +314,10 @@ def correspond_series(
     )
     table = table.astype({"session": int, "other": int, "row": int})
     return table, pd.DataFrame(shifts, columns=SHIFT_COLUMNS).astype({"turned": bool, "other_turned": bool})
+
+
+def _pairs(count: int, gap_sessions: int) -> list[tuple[int, int]]:
+    return [(i, j) for i, j in itertools.permutations(range(count), 2) if abs(i - j) <= 1 + gap_sessions]
 
 
 def _band(image: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:
