@@ -57,6 +57,18 @@ def missing_slice(folder):
     return folder
 
 
+def dated(folder):
+    for day in (1, 2, 3):
+        imageio.imwrite(folder / f"m_2024-01-0{day}.png", np.zeros((8, 9), np.uint8))
+    return folder
+
+
+def numbered_days(folder):
+    for day in (1, 4, 9):
+        imageio.imwrite(folder / f"cell_day_{day}.png", np.zeros((8, 9), np.uint8))
+    return folder
+
+
 def two_channels(folder):
     return write(folder / "s.ome.tif", np.zeros((2, 3, 8, 9), np.uint8), axes="CZYX")
 
@@ -81,6 +93,8 @@ def without_voxel_size(folder):
     [
         (different_sizes, "2.png: is 9 x 9 and 1.png is 8 x 9; all slices of a stack must have one size"),
         (missing_slice, "a slice is missing or double: 2.png is followed by 4.png"),
+        (dated, "m_2024-01-01.png and m_2024-01-02.png are of different days and no slices of one stack"),
+        (numbered_days, "cell_day_1.png and cell_day_4.png are of different days .*`spinome new`"),
         (two_channels, "s.ome.tif: has 2 channels; choose one in the column `channel`"),
         (truncated, "s.ome.tif: is truncated"),
         (not_finite, "s.ome.tif: slice 0 has values that are not finite"),
@@ -93,6 +107,12 @@ def test_a_bad_stack_is_named_with_what_is_wrong(tmp_path, make, message):
         opened = open_stack(make(tmp_path))
         opened.read()
         require_voxel_um(opened)
+
+
+def test_slices_of_one_date_are_one_stack(tmp_path):
+    for z in range(3):
+        imageio.imwrite(tmp_path / f"m_2024-01-01_z{z}.png", np.zeros((8, 9), np.uint8))
+    assert open_stack(tmp_path).shape == (3, 8, 9)
 
 
 @pytest.fixture(scope="module")

@@ -111,10 +111,10 @@ def agreed_places(
 
     Parameters
     ----------
-    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse : as `agreed_scores` takes them, the scores agreed
+    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse : as `agreed_scores` takes them, the
+        scores agreed
 
-    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse : as `agreed_scores` takes them, the scores
-        agreed
+    Returns
     -------
     the sessions with other `z_um z_slice y_um x_um`
     """
