@@ -17,10 +17,12 @@ from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
 POSITION = ["z_um", "y_um", "x_um"]
-SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned"]
+SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned", "sharpness"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
+# widths of the bands of fine and of coarse detail whose shares say how sharp a projection is, um
+SHARP_UM = (0.2, 0.4, 1.2)
 # half the side of the block of image compared around a spine, how far it may have moved beyond the coarse shift, and
 # the least correlation that counts
 BLOCK_UM, BLOCK_REACH_UM, BLOCK_CORRELATION = 2.5, 2.0, 0.5
@@ -288,8 +290,9 @@ def correspond_series(
     Returns
     -------
     expected : `session other row z_um y_um x_um support`, `row` counting the spines of `session`
-    shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, and whether z of either
-        session runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z
+    shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, whether z of either session
+        runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z; and how
+        sharp the projection of `session` is, 1 being as sharp as that of `other`
     """
     pairs = _pairs(len(places), gap_sessions)
     if coarse is None:
@@ -304,7 +307,8 @@ def correspond_series(
         image = block_displacements(projections[i], other, places[i][:, 1:], lateral, voxels_um[i][1:])
         found = local_field(upright[i], upright[j], shift, gate_um, image)
         there = mirrored(found.expected_um, places[j]) if turned[j] else found.expected_um
-        shifts.append([i, j, *shift, correlation, turned[i], turned[j]])
+        sharper = _sharper(projections[i], projections[j], voxels_um[i][1:], voxels_um[j][1:])
+        shifts.append([i, j, *shift, correlation, turned[i], turned[j], sharper])
         rows = np.arange(len(places[i]))
         columns = [np.full(len(rows), i), np.full(len(rows), j), rows, there, found.support]
         expected.append(np.column_stack(columns))
@@ -325,6 +329,23 @@ def _band(image: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:
     image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
     fine, coarse = ([width / size for size in pixel_um] for width in (FINE_UM, COARSE_UM))
     return ndimage.gaussian_filter(image, fine) - ndimage.gaussian_filter(image, coarse)
+
+
+def _sharper(first: np.ndarray, second: np.ndarray, first_um, second_um) -> float:
+    """How sharp the first projection is, the second being 1, at the larger of their pixels."""
+    pixel = tuple(np.maximum(first_um, second_um))
+    one, other = (
+        sharpness(_at_pixel(image, own, pixel), pixel) for image, own in ((first, first_um), (second, second_um))
+    )
+    return one / other if other > 0 else float("nan")
+
+
+def sharpness(image: np.ndarray, pixel_um: tuple[float, float]) -> float:
+    """Fine detail over coarse detail of the logarithm of an image above its background; 0 where there is none."""
+    image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
+    levels = [ndimage.gaussian_filter(image, [width / size for size in pixel_um]) for width in SHARP_UM]
+    fine, coarse = ((one - other).std() for one, other in itertools.pairwise(levels))
+    return float(fine / coarse) if coarse > 0 else 0.0
 
 
 def _at_pixel(image: np.ndarray, pixel_um: tuple[float, float], wanted_um: tuple[float, float]) -> np.ndarray:
