@@ -21,7 +21,7 @@ from spinome.scores.matching import match_points
 from spinome.scores.tracking import idf1, link_f1
 from spinome.twophoton.backbone import NODE_COLUMNS
 from spinome.twophoton.correspond import POSITION, correspond_series
-from spinome.twophoton.cross_session import agreed_places, agreed_scores
+from spinome.twophoton.cross_session import agreed
 from spinome.twophoton.depth import learn_depth
 from spinome.twophoton.depth_track import depth_track, find_spines, given_spines
 from spinome.twophoton.detect import detect
@@ -36,6 +36,7 @@ from spinome.twophoton.judge import (
     candidate_features,
     depth_examples,
     expected_threshold,
+    judge_stack,
     judged,
     label_candidates,
     train_judge,
@@ -283,9 +284,7 @@ def find_crossed(
     judged_sessions = [pd.concat(own, ignore_index=True) for own in tables]
     projections = [stack.max(axis=0) for stack in stacks]
     sizes = [np.multiply(stack.shape, voxel) for stack, voxel in zip(stacks, voxels)]
-    agreed = agreed_scores(judged_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
-    agreed_sessions = [own.assign(score=score) for own, score in zip(judged_sessions, agreed)]
-    placed = agreed_places(agreed_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
+    placed = agreed(judged_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
     threshold = expected_threshold(np.concatenate([own["score"] for own in placed]))
     return [own.assign(accepted=own["score"] >= threshold) for own in placed]
 
@@ -348,10 +347,8 @@ def whole_stack(path: Path) -> int:
     raw = opened.read()
     placed = register(raw, (12.0, 12.0)).stack
     spines, _ = find_spines(detect(placed, opened.voxel_um, model), placed, opened.voxel_um)
-    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
-    features = candidate_features(placed, opened.voxel_um, spines)
-    spines = judged(spines, features, judge.probabilities(features.to_numpy())[:, 1], opened.voxel_um)
-    spines = spines[spines["score"] >= judge.card["threshold"]]
+    spines = judge_stack(placed, opened.voxel_um, spines, judge)
+    spines = spines[spines["score"] >= expected_threshold(spines["score"].to_numpy())]
     return len(measure_spines(placed, opened.voxel_um, spines, 0.4, 2.0, saturation(raw)))
 
 

@@ -6,7 +6,7 @@ import tifffile
 
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
-from spinome.twophoton.cross_session import agreed_places, agreed_scores
+from spinome.twophoton.cross_session import agreed
 from spinome.twophoton.judge import FEATURES, expected_threshold, judge_stack
 from spinome.twophoton.registered import read_registered, standing
 from spinome.workflow import step
@@ -26,9 +26,7 @@ if file:
         sizes.append(stack.size_um)
     if params.across_sessions:
         images = [tifffile.imread(projections[name]) for name in names]
-        scores = agreed_scores(sessions, images, voxels, sizes, **params.across_sessions)
-        sessions = [spines.assign(score=score) for spines, score in zip(sessions, scores)]
-        sessions = agreed_places(sessions, images, voxels, sizes, **params.across_sessions)
+        sessions = agreed(sessions, images, voxels, sizes, **params.across_sessions)
     threshold = expected_threshold(np.concatenate([spines["score"].to_numpy(float) for spines in sessions]))
 threshold = threshold if params.score is None else params.score
 spines = pd.concat([own.assign(timepoint=name) for own, name in zip(sessions, names)], ignore_index=True)

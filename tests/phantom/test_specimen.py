@@ -89,3 +89,12 @@ def test_as_many_spines_change_as_asked_for(share):
     assert not (gained & lost).any() and (first <= last).all()
     assert (gained | lost).mean() == pytest.approx(share, abs=0.03)
     assert gained.mean() == pytest.approx(share / 2, abs=0.03)
+
+
+def test_filopodia_are_long_without_a_head_and_none_unless_asked_for(tiny, specimen):
+    assert "filopodium" not in set(specimen.spines["kind"])
+    many = grow_specimen(seed=5, **tiny, filopodia=0.5).spines
+    own = many[many["kind"] == "filopodium"]
+    assert 0.2 < len(own) / len(many) < 0.7
+    assert own["neck_length_nm"].min() > many.loc[many["kind"] != "filopodium", "neck_length_nm"].max()
+    assert own["head_diameter_nm"].max() < 300

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from scipy import ndimage
 
 from spinome.io.opened_stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
 from spinome.io.volumes import write_volume
 from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS
+from spinome.twophoton.judge import candidate_features
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
 from spinome.twophoton.register import register
@@ -57,6 +60,18 @@ def missing_slice(folder):
     return folder
 
 
+def dated(folder):
+    for day in (1, 2, 3):
+        imageio.imwrite(folder / f"m_2024-01-0{day}.png", np.zeros((8, 9), np.uint8))
+    return folder
+
+
+def numbered_days(folder):
+    for day in (1, 4, 9):
+        imageio.imwrite(folder / f"cell_day_{day}.png", np.zeros((8, 9), np.uint8))
+    return folder
+
+
 def two_channels(folder):
     return write(folder / "s.ome.tif", np.zeros((2, 3, 8, 9), np.uint8), axes="CZYX")
 
@@ -81,6 +96,8 @@ def without_voxel_size(folder):
     [
         (different_sizes, "2.png: is 9 x 9 and 1.png is 8 x 9; all slices of a stack must have one size"),
         (missing_slice, "a slice is missing or double: 2.png is followed by 4.png"),
+        (dated, "m_2024-01-01.png and m_2024-01-02.png are of different days and no slices of one stack"),
+        (numbered_days, "cell_day_1.png and cell_day_4.png are of different days .*`spinome new`"),
         (two_channels, "s.ome.tif: has 2 channels; choose one in the column `channel`"),
         (truncated, "s.ome.tif: is truncated"),
         (not_finite, "s.ome.tif: slice 0 has values that are not finite"),
@@ -93,6 +110,12 @@ def test_a_bad_stack_is_named_with_what_is_wrong(tmp_path, make, message):
         opened = open_stack(make(tmp_path))
         opened.read()
         require_voxel_um(opened)
+
+
+def test_slices_of_one_date_are_one_stack(tmp_path):
+    for z in range(3):
+        imageio.imwrite(tmp_path / f"m_2024-01-01_z{z}.png", np.zeros((8, 9), np.uint8))
+    assert open_stack(tmp_path).shape == (3, 8, 9)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +189,37 @@ def test_another_field_or_channel_looks_unlike_the_others(image):
     assert "looks unlike the sessions around it" in notes["note"][1]
     # chance partners in the strange session take some ids along
     assert same_ids(spines, 2) > 0.7
+
+
+def test_a_blurred_session_is_followed_and_noted(image):
+    rng = np.random.default_rng(2)
+    sharp = [image.light + 20 * ndimage.gaussian_filter(rng.standard_normal(image.light.shape), 2) for _ in range(2)]
+    blurred = ndimage.gaussian_filter(image.light, 4)
+    spines, _, notes = follow([image.place] * 3, [sharp[0], blurred, sharp[1]])
+    assert [("is blurred" in note) for note in notes["note"]] == [False, True, False]
+    assert same_ids(spines, 1) > 0.95 and same_ids(spines, 2) > 0.95
+
+
+def test_a_field_that_moved_out_is_not_lost(image):
+    # what lies in the last 8 um is not shown by a next session that is shifted so far
+    moved = image.place - [0, 0, 5.0]
+    later = np.roll(image.light, -round(5.0 / 0.12), axis=1)
+    spines, _, _ = follow([image.place, moved[moved[:, 2] > 0]], [image.light, later])
+    first = spines[spines["timepoint"] == "0"]
+    gone = image.place[:, 2] < 5.0
+    assert set(first.loc[gone, "fate"]) == {"out of field"} and (first.loc[~gone, "fate"] == "stable").mean() > 0.9
+
+
+def test_a_flat_image_is_detected_judged_and_measured(phantom_stack):
+    flat = phantom_stack.stack.max(axis=0, keepdims=True)
+    registered = register(flat, (5.0, 5.0)).stack
+    assert registered.shape == flat.shape
+    boxes = pd.DataFrame(phantom_stack.heads[:, 1:], columns=["y_um", "x_um"]).assign(slice=0, score=0.9, side_um=1.1)
+    candidates, _ = find_spines(boxes, registered, VOXEL)
+    assert candidates["score"].tolist() == pytest.approx([0.9] * len(boxes))
+    found, features = candidate_features(registered, VOXEL, candidates, [0.0] * (len(ESTIMATES) + 1))
+    assert np.isfinite(features.to_numpy()).all() and not found["z_um"].any()
+    assert len(measure(registered, VOXEL, found, 0.4, 2.0)) == len(boxes)
 
 
 def test_a_session_that_is_there_twice(image):

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from spinome.twophoton import cross_session
 from spinome.twophoton.correspond import POSITION
 from spinome.twophoton.cross_session import agreed_places, agreed_scores
 
@@ -112,3 +113,22 @@ def test_a_session_of_turned_depths_steadies_the_others_the_right_way(field):
     sessions[0] = pd.concat([sessions[0], candidates(place[1:], 0.9)], ignore_index=True)
     out = agreed_places(sessions, [first] * 3, [VOXEL] * 3, [SIZE] * 3, 6.0, 1.5)
     assert place[0, 0] < out[0]["z_um"][0] < high[0, 0] - 0.3
+
+
+def test_scores_and_places_together_register_the_projections_once(field, monkeypatch):
+    place, first, second = field
+    rng = np.random.default_rng(6)
+    moves = [np.zeros(3), MOVE, np.zeros(3)]
+    sessions = [candidates(place + move + rng.normal(0, 0.2, place.shape), rng.uniform(0.2, 0.9, 40)) for move in moves]
+    more = [first, second, first], [VOXEL] * 3, [SIZE] * 3, 6.0, 1.5
+    apart = [own.assign(score=score) for own, score in zip(sessions, agreed_scores(sessions, *more))]
+    apart = agreed_places(apart, *more)
+    calls = []
+    original = cross_session.coarse_shifts
+    monkeypatch.setattr(cross_session, "coarse_shifts", lambda *given: calls.append(given) or original(*given))
+    # whatever asks for a registration of its own does so by this
+    monkeypatch.setattr("spinome.twophoton.correspond.coarse_shifts", None)
+    together = cross_session.agreed(sessions, *more)
+    assert len(calls) == 1
+    for one, other in zip(apart, together):
+        pd.testing.assert_frame_equal(one, other)

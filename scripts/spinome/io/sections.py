@@ -6,6 +6,21 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+# a date in a name, and a day that is counted
+DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
+DAY = re.compile(r"(?i)(?:^|[-_. ])day[-_ ]?(\d{1,4})(?=$|[-_. ])")
+
+
+def refuse_days(path: Path, files: list[Path]) -> None:
+    """A ValueError where each of the images in a folder is of its own day: as one stack, sessions would be smeared."""
+    for pattern in (DATE, DAY):
+        days = {found.group(0) for file in files if (found := pattern.search(file.stem))}
+        if len(files) > 1 and len(days) == len(files):
+            raise ValueError(
+                f"{path}: {files[0].name} and {files[1].name} are of different days and no slices of one stack; give "
+                "each image a row of the sheet with its `day`, as `spinome new` does"
+            )
+
 
 def in_order(path: Path, files: list[Path]) -> list[Path]:
     """Files by the numbers in their names; a ValueError where the numbers of the slices have a gap or come twice."""

@@ -19,7 +19,7 @@ from spinome.io.ome import read_image, xml_channels, xml_sizes
 from spinome.io.opened_stack import Channel, Stack, pick_plane
 from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
-from spinome.io.sections import in_order
+from spinome.io.sections import in_order, refuse_days
 from spinome.io.sources import split_source
 from spinome.io.tiff import require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
@@ -141,6 +141,7 @@ def _open_folder(path: Path, channel: Channel | None) -> Stack:
     files = [file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")]
     if not files:
         raise ValueError(f"{path}: holds no PNG or TIFF slice; name a stack or a folder of slices")
+    refuse_days(path, sorted(files))
     files = in_order(path, files)
     try:
         shapes = [imageio.improps(file).shape for file in files]

@@ -92,6 +92,7 @@ def grow_specimen(
     dendrite_scale: float = 1.0,
     spine_scale: float = 1.0,
     changing_spines: float = 0.3,
+    filopodia: float = 0.0,
 ) -> Specimen:
     """Draw a specimen.
 
@@ -105,7 +106,7 @@ def grow_specimen(
     soma_radius_um : radius of the soma
     passing_dendrites : dendrites of other neurons in the cutout
     dendrite_scale : factor of the radius of the neuron's own dendrites, 1 for radii of 0.2 to 0.5 um
-    spine_scale, changing_spines : see `spinome.phantom.spines.place_spines`
+    spine_scale, changing_spines, filopodia : see `spinome.phantom.spines.place_spines`
 
     Raises
     ------
@@ -132,7 +133,7 @@ def grow_specimen(
     bare = [2500.0, *[fork] * (len(branches) - 1), *[0.0] * len(passing)]
     density = [spines_per_um] * len(branches) + list(spines_per_um * rng.uniform(1.4, 2.4, len(passing)))
     branches += passing
-    spines = place_spines(rng, branches, density, len(days), bare, spine_scale, changing_spines)
+    spines = place_spines(rng, branches, density, len(days), bare, spine_scale, changing_spines, filopodia)
     spines["neuron"] = [branches[dendrite].neuron for dendrite in spines["dendrite"]]
     dendrites = pd.concat(
         [

@@ -18,6 +18,8 @@ KINDS = {
     "mushroom": (0.32, (300, 900), (150, 260), (480, 800)),
     "stubby": (0.18, (0, 150), (260, 380), (380, 600)),
 }
+# the same of filopodia, which are long and end without a head (Risher et al. 2014); how many there are depends on age
+FILOPODIUM = ((2000, 3500), (150, 240), (180, 280))
 CLEARANCE = 130.0  # between a head and what it does not belong to, nm
 
 
@@ -29,6 +31,7 @@ def place_spines(
     bare: list[float],
     spine_scale: float = 1.0,
     changing_spines: float = 0.3,
+    filopodia: float = 0.0,
 ) -> pd.DataFrame:
     """Spines of dendrites, one row each, that touch neither one another nor another dendrite.
 
@@ -40,6 +43,7 @@ def place_spines(
     bare : length without spines at the beginning of each branch, nm
     spine_scale : factor of the diameter of heads
     changing_spines : share of the spines that come or go within the series, half of them each
+    filopodia : share of the spines that are filopodia
 
     Returns
     -------
@@ -57,7 +61,7 @@ def place_spines(
         place = bare[index] + rng.exponential(500.0 / per_um[index])
         while place < length - 250.0:
             for _ in range(24):
-                row = _draw(rng, branch, place, spine_scale)
+                row = _draw(rng, branch, place, spine_scale, filopodia)
                 ball = _balls(row)
                 if _is_free(ball, row, index, tree, nodes, node_radii, node_branch, balls):
                     balls.append(ball)
@@ -68,7 +72,7 @@ def place_spines(
     return frame.assign(**_presence(rng, len(frame), sessions, changing_spines))
 
 
-def _draw(rng: np.random.Generator, branch: Branch, place: float, spine_scale: float) -> dict:
+def _draw(rng: np.random.Generator, branch: Branch, place: float, spine_scale: float, filopodia: float) -> dict:
     node = min(int(place / STEP), len(branch.nodes) - 2)
     share = place / STEP - node
     axis = (1 - share) * branch.nodes[node] + share * branch.nodes[node + 1]
@@ -78,8 +82,9 @@ def _draw(rng: np.random.Generator, branch: Branch, place: float, spine_scale: f
     across = rng.normal(size=3)
     across -= (across @ along) * along
     across /= np.linalg.norm(across)
-    kind = rng.choice(list(KINDS), p=[share for share, *_ in KINDS.values()])
-    _, necks, neck_diameters, heads = KINDS[kind]
+    shares = [*((1 - filopodia) * share for share, *_ in KINDS.values()), filopodia]
+    kind = rng.choice([*KINDS, "filopodium"], p=shares)
+    necks, neck_diameters, heads = FILOPODIUM if kind == "filopodium" else KINDS[kind][1:]
     neck, neck_diameter, head = rng.uniform(*necks), rng.uniform(*neck_diameters), spine_scale * rng.uniform(*heads)
     outward = across + rng.uniform(-0.45, 0.45) * along
     outward /= np.linalg.norm(outward)

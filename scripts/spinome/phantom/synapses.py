@@ -12,7 +12,7 @@ from spinome.phantom.spines import points
 CLEFT = 12.0  # from the surface to the middle of the cleft, nm
 SHAFT_PER_UM = 0.3
 SOMA_PER_UM2 = 0.15
-TWO_SYNAPSES = {"thin": 0.04, "mushroom": 0.22, "stubby": 0.06}
+TWO_SYNAPSES = {"thin": 0.04, "mushroom": 0.22, "stubby": 0.06, "filopodium": 0.0}
 NO_SYNAPSE = 0.04
 
 

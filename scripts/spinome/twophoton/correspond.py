@@ -17,10 +17,12 @@ from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
 POSITION = ["z_um", "y_um", "x_um"]
-SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned"]
+SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned", "sharpness"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um
 FINE_UM, COARSE_UM = 0.25, 1.5
+# widths of the bands of fine and of coarse detail whose shares say how sharp a projection is, um
+SHARP_UM = (0.2, 0.4, 1.2)
 # half the side of the block of image compared around a spine, how far it may have moved beyond the coarse shift, and
 # the least correlation that counts
 BLOCK_UM, BLOCK_REACH_UM, BLOCK_CORRELATION = 2.5, 2.0, 0.5
@@ -249,6 +251,24 @@ def weighted_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.sqrt((Z_WEIGHT * difference[..., 0]) ** 2 + difference[..., 1] ** 2 + difference[..., 2] ** 2)
 
 
+def coarse_shifts(
+    projections: list[np.ndarray],
+    voxels_um: list[tuple[float, float, float]],
+    max_shift_um: float,
+    gap_sessions: int,
+) -> dict[tuple[int, int], tuple[np.ndarray, float]]:
+    """`coarse_shift` of each session against those up to `gap_sessions` beyond its neighbours, both ways."""
+    return {
+        (i, j): coarse_shift(
+            projections[i],
+            _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:]),
+            voxels_um[i][1:],
+            max_shift_um,
+        )
+        for i, j in _pairs(len(projections), gap_sessions)
+    }
+
+
 def correspond_series(
     places: list[np.ndarray],
     projections: list[np.ndarray],
@@ -256,6 +276,7 @@ def correspond_series(
     max_shift_um: float,
     gate_um: float,
     gap_sessions: int,
+    coarse: dict[tuple[int, int], tuple[np.ndarray, float]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Correspond each session of a series with those up to `gap_sessions` beyond its neighbours, both ways.
 
@@ -264,26 +285,30 @@ def correspond_series(
     places : for each session in order, its spines (N, 3) z y x in um
     projections : for each session (Y, X)
     voxels_um : for each session, voxel (z, y, x); sessions may differ
+    coarse : of `coarse_shifts` for these pairs or more, where the projections have been registered before
 
     Returns
     -------
     expected : `session other row z_um y_um x_um support`, `row` counting the spines of `session`
-    shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, and whether z of either
-        session runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z
+    shifts : `SHIFT_COLUMNS`, the coarse shifts, the correlation of the projections there, whether z of either session
+        runs the other way than in most (`turned_sessions`); its depths are mirrored for the shift along z; and how
+        sharp the projection of `session` is, 1 being as sharp as that of `other`
     """
-    pairs = [(i, j) for i, j in itertools.permutations(range(len(places)), 2) if abs(i - j) <= 1 + gap_sessions]
-    others = {(i, j): _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:]) for i, j in pairs}
-    coarse = {(i, j): coarse_shift(projections[i], others[i, j], voxels_um[i][1:], max_shift_um) for i, j in pairs}
-    turned = turned_sessions(places, {pair: shift for pair, (shift, _) in coarse.items() if pair[0] < pair[1]})
+    pairs = _pairs(len(places), gap_sessions)
+    if coarse is None:
+        coarse = coarse_shifts(projections, voxels_um, max_shift_um, gap_sessions)
+    turned = turned_sessions(places, {(i, j): coarse[i, j][0] for i, j in pairs if i < j})
     upright = [mirrored(place) if own else place for place, own in zip(places, turned)]
     expected, shifts = [], []
     for i, j in pairs:
         lateral, correlation = coarse[i, j]
         shift = np.array([axial_shift(upright[i] + [0, *lateral], upright[j]), *lateral])
-        image = block_displacements(projections[i], others[i, j], places[i][:, 1:], lateral, voxels_um[i][1:])
+        other = _at_pixel(projections[j], voxels_um[j][1:], voxels_um[i][1:])
+        image = block_displacements(projections[i], other, places[i][:, 1:], lateral, voxels_um[i][1:])
         found = local_field(upright[i], upright[j], shift, gate_um, image)
         there = mirrored(found.expected_um, places[j]) if turned[j] else found.expected_um
-        shifts.append([i, j, *shift, correlation, turned[i], turned[j]])
+        sharper = _sharper(projections[i], projections[j], voxels_um[i][1:], voxels_um[j][1:])
+        shifts.append([i, j, *shift, correlation, turned[i], turned[j], sharper])
         rows = np.arange(len(places[i]))
         columns = [np.full(len(rows), i), np.full(len(rows), j), rows, there, found.support]
         expected.append(np.column_stack(columns))
@@ -295,11 +320,32 @@ def correspond_series(
     return table, pd.DataFrame(shifts, columns=SHIFT_COLUMNS).astype({"turned": bool, "other_turned": bool})
 
 
+def _pairs(count: int, gap_sessions: int) -> list[tuple[int, int]]:
+    return [(i, j) for i, j in itertools.permutations(range(count), 2) if abs(i - j) <= 1 + gap_sessions]
+
+
 def _band(image: np.ndarray, pixel_um: tuple[float, float]) -> np.ndarray:
     """Detail between `FINE_UM` and `COARSE_UM` of the logarithm of an image above its background."""
     image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
     fine, coarse = ([width / size for size in pixel_um] for width in (FINE_UM, COARSE_UM))
     return ndimage.gaussian_filter(image, fine) - ndimage.gaussian_filter(image, coarse)
+
+
+def _sharper(first: np.ndarray, second: np.ndarray, first_um, second_um) -> float:
+    """How sharp the first projection is, the second being 1, at the larger of their pixels."""
+    pixel = tuple(np.maximum(first_um, second_um))
+    one, other = (
+        sharpness(_at_pixel(image, own, pixel), pixel) for image, own in ((first, first_um), (second, second_um))
+    )
+    return one / other if other > 0 else float("nan")
+
+
+def sharpness(image: np.ndarray, pixel_um: tuple[float, float]) -> float:
+    """Fine detail over coarse detail of the logarithm of an image above its background; 0 where there is none."""
+    image = np.log1p(np.maximum(image.astype(np.float32) - np.median(image), 0))
+    levels = [ndimage.gaussian_filter(image, [width / size for size in pixel_um]) for width in SHARP_UM]
+    fine, coarse = ((one - other).std() for one, other in itertools.pairwise(levels))
+    return float(fine / coarse) if coarse > 0 else 0.0
 
 
 def _at_pixel(image: np.ndarray, pixel_um: tuple[float, float], wanted_um: tuple[float, float]) -> np.ndarray:

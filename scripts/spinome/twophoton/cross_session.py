@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from spinome.twophoton.correspond import POSITION, correspond_series, weighted_distance
+from spinome.twophoton.correspond import POSITION, coarse_shifts, correspond_series, weighted_distance
 from spinome.twophoton.fates import outside
 from spinome.twophoton.sessions import UNLIKE
 from spinome.twophoton.time_track import nearness
@@ -15,6 +15,8 @@ from spinome.twophoton.time_track import nearness
 # seen), and how often what is none has a spine, or what a person missed, at its place there; neither was fitted, but
 # both were set in view of fits on rr30a, where links are as good for 0.7 to 0.85 and 0.25 to 0.4
 FOUND, CHANCE = 0.8, 0.3
+# how many sessions before and after are asked for a candidate's score, and for its place
+SCORED_BY, PLACED_BY = 1, 2
 # candidates with a lower score neither speak nor are spoken for
 LEAST = 0.1
 # support that speaks neither for a candidate nor against it: FOUND and CHANCE weigh the same there
@@ -24,6 +26,21 @@ NEUTRAL = 0.5
 STEADY, NEAR_UM, MOVED = 0.3, 1.0, np.array([1.0, 0.5, 0.5])
 
 
+def agreed(
+    sessions: list[pd.DataFrame],
+    projections: list[np.ndarray],
+    voxels_um: list[tuple[float, float, float]],
+    sizes_um: list[np.ndarray],
+    max_shift_um: float,
+    gate_um: float,
+) -> list[pd.DataFrame]:
+    """Candidates with scores and then places that the sessions agree on (`agreed_scores`, `agreed_places`)."""
+    coarse = coarse_shifts(projections, voxels_um, max_shift_um, PLACED_BY - 1)
+    more = (projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse)
+    scores = agreed_scores(sessions, *more)
+    return agreed_places([own.assign(score=score) for own, score in zip(sessions, scores)], *more)
+
+
 def agreed_scores(
     sessions: list[pd.DataFrame],
     projections: list[np.ndarray],
@@ -31,6 +48,7 @@ def agreed_scores(
     sizes_um: list[np.ndarray],
     max_shift_um: float,
     gate_um: float,
+    coarse: dict[tuple[int, int], tuple[np.ndarray, float]] | None = None,
 ) -> list[np.ndarray]:
     """Scores of candidates with the sessions before and after weighed in, by Bayes' rule.
 
@@ -46,6 +64,7 @@ def agreed_scores(
     voxels_um : for each session, voxel (z, y, x)
     sizes_um : for each session, extent (z, y, x) of its stack
     max_shift_um, gate_um : largest shift between sessions and distance of a spine from where it is expected
+    coarse : as `correspond_series` takes it
 
     Returns
     -------
@@ -54,7 +73,7 @@ def agreed_scores(
     judged = [np.clip(own["score"].to_numpy(float), 1e-4, 1 - 1e-4) for own in sessions]
     likely = [score >= LEAST for score in judged]
     places = [own[POSITION].to_numpy(float)[kept] for own, kept in zip(sessions, likely)]
-    expected, shifts = correspond_series(places, projections, voxels_um, max_shift_um, gate_um, 0)
+    expected, shifts = correspond_series(places, projections, voxels_um, max_shift_um, gate_um, SCORED_BY - 1, coarse)
     alike = shifts.set_index(["session", "other"])["correlation"] >= UNLIKE
     support = [np.full(len(place), -np.inf) for place in places]
     for (one, other), own in expected.groupby(["session", "other"]):
@@ -82,6 +101,7 @@ def agreed_places(
     sizes_um: list[np.ndarray],
     max_shift_um: float,
     gate_um: float,
+    coarse: dict[tuple[int, int], tuple[np.ndarray, float]] | None = None,
 ) -> list[pd.DataFrame]:
     """Candidates at places that the sessions around agree on.
 
@@ -91,7 +111,8 @@ def agreed_places(
 
     Parameters
     ----------
-    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um : as `agreed_scores` takes them, the scores agreed
+    sessions, projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse : as `agreed_scores` takes them, the
+        scores agreed
 
     Returns
     -------
@@ -100,7 +121,7 @@ def agreed_places(
     rows = [np.flatnonzero(own["score"].to_numpy(float) >= STEADY) for own in sessions]
     places = [own[POSITION].to_numpy(float)[kept] for own, kept in zip(sessions, rows)]
     scores = [own["score"].to_numpy(float)[kept] for own, kept in zip(sessions, rows)]
-    expected, shifts = correspond_series(places, projections, voxels_um, max_shift_um, gate_um, 1)
+    expected, shifts = correspond_series(places, projections, voxels_um, max_shift_um, gate_um, PLACED_BY - 1, coarse)
     between = shifts.set_index(["session", "other"])
     moves, weights = [np.zeros_like(place) for place in places], [np.zeros(len(place)) for place in places]
     for (one, other), own in expected.groupby(["session", "other"]):

@@ -8,6 +8,8 @@ import pandas as pd
 
 # projections of one field correlate more than this at their shift, and not as much as this unless they are one image
 UNLIKE, IDENTICAL = 0.2, 0.98
+# a session less sharp than this beside those around it is blurred: the blurrier one of rr30a has 0.93 of theirs
+BLURRED = 0.8
 # shares by which the traced length of a field and the density on it change from session to session without a note
 LENGTH_JUMP, DENSITY_JUMP = 0.15, 0.3
 SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
@@ -45,6 +47,8 @@ def session_table(
             notes.append("no spine was found: is the field empty, saturated or of another channel?")
         if len(own) and own["correlation"].max() < UNLIKE:
             notes.append("looks unlike the sessions around it: is it the same field, channel and voxel size?")
+        if own.loc[own["correlation"] >= UNLIKE, "sharpness"].median() < BLURRED:
+            notes.append("is blurred beside the sessions around it: more of its spines are missed than of theirs")
         same = own.loc[own["correlation"] > IDENTICAL, "other"]
         if len(same):
             notes.append(f"shows the image of {', '.join(standing[other][0] for other in same)}: is it there twice?")

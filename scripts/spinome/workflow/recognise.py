@@ -18,6 +18,7 @@ import zarr
 
 from spinome.io.cave import POINT, POSITION
 from spinome.io.prairie import prairie_xml
+from spinome.io.sections import DATE
 from spinome.io.sources import is_address
 from spinome.io.stacks import IMAGES, open_stack
 from spinome.io.tables import table_columns, table_kind
@@ -32,7 +33,6 @@ THINNEST_LIGHT_NM = 150.0
 LOOKED_AT = 3
 # what volumes hold that no branch reads
 NO_COLUMN = ("mitochondri", "nucle", "myelin")
-DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
 SESSION = re.compile(r"(?i)(?:^|[-_. ])(?:tp|t|day|d|session|s|week|w)[-_ ]?(\d{1,4})(?=$|[-_. ])")
 WORDS = {
     "truth_segmentation": ("truth", "groundtruth", "gt_"),
@@ -248,8 +248,8 @@ def _name_sessions(found: Found, sessions: Sequence[tuple]) -> None:
         else:
             found.questions.append(
                 f"{specimen}: its {len(sources)} images have one slice each, and their names tell sessions; leave them "
-                "where each is a flat image of its own day, and give one row with the folder where they are slices of "
-                "one stack"
+                "where each is a flat image of its own day; where they are slices of one stack, name them by slice and "
+                "not by day, and give one row with their folder"
             )
     for specimen, rows in series.items():
         if any(row["day"] == OPEN for row in rows):
