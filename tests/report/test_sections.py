@@ -66,7 +66,7 @@ def test_a_neuron_that_the_forest_does_not_know_is_told_of_on_top(tables):
         "neuron_table": pd.DataFrame({**cell, "spines": [1], "known": [True]}),
     }
     lead = sections(["neurons"], tables, {}, {}, {})[0].lead
-    assert lead.startswith("Warning: neuron v is unlike the data that the model was trained on")
+    assert lead.startswith("Warning: neuron v is unlike the data that the model of neurons was trained on")
 
 
 def test_what_was_simulated_comes_first_where_anything_was(tables):
