@@ -23,7 +23,15 @@ from spinome.io.models import Model, save_model
 from spinome.linking.candidates import FEATURES, TYPED, compare, find_candidates, group_candidates, with_types
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
-from spinome.linking.links import dendrite_splits, label_ends, link_forest, parents, rank_links, train_links
+from spinome.linking.links import (
+    dendrite_splits,
+    label_ends,
+    link_forest,
+    parents,
+    rank_links,
+    train_links,
+    without_scars,
+)
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.traits import known_of
@@ -138,12 +146,17 @@ def pooled(parts: list[Detached]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, labels, np.concatenate(shaft)
 
 
+def scarless(part: Detached) -> Detached:
+    """The same cuts without scars, from which a forest learns as well."""
+    return Detached(without_scars(*part), part.links)
+
+
 def unseen_links(tests: list[Detached], teachers: list[Detached]) -> list[pd.DataFrame]:
     """Links of draws, each by a forest that learned on the teachers without its dendrite.
 
     It is calibrated (Platt 1999) on the teachers' rows of dendrites that are neither its own nor in its fold.
     """
-    features, labels, dendrites = pooled(teachers)
+    features, labels, dendrites = pooled([*teachers, *map(scarless, teachers)])
     splits = dendrite_splits(labels, dendrites)
     forests = [link_forest(0).fit(features[seen], labels[seen]) for seen, _ in splits]
     held = np.full(len(labels), np.nan)
@@ -255,7 +268,7 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 def main(folder: str) -> None:
     data = "pinky40 (seung-lab/cloud-volume test data, BSD-3)"
     parts = list(draws().values())
-    forest, _ = train_links(*pooled(parts), seed=0)
+    forest, _ = train_links(*pooled([*parts, *map(scarless, parts)]), seed=0)
     card = {
         "trained_on": f"half of the spines of {data} cut off, a draw of each kind of cut: {', '.join(KINDS)}",
         "rows": sum(len(part.candidates) for part in parts),

@@ -5,7 +5,7 @@ import numpy as np
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
-from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.links import label_ends, rank_links, top_k, train_links, without_scars
 from spinome.linking.traits import known_of
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
@@ -26,7 +26,12 @@ for volume in params.volumes:
     dendrites.append(np.array([f"{volume}/{name:.0f}" for name in own]))
     unseen_tables.append((candidates, truth))
 rows = [len(part) for part in labels]
-model, unseen = train_links(np.concatenate(features), np.concatenate(labels), np.concatenate(dendrites), params.seed)
+# each spine once more, without its scar
+bare = [without_scars(*part)[FEATURES].to_numpy(np.float32) for part in unseen_tables]
+model, unseen = train_links(
+    np.concatenate([*features, *bare]), np.concatenate([*labels] * 2), np.concatenate([*dendrites] * 2), params.seed
+)
+unseen = unseen[: sum(rows)]
 card = {"trained_on": params.volumes, "rows": sum(rows), "true_links": int(np.concatenate(labels).sum())}
 card["training data"] = known_of([candidates for candidates, _ in unseen_tables]).for_card()
 for (candidates, truth), probability, volume in zip(
