@@ -222,9 +222,12 @@ def test_forest_finds_the_parent_of_dendrites_it_has_not_seen(simulated):
 
 
 def test_without_its_scar_the_true_shaft_stands_behind_one_that_bears_one():
-    table = pd.DataFrame(1.0, index=range(4), columns=COLUMNS).assign(orphan=[1, 1, 2, 2], shaft=[7, 8, 7, 8])
+    # of every other orphan
+    table = pd.DataFrame(1.0, index=range(4), columns=COLUMNS).assign(orphan=[1, 1, 3, 3], shaft=[7, 8, 7, 8])
+    dropped = table[:2].assign(orphan=2)
     table = table.assign(stub_nm=[100.0, 900.0, 300.0, 200.0], arrival_nm=[40.0, 60.0, -30.0, 50.0])
-    bare = without_scars(table, pd.DataFrame({"orphan": [1, 2], "shaft": [7, 7]}))
+    truth = pd.DataFrame({"orphan": [1, 2, 3], "shaft": [7, 7, 7]})
+    bare = without_scars(pd.concat([table, dropped]), truth)
     assert bare["stub_nm"].tolist() == [FAR_NM, 900, FAR_NM, 200] and table["stub_nm"][0] == 100
     assert bare["stub_nm_behind"].tolist() == [FAR_NM - 900, 0, FAR_NM - 200, 0]
     # where the way arrives on the trunk, it still does
