@@ -23,7 +23,15 @@ from spinome.io.models import Model, save_model
 from spinome.linking.candidates import FEATURES, TYPED, compare, find_candidates, group_candidates, with_types
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
-from spinome.linking.links import dendrite_splits, label_ends, link_forest, parents, rank_links, train_links
+from spinome.linking.links import (
+    dendrite_splits,
+    label_ends,
+    link_forest,
+    parents,
+    rank_links,
+    train_links,
+    without_scars,
+)
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.traits import known_of
@@ -138,26 +146,34 @@ def pooled(parts: list[Detached]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, labels, np.concatenate(shaft)
 
 
+def scarless(part: Detached) -> Detached:
+    """The same cuts without scars, from which a forest learns as well."""
+    return Detached(without_scars(*part), part.links)
+
+
 def unseen_links(tests: list[Detached], teachers: list[Detached]) -> list[pd.DataFrame]:
     """Links of draws, each by a forest that learned on the teachers without its dendrite.
 
-    It is calibrated (Platt 1999) on the teachers' rows of dendrites that are neither its own nor in its fold.
+    It learns from the teachers' spines without their scars as well. It is calibrated (Platt 1999) on the teachers' rows
+    of dendrites that are neither its own nor in its fold.
     """
-    features, labels, dendrites = pooled(teachers)
+    features, labels, dendrites = pooled([*teachers, *map(scarless, teachers)])
     splits = dendrite_splits(labels, dendrites)
     forests = [link_forest(0).fit(features[seen], labels[seen]) for seen, _ in splits]
     held = np.full(len(labels), np.nan)
     for (_, unseen), forest in zip(splits, forests):
         held[unseen] = forest.predict_proba(features[unseen])[:, 1]
+    as_cut = np.arange(len(labels)) < sum(len(teacher.candidates) for teacher in teachers)
     linked = []
     for test in tests:
         own, _, shaft = pooled([test])
         probability = np.full(len(own), np.nan)
         for (seen, _), forest in zip(splits, forests):
+            known = seen[as_cut[seen]]
             mine = ~np.isin(shaft, dendrites[seen])
             # a dendrite without a spine in the teachers was seen by none of the forests
             mine &= np.isnan(probability)
-            sigmoid = LogisticRegression(C=1e6).fit(held[seen, None], labels[seen])
+            sigmoid = LogisticRegression(C=1e6).fit(held[known, None], labels[known])
             if mine.any():
                 probability[mine] = sigmoid.predict_proba(forest.predict_proba(own[mine])[:, 1:])[:, 1]
         linked.append(rank_links(test.candidates, probability, test.links["orphan"], LINK_FROM))
@@ -255,7 +271,8 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 def main(folder: str) -> None:
     data = "pinky40 (seung-lab/cloud-volume test data, BSD-3)"
     parts = list(draws().values())
-    forest, _ = train_links(*pooled(parts), seed=0)
+    own = sum(len(part.candidates) for part in parts)
+    forest, _ = train_links(*pooled([*parts, *map(scarless, parts)]), seed=0, own=own)
     card = {
         "trained_on": f"half of the spines of {data} cut off, a draw of each kind of cut: {', '.join(KINDS)}",
         "rows": sum(len(part.candidates) for part in parts),

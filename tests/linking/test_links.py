@@ -14,7 +14,7 @@ from spinome.linking.candidates import (
     find_candidates,
     with_types,
 )
-from spinome.linking.end_features import RAYS, directions
+from spinome.linking.end_features import FAR_NM, RAYS, UNSCARRED, directions
 from spinome.linking.evaluate import known_links, link_rows, precision_recall, top_k_table
 from spinome.linking.line_graph import line_graph, rename_neurites, synapse_centres, synapse_neurites
 from spinome.linking.links import (
@@ -29,6 +29,7 @@ from spinome.linking.links import (
     top_k,
     train_links,
     true_fragments,
+    without_scars,
 )
 from spinome.linking.meshes import join_orphans, segment_meshes, synapse_tables
 from spinome.linking.typing import measure_segments, type_segments
@@ -218,6 +219,21 @@ def test_forest_finds_the_parent_of_dendrites_it_has_not_seen(simulated):
     # calibrated: probabilities add up to the number of true links
     probability = model.predict_proba(candidates[FEATURES].to_numpy())[:, 1]
     assert probability.sum() == pytest.approx(labels.sum(), rel=0.25)
+
+
+def test_without_its_scar_the_true_shaft_stands_behind_one_that_bears_one():
+    # of every other orphan
+    table = pd.DataFrame(1.0, index=range(4), columns=COLUMNS).assign(orphan=[1, 1, 3, 3], shaft=[7, 8, 7, 8])
+    dropped = table[:2].assign(orphan=2)
+    table = table.assign(stub_nm=[100.0, 900.0, 300.0, 200.0], arrival_nm=[40.0, 60.0, -30.0, 50.0])
+    truth = pd.DataFrame({"orphan": [1, 2, 3], "shaft": [7, 7, 7]})
+    bare = without_scars(pd.concat([table, dropped]), truth)
+    assert bare["stub_nm"].tolist() == [FAR_NM, 900, FAR_NM, 200] and table["stub_nm"][0] == 100
+    assert bare["stub_nm_behind"].tolist() == [FAR_NM - 900, 0, FAR_NM - 200, 0]
+    # where the way arrives on the trunk, it still does
+    assert bare["arrival_nm"].tolist() == [0, 60, -30, 50]
+    same = [name for name in COLUMNS if name.partition("_behind")[0] not in ("arrival_nm", *UNSCARRED)]
+    pd.testing.assert_frame_equal(bare[same], compare(table)[same])
 
 
 def test_one_dendrite_cannot_train(simulated):

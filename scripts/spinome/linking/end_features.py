@@ -36,6 +36,8 @@ WAY_NM = 1000.0  # around an end in which a way from it is looked for
 BALL_NM = 250.0  # around the place of a shaft that is nearest the end
 TIP_NM = 900.0  # how far from an end tips are looked for
 TIP_BALL_NM, TIP_FILL, TIP_SIDE = 200.0, 0.25, 0.35  # a tip fills little of a ball about it, and on one side
+# a candidate that bears neither a stub nor a thin tip
+UNSCARRED = {"stub_nm": FAR_NM, "stub_length_nm": 0.0, "tip_nm": 2 * TIP_NM, "tip_facing": 0.0}
 RAYS, RAY_NM, RAY_STEP_NM = 200, 1000.0, 20.0
 CONE = 0.5  # least cosine between a ray and the course
 
