@@ -51,6 +51,7 @@ from spinome.linking.measure import measure as measure_cuboid
 from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces, save_pieces, simplified, weld_pieces
 from spinome.linking.region_graph import graph_of_contacts, region_graph
 from spinome.linking.rounds import LIMIT, agglomerate_in_rounds, blocks_of
+from year_cost import cost_rows
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -315,4 +316,7 @@ def kept_rows() -> list[Row]:
 
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
-    write_rows("scale", [*plan_rows(), *scale_rows(), *rounds_rows(), *kept_rows(), *fetched_rows(), *census_rows()])
+    write_rows(
+        "scale",
+        [*plan_rows(), *scale_rows(), *rounds_rows(), *kept_rows(), *fetched_rows(), *census_rows(), *cost_rows()],
+    )
