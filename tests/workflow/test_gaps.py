@@ -121,7 +121,8 @@ def segment(tmp_path, run_script, finish, finished_basins):
             superpixels | contacts,
             {"tree": files["tree"]},
             priority="mean",
-            most_superpixels=10**6,
+            # few enough for rounds of single cuboids
+            most_superpixels=4,
         )
         given = superpixels | contacts | {"tree": files["tree"], "basins": done["basins"]}
         made = {name: files[name] for name in ("segments", "gaps")}
