@@ -51,6 +51,7 @@ from spinome.linking.measure import measure as measure_cuboid
 from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces, save_pieces, simplified, weld_pieces
 from spinome.linking.region_graph import graph_of_contacts, region_graph
 from spinome.linking.rounds import LIMIT, agglomerate_in_rounds, blocks_of
+from year_cost import cost_rows
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
@@ -242,49 +243,51 @@ def meshes_of(shape: Shape, folder: str) -> tuple[float, int]:
     return time.process_time() - started, len(frame)
 
 
-def scale_rows() -> list[Row]:
-    """Rows of all steps at both sizes."""
+def graph_rows() -> list[Row]:
+    """Contacts, their graph and its merge tree at both sizes."""
     rows, cost = [], {}
     for size, shape in SIZES.items():
         voxels = np.prod(shape) / 1e6
-        with tempfile.TemporaryDirectory() as graph, tempfile.TemporaryDirectory() as segments:
-            contacts = measure(contacts_of, shape, graph)
-            tree = measure(tree_of, graph)
-            measured = measure(measured_of, shape, segments)
-            joined = measure(joined_of, shape, segments)
-            pieces = measure(pieces_of, shape, segments)
-            meshes = measure(meshes_of, shape, segments)
-            on_disk = sum(file.stat().st_size for file in Path(graph).iterdir())
+        with tempfile.TemporaryDirectory() as folder:
+            contacts = measure(contacts_of, shape, folder)
+            tree = measure(tree_of, folder)
+            on_disk = sum(file.stat().st_size for file in Path(folder).iterdir())
         joining, merging, _ = tree.result
-        cuboid_jobs = {"contacts": contacts, "measure": measured, "pieces": pieces}
-        cost[size] = {
-            "contacts, tree": (contacts.result + joining + merging) / voxels,
-            "measure, pieces": (measured.result + joined.result[0] + pieces.result) / voxels,
-        }
-        for name, job in cuboid_jobs.items():
-            rows.append(
-                Row(f"linking_{name}, {size} gigavoxels: highest memory of a job", job.peak_mb, "MB", 2000, True)
-            )
-        whole = {"agglomerate": tree, "join": joined, "meshes": meshes}
-        for name, job in whole.items():
+        cost[size] = (contacts.result + joining + merging) / voxels
+        rows += [
+            Row(f"linking_contacts, {size} gigavoxels: highest memory of a job", contacts.peak_mb, "MB", 2000, True),
+            Row(f"linking_agglomerate, {size} gigavoxels: highest memory", tree.peak_mb, "MB"),
+            Row(f"contacts, join and agglomeration, {size} gigavoxels, a megavoxel", cost[size], "CPU-s", 0.053, True),
+            Row(f"contacts on disk, {size} gigavoxels, a voxel", on_disk / voxels / 1e6, "bytes"),
+        ]
+    return [*rows, _growth("contacts, tree", cost)]
+
+
+def segment_rows() -> list[Row]:
+    """Measures, surfaces and meshes of segments at both sizes."""
+    rows, cost = [], {}
+    for size, shape in SIZES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            measured = measure(measured_of, shape, folder)
+            joined = measure(joined_of, shape, folder)
+            pieces = measure(pieces_of, shape, folder)
+            meshes = measure(meshes_of, shape, folder)
+        cost[size] = (measured.result + joined.result[0] + pieces.result) / (np.prod(shape) / 1e6)
+        for name, job in {"measure": measured, "pieces": pieces}.items():
+            what = f"linking_{name}, {size} gigavoxels: highest memory of a job"
+            rows.append(Row(what, job.peak_mb, "MB", 2000, True))
+        for name, job in {"join": joined, "meshes": meshes}.items():
             rows.append(Row(f"linking_{name}, {size} gigavoxels: highest memory", job.peak_mb, "MB"))
-        rows.append(
-            Row(
-                f"contacts, join and agglomeration, {size} gigavoxels, a megavoxel",
-                cost[size]["contacts, tree"],
-                "CPU-s",
-                0.053,
-                True,
-            )
-        )
-        rows.append(Row(f"measure and pieces, {size} gigavoxels, a megavoxel", cost[size]["measure, pieces"], "CPU-s"))
+        rows.append(Row(f"measure and pieces, {size} gigavoxels, a megavoxel", cost[size], "CPU-s"))
         rows.append(Row(f"welded mesh of a segment, {size} gigavoxels", meshes.result[0] / meshes.result[1], "CPU-s"))
-        rows.append(Row(f"contacts on disk, {size} gigavoxels, a voxel", on_disk / voxels / 1e6, "bytes"))
+    return [*rows, _growth("measure, pieces", cost)]
+
+
+def _growth(name: str, cost: dict[str, float]) -> Row:
+    """What a voxel costs at the larger size against the smaller."""
     first, second = cost.values()
-    for name in first:
-        what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
-        rows.append(Row(what, second[name] / first[name], "times", 1.15, True))
-    return rows
+    what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
+    return Row(what, second / first, "times", 1.15, True)
 
 
 def kept_rows() -> list[Row]:
@@ -315,4 +318,5 @@ def kept_rows() -> list[Row]:
 
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
-    write_rows("scale", [*plan_rows(), *scale_rows(), *rounds_rows(), *kept_rows(), *fetched_rows(), *census_rows()])
+    rows = [*plan_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows(), *fetched_rows()]
+    write_rows("scale", [*rows, *census_rows(), *cost_rows()])

@@ -82,3 +82,11 @@ def test_a_bad_mesh_is_told_of_and_the_others_go_on(snakemake, tmp_path):
     assert "not_finite.npz" in reasons["not_finite"] and "not finite" in reasons["not_finite"]
     done = pd.read_parquet(tmp_path / "results" / "neurons" / "simplify" / "0.parquet")
     assert list(done.unit) == ["good"]
+    # another run is at work in this folder: the second one stops, and says how a lock that a kill has left is removed
+    locks = tmp_path / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.output.lock").write_text(f"{failures}\n")
+    again = ["--forcerun", "neurons_simplify", "--", failures]
+    second = snakemake(tmp_path, "--configfile", tmp_path / "config.yaml", "--cores", "1", *again)
+    assert second.returncode == 1 and "cannot be locked" in second.stdout and "--unlock" in second.stdout
+    assert (tmp_path / failures).exists()

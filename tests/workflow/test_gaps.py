@@ -116,7 +116,14 @@ def segment(tmp_path, run_script, finish, finished_basins):
             save_contacts(path, find_contacts(labels[box], membrane[box], VOXEL_NM, blocks[name].shape))
 
         contacts = {"contacts": [finish("contacts", compute, *failed.get("contacts", []))]}
-        run_script("linking_agglomerate", superpixels | contacts, {"tree": files["tree"]}, priority="mean")
+        run_script(
+            "linking_agglomerate",
+            superpixels | contacts,
+            {"tree": files["tree"]},
+            priority="mean",
+            # few enough for rounds of single cuboids
+            most_superpixels=4,
+        )
         given = superpixels | contacts | {"tree": files["tree"], "basins": done["basins"]}
         made = {name: files[name] for name in ("segments", "gaps")}
         run_script("linking_segments", given | {"predicted": done["membranes"]}, made, threshold=0.4, cuboid=CUBOID)

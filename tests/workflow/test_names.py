@@ -34,7 +34,7 @@ LIBRARY_WORDS = {
 }
 # tests of more than one module, by folder
 TESTS = {
-    "io": {"readers"},
+    "io": {"object_storage", "readers"},
     "linking": {"bad_input"},
     "neurons": {"bad_input"},
     "report": {"run"},

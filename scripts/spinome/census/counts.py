@@ -78,7 +78,9 @@ def count_by_cell(
     given = _outputs(tagged, partners, cells, spines, carrying)
     giving = _partners(given["cell"], known)
     given["cell_class"], given["broad_class"] = (giving.names[giving.codes[:, level]] for level in (0, 1))
-    given["cell"] = given["cell"].astype(str)
+    # a cell has many rows, and to write a number as text takes long
+    codes, numbers = pd.factorize(given["cell"])
+    given["cell"] = numbers.astype(str).to_numpy(object)[codes]
     return pd.concat([received.assign(side="input"), given.assign(side="output")], ignore_index=True)[COLUMNS]
 
 

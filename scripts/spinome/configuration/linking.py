@@ -45,12 +45,12 @@ class Agglomerate(Section):
         description="the merge tree is cut here; merges below it are done, and no later step undoes one",
     )
     most_superpixels: int = Field(
-        4_000_000,
+        1_500_000,
         ge=1000,
         le=1_000_000_000,
         description=(
             "volumes of more superpixels are agglomerated in rounds, first in blocks of so many and then the rest; a "
-            "million take 2.5 GB"
+            "million take 2.1 GB"
         ),
     )
 

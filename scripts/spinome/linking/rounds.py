@@ -5,8 +5,8 @@ own cuboids and merged up to a limit, lowest priority first, as that of a whole 
 two blocks name are not known whole in either: they are frozen. Where the turn of an edge of a frozen region comes
 nothing is merged, since what is beyond the border decides, and the region on its other side is frozen from then on. In
 the second round the merged regions of all blocks, whose sums are the sums of their parts, are one graph, and that is
-merged to the end. What the first round merges touches nothing that is not known, so it is what the whole graph would have merged too,
-as far as priorities do not fall when regions grow; the difference is measured in `make bench-scale`.
+merged to the end. What the first round merges touches nothing that is not known, so it is what the whole graph would
+have merged too, as far as priorities do not fall when regions grow; `make bench-scale` measures the difference.
 """
 
 from __future__ import annotations

@@ -53,21 +53,21 @@ def estimate(study: Study, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     rows = []
     if study.stacks:
         sizes = _sizes(study.stacks, lambda row: np.prod(open_stack(row.path, row.channel, row.voxel_um).shape))
-        rows.append(_branch(rates, "twophoton", sizes, len(study.stacks), None))
+        rows.append(branch_cost(rates, "twophoton", sizes, len(study.stacks), None))
     images = [row for row in study.volumes if row.image or row.synapses]
     if images:
         sizes = _sizes(images, lambda row: np.prod(open_volume(row.image or row.synapses, row.voxel_nm).shape))
         jobs = len(images) * config["synapses"]["shards"]
-        rows.append(_branch(rates, "synapses", sizes, jobs, np.prod(config["synapses"]["cuboid"]) / 1e6))
+        rows.append(branch_cost(rates, "synapses", sizes, jobs, np.prod(config["synapses"]["cuboid"]) / 1e6))
     segmented = [row for row in study.volumes if row.segmentation or row.image or row.membrane]
     if segmented:
         sizes = _sizes(segmented, lambda row: np.prod(open_volume(row.segmentation or row.image, row.voxel_nm).shape))
         jobs = len(segmented) * config["linking"]["shards"]
-        rows.append(_branch(rates, "linking", sizes, jobs, np.prod(config["linking"]["cuboid"]) / 1e6))
+        rows.append(branch_cost(rates, "linking", sizes, jobs, np.prod(config["linking"]["cuboid"]) / 1e6))
     if study.neurons:
         plan = NeuronsPlan(study, ())
         sizes = _sizes(study.neurons, lambda row: _vertices(study, row))
-        row = _branch(rates, "neurons", sizes, len(plan.shards), None)
+        row = branch_cost(rates, "neurons", sizes, len(plan.shards), None)
         if not plan.keeps_all:
             passing = float(rates.loc[rates["step"] == "neurons_hks", "kept_mb_size"].sum() * sizes[0] / 1000)
             # a shard's signatures go when it is condensed, so that those of one shard at a time are there
@@ -97,9 +97,21 @@ def _sizes(rows: Sequence, size: Callable) -> tuple[float, float, int]:
     return float(found.mean() * len(rows)), float(found.max()), len(rows)
 
 
-def _branch(
+def branch_cost(
     rates: pd.DataFrame, branch: str, sizes: tuple[float, float, int], jobs: int, part: float | None
 ) -> dict[str, Any]:
+    """What a branch costs by the rates of its steps.
+
+    Parameters
+    ----------
+    sizes : total and largest size in millions of voxels or vertices, and the number of units
+    jobs : of each step that is done in shards
+    part : millions of voxels that a job holds at a time; None where it holds one unit whole
+
+    Returns
+    -------
+    a row of `COLUMNS`
+    """
     total, largest, units = sizes
     own = rates[rates["branch"] == branch]
     sharded = own["per"] == "part"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spinome.workflow.plans.neurons import LEAST_MINUTES, NeuronsPlan
+from spinome.workflow.stamps import Stamps
 
 MESHES = [{"neuron": name, "mesh": f"{name}.ply"} for name in ("a", "b", "c")]
 
@@ -34,6 +35,18 @@ def test_memory_and_time_grow_with_the_meshes_and_with_each_try(plan):
     # a volume's neurons are not known yet
     assert made.memory(1000)(SimpleNamespace(shard="volume-v"), 1) == 1400
     assert made.minutes(48)(SimpleNamespace(shard="volume-v"), 1) == 144
+
+
+def test_of_very_many_neurons_snakemake_is_shown_what_the_workflow_makes_alone(plan):
+    """The others count by their stamps."""
+    rows = [{"neuron": f"n{number}", "mesh": f"n{number}.ply"} for number in range(Stamps.MOST_OPENED)]
+    rows[0]["mesh"] = "resources/phantom/p/mesh.npz::mesh"
+    shard = SimpleNamespace(shard="0")
+    listed = plan(rows).files("mesh")(shard)
+    assert len(listed) == len(rows) and "n1.ply" in listed
+    more = plan([*rows, {"neuron": "one_more", "mesh": "one_more.ply"}])
+    assert more.files("mesh")(shard) == ["resources/phantom/p/mesh.npz"]
+    assert more.stamps("mesh")(shard) != plan([*rows, {"neuron": "one_more", "mesh": "n1.ply"}]).stamps("mesh")(shard)
 
 
 def test_what_is_not_kept_is_no_table_of_the_run(plan):

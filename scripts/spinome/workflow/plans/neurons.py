@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -240,13 +241,19 @@ class NeuronsPlan:
     def files_of(self, rows: Iterable[NeuronRow], column: str) -> list[str]:
         """The files of a column, without the name of a group inside of them.
 
-        Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are.
+        Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are. Of
+        very many neurons files from outside are left out: Snakemake would look at each again and again, and the stamps
+        (`stamps_of`) tell of every change.
         """
         rows, addresses = list(rows), self.study.mesh_addresses if column == "mesh" else {}
         tables = self.fetched_of(rows) if addresses else []
         sources = (getattr(row, column) for row in rows if row.neuron not in addresses)
         # many neurons may share a table
-        return [*tables, *dict.fromkeys(source.partition("::")[0] for source in sources if source)]
+        files = dict.fromkeys(source.partition("::")[0] for source in sources if source)
+        if len(self.study.neurons) > Stamps.MOST_OPENED:
+            own = (self.study.results, self.study.config["resources"])
+            files = dict.fromkeys(file for file in files if any(Path(file).is_relative_to(folder) for folder in own))
+        return [*tables, *files]
 
     def addresses(self, wildcards: Any) -> dict[str, str]:
         """The public addresses of a shard's meshes, by neuron."""
