@@ -330,7 +330,7 @@ def label_rows() -> list[Row]:
     name = f"synapses of simulated neurons of unseen seeds, n = {simulated.sum():.0f}"
     rows.append(Row(name, weighted_f1(simulated), "weighted F1", 0.99))
     coarse = measure(simulated_unseen, COARSE).result
-    name = f"synapses of simulated neurons of unseen seeds, meshes simplified to 7 to 8 thousand vertices"
+    name = "synapses of simulated neurons of unseen seeds, meshes simplified to 7 to 8 thousand vertices"
     rows.append(Row(name, weighted_f1(coarse), "weighted F1", 0.95))
     seen, covered = measure(by_eye).result
     eye, spine, shaft = "synapses labelled by eye on an unseen neuron", CLASSES.index("spine"), CLASSES.index("shaft")
