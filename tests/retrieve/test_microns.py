@@ -60,7 +60,7 @@ def test_labels_synapses_and_meshes_of_a_release_fit_each_other(hostile, tables,
         assert distance.max() < 50
         # the thin half of the mesh is what was called spine
         along = vertices[vertex, 0] - hostile.truth[row.root_id][0][:, 0].min()
-        assert np.array_equal(code == 1, along > 5700)
+        assert np.array_equal(code == 1, along > 6000)
     score, count = agreement(labels, read_labels(*tables[PUBLISHED], labels["id"]))
     assert count == len(labels)
     assert 0.98 < score < 1
