@@ -33,8 +33,10 @@ def release(neurons=5):
     labels, published, synapses = [], [], []
     for number in range(neurons):
         root, origin = FIRST + number, 40.0 * rng.integers(1000, 2000, 3)
-        thick = mesh.vertices[:, 0] < 5500
-        chosen = np.concatenate([rng.choice(np.flatnonzero(thick == half), EACH, False) for half in (True, False)])
+        along = mesh.vertices[:, 0]
+        chosen = np.concatenate(
+            [rng.choice(np.flatnonzero(half), EACH, False) for half in (along < 5500, along > 6500)]
+        )
         tags = np.repeat(["shaft", "spine"], EACH)
         points = np.round((mesh.vertices[chosen] + origin) / VOXEL_NM)
         for place, (point, tag) in enumerate(zip(points.astype(int), tags)):

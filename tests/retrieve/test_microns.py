@@ -50,7 +50,8 @@ def test_labels_synapses_and_meshes_of_a_release_fit_each_other(hostile, tables,
     synapses.to_parquet(tmp_path / "synapses.parquet")
     labels.to_parquet(tmp_path / "labels.parquet")
     sheet = neuron_sheet(labels, synapses, str(tmp_path / "synapses.parquet"), str(tmp_path / "labels.parquet"))
-    assert sheet["root_id"].tolist() == [FIRST + number for number in range(5)]
+    # the first has one label less than the others
+    assert sheet["root_id"].tolist() == [FIRST + number for number in (1, 2, 3, 4, 0)]
     for row in sheet.itertuples():
         own = read_synapses(row.synapses, root_id=row.root_id)
         code = truth_of_synapses(read_synapse_truth(row.truth_labels), own)
@@ -59,7 +60,7 @@ def test_labels_synapses_and_meshes_of_a_release_fit_each_other(hostile, tables,
         assert distance.max() < 50
         # the thin half of the mesh is what was called spine
         along = vertices[vertex, 0] - hostile.truth[row.root_id][0][:, 0].min()
-        assert np.array_equal(code == 1, along > 5700)
+        assert np.array_equal(code == 1, along > 6000)
     score, count = agreement(labels, read_labels(*tables[PUBLISHED], labels["id"]))
     assert count == len(labels)
     assert 0.98 < score < 1
