@@ -72,6 +72,17 @@ def test_what_the_old_forest_is_sure_of_is_remembered():
     assert beside.predict_proba(rows)[:, 1].mean() > alone.predict_proba(rows)[:, 1].mean() + 0.1
 
 
+def test_a_forest_that_finds_no_parent_likely_teaches_nothing():
+    frame, said = candidates_of()
+    few = said.iloc[:15]
+    asked = frame["orphan"].isin(few.index)
+    # on other tissue than its own a forest has all candidates for improbable
+    timid = teach(frame, few, np.full(len(frame), 0.01), 0)
+    alone = teach(frame[asked].reset_index(drop=True), few, np.full(asked.sum(), 0.01), 0)
+    rows = frame[FEATURES].to_numpy(np.float32)
+    assert timid.predict_proba(rows) == pytest.approx(alone.predict_proba(rows))
+
+
 def test_outcome_says_how_likely_the_answer_was():
     frame = pd.DataFrame({"orphan": [1, 1, 2, 2], "shaft": [7, 8, 7, 8], "distance_nm": 1.0})
     likely, right = outcome(frame, np.array([0.8, 0.2, 0.1, 0.1]), pd.Series({1: 7, 2: 0, 3: 9}), 0.5)

@@ -2,7 +2,7 @@
 
 An answer says of all candidates of an orphan at once which one is its shaft, or that none is. That is what the forest
 is trained on, so a few dozen answers make one of tissue like this. The old forest teaches, too: orphans that nobody was
-asked about and of which it is sure are learned with a small weight.
+asked about and of whose parent it is sure are learned with a small weight.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from spinome.review.questions import NM_PER_UM, answered_by, no_questions
 
 # fewer answers that name a shaft teach nothing
 LEAST_LINKED = 10
-# an orphan is sure to have this parent, or none, from this probability on; all such orphans together weigh as much as
-# so many answers
+# the old forest is sure of a parent from this probability on; all such orphans together weigh as much as so many
+# answers
 SURE, REMEMBERED = 0.8, 20.0
 # what an answer says where it names no shaft
 NONE = 0
@@ -140,7 +140,10 @@ def teach(candidates: pd.DataFrame, said: pd.Series, old: np.ndarray, seed: int)
 
 
 def _sure(candidates: pd.DataFrame, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (N,) of orphans of which the old forest is sure, and which row it takes for the parent."""
+    """Rows (N,) of orphans of whose parent the old forest is sure, and which row it takes for it.
+
+    On other tissue than its own a forest finds no parent at all likely, so that it is never sure that there is none.
+    """
     orphans = candidates["orphan"].to_numpy()
     best = pd.Series(old).groupby([orphans, candidates["shaft"].to_numpy()]).transform("max").to_numpy() == old
     # one row of each pair counts, that of the likeliest end
@@ -148,8 +151,7 @@ def _sure(candidates: pd.DataFrame, old: np.ndarray) -> tuple[np.ndarray, np.nda
     share = np.zeros(len(old))
     share[first] = one_parent(orphans[first], old[first])
     most = pd.Series(share).groupby(orphans).transform("max").to_numpy()
-    none = 1 - pd.Series(share).groupby(orphans).transform("sum").to_numpy()
-    return (most >= SURE) | (none >= SURE), share >= SURE
+    return most >= SURE, share >= SURE
 
 
 def _parents(candidates: pd.DataFrame, right: np.ndarray) -> np.ndarray:
