@@ -153,7 +153,7 @@ def curve(order: str, wrong: float, seed: int) -> list[Point]:
             points.append(points[-1])
             continue
         done[fresh] = True
-        forest = teach(table, told[done], before, seed)
+        forest = teach(table, told[done], seed)
         found = believed()[test] if forest is None else _of(forest, candidates[test])
         taken = forest is not None and _takes(table, before, told, done, seed)
         points.append(Point(top_1(found, candidates[test], elsewhere), float(taken)))
@@ -189,7 +189,7 @@ def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, done: np.nd
     about = pd.DataFrame({"answer": "shaft"}, index=np.flatnonzero(done))
     weight = drawn(_questions(told, table, before), about, seed)
     said = told[done]
-    forest = teach(table, said[weight == 0], before, seed)
+    forest = teach(table, said[weight == 0], seed)
     if forest is None:
         return False
     held = weight > 0
