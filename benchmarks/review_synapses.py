@@ -77,6 +77,10 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
     for count in COUNTS:
         queue = [row for row, _ in in_order(asked_about(table), done, seed)] if order == "active" else shuffled
         fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
+        if not fresh and out:
+            # all are answered
+            out.append(out[-1])
+            continue
         done[fresh] = True
         rows = np.flatnonzero(done & sure)
         judge = teach(before, rows, said[rows], seed)

@@ -12,7 +12,7 @@ from spinome.io.volumes import label_at, open_labels
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.proofread import DECISION_COLUMNS, read_decisions
 from spinome.review.answers import Answers, standing
-from spinome.review.learn_links import asked_about, learn, links_said, taught
+from spinome.review.learn_links import asked_about, learn, links_said, numbered, taught
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 

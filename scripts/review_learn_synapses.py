@@ -32,6 +32,7 @@ answers = synapses_said(standing(Answers(params.aside.answers).read()))
 card, scores = learn(pd.concat(tables, ignore_index=True), answers, params.seed)
 print(scores.T.to_string())
 write_table(scores, output.scores)
-said = {key: value.item() if hasattr(value, "item") else value for key, value in scores.iloc[0].items()}
+# what is not known is null there
+said = json.loads(scores.to_json(orient="records"))[0]
 with atomic(Path(output.judge)) as part:
     part.write_text(json.dumps((card or {"judge": None}) | {"learned_from_answers": said}, indent=1))

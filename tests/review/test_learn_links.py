@@ -60,16 +60,12 @@ def test_the_old_forest_is_kept_where_the_new_one_is_no_better():
     assert forest is None and "fewer than" in row["reason"] and row["linked"] == LEAST_LINKED - 1
 
 
-def test_what_the_old_forest_is_sure_of_is_remembered():
+def test_too_few_answers_teach_nothing():
     frame, said = candidates_of()
-    # it is sure that the farthest candidate is the parent, of orphans that nobody was asked about
-    far = frame["distance_nm"] == frame.groupby("orphan")["distance_nm"].transform("max")
-    sure = np.where(far & (frame["orphan"] > 15), 0.99, 0.001)
-    few = said.iloc[:15]
-    alone = teach(frame, few, np.full(len(frame), 0.3), 0)
-    beside = teach(frame, few, sure, 0)
-    rows = frame[far][FEATURES].to_numpy(np.float32)
-    assert beside.predict_proba(rows)[:, 1].mean() > alone.predict_proba(rows)[:, 1].mean() + 0.1
+    assert teach(frame, said.iloc[: LEAST_LINKED - 1], 0) is None
+    # nor do those that all name one shaft
+    one = frame.assign(shaft=np.where(frame["shaft"] == frame["orphan"].map(said), 1000, frame["shaft"] + 50))
+    assert teach(one, said.where(said == 0, 1000), 0) is None
 
 
 def test_outcome_says_how_likely_the_answer_was():

@@ -1,8 +1,8 @@
 """What the forest of links learns from answers.
 
 An answer says of all candidates of an orphan at once which one is its shaft, or that none is. That is what the forest
-is trained on, so a few dozen answers make one of tissue like this. The old forest teaches, too: orphans that nobody was
-asked about and of which it is sure are learned with a small weight.
+is trained on, so a few dozen answers make one of tissue like this. What the old forest is sure of is not taught beside:
+on other tissue than its own it is often sure and wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
 
 from spinome.linking.candidates import FEATURES
-from spinome.linking.links import dendrite_splits, label_ends, link_forest, one_parent, rank_links
+from spinome.linking.links import label_ends, rank_links, train_links
 from spinome.linking.measure import INSIDE
 from spinome.review.answers import NEXT, POSITION, agreed
 from spinome.review.exchange import LabelAt
@@ -23,9 +23,6 @@ from spinome.review.questions import NM_PER_UM, answered_by, no_questions
 
 # fewer answers that name a shaft teach nothing
 LEAST_LINKED = 10
-# an orphan is sure to have this parent, or none, from this probability on; all such orphans together weigh as much as
-# so many answers
-SURE, REMEMBERED = 0.8, 20.0
 # what an answer says where it names no shaft
 NONE = 0
 
@@ -108,54 +105,22 @@ def taught(
     return about.index.to_numpy(int)[there], shaft[there], weight[there]
 
 
-def teach(candidates: pd.DataFrame, said: pd.Series, old: np.ndarray, seed: int) -> CalibratedClassifierCV | None:
-    """A forest that learned from answers and from the old one; None where there are too few answers.
+def teach(candidates: pd.DataFrame, said: pd.Series, seed: int) -> CalibratedClassifierCV | None:
+    """A forest that learned from answers; None where there are too few.
 
     Parameters
     ----------
     candidates : (N) rows of `spinome.linking.candidates.COLUMNS`; orphans of several volumes have different numbers
     said : shaft of each orphan that an answer is about, `NONE` for none, by orphan
-    old : (N,) probability of each row, judged alone, by the old forest
     """
-    true = pd.DataFrame({"orphan": said.index, "shaft": said.to_numpy()})
-    true = true[true["shaft"] != NONE]
-    asked = candidates["orphan"].isin(said.index).to_numpy()
-    right = label_ends(candidates, true)
-    sure, believed = _sure(candidates, old)
-    sure &= ~asked
-    rows = np.flatnonzero(asked | sure)
-    label = np.where(asked, right, believed)[rows]
+    own = candidates[candidates["orphan"].isin(said.index)].reset_index(drop=True)
+    linked = said[said != NONE]
+    right = label_ends(own, pd.DataFrame({"orphan": linked.index, "shaft": linked.to_numpy()}))
     # a shaft and its orphans are in one fold of the calibration; an orphan without a shaft is by itself
-    owner = candidates["orphan"].map(said[said != NONE]).fillna(-candidates["orphan"]).to_numpy(float)
-    owner = np.where(sure, _parents(candidates, believed & sure), owner)
-    weight = np.ones(len(candidates))
-    weight[sure] = REMEMBERED / max(candidates.loc[sure, "orphan"].nunique(), 1)
-    if (right & asked).sum() < LEAST_LINKED or len(np.unique(owner[right & asked])) < 2 or label.all():
+    owner = own["orphan"].map(linked).fillna(-own["orphan"]).to_numpy(float)
+    if right.sum() < LEAST_LINKED or len(np.unique(owner[right])) < 2 or right.all():
         return None
-    model = CalibratedClassifierCV(
-        link_forest(seed), cv=dendrite_splits(label, owner[rows]), method="sigmoid", ensemble=False
-    )
-    features = candidates[FEATURES].to_numpy(np.float32)[rows]
-    return model.fit(features, label, sample_weight=weight[rows])
-
-
-def _sure(candidates: pd.DataFrame, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (N,) of orphans of which the old forest is sure, and which row it takes for the parent."""
-    orphans = candidates["orphan"].to_numpy()
-    best = pd.Series(old).groupby([orphans, candidates["shaft"].to_numpy()]).transform("max").to_numpy() == old
-    # one row of each pair counts, that of the likeliest end
-    first = best & ~pd.DataFrame({"o": orphans, "s": candidates["shaft"], "best": best}).duplicated().to_numpy()
-    share = np.zeros(len(old))
-    share[first] = one_parent(orphans[first], old[first])
-    most = pd.Series(share).groupby(orphans).transform("max").to_numpy()
-    none = 1 - pd.Series(share).groupby(orphans).transform("sum").to_numpy()
-    return (most >= SURE) | (none >= SURE), share >= SURE
-
-
-def _parents(candidates: pd.DataFrame, right: np.ndarray) -> np.ndarray:
-    """The shaft (N,) that the orphan of each row has by the rows that are right; minus the orphan where it has none."""
-    own = candidates[right].drop_duplicates("orphan").set_index("orphan")["shaft"]
-    return candidates["orphan"].map(own).fillna(-candidates["orphan"]).to_numpy(float)
+    return train_links(own[FEATURES].to_numpy(np.float32), right, owner, seed)[0]
 
 
 def outcome(
@@ -211,7 +176,8 @@ def learn(
 
     Parameters
     ----------
-    candidates, said, old : as `teach` takes them
+    candidates, said : as `teach` takes them
+    old : (N,) probability of each row, judged alone, by the old forest
     weight : (A,) how many orphans each answer stands for, 0 where it was not drawn by lot
     threshold : as `outcome` takes it
 
@@ -221,7 +187,7 @@ def learn(
     """
     held = weight > 0
     verdict, taken = Verdict(int(held.sum()), np.nan, np.nan, np.nan, np.nan), None
-    first = teach(candidates, said[~held], old, seed)
+    first = teach(candidates, said[~held], seed)
     if first is None:
         reason = f"fewer than {LEAST_LINKED} answers that name a shaft to learn from, or all name one"
     else:
@@ -229,7 +195,7 @@ def learn(
         verdict = held_against(candidates, old, new, said[held], weight[held], threshold)
         reason = "better" if verdict.better else "not better on the answers drawn by lot"
     if verdict.better:
-        taken = teach(candidates, said, old, seed)
+        taken = teach(candidates, said, seed)
     row = {"answers": len(said), "linked": int((said != NONE).sum()), "held_out": verdict.held_out}
     row |= {"gain_bits": verdict.gain, "gain_error": verdict.error}
     row |= {"old_right": verdict.old, "new_right": verdict.new, "taken": taken is not None, "reason": reason}

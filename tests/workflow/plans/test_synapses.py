@@ -57,7 +57,7 @@ def test_volumes_that_are_trained_on_are_not_scored(plan):
 
 def test_where_a_judge_learns_from_answers_nothing_is_scored(plan):
     one = plan(learn=True)
-    assert one.learned(of("found")) == ["<results>/review/learn_synapses/judge.json"]
+    assert one.learned(of("found")) == "<results>/review/learn_synapses/judge.json"
     # given synapses are not judged
     assert one.learned(of("given")) == [] and plan().learned(of("found")) == []
     assert one.scored == [] and one.model == plan().model

@@ -77,9 +77,9 @@ class SynapsesPlan(VolumesPlan):
         """Whether the judge of candidates learns from what people answered in `spinome review`."""
         return bool(self.detected) and self.study.config["review"]["learn"]
 
-    def learned(self, wildcards: Any) -> list[str]:
+    def learned(self, wildcards: Any) -> str | list[str]:
         """What judges candidates by the answers, where it learns and the rule's volume has candidates."""
-        return [LEARNED] if self.learns and self.is_detected(wildcards) else []
+        return LEARNED if self.learns and self.is_detected(wildcards) else []
 
     @cached_property
     def masked(self) -> list[str]:
