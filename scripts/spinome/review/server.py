@@ -103,7 +103,7 @@ class Review:
         marks = rows[(rows["who"] == who) & rows["kind"].isin(MARKS)]
         both = agreement(rows).replace({np.nan: None}).to_dict("records")
         own = {"marks": len(marks), "rate": rate(rows[rows["who"] == who]), "movable": self.windows is not None}
-        return {"kinds": kinds, "agreement": both, **own}
+        return {"kinds": kinds, "agreement": both, "faults": self.catalogue.faults(), **own}
 
     def view(self, name: str, window: str) -> dict[str, str | None]:
         """Address of a window's movable view, which shows a question now; None where there is none to show."""

@@ -124,6 +124,7 @@ async function progress() {
     }
   } else if (!told.kinds.length) words.push("There are no results yet to ask about; this page looks again.");
   if (told.marks) words.push(`${told.marks} marked`);
+  words.push(...told.faults);
   find("progress").textContent = words.join(" · ");
 }
 
