@@ -162,12 +162,16 @@ class Review:
 
 
 def movable_views() -> Windows | None:
-    """The movable views of all windows; None where the package `neuroglancer` is not installed."""
+    """The movable views of all windows; None where the package `neuroglancer` is not installed or does not run."""
     if importlib.util.find_spec("neuroglancer") is None:
         return None
-    from spinome.review.movable import Windows
+    try:
+        from spinome.review.movable import Windows
 
-    return Windows()
+        return Windows()
+    except (ImportError, OSError) as error:
+        print(f"There are no movable views: {error}", flush=True)
+        return None
 
 
 def rate(rows: pd.DataFrame) -> float | None:
