@@ -67,11 +67,16 @@ def server(made):
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def driver():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", *DRAWN_BY_SOFTWARE])
-        yield browser
-        browser.close()
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def chromium(driver):
+    browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", *DRAWN_BY_SOFTWARE])
+    yield browser
+    browser.close()
 
 
 def answers(server):
@@ -213,19 +218,18 @@ def test_a_movable_view_comes_beside_the_pictures_and_takes_no_keys(server, chro
     context.close()
 
 
-def test_without_webgl_the_pictures_are_all_there_is(server):
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--disable-software-rasterizer"]
-        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
-        page = opened(browser.new_context(), server.start(), movable=True)
-        choose(page, "label")
-        assert page.evaluate("webgl") is False
-        page.wait_for_timeout(1000)
-        assert page.locator("#movable").is_hidden()
-        press(page, "1")
-        sent(page)
-        assert page.faults == [] and len(answers(server)) == 1
-        browser.close()
+def test_without_webgl_the_pictures_are_all_there_is(server, driver):
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--disable-software-rasterizer"]
+    browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+    page = opened(browser.new_context(), server.start(), movable=True)
+    choose(page, "label")
+    assert page.evaluate("webgl") is False
+    page.wait_for_timeout(1000)
+    assert page.locator("#movable").is_hidden()
+    press(page, "1")
+    sent(page)
+    assert page.faults == [] and len(answers(server)) == 1
+    browser.close()
 
 
 def test_undo_skip_note_change_and_take_back(server, chromium):
