@@ -24,8 +24,9 @@ for name in registered(params.each, stacks):
     row, stack = params.each[name], read_registered(stacks[name])
     found = read_table(candidates[name])
     found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-    described = candidate_features(stack.voxels, stack.voxel_um, found)
-    scored = judged(found, described, old.probabilities(described.to_numpy())[:, 1], stack.voxel_um)
+    found, described = candidate_features(stack.voxels, stack.voxel_um, found, old.card["depth"])
+    probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
+    scored = judged(found, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
     tables.append(scored.assign(specimen=row["specimen"], field=row["field"], timepoint=row["timepoint"]))
     features.append(described.to_numpy()[kept])
@@ -42,5 +43,7 @@ if taken is None:
     with atomic(output.model) as part:
         shutil.copyfile(file, part)
 else:
+    # how deep heads lie is what the old judge knows
     card = {"learned_from_answers": scores.astype(object).iloc[0].to_dict(), "taught_by": old.card}
+    card |= {"depth": old.card["depth"]}
     save_model(output.model, Model(taken, FEATURES, card | {"threshold": threshold}))

@@ -52,7 +52,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     words = {}
     for kind, name in questions.groupby("kind")["id"].first().items():
         question = catalogue.question(name)
-        assert question["views"] and all(view["image"].startswith("data:image/png") for view in question["views"])
+        assert question["views"] and all(view["image"].startswith("data:image/") for view in question["views"])
         words[kind] = [answer["word"] for answer in question["answers"]]
         assert question["row"]["kind"] == kind and question["now"] is not None
     assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
@@ -151,6 +151,21 @@ def test_results_that_are_made_anew_are_read_anew(study):
     assert (catalogue.questions()["kind"] == "synapse").sum() == COUNT - 1
     shutil.rmtree(study.results)
     assert catalogue.questions().empty
+
+
+def test_results_of_another_version_are_named_and_the_others_asked_about(study):
+    catalogue = Catalogue(sources_of(study))
+    path = Path(study.results) / "synapses" / "objects.parquet"
+    objects = read_table(path)
+    for broken in (objects.drop(columns="score"), objects.assign(score="high")):
+        write_table(broken, path)
+        assert set(catalogue.questions()["kind"]) == {"spine", "same spine", "track", "link", "label", "patch"}
+        (fault,) = catalogue.faults()
+        assert fault.startswith(f"{path}: is not asked about") and "run the study again" in fault
+    path.write_bytes(b"no table")
+    assert str(path) in catalogue.faults()[0] and len(catalogue.questions())
+    write_table(objects, path)
+    assert catalogue.faults() == [] and "synapse" in set(catalogue.questions()["kind"])
 
 
 def test_a_click_into_a_projection_takes_the_brightest_slice(study):

@@ -1,10 +1,14 @@
 """Cuts of volumes as pictures."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from spinome.io.volumes import Volume
-from spinome.review.pictures import coloured, cut, mesh_views, slices_view, squares, stretched
+from spinome.review.pictures import coloured, cut, data_address, mesh_views, slices_view, squares, stretched
 
 
 def volume(array):
@@ -38,6 +42,20 @@ def test_a_projection_is_one_picture():
     )
     assert (view.slices, view.side_px, view.z_um) == (1, 50, 4.0)
     assert view.um_per_px == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_come_back_from_an_address_as_they_were(channels):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 20, 30, channels)).astype(np.uint8)
+    address = data_address(colours)
+    stored = io.BytesIO(base64.b64decode(address.removeprefix("data:image/png;base64,")))
+    assert (np.asarray(Image.open(stored)) == colours.reshape(60, 30, channels)).all()
+
+
+def test_grey_values_hardly_differ():
+    grey = stretched(np.random.default_rng(0).normal(size=(2, 64, 64)))
+    stored = io.BytesIO(base64.b64decode(data_address(grey).removeprefix("data:image/jpeg;base64,")))
+    assert np.abs(np.asarray(Image.open(stored)).reshape(grey.shape).astype(int) - grey).max() < 20
 
 
 def test_even_grey_values_are_a_picture():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -180,6 +181,14 @@ def test_without_neuroglancer_there_are_the_pictures_alone(monkeypatch):
     assert movable_views() is None
     review = Review(None, None, 0)
     assert review.view("a", "w") == {"address": None}
+
+
+def test_a_neuroglancer_that_does_not_run_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "neuroglancer", None)
+    monkeypatch.delitem(sys.modules, "spinome.review.movable", raising=False)
+    monkeypatch.setattr("spinome.review.server.importlib.util.find_spec", lambda name: object())
+    assert movable_views() is None
+    assert "no movable views" in capsys.readouterr().out
 
 
 def test_of_thousands_of_questions_the_next_ones_are_told(tmp_path):

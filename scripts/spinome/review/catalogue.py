@@ -87,12 +87,17 @@ class Sources:
         return str(self.results / "twophoton" / "register" / f"{unit}.zarr")
 
 
+# makes questions of a table and what tells it from others
+Maker = Callable[[pd.DataFrame, str], pd.DataFrame]
+
+
 @dataclass
 class _Table:
     """A table of the results as it was last read, with what tells its states from each other."""
 
     state: tuple[Any, ...] = ()
     questions: pd.DataFrame = field(default_factory=asking.no_questions)
+    fault: str = ""
 
 
 class Catalogue:
@@ -113,7 +118,7 @@ class Catalogue:
         """All questions, with `id`; the same table as long as the results are the same."""
         with self._lock:
             results = self.sources.results
-            makers: dict[Path, Callable[[pd.DataFrame, str], pd.DataFrame]] = {}
+            makers: dict[Path, Maker] = {}
             for series in self.sources.series:
                 makers[results / "twophoton" / "judge" / f"{series}.parquet"] = asking.spine_questions
                 makers[results / "twophoton" / "review" / f"{series}.tsv"] = asking.lost_questions
@@ -129,9 +134,7 @@ class Catalogue:
                 state = _state(path)
                 known = self._tables.get(str(path))
                 if known is None or state != known.state:
-                    frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
-                    made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
-                    self._tables[str(path)] = _Table(state, made)
+                    self._tables[str(path)] = self._asked_of(path, state, maker)
             states = tuple(table.state for table in self._tables.values())
             if self._joined is None or self._joined[0] != states:
                 filled = [table.questions for table in self._tables.values() if len(table.questions)]
@@ -142,6 +145,22 @@ class Catalogue:
                 every = every.assign(id=ids).drop_duplicates("id", ignore_index=True)
                 self._joined = (states, every, dict(zip(every["id"], range(len(every)))))
             return self._joined[1]
+
+    def faults(self) -> list[str]:
+        """What is wrong with tables of the results that nothing can be asked about."""
+        self.questions()
+        return [table.fault for table in self._tables.values() if table.fault]
+
+    def _asked_of(self, path: Path, state: tuple[Any, ...], maker: Maker) -> _Table:
+        try:
+            frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
+            made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            # of the other tables there is still much to ask
+            lacks = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            advice = "another version of the program made it, or it is damaged; run the study again"
+            return _Table(state, fault=f"{path}: is not asked about ({lacks}); {advice}")
+        return _Table(state, made)
 
     def row(self, name: str) -> int | None:
         """The row of a question by its id; None where the run has no such question any more."""

@@ -318,7 +318,8 @@ def in_order(questions: pd.DataFrame, done: np.ndarray, seed: int) -> list[tuple
     queues = [iter([row for row in order if not done[row]]) for order in (active, *lots)]
     out: list[tuple[int, str]] = []
     asked: set[int] = set()
-    while len(out) < len(done) - int(done.sum()):
+    left = len(done) - int(done.sum())
+    while len(out) < left:
         # the first question is by lot, so that an accuracy is known from the start; the others have their turns, too
         turn, rest = divmod(len(out), ONE_RANDOM_IN)
         wanted = [0] if rest else [1 + turn % 2, 2 - turn % 2, 0]

@@ -61,6 +61,7 @@ class Review:
     def __init__(self, catalogue: Catalogue, answers: Answers, seed: int):
         self.catalogue, self.answers, self.seed = catalogue, answers, seed
         self._lock = threading.Lock()
+        self._counted: dict[tuple[str, str], tuple[pd.DataFrame, list[str], dict[str, Any]]] = {}
         self.windows = movable_views()
         # the question that each window shows
         self.shown: dict[str, str] = {}
@@ -81,29 +82,34 @@ class Review:
     def state(self, who: str) -> dict[str, Any]:
         """Progress, accuracy and agreement of each kind of question that the run has."""
         rows, every = self.rows(), self.catalogue.questions()
-        kinds = []
-        for kind in asking.CELL_UM:
-            asked = every[every["kind"] == kind].reset_index(drop=True)
-            if len(asked):
-                own, told = self.answered(asked, rows, who), self.answered(asked, rows)
-                open_ = asked.drop(index=told.index)
-                counted = int(asked["counted"].sum())
-                found = asking.accuracy(asked, told, self.seed)
-                kinds.append(
-                    {
-                        "kind": kind,
-                        "questions": len(asked),
-                        "answered": len(own),
-                        "matter": int((open_["probability"] < 1 - MATTERS).sum()),
-                        "counted": counted,
-                        "accuracy": _numbers([found.value, found.low, found.high]),
-                        "random": found.answered,
-                    }
-                )
+        kinds = [self._counts(kind, every, rows, who) for kind in asking.CELL_UM if (every["kind"] == kind).any()]
         marks = rows[(rows["who"] == who) & rows["kind"].isin(MARKS)]
         both = agreement(rows).replace({np.nan: None}).to_dict("records")
         own = {"marks": len(marks), "rate": rate(rows[rows["who"] == who]), "movable": self.windows is not None}
-        return {"kinds": kinds, "agreement": both, **own}
+        return {"kinds": kinds, "agreement": both, "faults": self.catalogue.faults(), **own}
+
+    def _counts(self, kind: str, every: pd.DataFrame, rows: pd.DataFrame, who: str) -> dict[str, Any]:
+        """Progress and accuracy of a kind; counted anew only when its questions or answers are others."""
+        rows = rows[rows["kind"] == ("same spine" if kind == "track" else kind)]
+        given = rows["answer_id"].tolist()
+        known = self._counted.get((kind, who))
+        if known is not None and known[0] is every and known[1] == given:
+            return known[2]
+        asked = every[every["kind"] == kind].reset_index(drop=True)
+        own, told = self.answered(asked, rows, who), self.answered(asked, rows)
+        open_ = asked.drop(index=told.index)
+        found = asking.accuracy(asked, told, self.seed)
+        counts = {
+            "kind": kind,
+            "questions": len(asked),
+            "answered": len(own),
+            "matter": int((open_["probability"] < 1 - MATTERS).sum()),
+            "counted": int(asked["counted"].sum()),
+            "accuracy": _numbers([found.value, found.low, found.high]),
+            "random": found.answered,
+        }
+        self._counted[kind, who] = (every, given, counts)
+        return counts
 
     def view(self, name: str, window: str) -> dict[str, str | None]:
         """Address of a window's movable view, which shows a question now; None where there is none to show."""
@@ -162,12 +168,16 @@ class Review:
 
 
 def movable_views() -> Windows | None:
-    """The movable views of all windows; None where the package `neuroglancer` is not installed."""
+    """The movable views of all windows; None where the package `neuroglancer` is not installed or does not run."""
     if importlib.util.find_spec("neuroglancer") is None:
         return None
-    from spinome.review.movable import Windows
+    try:
+        from spinome.review.movable import Windows
 
-    return Windows()
+        return Windows()
+    except (ImportError, OSError) as error:
+        print(f"There are no movable views: {error}", flush=True)
+        return None
 
 
 def rate(rows: pd.DataFrame) -> float | None:

@@ -9,7 +9,7 @@ const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
   skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
-  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], tiles: [], tile: 0, sending: false, editing: null, kinds: [], generation: 0,
+  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], tiles: [], tile: 0, sending: null, editing: null, kinds: [], generation: 0,
 };
 
 async function ask(what, values = {}) {
@@ -44,9 +44,13 @@ function identity() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function send() {
-  if (state.sending) return;
-  state.sending = true;
+// resolves when all is sent, or the server did not answer
+function send() {
+  state.sending = state.sending || deliver().finally(() => { state.sending = null; });
+  return state.sending;
+}
+
+async function deliver() {
   let row;
   while ((row = unsent()[0])) {
     try {
@@ -66,11 +70,9 @@ async function send() {
       const why = error instanceof TypeError ? "the server does not answer; start `spinome review` again" : error.message;
       banner(`${unsent().length} answer(s) kept in this browser and not yet written: ${why}`);
       setTimeout(send, RETRY_MS);
-      state.sending = false;
       return;
     }
   }
-  state.sending = false;
   progress();
 }
 
@@ -124,6 +126,7 @@ async function progress() {
     }
   } else if (!told.kinds.length) words.push("There are no results yet to ask about; this page looks again.");
   if (told.marks) words.push(`${told.marks} marked`);
+  words.push(...told.faults);
   find("progress").textContent = words.join(" · ");
 }
 
@@ -458,6 +461,8 @@ function turn(number) {
 }
 
 async function list() {
+  // an answer that was just changed is listed as it is now
+  await send();
   let told;
   try { told = await ask("answers", { who: state.who }); } catch (error) { banner(error.message); return; }
   find("rows").replaceChildren(...told.map((one) => {
