@@ -1,4 +1,4 @@
-"""What a classifier learnt from is shown side by side, at one scale, around its synapses."""
+"""What a classifier learnt from is shown side by side, around its synapses."""
 
 import json
 
