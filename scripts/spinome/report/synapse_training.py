@@ -44,7 +44,8 @@ def draw_lessons(
         folder,
         "lessons",
         "What the synapse classifier learnt from",
-        f"The section with most synapse of each training volume, {SIDE_NM / 1000:g} um wide or all of it; synapses are outlined.",
+        f"The section with most synapse of each training volume, {SIDE_NM / 1000:g} um wide or all of it. Synapses are "
+        "outlined.",
     )
 
 
