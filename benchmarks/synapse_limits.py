@@ -24,7 +24,7 @@ from spinome.synapses.network.unet import Network, load_network
 from synapse_objects import MODELS, VNC_NM, at_its_own_point, f1, first_map, fly
 
 # simulated sources that no network was trained or tuned on: seed, size of a voxel, whether the staining varies
-SIMULATED = ((51, (40.0, 10.0, 10.0), True), (52, (30.0, 9.0, 9.0), True), (53, (45.0, 12.0, 12.0), False))
+SIMULATED = ((51, (40.0, 10.0, 10.0), True), (52, (30.0, 10.0, 10.0), False), (53, (45.0, 12.0, 12.0), False))
 SHAPE = (32, 280, 280)
 
 
@@ -101,7 +101,7 @@ def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
 
 
 def limits_rows() -> list[Row]:
-    """Areas under the curve for an F1 below half of that on tissue like that of the training."""
+    """Areas under the curve for an F1 below half of that in the training, on slabs left out."""
     network = load_network(MODELS / "synapses.safetensors")
     found = []
     for image, truth in sources().values():
@@ -111,7 +111,7 @@ def limits_rows() -> list[Row]:
             found.append(outcome(network, Volume(spoilt, stated, "spoilt"), Volume(truth[:], stated, "truth")))
             print(len(found), *(f"{value:.2f}" for value in found[-1]), flush=True)
     score, unlike, undecided = np.array(found).T
-    whole = score[:: len(SPOILT)][: len(SIMULATED)].mean()
+    whole = network.card["object precision, recall, F1 on slabs left out"][-1]
     lost_half = score < 0.5 * whole
     what = f"F1 below half of {whole:.2f}, {len(found)} volumes of {len(found) // len(SPOILT)} sources"
     what += f", {lost_half.sum()} of them below"

@@ -329,7 +329,7 @@ def object_rows() -> list[Row]:
         ("published features and forest", "synapses.skops"),
     ):
         value, (low, high) = measure(shipped, name).result
-        what = "all objects on drosophila_vnc by the model that ships, which has seen no fly"
+        what = "all objects on drosophila_vnc by the model that ships, which has seen simulated tissue alone"
         target = 0.55 if name.endswith(NETWORK_SUFFIX) else None
         rows.append(Row(f"{what}: {words}, 95 % {low:.2f} to {high:.2f}", value, "F1", target))
     rows.append(published_row())

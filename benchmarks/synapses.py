@@ -12,6 +12,7 @@ from spinome.synapses.forest.features import DISTANCE_NM, compute_features
 from spinome.synapses.forest.vesicles import detect_vesicles
 from spinome.synapses.grey import measure_grey
 from synapse_blocks import block_rows
+from synapse_limits import limits_rows
 from synapse_objects import object_rows, read_fly
 from synapse_scale import scale_rows
 from synapse_unseen import unseen_rows
@@ -73,6 +74,7 @@ if __name__ == "__main__":
             Row("ten features, 40 % of the voxels wanted, a megavoxel", ours, "CPU-s", 0.12, True, peer, naive),
             *object_rows(),
             *unseen_rows(),
+            *limits_rows(),
             *scale_rows(),
             *block_rows(),
         ],

@@ -9,7 +9,7 @@ from spinome.synapses.training.taught import teach
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-lesson = teach(open_evidence(params.aside.row, read_grey(inputs.grey)), load_network(inputs.teacher))
+lesson = teach(open_evidence(params.aside.row, read_grey(inputs.grey)), load_network(inputs.teacher[0]))
 with atomic(output[0]) as store:
     for name, kind in (("image", "image"), ("target", "image"), ("truth", "labels")):
         write_volume(store, getattr(lesson, name), lesson.voxel_nm, name=name, kind=kind)

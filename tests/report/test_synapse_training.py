@@ -1,4 +1,4 @@
-"""What a classifier learnt from is shown side by side, at one scale, around its synapses."""
+"""What a classifier learnt from is shown side by side, around its synapses."""
 
 import json
 
@@ -36,7 +36,12 @@ def test_a_small_volume_is_shown_whole_and_one_without_synapses_from_its_middle(
 
 def test_taught_volumes_come_last_and_say_so(tmp_path, monkeypatch):
     titles, close = [], plt.close
-    monkeypatch.setattr(plt, "close", lambda figure: (titles.extend(a.get_title() for a in figure.axes), close(figure)))
+
+    def read_titles(figure):
+        titles.extend(panel.get_title("left") or panel.get_title() for panel in figure.axes)
+        close(figure)
+
+    monkeypatch.setattr(plt, "close", read_titles)
     draw_lessons(tmp_path, {"theirs": volume_pair(7.0), "own": volume_pair(10.0)}, ["theirs"])
     assert [title for title in titles if title] == ["own", "theirs, labelled by a network"]
     (entry,) = json.loads((tmp_path / "figures.json").read_text())

@@ -119,6 +119,20 @@ def test_a_volume_of_one_section_and_one_of_few_pixels_have_traits(known):
         assert described.shape[1] == len(TRAITS) and np.isfinite(unlikeness(known, described)[0])
 
 
+@pytest.mark.parametrize(("voxel_nm", "size"), [((40.0, 80.0, 80.0), SIZE), ((300.0, 10.0, 10.0), THICKNESS)])
+def test_the_shipped_network_knows_the_voxels_of_its_training(voxel_nm, size):
+    judged = judge_limits(evidence_of(tissue(), voxel_nm=voxel_nm), load_card(shipped_file("synapses", ".safetensors")))
+    assert judged["unlike"] and judged["differs"] == size
+
+
+def test_a_card_of_before_is_held_against_what_it_knows(known):
+    told = known.for_card()
+    card = {"training data": {name: values[:-2] for name, values in told.items()}}
+    assert not judge_limits(evidence_of(spoilt("nothing")), card)["unlike"]
+    far = judge_limits(evidence_of(spoilt("nothing"), voxel_nm=(320.0, 9.0, 9.0)), card)
+    assert not far["unlike"] and np.isfinite(far["unlikeness"])
+
+
 def test_the_shipped_network_says_what_it_knows_and_a_model_without_a_word_is_not_judged():
     judged = judge_limits(evidence_of(tissue()), load_card(shipped_file("synapses", ".safetensors")))
     assert np.isfinite(judged["unlikeness"])

@@ -27,9 +27,6 @@ class Classify(Section):
     from_shipped: bool = Field(
         True, description="training of the network begins with the shipped one and not with random weights"
     )
-    start: GivenPath | None = Field(
-        None, description="network (.safetensors) that training begins with, in place of the shipped one"
-    )
     contrast: float = Field(
         1.0,
         ge=0,

@@ -19,7 +19,7 @@ SIDE_NM, ROW = 2000.0, 4
 def draw_lessons(
     folder: str | Path, volumes: Mapping[str, tuple[Volume, Volume]], taught: Collection[str] = ()
 ) -> None:
-    """Save a piece of the section with most synapse of each training volume, all of one scale, synapses outlined.
+    """Save a piece of the section with most synapse of each training volume, synapses outlined.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def draw_lessons(
         folder,
         "lessons",
         "What the synapse classifier learnt from",
-        f"The section with most synapse of each training volume, {SIDE_NM / 1000:g} um wide; synapses are outlined.",
+        f"The section with most synapse of each training volume, {SIDE_NM / 1000:g} um wide or all of it. Synapses are "
+        "outlined.",
     )
 
 

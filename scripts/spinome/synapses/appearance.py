@@ -21,8 +21,9 @@ from spinome.synapses.network.unet import shrink
 PIECE, PIECES = (16, 256, 256), 8
 # widths of boxes in pixels whose means still vary: how coarse the image is
 BOXES = (2, 4, 8, 16)
-# the largest unlikeness that goes without a warning. Each of the five cutouts that the shipped network learnt from is
-# 0.26 to 0.38 from the four others. Real tissue, at 1.6 to 2.7, was known when the number was rounded
+# the largest unlikeness that goes without a warning. By the traits of the image, each of the five cutouts that the
+# shipped network learnt from is 0.26 to 0.38 from the four others. Real tissue, at 1.6 to 2.7, was known when the
+# number was rounded
 LIMIT = 1.0
 REMEDY = (
     "label the synapses of a small cutout of it, five or more, and train on them (`synapses.train`, docs/synapses.md)"

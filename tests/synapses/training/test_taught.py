@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from spinome.configuration.synapses import Synapses
 from spinome.io.volumes import Volume
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import measure_grey
@@ -16,6 +18,7 @@ from spinome.synapses.training.learners import TAUGHT, network_learner
 from spinome.synapses.training.taught import teach, thicken
 
 THIN_NM = (10.0, 7.16, 7.16)
+TEACHER = {"address": "https://example.org/net.chkpt", "sha256": "0" * 64}
 
 
 def evidence_of(values, voxel_nm):
@@ -94,3 +97,18 @@ def test_a_quarter_of_the_crops_comes_from_taught_volumes(grey, tmp_path, monkey
     assert own.truth.max() == 1
     # each is seen at the sizes of both
     np.testing.assert_allclose([own.zoom, theirs.zoom], [(7.16 / 11, 1), (1, 11 / 7.16)])
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"train": ["a"], "taught": ["b"]}, "needs a `teacher`"),
+        ({"train": ["a"], "taught": ["a"], "teacher": TEACHER}, "a: is in two of"),
+        ({"tune": ["a"]}, "needs samples to `train` on"),
+        ({"train": ["a"], "teacher": {"address": "https://x.org/y"}}, "both `address` and `sha256`"),
+        ({"train": ["a"], "taught": ["b"], "teacher": TEACHER, "classify": {"kind": "forest"}}, "kind: network"),
+    ],
+)
+def test_what_cannot_be_learnt_so_is_told_of(keys, message):
+    with pytest.raises(ValidationError, match=message):
+        Synapses(**keys)

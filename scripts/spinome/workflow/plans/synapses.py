@@ -145,10 +145,8 @@ class SynapsesPlan(VolumesPlan):
     @cached_property
     def start(self) -> Model:
         """The network that training begins with, if any."""
-        settings = self.config["classify"]
-        if self.kind != "network" or not (settings["start"] or settings["from_shipped"]):
-            return self.study.given_model(None)
-        return self.study.given_model(settings["start"] or self.study.shipped("synapses", SUFFIXES["network"]))
+        begins = self.kind == "network" and self.config["classify"]["from_shipped"]
+        return self.study.given_model(self.study.shipped("synapses", SUFFIXES["network"]) if begins else None)
 
     @cached_property
     def marked(self) -> dict[str, str]:
