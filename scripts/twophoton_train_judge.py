@@ -23,16 +23,18 @@ def teaching(name):
     return stack.voxels, stack.voxel_um, read_table(candidates[name]), truth, traced
 
 
-# depth first: candidates are described where they lie
-depths = [depth_examples(*teaching(name)[:4]) for name in names]
+# depth first: candidates are described where they lie; simulated slices say little of how light spreads in tissue
+real = [name for name in names if not rows[name]["simulated"]]
+depths = [depth_examples(*teaching(name)[:4]) for name in real or names]
 depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
-learned, truths = [], 0
+learned, simulated, truths = [], [], 0
 for name in names:
     taught = teaching(name)
     learned.append(examples(*taught, rows[name]["series"], depth))
-    truths += len(taught[3])
+    simulated.append(np.full(len(learned[-1][1]), name not in real))
+    truths += len(taught[3]) if name in (real or names) else 0
 features, labels, groups = (np.concatenate(parts) for parts in zip(*learned))
-model, threshold, f1 = train_judge(features, labels, groups, truths, params.seed)
+model, threshold, f1 = train_judge(features, labels, groups, truths, params.seed, np.concatenate(simulated))
 series = sorted({row["series"] for row in rows.values()})
 card = {"trained_on": series, "spines": truths, "candidates": len(labels), "threshold": threshold, "unseen_f1": f1}
 card["depth"] = depth

@@ -66,6 +66,36 @@ def test_heads_are_told_from_what_only_lies_near(phantom_stack):
     assert (found == true).mean() > 0.9
 
 
+def contradicting(seed):
+    """Candidates of two sources, in which the first feature says the opposite and the second which source it is."""
+    rng = np.random.default_rng(seed)
+    simulated = np.arange(600) % 2 == 1
+    features = np.column_stack([rng.random(600), rng.normal(0, 0.1, 600) + simulated, rng.random(600)])
+    labels = (features[:, 0] > 0.5) != simulated
+    return features, labels, np.array([f"s/{number % 20}" for number in range(600)], object), simulated
+
+
+def test_what_simulated_candidates_teach_does_not_undo_what_real_ones_do():
+    features, labels, groups, simulated = contradicting(2)
+    model, *_ = train_judge(features, labels, groups, 150, simulated=simulated)
+    fresh, true, _, made = contradicting(3)
+    found = model.predict_proba(fresh)[:, 1]
+    assert len(model.calibrated_classifiers_) == 2
+    assert ((found > 0.5) == true)[~made].mean() > 0.95
+    # of simulated ones the forest of real ones alone is sure of the wrong
+    alone, *_ = train_judge(features[~simulated], labels[~simulated], groups[~simulated], 150)
+    wrong = np.abs(alone.predict_proba(fresh)[:, 1] - true)[made]
+    assert np.abs(found - true)[made].mean() < 0.7 * wrong.mean()
+
+
+def test_simulated_candidates_alone_are_as_good_as_real_ones():
+    features, labels, groups, _ = contradicting(4)
+    one, *scores = train_judge(features, labels, groups, 300)
+    other, *same = train_judge(features, labels, groups, 300, simulated=np.ones(600, bool))
+    assert scores == same
+    np.testing.assert_array_equal(one.predict_proba(features), other.predict_proba(features))
+
+
 def test_the_best_candidate_near_a_head_is_the_spine():
     frame = candidates([(5, 2, 2.0), (5, 2, 2.4), (5, 2, 9.0), (9, 2, 2.0)]).assign(score=[0.4, 0.8, 0.9, 0.9])
     truth = pd.DataFrame({"z_um": [5.0], "y_um": [2.0], "x_um": [2.1]})

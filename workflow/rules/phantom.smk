@@ -36,6 +36,7 @@ rule phantom_specimen:
             "dendrite_scale",
             "spine_scale",
             "changing_spines",
+            "filopodia",
         ),
         code=script_hash("phantom_specimen"),
     script:

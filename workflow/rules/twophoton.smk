@@ -165,7 +165,7 @@ rule twophoton_train_judge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        each=stack_rows(twophoton_plan.judge_trained, "series", "timepoint"),
+        each=twophoton_plan.judge_teachers,
         seed=config["seed"],
         inputs=twophoton_plan.stamps_of(twophoton_plan.judge_trained, *TRUTH),
         aside=study.aside(),

@@ -56,6 +56,7 @@ class Specimen(Section):
     changing_spines: Share = Field(
         0.3, description="share of the spines that come or go within the series of sessions, half of them each"
     )
+    filopodia: Share = Field(0.0, description="share of the spines that are filopodia, long and without a head")
     passing_dendrites: int = Field(9, ge=0, le=30, description="dendrites of other neurons in the EM cutout")
 
     @field_validator("days")

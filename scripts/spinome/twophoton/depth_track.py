@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage
@@ -11,12 +13,18 @@ from spinome.scores.matching import match_within
 
 # boxes of one spine in neighbouring slices lie this close, and never farther than half a box
 REACH_UM = 0.45
+# boxes that another program or a person gave overlap by this at least (intersection over union): nothing has to be
+# known of how large they are
+OVERLAP = 0.1
+# cost of a missed slice, as a share of the reach: an unbroken spine comes first
+WAITING = 0.1
 # depth that a spine's score is taken over
 SCORED_UM = 3.0
 # two spines that lie closer than this, in the plane and along z in um, are one
 DOUBLE_UM, DOUBLE_Z = 0.5, 3.0
 # Gaussian widths of the band in which a head stands out from shaft and background
 HEAD_BAND_UM = (0.24, 0.6)
+Near = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 SPINE_COLUMNS = [
     "candidate",
     "given",
@@ -33,7 +41,7 @@ SPINE_COLUMNS = [
 
 
 def depth_track(boxes: pd.DataFrame, gap_slices: int = 1, reach_um: float = REACH_UM) -> pd.Series:
-    """Give boxes of neighbouring slices that belong to one spine the same id.
+    """Give boxes of neighbouring slices that belong to one spine the same id, by the distance of their centres.
 
     Slice by slice, boxes are assigned to the spines that are still open at the least total distance (Hungarian);
     a spine stays open over `gap_slices` slices without a box, empty slices included.
@@ -48,30 +56,56 @@ def depth_track(boxes: pd.DataFrame, gap_slices: int = 1, reach_um: float = REAC
     -------
     id of each row, from 0 in order of the first slice, indexed as `boxes`
     """
+
+    def near(own: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distance = np.linalg.norm(own[:, None, :2] - last[None, :, :2], axis=-1)
+        return distance / reach_um, distance <= np.minimum(reach_um, own[:, 2] / 2)[:, None]
+
+    return _track(boxes, gap_slices, near)
+
+
+def overlap_track(boxes: pd.DataFrame, gap_slices: int = 1) -> pd.Series:
+    """The same by the overlap of boxes, `OVERLAP` at least, whatever unit they are measured in."""
+
+    def near(own: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shared = overlaps(own, last)
+        return 1 - shared, shared >= OVERLAP
+
+    return _track(boxes, gap_slices, near)
+
+
+def _track(boxes: pd.DataFrame, gap_slices: int, near: Near) -> pd.Series:
+    """`near` takes the boxes of a slice and the last ones of open spines, y, x and side, for their costs and pairs."""
     ids = pd.Series(-1, index=boxes.index, dtype=int)
     opened: dict[int, tuple[int, np.ndarray]] = {}
     following = 0
     for z, group in boxes.sort_values(["slice", "score"], ascending=[True, False]).groupby("slice"):
         opened = {spine: last for spine, last in opened.items() if z - last[0] <= gap_slices + 1}
-        place = group[["y_um", "x_um"]].to_numpy(float)
-        reach = np.minimum(reach_um, group["side_um"].to_numpy(float) / 2)
+        own = group[["y_um", "x_um", "side_um"]].to_numpy(float)
         taken = np.full(len(group), -1)
         if opened:
             names = list(opened)
-            last = np.stack([opened[name][1] for name in names])
-            distance = np.linalg.norm(place[:, None] - last[None], axis=-1)
-            # a missed slice costs a little, so that an unbroken spine comes first
+            cost, within = near(own, np.stack([opened[name][1] for name in names]))
             waiting = np.array([z - opened[name][0] - 1 for name in names])
-            cost = distance + 0.1 * reach_um * waiting
-            rows, columns = match_within(cost, distance <= reach[:, None])
+            rows, columns = match_within(cost + WAITING * waiting, within)
             taken[rows] = np.array(names)[columns]
         for row in np.flatnonzero(taken < 0):
             taken[row] = following
             following += 1
-        for name, here in zip(taken, place):
+        for name, here in zip(taken, own):
             opened[int(name)] = (int(z), here)
         ids[group.index] = taken
     return ids
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union (N, M) of squares (N, 3) and (M, 3): y, x and side in one unit."""
+    sides = first[:, None, 2], second[None, :, 2]
+    shared = np.ones((len(first), len(second)))
+    for axis in range(2):
+        apart = np.abs(first[:, None, axis] - second[None, :, axis])
+        shared *= np.clip((sides[0] + sides[1]) / 2 - apart, 0, np.minimum(*sides))
+    return shared / np.maximum(sides[0] ** 2 + sides[1] ** 2 - shared, 1e-12)
 
 
 def find_spines(
@@ -109,10 +143,10 @@ def given_spines(boxes: pd.DataFrame, slice_um: float, gap_slices: int = 1) -> t
     """
     # a box of no weight has no place
     boxes = boxes.assign(score=boxes["score"].clip(lower=1e-6))
-    ids = depth_track(boxes, gap_slices)
+    ids = overlap_track(boxes, gap_slices)
     if "id" in boxes:
         known = boxes["id"].notna() & (boxes["id"] >= 0)
-        ids = depth_track(boxes[~known], gap_slices).reindex(boxes.index)
+        ids = overlap_track(boxes[~known], gap_slices).reindex(boxes.index)
         first = 0 if known.all() else int(ids.max()) + 1
         ids[known] = first + pd.factorize(boxes.loc[known, "id"])[0]
         ids = ids.astype(int)

@@ -50,6 +50,8 @@ TRAINED_UM = 3.0
 # spines of one square of this side are in one fold
 BLOCK_UM = 15.0
 TREES, LEAF, SHARE, FOLDS = 200, 5, 0.3, 5
+# in the forest that is taught by simulated candidates too, all of them count this much of all real ones
+SIMULATED = 0.3
 RING_RANKS = (0, 3, 6, 9, 11)
 FEATURES = [
     *("score", "slices", "side_um", "shaft_distance_um", "shaft_radius_um", "shaft_level", "above_shaft_um"),
@@ -211,25 +213,54 @@ def blocks(spines: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def train_judge(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, truths: int, seed: int = 0
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    truths: int,
+    seed: int = 0,
+    simulated: np.ndarray | None = None,
 ) -> tuple[CalibratedClassifierCV, float, float]:
     """Train the forest, calibrated (Platt 1999) on what it says of parts of the fields that it has not seen.
+
+    One real series does not show how other microscopes image, and simulated ones show it roughly. Where there are both,
+    two forests are trained, one on the real candidates and one on all, and the probability is their mean: mixed into
+    one forest, simulated candidates cost what they bring.
 
     Parameters
     ----------
     features : (N, F)
     labels : (N,) bool
     groups : (N,) of `blocks`
-    truths : number of true spines, those without a candidate included
+    truths : number of true spines, those without a candidate included, of real series where there are any
+    simulated : (N,) which candidates are simulated
 
     Returns
     -------
-    the calibrated forest; the probability at which unseen candidates are judged with the best F1, and that F1
+    the calibrated forest; the probability at which unseen candidates are judged with the best F1, and that F1, of real
+    candidates where there are any
 
     Raises
     ------
     ValueError: if fewer than two blocks have a true spine.
     """
+    real = np.ones(len(labels), bool) if simulated is None or simulated.all() else ~simulated
+    model, unseen = _calibrated_forest(features[real], labels[real], groups[real], np.ones(real.sum()), seed)
+    if not real.all():
+        weights = np.where(real, 1.0, SIMULATED * real.sum() / (~real).sum())
+        other, also = _calibrated_forest(features, labels, groups, weights, seed)
+        # the mean of what its calibrated forests say is what such a model says
+        model.calibrated_classifiers_ += other.calibrated_classifiers_
+        unseen = (unseen + also[real]) / 2
+    order = np.argsort(-unseen, kind="stable")
+    f1 = 2 * np.cumsum(labels[real][order]) / (np.arange(1, len(order) + 1) + truths)
+    best = int(np.argmax(f1))
+    return model, float(unseen[order][best]), float(f1[best])
+
+
+def _calibrated_forest(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, weights: np.ndarray, seed: int
+) -> tuple[CalibratedClassifierCV, np.ndarray]:
+    """A forest on weighted candidates, calibrated, and what it says of each in blocks that it was not shown (N,)."""
     if len(np.unique(groups[labels])) < 2 or labels.all():
         raise ValueError(
             "too few labelled spines, or all in one place, to tell spines from what only looks like one; "
@@ -239,13 +270,10 @@ def train_judge(
         TREES, min_samples_leaf=LEAF, max_features=SHARE, class_weight="balanced_subsample", random_state=seed, n_jobs=1
     )
     splits = list(GroupKFold(min(FOLDS, len(np.unique(groups)))).split(features, labels, groups))
-    unseen = cross_val_predict(forest, features, labels, cv=splits, method="predict_proba")[:, 1]
-    model = CalibratedClassifierCV(forest, cv=splits, method="sigmoid", ensemble=False).fit(features, labels)
-    calibrated = model.calibrated_classifiers_[0].calibrators[0].predict(unseen)
-    order = np.argsort(-calibrated, kind="stable")
-    f1 = 2 * np.cumsum(labels[order]) / (np.arange(1, len(order) + 1) + truths)
-    best = int(np.argmax(f1))
-    return model, float(calibrated[order][best]), float(f1[best])
+    fitted = {"sample_weight": weights}
+    unseen = cross_val_predict(forest, features, labels, cv=splits, method="predict_proba", params=fitted)[:, 1]
+    model = CalibratedClassifierCV(forest, cv=splits, method="sigmoid", ensemble=False).fit(features, labels, **fitted)
+    return model, model.calibrated_classifiers_[0].calibrators[0].predict(unseen)
 
 
 def judge_stack(

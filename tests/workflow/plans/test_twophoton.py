@@ -92,6 +92,18 @@ def test_series_with_truth_that_teach_no_model_are_scored(study):
     assert [row.timepoint for row in taught.scored] == ["b"]
 
 
+def test_the_judge_is_told_which_of_its_teachers_are_simulated(study):
+    made = study(
+        stacks=SERIES + OTHER,
+        phantom={"specimens": {"s": {}}},
+        twophoton={"train_judge": ["s.f"]},
+    )
+    told = TwophotonPlan(made).judge_teachers
+    assert told == {"s.f.b": {"series": "s.f", "timepoint": "b", "simulated": True}}
+    real = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={"train_judge": ["s.f"]})).judge_teachers
+    assert not real["s.f.b"]["simulated"]
+
+
 def test_models_ship_are_trained_or_are_given(study):
     shipped = TwophotonPlan(study(stacks=SERIES))
     assert shipped.detector.trained == [] and shipped.detector.given.endswith("workflow/models/detector.safetensors")

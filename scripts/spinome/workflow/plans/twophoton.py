@@ -86,6 +86,16 @@ class TwophotonPlan:
         """Stacks that the judge of candidates is trained on."""
         return self._teachers("train_judge", "judge")
 
+    @property
+    def judge_teachers(self) -> dict[str, dict[str, Any]]:
+        """What the training of the judge is told of its stacks, and whether each is simulated."""
+        simulated = self.study.config["phantom"]["specimens"]
+        told = stack_rows(self.judge_trained, "series", "timepoint")
+        return {
+            stack_name(row): told[stack_name(row)] | {"simulated": row.specimen in simulated}
+            for row in self.judge_trained
+        }
+
     def _teachers(self, key: str, model: str) -> list[StackRow]:
         """The rows with truth of the series that a key names; none where a model is given.
 
