@@ -33,6 +33,9 @@ SKIPPED = {
     "resources": "another folder holds no data yet",
     "compare": "a comparison is a parameter of its own job alone, see plans/test_compare.py",
     "phantom.": "changes the simulated data and not what is done with it",
+    "synapses.taught": "nobody teaches without a network and a teacher, see test_plans.py",
+    "synapses.teacher": "teaches nothing by itself, see test_plans.py",
+    "synapses.tune": "asks for a volume that nothing is trained on, see training/test_train.py",
     "design.": "names columns that these sheets have not; test_design.py changes them",
 }
 # what is written down of a run, so that every key may change it

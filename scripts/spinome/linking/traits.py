@@ -15,8 +15,8 @@ import pandas as pd
 
 from spinome.limits import Known, judge, learn
 
-# the largest unlikeness that goes without a warning. Each of six kinds of cut on pinky40 is 0.04 to 0.25 from the five
-# others, simulated tissue 2.7 to 3.0
+# the largest unlikeness that goes without a warning. Each of six kinds of cut on pinky40 is 0.05 to 0.24 from the five
+# others, simulated tissue 2.1 to 2.3
 LIMIT = 1.0
 REMEDY = (
     "give the true segments of a cutout of it, or cut off spines of its own that are whole (`linking.detach`), and "
