@@ -186,7 +186,8 @@ def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> 
 
 def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, done: np.ndarray, seed: int) -> bool:
     """Whether the rule takes a forest that learned from these answers, but for those drawn by lot, on the latter."""
-    about = pd.DataFrame({"answer": "shaft"}, index=np.flatnonzero(done))
+    # the lot says by itself which were drawn, as no candidate has moved
+    about = pd.DataFrame({"answer": "shaft", "drawn": "active"}, index=np.flatnonzero(done))
     weight = drawn(_questions(told, table, before), about, seed)
     said = told[done]
     forest = teach(table, said[weight == 0], seed)

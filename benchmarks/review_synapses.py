@@ -99,7 +99,8 @@ def _takes(table: pd.DataFrame, done: np.ndarray, rows: np.ndarray, said: np.nda
     """Whether the rule takes a judge that learned from these answers, but for those drawn by lot, on the latter."""
     answer = np.where(said, "synapse", "no synapse")
     answer[~np.isin(np.arange(len(table)), rows)] = "unsure"
-    about = pd.DataFrame({"answer": answer})[done]
+    # the lot says by itself which were drawn, as no candidate has moved
+    about = pd.DataFrame({"answer": answer, "drawn": "active"})[done]
     weight = drawn(asked_about(table), about, seed)[np.isin(np.flatnonzero(done), rows)]
     first = teach(table, rows[weight == 0], said[rows][weight == 0], seed)
     return first is not None and held_against(table, first, rows, said[rows], weight).better

@@ -1,9 +1,11 @@
 """When a model that learned from answers is taken."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from spinome.review.held_out import best_threshold, mean_gain, weigh
+from spinome.review.held_out import best_threshold, drawn, mean_gain, weigh
+from spinome.review.questions import spine_questions
 
 
 def drawn_judges(count=4000, seed=0):
@@ -47,3 +49,20 @@ def test_the_threshold_is_the_best_expected():
     # of three sure ones and many that are hardly ever synapses, the three
     assert best_threshold(np.array([0.05] * 50 + [0.9] * 3)) == 0.9
     assert best_threshold(np.zeros(0)) == 0.5
+
+
+def test_what_the_page_drew_by_lot_is_held_out_although_candidates_have_moved():
+    score = np.linspace(0.05, 0.95, 80)
+    judged = pd.DataFrame({"specimen": "s", "field": "f", "timepoint": "0", "candidate": range(80), "score": score})
+    judged = judged.assign(z_um=np.arange(80.0), y_um=5.0, x_um=5.0, accepted=score > 0.5)
+    now = spine_questions(judged.assign(y_um=5.02), "", least=0.0)
+    # every other one has an answer, a quarter of these by lot as it was then
+    rows = np.arange(0, 80, 2)
+    how = np.where(rows % 8 == 0, "random", "active")
+    about = pd.DataFrame({"answer": np.where(score[rows] > 0.4, "spine", "no spine"), "drawn": how}, index=rows)
+    weight = drawn(now, about, 0)
+    assert (weight > 0).sum() >= 8 and (weight[how == "random"] > 0).sum() >= 8
+    for counted in (True, False):
+        of = (now["counted"] == counted).to_numpy()
+        held = weight[of[rows] & (weight > 0)]
+        assert held.sum() == pytest.approx(of.sum())

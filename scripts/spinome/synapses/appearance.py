@@ -26,7 +26,8 @@ BOXES = (2, 4, 8, 16)
 # number was rounded
 LIMIT = 1.0
 REMEDY = (
-    "label the synapses of a small cutout of it, five or more, and train on them (`synapses.train`, docs/synapses.md)"
+    "label the synapses of a small cutout of it, five or more, and train on them (`synapses.train`), or, of mammalian "
+    "cortex, name the published network under `models.synapses` (docs/synapses.md)"
 )
 # so that nothing is divided by 0, nor its logarithm taken
 TINY = 1e-4
