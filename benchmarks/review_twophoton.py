@@ -124,7 +124,9 @@ def _way(asked: Candidates, elsewhere: Candidates, order: str, wrong: float, see
 def takes(asked: Candidates, rows: np.ndarray, said: np.ndarray, seed: int) -> bool:
     """Whether the rule takes a judge that learned from these answers, but for those drawn by lot, on the latter."""
     questions = questions_of(asked.table)
-    answers = questions.iloc[rows].assign(who="simulated", answer=np.where(said[rows], "spine", "no spine"))
+    answer = np.where(said[rows], "spine", "no spine")
+    # the lot says by itself which were drawn, as no candidate has moved
+    answers = questions.iloc[rows].assign(who="simulated", answer=answer, drawn="active")
     found, spine, held, weight = taught(asked.table, answers.reset_index(drop=True), seed)
     old = asked.table["score"].to_numpy(float)
     model = teach(asked.features, found[~held], spine[~held], old, asked.groups, seed)

@@ -10,7 +10,7 @@ from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table, write_table
 from spinome.review.answers import Answers, standing
 from spinome.review.learn import learn, spines_said
-from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, judged
+from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, expected_threshold, judged
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.registered import standing as registered
 from spinome.workflow import step
@@ -28,11 +28,14 @@ for name in registered(params.each, stacks):
     probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
     scored = judged(found, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
-    tables.append(scored.assign(specimen=row["specimen"], field=row["field"], timepoint=row["timepoint"]))
+    said = {name: row[name] for name in ("specimen", "field", "timepoint", "series")}
+    tables.append(scored.assign(**said))
     features.append(described.to_numpy()[kept])
     groups.append(blocks(found, row["series"])[kept])
 table = pd.concat(tables, ignore_index=True)
-table["accepted"] = table["score"] >= old.card["threshold"]
+# as the run accepts them, each series from its own threshold on
+least = table.groupby("series")["score"].transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
+table["accepted"] = table["score"] >= least
 answers = spines_said(standing(Answers(params.aside.answers).read()))
 taken, scores, threshold = learn(
     table, np.concatenate(features), np.concatenate(groups), answers, old.card["threshold"], params.seed

@@ -10,7 +10,6 @@ from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import label_at, open_labels
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
-from spinome.linking.proofread import DECISION_COLUMNS, read_decisions
 from spinome.review.answers import Answers, standing
 from spinome.review.learn_links import asked_about, learn, links_said, numbered, taught
 from spinome.workflow import step
@@ -20,15 +19,13 @@ inputs, params, output = step.begin(snakemake)
 file, typings = step.model_file(snakemake), step.by_name(inputs, "typing")
 old, places, rows = load_model(file, FEATURES), step.sources(snakemake, "segmentation"), params.aside.rows
 volumes = {name: open_labels(places[name], row["voxel_nm"]) for name, row in rows.items()}
-decided = read_decisions(inputs.decisions, list(rows)) if inputs.decisions else pd.DataFrame(columns=DECISION_COLUMNS)
 orphans, candidates = [], []
 for name in rows:
     done = list(step.by_name(inputs, f"candidates/{name}").values())
     segments = read_table(typings[name])
     own = segments[segments["kind"] == "orphan"]
     failed = failed_orphans(own, params.group_nm, Finished.read(*done))
-    closed = own["segment"].isin(failed) | own["segment"].isin(decided.loc[decided["volume"] == name, "orphan"])
-    orphans.append(own[~closed].assign(volume=name))
+    orphans.append(own[~own["segment"].isin(failed)].assign(volume=name))
     candidates.append(read_candidates(done).assign(volume=name))
 asked = pd.concat(orphans, ignore_index=True)
 answers = links_said(standing(Answers(params.aside.answers).read()))

@@ -35,7 +35,7 @@ if learning.pop("kind") == "network":
     learn = network_learner(
         volumes, seed=params.seed, store=store, code=params.code, start=params.aside.start, targets=targets, **learning
     )
-    model = train(volumes, learn, of_network, cuboid, networks=True, tune=tune, fit_to=adapt)
+    model = train(volumes, learn, of_network, cuboid, networks=True, tune=tune, fit_to=adapt, taught=list(targets))
 else:
     recipe = read_recipe(params.recipe, inputs.profile)
     learn = forest_learner(volumes, cuboid=cuboid, recipe=recipe, seed=params.seed, **learning)

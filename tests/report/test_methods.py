@@ -15,7 +15,8 @@ SHIPPED = {"origin": "shipped", "file": "judge.skops", "stamp": "f00"}
 GIVEN = {"origin": "given", "file": "mine.safetensors", "stamp": "b0b"}
 TRAINED = {"origin": "trained", "teachers": ["a", "b", "c"]}
 TWOPHOTON = {"series": 2, "stacks": 6, "repeated": True, "models": {"detector": GIVEN, "judge": SHIPPED}}
-SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "models": {"synapses": TRAINED}}
+SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "learns": False,
+            "models": {"synapses": TRAINED}}  # fmt: skip
 LINKING = {"volumes": 2, "computed": 2, "graphs": 1,
            "models": {"links": SHIPPED, "membranes": SHIPPED, "agglomeration": SHIPPED}}  # fmt: skip
 NEURONS = {"sheet": 1, "volumes": 0, "with_synapses": True, "models": {"neurons": SHIPPED}}
@@ -44,6 +45,11 @@ def test_a_published_network_is_named_by_its_address():
     published = {"origin": "published", "file": "https://a.org/net.chkpt", "stamp": "sha256 a1a1"}
     text = write({"synapses": {**SYNAPSES, "adapted": True, "models": {"synapses": published}}})
     assert "(the published network at https://a.org/net.chkpt (sha256 a1a1))" in text and "half of the way" in text
+
+
+def test_a_judge_that_learned_from_answers_is_named():
+    assert "what people answered" in write({"synapses": SYNAPSES | {"learns": True}})
+    assert "what people answered" not in write({"synapses": SYNAPSES})
 
 
 def test_numbers_are_those_of_the_tables():

@@ -137,6 +137,16 @@ def test_a_movable_view_shows_the_objects_of_its_question(study):
     assert (vertices == scenes["patch"].place_nm[::-1]).all(axis=1).any()
 
 
+def test_a_candidate_without_a_number_is_shown_without_an_object(study, monkeypatch):
+    catalogue = Catalogue(sources_of(study))
+    questions = catalogue.questions()
+    row = questions.index[questions["kind"] == "synapse"][0]
+    dropped = questions.assign(subject=questions["subject"].where(questions.index != row))
+    monkeypatch.setattr(catalogue, "questions", lambda: dropped)
+    scene = catalogue.scene(questions["id"][row])
+    assert scene.grey.size and not scene.numbers.any()
+
+
 def test_results_that_are_made_anew_are_read_anew(study):
     catalogue = Catalogue(sources_of(study))
     before = catalogue.questions()

@@ -91,6 +91,14 @@ def without_voxel_size(folder):
     return folder / "s.tif"
 
 
+def test_slices_with_long_numbers_are_no_days(tmp_path):
+    for name in ("slice_00000001", "slice_00000002", "a_0001_0203", "a_0001_0204"):
+        (tmp_path / name[:5]).mkdir(exist_ok=True)
+        imageio.imwrite(tmp_path / name[:5] / f"{name}.png", np.ones((8, 9), np.uint8))
+    for folder in tmp_path.iterdir():
+        assert open_stack(folder).shape == (2, 8, 9)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -102,7 +102,6 @@ rule review_learn_links:
         **linking_plan.candidates(linking_plan.volumes),
         **per_volume("typing", linking_plan.volumes, "<results>/linking/typing/{volume}.parquet"),
         model=linking_plan.taught_links.trained,
-        decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
         model="<results>/review/learn_links/links.skops",
         scores="<results>/review/learn_links/scores.tsv",
@@ -124,7 +123,6 @@ rule review_learn_links:
         model=linking_plan.taught_links.stamp,
         inputs=[
             *linking_plan.stamps_of(linking_plan.volumes, "segmentation"),
-            *study.given([config["linking"]["proofread"]["decisions"]]),
             *(study.given([config["review"]["answers"]]) if linking_plan.learns else []),
         ],
         aside=study.aside(

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 # a date in a name, and a day that is counted
-DATE = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d{2})[-_.]?(\d{2})(?!\d)")
+DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 DAY = re.compile(r"(?i)(?:^|[-_. ])day[-_ ]?(\d{1,4})(?=$|[-_. ])")
 
 

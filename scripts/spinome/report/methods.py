@@ -139,6 +139,11 @@ def _synapses(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappi
             f"({_model(facts['models']['synapses'])}), and voxels that touch ({config['merge']['connectivity']} "
             "neighbours) were joined to synapses."
         )
+        if facts["learns"]:
+            yield (
+                "Which candidates are synapses is judged by what people answered in this run, where that was better on "
+                "answers drawn by lot."
+            )
         if facts["adapted"]:
             yield (
                 "The statistics of its normalisation layers were moved half of the way to those of each volume "

@@ -31,9 +31,9 @@ WITHOUT = {
     "neurons_exchange": ("neurons", "they are not written for other programs"),
     "neurons_features": ("neurons", "their features are not stored"),
 }
-# linked orphans have a tile of their own
 # the labels of a synapse
 TAGS = ("spine", "shaft", "soma")
+# linked orphans have a tile of their own
 SEEN_IN = {
     "twophoton": "in two-photon stacks",
     "chain": "on meshes made from EM",

@@ -207,7 +207,9 @@ class Catalogue:
         row = every.iloc[place]
         kind, unit, here = row["kind"], row["unit"], row[POSITION].to_numpy(float)
         if kind == "synapse":
-            return self._block(self.sources.synapses[unit], unit, here, SYNAPSE_BOX_UM, [int(row["subject"])])
+            # a candidate that the run drops has no number
+            own = [] if pd.isna(row["subject"]) else [int(row["subject"])]
+            return self._block(self.sources.synapses[unit], unit, here, SYNAPSE_BOX_UM, own)
         if kind == "link":
             own = [int(one["chosen"]) for one in self._candidates(row)]
             return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))

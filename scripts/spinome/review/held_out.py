@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from spinome.review.questions import sampled
+from spinome.review.questions import lot, sampled
 
 # the new model is taken where it is better by more than so many standard errors
 ERRORS = 1.0
@@ -40,9 +40,9 @@ class Verdict:
 def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray:
     """How many questions each answer (N,) stands for that is held out: 0 for the others.
 
-    Those are held out that were drawn by lot, the first of the lot where these are more than `HELD_OUT`. First come
-    those from the start of the lot, then those that the page drew by lot when it asked: where candidates have moved
-    since, or a person was not sure of one, the lot of today breaks off early.
+    Those are held out that were drawn by lot, the first of the lot where these are more than `HELD_OUT`. These
+    are the start of the lot, and those that the page drew by lot when it asked: where candidates have moved since, or a
+    person was not sure of one, the lot of today breaks off early.
 
     Parameters
     ----------
@@ -55,9 +55,10 @@ def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray
     for counted in (True, False):
         # a mark by hand is about a candidate of the lot, too, where it comes first in it
         of = (questions["counted"] == counted).to_numpy()
-        first = sampled(questions, about, seed, counted)
         by_page = rows[of[rows] & (about["drawn"] == "random").to_numpy(bool)]
-        first = np.concatenate([first, np.setdiff1d(by_page, first)])[: int(HELD_OUT * of[rows].sum())]
+        either = np.union1d(sampled(questions, about, seed, counted), by_page)
+        order = lot(questions, seed, counted)
+        first = order[np.isin(order, either)][: int(HELD_OUT * of[rows].sum())]
         if len(first):
             weight[np.isin(rows, first)] = of.sum() / len(first)
     return weight

@@ -111,9 +111,10 @@ def learn(
 
     Parameters
     ----------
-    judged : candidates of all stacks as the old judge has them, `accepted` by its `threshold`
+    judged : candidates of all stacks as the old judge has them, and which of them the run has `accepted`
     features, groups : as `teach` takes them, rows as `judged`
     answers : of `spines_said`
+    threshold : of the old judge
 
     Returns
     -------
@@ -128,7 +129,7 @@ def learn(
     else:
         new = first.predict_proba(features)[:, 1]
         seen = rows[held]
-        said = old[seen] >= threshold, new[seen] >= best_threshold(new)
+        said = judged["accepted"].to_numpy(bool)[seen], new[seen] >= best_threshold(new)
         verdict = weigh(old[seen], new[seen], spine[held], weight[held], said)
         reason = "better" if verdict.better else "not better on the answers drawn by lot"
     if verdict.better:

@@ -143,8 +143,8 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
         **{f"synapses.uniformity.block_tables.{name}": p for name, p in synapses["uniformity"]["block_tables"].items()},
     }
     boxes, fields, review = twophoton["detect"]["boxes"], twophoton["training"]["fields"], config["review"]
-    if review["learn"] and boxes:
-        yield "review.learn: no judge learns where twophoton.detect.boxes are given; leave out one of the two"
+    if review["learn"] and boxes and not config["samples"]["volumes"]:
+        yield "review.learn: no judge of spines learns where twophoton.detect.boxes are given; leave out one of the two"
     asked = [f"compare.{name}.errors_of_review" for name, one in config["compare"].items() if one["errors_of_review"]]
     wants = [*(["review.learn"] if review["learn"] else []), *asked]
     if review["learn"] and asked:

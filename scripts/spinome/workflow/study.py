@@ -74,7 +74,8 @@ class Study:
         """Files of models that are named by their address (`url checksum`), by their name below `resources/public`."""
         named = {name: model for name, model in self.config["models"].items() if isinstance(model, Mapping)}
         if teacher := self.config["synapses"]["teacher"]:
-            named["synapses"] = teacher
+            # with a given model nothing is trained, and nobody teaches
+            named.setdefault("synapses", teacher)
         return {
             f"{name}-{model['sha256'][:16]}": {"url": model["address"], "checksum": f"sha256:{model['sha256']}"}
             for name, model in named.items()

@@ -123,7 +123,7 @@ def network_learner(
         for taught in (False, True)
     ]
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
-    key = content_hash(sums, steps, seed, code, start and file_hash(start))
+    key = content_hash(sums, sizes, steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None
 
     def learn(slabs: tuple[int, ...]) -> Network:

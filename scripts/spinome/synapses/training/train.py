@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def train(
     networks: bool = False,
     tune: Volumes | None = None,
     fit_to: Callable[[Model | Network, Evidence], Model | Network] | None = None,
+    taught: Collection[str] = (),
 ) -> Model | Network:
     """Train on all volumes; choose what makes objects where slabs are predicted by classifiers of the others.
 
@@ -54,6 +55,8 @@ def train(
     networks : whether `learn` makes networks: they take a minute each, and can learn from a few synapses
     tune : volumes with truth, apart from the others
     fit_to : fits the classifier to a volume
+    taught : names of the volumes whose labels are no truth, but what a network of others finds; they are learnt from,
+        and nothing is chosen or scored on them
 
     Returns
     -------
@@ -63,7 +66,8 @@ def train(
     ------
     ValueError: if truth and image disagree in shape, or there is nothing to learn from.
     """
-    synapses = [box for _, truth in volumes.values() for box in synapse_boxes(truth[:])]
+    own = {name: volume for name, volume in volumes.items() if name not in taught}
+    synapses = [box for _, truth in own.values() for box in synapse_boxes(truth[:])]
     few, lacking = networks and len(synapses) < FEW, lacks(synapses)
     folds = folds_of(few)
     if lacking:
@@ -76,8 +80,9 @@ def train(
     else:
         learn = _announced(learn, len(folds) + 1)
         maps = left_out(volumes, learn, classifier_of, cuboid, folds)
+        maps = [one for name, one in zip(volumes, maps) if name in own]
         model = learn(())
-        operation, result = (operate_few if few and synapses else operate)(volumes, maps)
+        operation, result = (operate_few if few and synapses else operate)(own, maps)
     where = "volumes tuned on" if tune else "slabs left out"
     card = {
         "task": "probability that a voxel of an EM volume belongs to a synapse",

@@ -70,6 +70,7 @@ class MethodsPlan:
             "detected": len(plan.detected),
             "kind": plan.kind,
             "adapted": bool(plan.detected) and plan.adapts,
+            "learns": plan.learns,
             "models": self._models(models, {"synapses": plan.config["train"]}),
         }
 
