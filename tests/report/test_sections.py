@@ -63,7 +63,9 @@ def test_a_neuron_that_the_forest_does_not_know_is_told_of_on_top(tables):
     tables |= {
         "neuron_synapses": pd.DataFrame({**cell, "tag": ["spine"]}),
         "neuron_spines": pd.DataFrame(cell),
-        "neuron_table": pd.DataFrame({**cell, "spines": [1], "known": [True]}),
+        "neuron_table": pd.DataFrame(
+            {**cell, "spines": [1], "known": [True], "on_spine": [1], "on_shaft": [0], "on_soma": [0]}
+        ).assign(unlabelled=0, multi_input=0),
     }
     lead = sections(["neurons"], tables, {}, {}, {})[0].lead
     assert lead.startswith("Warning: neuron v is unlike the data that the model of neurons was trained on")

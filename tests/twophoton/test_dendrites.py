@@ -95,7 +95,7 @@ def test_a_field_that_is_traced_shorter_or_grows_dense_is_noted():
     dendrites = pd.DataFrame(rows, columns=["timepoint", "day", "dendrite", "length_um", "spines"])
     fragment = dendrites.head(1).assign(timepoint="d", dendrite=-1, length_um=90.0)
     dendrites = pd.concat([dendrites, fragment], ignore_index=True)
-    shifts = pd.DataFrame(columns=["session", "other", "correlation", "turned"])
+    shifts = pd.DataFrame(columns=["session", "other", "correlation", "turned", "sharpness"])
     table = session_table([(name, day) for name, day, *_ in rows], [9] * 4, shifts, {}, dendrites)
     first, second, third, fourth = table["note"]
     assert first == "" and fourth == ""

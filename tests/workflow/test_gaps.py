@@ -231,6 +231,7 @@ def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(t
     parts = finish("synapses_detect", find, "0-0-32")
     row = {"synapses": str(tmp_path / "labels.zarr"), "image": None, "mask": None, "voxel_nm": None}
     names = {"objects": "merged.parquet", "ids/0": "ids.npz", "labels": "out.zarr", "gaps": "v.parquet"}
+    names["candidates"] = "merged_candidates.parquet"
     merged = {name: str(tmp_path / file) for name, file in names.items()}
     settings = {"cuboid": CUBOID, "voxel_nm": None}
     run_script("synapses_merge", {"parts": [parts]}, merged, {"row": row}, rules={"connectivity": 18}, **settings)

@@ -11,6 +11,11 @@ CONFIGURATIONS = sorted((REPOSITORY / "config").glob("**/*.yaml"))
 # what no rule retrieves and a person brings; a plan looks at its name alone
 BROUGHT = {
     "config/training/linking.yaml": ["resources/neuroproof_ts2/volume_z000-150.h5"],
+    "config/training/judge.yaml": [
+        *(f"resources/rr30a_upper/tp{number}.ome.tif" for number in range(6)),
+        "resources/rr30a_upper/spines.csv",
+        "resources/rr30a_upper/dendrites.csv",
+    ],
     "config/training/synapses_taught.yaml": [
         "resources/modelzoo_mouse/sample1_input.h5",
         "resources/modelzoo_mouse/sample2_input.h5",

@@ -26,7 +26,8 @@ seen_probability lost_probability gained_probability corrected_ratio corrected_l
 interval_over at_risk survival survival_low survival_high formed formation formation_low formation_high median_log2
 median_low median_high spread_log2 spread_low spread_high slope slope_low slope_high volume synapse voxels sections
 max_score value z0 z1 y0 y1 x0 x1 block unmasked_um3 density_um3 known z_nm y_nm x_nm neuron area_um2 head_diameter_nm
-neck_length_nm neck_diameter_nm length_nm base_z_nm base_y_nm base_x_nm vertices with_synapses id tag p_soma p_shaft
+neck_length_nm neck_diameter_nm length_nm base_z_nm base_y_nm base_x_nm vertices with_synapses on_soma on_shaft on_spine
+unlabelled unlikeness id tag p_soma p_shaft
 p_spine distance_nm size pre_pt_root_id post_pt_root_id pre_pt_position_x pre_pt_position_y pre_pt_position_z
 post_pt_position_x post_pt_position_y post_pt_position_z row side cell cell_class broad_class partner_class measure
 part whole
