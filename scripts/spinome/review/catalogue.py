@@ -168,6 +168,12 @@ class Catalogue:
         assert self._joined is not None
         return self._joined[2].get(name)
 
+    def _asked(self, name: str) -> pd.Series:
+        every, place = self.questions(), self.row(name)
+        if place is None:
+            raise KeyError(name)
+        return every.iloc[place]
+
     def question(self, name: str) -> dict[str, Any]:
         """A question as plain values: text, pictures, answers, and the row that an answer to it makes.
 
@@ -175,10 +181,7 @@ class Catalogue:
         ------
         KeyError: if the run has no such question.
         """
-        every, place = self.questions(), self.row(name)
-        if place is None:
-            raise KeyError(name)
-        row = every.iloc[place]
+        row = self._asked(name)
         views, answers = self._shown(row)
         now = next((n for n, answer in enumerate(answers) if _is_now(answer, row)), None)
         return {
@@ -201,10 +204,7 @@ class Catalogue:
         ------
         KeyError: if the run has no such question.
         """
-        every, place = self.questions(), self.row(name)
-        if place is None:
-            raise KeyError(name)
-        row = every.iloc[place]
+        row = self._asked(name)
         kind, unit, here = row["kind"], row["unit"], row[POSITION].to_numpy(float)
         if kind == "synapse":
             # a candidate that the run drops has no number
