@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import re
+import resource
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+# how the last line of a log begins
+USED = "used:"
+
+
+class Used(NamedTuple):
+    """What a job used: its highest memory in MB, CPU-seconds, wall-clock seconds, and MB that it wrote."""
+
+    mb: float
+    cpu_s: float
+    s: float
+    written_mb: float
 
 
 def log_to(log: Iterable[str]) -> None:
@@ -19,6 +37,37 @@ def log_to(log: Iterable[str]) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout.reconfigure(line_buffering=True)
+    atexit.register(_tell_used, time.monotonic())
+
+
+def read_used(log: str | Path) -> Used | None:
+    """What the job of a log used, as the log's last line says; None where the job was killed or had no such line.
+
+    Returns
+    -------
+    numbers that are not known on this system are zero
+    """
+    lines = [line for line in Path(log).read_text(errors="replace").splitlines() if line.startswith(USED)]
+    return Used(*map(float, re.findall(r"[\d.]+", lines[-1]))) if lines else None
+
+
+def _tell_used(started: float) -> None:
+    cpu = [sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    mb, written = _of_process("status", "VmHWM") / 1e3, _of_process("io", "wchar") / 1e6
+    seconds = time.monotonic() - started
+    print(f"{USED} {mb:.0f} MB, {sum(cpu):.1f} CPU-s, {seconds:.1f} s, {written:.1f} MB written", flush=True)
+
+
+def _of_process(file: str, name: str) -> float:
+    """A number that Linux tells of this process: unlike what `resource` has, not that of the program before it."""
+    try:
+        return next(
+            float(line.split()[1])
+            for line in Path("/proc/self", file).read_text().splitlines()
+            if line.startswith(name)
+        )
+    except (OSError, StopIteration):
+        return 0.0
 
 
 @contextmanager

@@ -177,7 +177,6 @@ def run_units(folder, compute):
         key="key",
         done=folder / "done.parquet",
         failures=folder / "failures.parquet",
-        max_failed_fraction=0,
     )
 
 

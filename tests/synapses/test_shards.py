@@ -44,7 +44,6 @@ def find(labels, folder, shards, computed, size=SIZE):
             key="key",
             done=folder / f"done_{shard}.parquet",
             failures=folder / f"failures_{shard}.parquet",
-            max_failed_fraction=0,
         )
         for shard in range(shards)
     ]

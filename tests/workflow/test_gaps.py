@@ -73,7 +73,6 @@ def finish(tmp_path):
             key="",
             done=done,
             failures=tmp_path / f"{name}_failures.parquet",
-            max_failed_fraction=1,
         )
         return str(done)
 
@@ -137,7 +136,6 @@ def type_segments(tmp_path, run_script):
     """A function that types the segments of a volume with gaps through all steps; returns the table's file."""
 
     def run(gaps, aside, settings, by_shape=False):
-        aside = aside | {"max_failed_fraction": 0}
         params = {"voxel_nm": None, "working_nm": settings["working_nm"], "cuboid": CUBOID, "shards": 1}
         surfaces = {"min_um3": settings["orphan_min_um3"] if aside.get("model") else None}
         table = {"segments": str(tmp_path / "join.parquet")}
@@ -145,6 +143,7 @@ def type_segments(tmp_path, run_script):
         def units(step, given, **more):
             files = {name: str(tmp_path / f"{step}_{name}.parquet") for name in ("done", "failures")}
             run_script(f"linking_{step}", given, files, aside, **params, **more)
+            assert read_table(files["failures"]).empty
             return [files["done"]]
 
         measured = units("measure", {"gaps": gaps})
@@ -239,7 +238,8 @@ def test_a_cuboid_without_synapses_known_is_a_gap_in_blocks_objects_and_scores(t
     counted = {"done": str(tmp_path / "counted.parquet"), "failures": str(tmp_path / "failures.parquet")}
     given = {"parts": parts, "ids": merged["ids/0"], "labels": merged["labels"], "mask": []}
     settings["block_um"] = [0.32, 0.48, 0.32]
-    run_script("synapses_density", given, counted, {"row": row, "max_failed_fraction": 0}, **settings)
+    run_script("synapses_density", given, counted, {"row": row}, **settings)
+    assert read_table(counted["failures"]).empty
     made = {name: str(tmp_path / f"all_{name}.parquet") for name in ("blocks", "objects", "gaps", "limits")}
     given = {"counts/v/0": counted["done"], "objects/v": merged["objects"], "labels/v": merged["labels"]}
     run_script("synapses_blocks", given, made, **settings, design={"columns": {}, "samples": {}})

@@ -224,7 +224,6 @@ rule census_failures:
     conda:
         "../../envs/census.yaml"
     params:
-        jobs=["twophoton_register"],
         code=script_hash("census_failures"),
     script:
         "../../scripts/census_failures.py"
@@ -236,6 +235,7 @@ rule census_completeness:
     input:
         completeness="<results>/completeness.tsv",
         failures="<results>/failures.parquet",
+        tables=failure_tables,
         report=ancient("<results>/report.html"),
     output:
         "<results>/complete",

@@ -25,10 +25,23 @@ onstart:
     study.stamps.save()
 
 
+# A run that did not ask for `complete`, which ends with an error itself, is told here what is missing.
 onsuccess:
+    from spinome.workflow.missing import missing_so_far
     from spinome.workflow.preflight import failed_units, unlike_inputs
 
     told = failed_units(Path(study.results) / "failures.parquet")
     for section, model in (("synapses", "synapses"), ("linking", "links"), ("neurons", "neurons")):
         told += unlike_inputs(Path(study.results) / section / "limits.parquet", f"model of {model}")
     print(*told, sep="\n", file=sys.stderr)
+    lacking = missing_so_far(
+        {step: [in_results(file) for file in tables] for step, tables in finished_tables.items()},
+        [in_results(file) for file in failure_tables],
+        config["max_failed_fraction"],
+    )
+    if lacking:
+        raise WorkflowError(
+            f"more is missing than max_failed_fraction {config['max_failed_fraction']:g} allows:",
+            *lacking,
+            "Mend the reasons and run again, which tries these units again and computes no finished one.",
+        )

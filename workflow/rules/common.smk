@@ -35,6 +35,11 @@ def passed_on(table, kept):
     return table if kept else temp(table)
 
 
+def in_results(file):
+    """A path of the results as Python takes it."""
+    return file.replace("<results>", study.results)
+
+
 config.update(planned(configuration.complete, config))
 study = planned(read_study, config, REPOSITORY)
 problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]

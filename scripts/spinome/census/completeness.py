@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import pandas as pd
+
+from spinome import failures as faults
+from spinome.io.tables import read_table
 
 COLUMNS = ["step", "units", "missing", "fraction"]
 # the step before, whose failed units a step never sees and lacks all the same
@@ -19,6 +23,35 @@ BEFORE = {
     "neurons_spines": "neurons_classify",
 }
 SYNAPSES = "neurons_synapses"
+# steps whose jobs are units, and write no table of finished ones
+JOBS = ("twophoton_register",)
+
+
+def gather_failures(
+    finished: Mapping[str, Iterable[str | Path]], failures: Iterable[str | Path]
+) -> tuple[dict[str, int], pd.DataFrame]:
+    """How many units of each step went through, and all that failed.
+
+    Parameters
+    ----------
+    finished : tables of finished units by step
+    failures : tables of failed units, in folders that are named by their steps
+
+    Returns
+    -------
+    numbers by step, and the table `step unit reason`
+    """
+    through = {step: sum(len(read_table(table)) for table in tables) for step, tables in finished.items()}
+    tables = [pd.DataFrame(columns=faults.COLUMNS)]
+    for path in failures:
+        table, folder = read_table(path)[faults.COLUMNS].astype(str), Path(path).parent.name
+        if folder in JOBS:
+            through[folder] = through.get(folder, 0) + (not len(table))
+        # the shards of a volume are in a folder of its name
+        table["unit"] = table["unit"].where(table["step"] == folder, f"{folder}/" + table["unit"])
+        tables.append(table)
+    every = pd.concat(tables, ignore_index=True).astype(str).sort_values(faults.COLUMNS, ignore_index=True)
+    return through, every
 
 
 def completeness(
@@ -60,5 +93,20 @@ def incomplete(table: pd.DataFrame, max_failed_fraction: float) -> list[str]:
     """One line a step of which more is missing than may be; `table` is from `completeness`."""
     return [
         f"{row.step}: {row.missing} of {row.units} units are missing ({row.fraction:.0%})"
-        for row in table[table["fraction"] > max_failed_fraction].itertuples()
+        for row in _lacking(table, max_failed_fraction)
     ]
+
+
+def to_try_again(table: pd.DataFrame, max_failed_fraction: float) -> set[str]:
+    """The steps whose failed units are why more is missing than may be, with those before them."""
+    steps: set[str] = set()
+    for row in _lacking(table, max_failed_fraction):
+        step: str | None = row.step
+        while step:
+            steps.add(step)
+            step = BEFORE.get(step)
+    return steps
+
+
+def _lacking(table: pd.DataFrame, max_failed_fraction: float) -> Iterator:
+    return table[table["fraction"] > max_failed_fraction].itertuples()

@@ -94,8 +94,8 @@ class Configuration(Section):
         0.1,
         ge=0,
         le=1,
-        description="largest fraction of a shard's units, of the stacks of a run, and of the units of a step over the "
-        "whole run, that may fail; in a shard one may in any case, and the run then ends with its report and an error "
+        description="largest fraction of the stacks of a run, and of the units of a step over the whole run, that may "
+        "fail; where more do, the run ends with its report and an error, and the next one tries them again "
         "(docs/not_known.md)",
     )
     models: Models = Models()

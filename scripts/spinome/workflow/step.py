@@ -152,7 +152,6 @@ def run_units(
         key=content_hash(settings, state),
         done=snakemake.output.done,
         failures=snakemake.output.failures,
-        max_failed_fraction=params.aside.max_failed_fraction,
         own=_made_here(snakemake),
         published=published,
         readers=getattr(params.aside, "readers", ""),
