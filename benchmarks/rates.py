@@ -1,4 +1,5 @@
-"""Measure the rates of `spinome estimate` from finished runs: what a job costs, and what each million adds.
+"""Measure the rates that jobs and `spinome estimate` ask by, from finished runs: what a job costs, and what each million
+adds. Rows of steps that are not measured here stay as they are.
 
     make demo && make demo CONFIG=config/small/config.yaml && make bench-rates
 
@@ -16,7 +17,7 @@ import yaml
 from spinome.configuration import complete
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import open_volume
-from spinome.workflow.estimate import RATES
+from spinome.workflow.asking import RATES
 from spinome.workflow.study import read_study
 
 REPOSITORY = Path(__file__).parents[1]
@@ -91,10 +92,14 @@ def main():
                 "kept_mb_size": round(disk, 3),
             }
         )
+    head = [line for line in RATES.read_text().splitlines() if line.startswith("#")]
+    table = pd.read_csv(RATES, sep="\t", comment="#").set_index("step")
+    measured = pd.DataFrame(rows).set_index("step")
+    table.update(measured)
     with RATES.open("w") as stream:
-        stream.write("# measured by `make bench-rates` on the demo and on config/small; AMD EPYC, 2 cores\n")
-        pd.DataFrame(rows).to_csv(stream, sep="\t", index=False)
-    print(pd.DataFrame(rows).to_string())
+        stream.write("\n".join(head) + "\n")
+        table.to_csv(stream, sep="\t")
+    print(measured.to_string())
 
 
 if __name__ == "__main__":

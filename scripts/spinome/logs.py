@@ -8,13 +8,21 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-# how the last line of a log begins
-USED = "used:"
+# how the first and the last line of a log begin
+ASKED, USED = "asked:", "used:"
+
+
+class Asked(NamedTuple):
+    """What a job asked for: memory in MB, minutes, and disk in MB."""
+
+    mb: float
+    minutes: float
+    disk_mb: float
 
 
 class Used(NamedTuple):
@@ -26,8 +34,11 @@ class Used(NamedTuple):
     written_mb: float
 
 
-def log_to(log: Iterable[str]) -> None:
-    """Send all that this process prints, warnings and tracebacks of compiled code included, to the rule's log."""
+def log_to(log: Iterable[str], asked: Mapping[str, Any] | None = None) -> None:
+    """Send all that this process prints, warnings and tracebacks of compiled code included, to the rule's log.
+
+    Its first line says what the job asked for, where it has asked, and its last one what it used.
+    """
     path = next(iter(log), None)
     if path is None:
         return
@@ -37,7 +48,15 @@ def log_to(log: Iterable[str]) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout.reconfigure(line_buffering=True)
+    if asked and "mem_mb" in asked:
+        print(f"{ASKED} {asked['mem_mb']} MB, {asked['runtime']} min, {asked['disk_mb']} MB of disk", flush=True)
     atexit.register(_tell_used, time.monotonic())
+
+
+def read_asked(log: str | Path) -> Asked | None:
+    """What the job of a log asked for, as the log's first line says; None where it asked for nothing."""
+    found = _numbers(log, ASKED)
+    return Asked(*found) if found else None
 
 
 def read_used(log: str | Path) -> Used | None:
@@ -47,8 +66,13 @@ def read_used(log: str | Path) -> Used | None:
     -------
     numbers that are not known on this system are zero
     """
-    lines = [line for line in Path(log).read_text(errors="replace").splitlines() if line.startswith(USED)]
-    return Used(*map(float, re.findall(r"[\d.]+", lines[-1]))) if lines else None
+    found = _numbers(log, USED)
+    return Used(*found) if found else None
+
+
+def _numbers(log: str | Path, begins: str) -> list[float]:
+    lines = [line for line in Path(log).read_text(errors="replace").splitlines() if line.startswith(begins)]
+    return [float(number) for number in re.findall(r"\d+\.?\d*", lines[-1])] if lines else []
 
 
 def _tell_used(started: float) -> None:

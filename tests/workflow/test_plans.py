@@ -1,10 +1,13 @@
 """Plans of every configuration, and what a plan says when the configuration or a sheet is wrong."""
 
 import re
+from math import ceil
 from pathlib import Path
 
 import pytest
 import yaml
+
+from spinome.workflow.asking import LEAST_MB, MEMORY_MARGIN, rates
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATIONS = sorted((REPOSITORY / "config").glob("**/*.yaml"))
@@ -122,8 +125,10 @@ def test_the_steps_of_synapses_that_are_asked_for_are_planned_with_their_memory(
     for step in ("vesicle_profile", "mask", "merge", "evaluate", "sweep", "uniformity", "figures"):
         assert planned[f"synapses_{step}"] == 1
     detect = plan.stdout.partition("rule synapses_detect:")[2].partition("\n\n")[0]
-    # 90 bytes per voxel with its halo, and the program
-    assert f"mem_mb={800 + 36 * 268 * 268 * 90 // 10**6}" in detect
+    rate = rates()["synapses_detect"]
+    # a voxel with its halo, and the program
+    expected = rate["mb_job"] + 36 * 268 * 268 / 1e6 * rate["mb_size"]
+    assert f"mem_mb={ceil(max(LEAST_MB, MEMORY_MARGIN * expected))}," in detect
 
 
 def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from spinome.logs import read_asked, read_used
 from spinome.neurons.features import read_meshmash
 from spinome.workflow import code
+from spinome.workflow.asking import LEAST_DISK_MB, LEAST_MB, LEAST_MINUTES
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
@@ -62,6 +64,22 @@ def test_every_result_table_is_there_with_its_columns(small, table):
     assert set(COLUMNS[table].split()) <= set(frame.columns)
     if table != "failures.parquet":
         assert len(frame)
+
+
+@pytest.mark.slow
+def test_every_job_used_what_it_asked_for_and_at_least_a_third_of_it(small):
+    """Above what the interpreter, the libraries, a slow start and a log take."""
+    logs = sorted((small[0] / "results" / "small" / "logs").rglob("*.log"))
+    jobs = {str(log): (read_asked(log), read_used(log)) for log in logs if read_asked(log)}
+    assert len(jobs) > 50
+    wrong = [
+        (name, asked, used)
+        for name, (asked, used) in jobs.items()
+        if not used.mb <= asked.mb <= max(LEAST_MB, 3 * used.mb)
+        or not used.s / 60 <= asked.minutes <= max(LEAST_MINUTES, used.s / 20)
+        or not used.written_mb <= asked.disk_mb <= max(LEAST_DISK_MB, 3 * used.written_mb) + LEAST_DISK_MB
+    ]
+    assert not wrong
 
 
 @pytest.mark.slow

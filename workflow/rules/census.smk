@@ -54,8 +54,7 @@ rule census_spines:
     conda:
         "../../envs/census.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("census_spines", of_files),
     params:
         schema=census_plan.schema_hash,
         design=census_plan.design_of_spines,
@@ -77,8 +76,7 @@ rule census_matches:
     conda:
         "../../envs/census.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("census_matches", of_files),
     params:
         code=script_hash("census_matches"),
     script:
@@ -98,8 +96,7 @@ rule census_agreement:
     conda:
         "../../envs/linking.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("census_agreement", linking_plan.every(linking_plan.volumes)),
     params:
         each=census_plan.compared,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -123,8 +120,7 @@ rule census_agreement_figures:
     conda:
         "../../envs/linking.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("census_agreement_figures", of_files),
     params:
         code=script_hash("census_agreement_figures"),
     script:
@@ -146,8 +142,7 @@ rule census_tables:
     conda:
         "../../envs/census.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("census_tables", of_files),
     params:
         classes=census_plan.classes,
         roots={row.neuron: row.root_id for row in study.neurons if row.root_id},
@@ -176,8 +171,7 @@ rule census_evaluate:
     conda:
         "../../envs/census.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("census_evaluate", of_files),
     params:
         each=census_plan.said(census_plan.views),
         inputs=census_plan.stamps(census_plan.views),
@@ -202,8 +196,7 @@ rule census_figures:
     conda:
         "../../envs/census.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("census_figures", of_files),
     params:
         code=script_hash("census_figures"),
     script:

@@ -23,6 +23,7 @@ onstart:
     # what killed jobs left half-written, and what was read of the inputs to plan this run
     sweep(config["results"])
     study.stamps.save()
+    study.sizes.learn(study.volumes)
 
 
 # A run that did not ask for `complete`, which ends with an error itself, is told here what is missing.

@@ -17,8 +17,10 @@ from spinome import configuration
 from spinome.configuration.files import repeated_keys
 from spinome.hashing import content_hash
 from spinome.ranges import first_lines
+from spinome.workflow.asking import asks
 from spinome.workflow.consistency import contradictions
 from spinome.workflow.code import code_by_package, script_hash
+from spinome.workflow.sizes import of_files
 from spinome.workflow.study import read_study
 
 

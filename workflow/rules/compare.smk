@@ -35,8 +35,7 @@ rule compare_fit:
         "../../envs/compare.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("compare_fit", of_files),
     params:
         comparison=lambda wildcards: compare_plan.asked(wildcards.comparison),
         design=study.design.of("stacks", "neurons"),
@@ -68,8 +67,7 @@ rule compare_tables:
         "../../envs/compare.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        **asks("compare_tables", of_files),
     params:
         schema=compare_plan.schema_hash,
         aside=study.aside(schema=compare_plan.schema),
@@ -96,8 +94,7 @@ rule compare_figures:
         "../../envs/compare.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        **asks("compare_figures", of_files),
     params:
         code=script_hash("compare_figures"),
     script:

@@ -53,8 +53,7 @@ rule linking_train_membranes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        **asks("linking_train_membranes", linking_plan.every(linking_plan.membrane_teachers)),
     params:
         each=linking_plan.voxels_of(linking_plan.membrane_teachers),
         cuboid=config["linking"]["cuboid"],
@@ -84,8 +83,7 @@ rule linking_membranes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("linking_membranes", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
@@ -111,8 +109,7 @@ rule linking_assemble:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("linking_assemble", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
@@ -139,8 +136,7 @@ rule linking_basins:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_basins", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         settings=config["linking"]["watershed"],
@@ -168,8 +164,7 @@ rule linking_watershed:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_watershed", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         cuboid=config["linking"]["cuboid"],
@@ -196,8 +191,7 @@ rule linking_contacts:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_contacts", linking_plan.cuboids("linking")),
     params:
         cuboid=config["linking"]["cuboid"],
         inputs=linking_plan.stamps("membrane"),
@@ -222,8 +216,7 @@ rule linking_train_agglomeration:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        **asks("linking_train_agglomeration", linking_plan.every(linking_plan.agglomeration_teachers)),
     params:
         volumes=linking_plan.agglomeration_teachers,
         seed=config["seed"],
@@ -252,8 +245,7 @@ rule linking_agglomerate:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        **asks("linking_agglomerate", linking_plan.whole),
     params:
         priority=config["linking"]["agglomerate"]["priority"],
         most_superpixels=config["linking"]["agglomerate"]["most_superpixels"],
@@ -285,8 +277,7 @@ rule linking_segments:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_segments", linking_plan.whole),
     params:
         threshold=config["linking"]["agglomerate"]["threshold"],
         cuboid=config["linking"]["cuboid"],
@@ -311,8 +302,7 @@ rule linking_measure:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_measure", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -341,8 +331,7 @@ rule linking_join:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_join", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -370,8 +359,7 @@ rule linking_pieces:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_pieces", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -402,8 +390,7 @@ rule linking_shapes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_shapes", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -436,8 +423,7 @@ rule linking_typing:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_typing", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         settings=linking_plan.typing,
@@ -464,8 +450,7 @@ rule linking_synapses:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_synapses", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.stamps("segmentation", "synapses"),
@@ -493,8 +478,7 @@ rule linking_candidates:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("linking_candidates", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -523,8 +507,7 @@ rule linking_detach:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        **asks("linking_detach", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -553,8 +536,7 @@ rule linking_truth:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_truth", linking_plan.whole),
     params:
         cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
@@ -581,8 +563,7 @@ rule linking_train_links:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_train_links", linking_plan.every(linking_plan.link_teachers)),
     params:
         volumes=linking_plan.link_teachers,
         group_nm=config["linking"]["candidates"]["group_nm"],
@@ -617,8 +598,7 @@ rule linking_links:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("linking_links", linking_plan.every(linking_plan.volumes)),
     params:
         volumes=linking_plan.volumes,
         group_nm=config["linking"]["candidates"]["group_nm"],
@@ -647,8 +627,7 @@ rule linking_proofread:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("linking_proofread", linking_plan.every(linking_plan.volumes)),
     params:
         # the views hold where the volumes lie, so that here their paths count
         places=linking_plan.rows_of(linking_plan.volumes, "segmentation", "image"),
@@ -678,8 +657,7 @@ rule linking_dendrites:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_dendrites", linking_plan.cuboids("linking")),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -713,8 +691,7 @@ rule linking_meshes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        **asks("linking_meshes", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         working_nm=config["linking"]["typing"]["working_nm"],
@@ -743,8 +720,7 @@ rule linking_thresholds:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_thresholds", linking_plan.whole),
     params:
         cuboid=config["linking"]["cuboid"],
         voxel_nm=linking_plan.voxel_nm,
@@ -781,8 +757,7 @@ rule linking_true_graph:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_true_graph", linking_plan.whole),
     params:
         voxel_nm=linking_plan.voxel_nm,
         inputs=linking_plan.stamps("truth_segmentation", "segmentation", "truth_synapses", "synapses"),
@@ -816,8 +791,7 @@ rule linking_evaluate:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("linking_evaluate", linking_plan.every(linking_plan.scored)),
     params:
         cuboid=config["linking"]["cuboid"],
         each=linking_plan.voxels_of(linking_plan.dense),
@@ -858,8 +832,7 @@ rule linking_figures:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("linking_figures", linking_plan.every(linking_plan.volumes)),
     params:
         each=linking_plan.voxels_of(linking_plan.shown),
         working_nm=config["linking"]["typing"]["working_nm"],

@@ -52,8 +52,7 @@ rule neurons_simplify:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(900),
-        runtime=neurons_plan.minutes(8),
+        **asks("neurons_simplify", neurons_plan.shard_size),
     params:
         each=neurons_plan.addresses,
         options=neurons_plan.simplification,
@@ -82,8 +81,7 @@ rule neurons_hks:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(2400),
-        runtime=neurons_plan.minutes(45),
+        **asks("neurons_hks", neurons_plan.shard_size),
     params:
         options=neurons_plan.solver,
         inputs=neurons_plan.stamps("mesh"),
@@ -112,8 +110,7 @@ rule neurons_condense:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(1200),
-        runtime=neurons_plan.minutes(12),
+        **asks("neurons_condense", neurons_plan.shard_size),
     params:
         distance=config["neurons"]["condense"]["distance"],
         inputs=neurons_plan.unkept,
@@ -136,8 +133,7 @@ rule neurons_features:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("neurons_features", neurons_plan.shard_size),
     params:
         storage=config["neurons"]["features"]["storage"],
         aside=study.aside(),
@@ -169,8 +165,7 @@ rule neurons_train:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("neurons_train", neurons_plan.sizes_of(neurons_plan.trained)),
     params:
         each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "root_id", "truth_weight"),
         options={
@@ -203,8 +198,7 @@ rule neurons_classify:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("neurons_classify", neurons_plan.shard_size),
     params:
         hks=neurons_plan.solver,
         model=neurons_plan.model.stamp,
@@ -227,8 +221,7 @@ rule neurons_limits:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("neurons_limits", neurons_plan.every_size),
     params:
         hks=neurons_plan.solver,
         model=neurons_plan.model.stamp,
@@ -257,8 +250,7 @@ rule neurons_spines:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(900),
-        runtime=neurons_plan.minutes(15),
+        **asks("neurons_spines", neurons_plan.shard_size),
     params:
         min_area=config["neurons"]["spines"]["min_area_um2"],
         rise=config["neurons"]["spines"]["rise_nm"],
@@ -288,8 +280,7 @@ rule neurons_synapses:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(900),
-        runtime=neurons_plan.minutes(15),
+        **asks("neurons_synapses", neurons_plan.shard_size),
     params:
         each=neurons_plan.each("synapse_voxel_nm", "root_id"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
@@ -316,8 +307,7 @@ rule neurons_exchange:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=neurons_plan.memory(900),
-        runtime=neurons_plan.minutes(5),
+        **asks("neurons_exchange", neurons_plan.shard_size),
     params:
         coloured=neurons_plan.keeps_all,
         inputs=neurons_plan.stamps("mesh"),
@@ -355,8 +345,7 @@ rule neurons_tables:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        **asks("neurons_tables", neurons_plan.every_size),
     params:
         each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
         same_head=config["neurons"]["spines"]["same_head_nm"],
@@ -391,8 +380,7 @@ rule neurons_evaluate:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("neurons_evaluate", neurons_plan.sizes_of(neurons_plan.scored)),
     params:
         min_area=config["neurons"]["spines"]["min_area_um2"],
         inputs=neurons_plan.stamps_of(neurons_plan.scored, "mesh", "truth_labels"),
@@ -434,8 +422,7 @@ rule neurons_figures:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("neurons_figures", neurons_plan.every_size),
     params:
         trained=[row.neuron for row in neurons_plan.trained],
         shown=12,

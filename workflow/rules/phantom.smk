@@ -20,8 +20,7 @@ rule phantom_specimen:
         "../../envs/phantom.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("phantom_specimen", phantom_plan.cutout_size),
     params:
         settings=phantom_plan.keys(
             "seed",
@@ -58,8 +57,7 @@ rule phantom_mesh:
         "../../envs/phantom.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("phantom_mesh", phantom_plan.cutout_size),
     params:
         settings=phantom_plan.keys("mesh_grid_nm"),
         code=script_hash("phantom_mesh"),
@@ -83,8 +81,7 @@ rule phantom_em:
         "../../envs/phantom.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("phantom_em", phantom_plan.cutout_size),
     params:
         settings=phantom_plan.keys("em_staining"),
         code=script_hash("phantom_em"),
@@ -106,8 +103,7 @@ rule phantom_twophoton:
         "../../envs/phantom.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("phantom_twophoton", phantom_plan.session_size),
     params:
         code=script_hash("phantom_twophoton"),
     script:

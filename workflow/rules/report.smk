@@ -21,8 +21,7 @@ rule report_phantom:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("report_phantom", of_files),
     params:
         each=census_plan.said(census_plan.pictured),
         inputs=census_plan.stamps(census_plan.pictured),
@@ -68,8 +67,7 @@ rule report_page:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("report_page", of_files),
     params:
         branches=branches,
         samples=census_plan.shown_samples,

@@ -38,8 +38,7 @@ rule retrieve_meshparty:
     conda:
         "../../envs/retrieve.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        **asks("retrieve_meshparty", of_files),
     params:
         code=script_hash("retrieve_meshparty"),
     script:
@@ -57,8 +56,7 @@ rule retrieve_morph_spines:
     conda:
         "../../envs/retrieve.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        **asks("retrieve_morph_spines", of_files),
     params:
         code=script_hash("retrieve_morph_spines"),
     script:
@@ -76,8 +74,7 @@ rule retrieve_neuron_hks:
     conda:
         "../../envs/retrieve.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=10,
+        **asks("retrieve_neuron_hks", of_files),
     params:
         code=script_hash("retrieve_neuron_hks"),
     script:
@@ -104,8 +101,7 @@ rule retrieve_microns:
     conda:
         "../../envs/retrieve.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=240,
+        **asks("retrieve_microns", of_files),
     params:
         code=script_hash("retrieve_microns"),
     script:

@@ -19,8 +19,7 @@ rule review_learn:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("review_learn", twophoton_plan.sizes_of(study.stacks)),
     params:
         each=stack_rows(study.stacks, "specimen", "field", "timepoint", "series"),
         seed=config["seed"],
@@ -44,8 +43,7 @@ rule review_sample:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("review_sample", of_files),
     params:
         kind=lambda wildcards: wildcards.kind,
         seed=config["seed"],
@@ -73,8 +71,7 @@ rule review_learn_synapses:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("review_learn_synapses", synapses_plan.every(synapses_plan.volumes)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.detected),
         cuboid=config["synapses"]["cuboid"],
@@ -113,8 +110,7 @@ rule review_learn_links:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        **asks("review_learn_links", linking_plan.every(linking_plan.volumes)),
     params:
         each=linking_plan.voxels_of(linking_plan.volumes),
         group_nm=config["linking"]["candidates"]["group_nm"],

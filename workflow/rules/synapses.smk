@@ -43,8 +43,7 @@ rule synapses_grey:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=15,
+        **asks("synapses_grey", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         inputs=synapses_plan.stamps("image"),
@@ -68,8 +67,7 @@ rule synapses_vesicle_profile:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=15,
+        **asks("synapses_vesicle_profile", synapses_plan.every(synapses_plan.marked)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.marked),
         inputs=[
@@ -96,8 +94,7 @@ rule synapses_teach:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("synapses_teach", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         inputs=synapses_plan.stamps("image"),
@@ -130,8 +127,7 @@ rule synapses_train:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=120,
+        **asks("synapses_train", synapses_plan.every(synapses_plan.learnt)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.learnt),
         cuboid=config["synapses"]["cuboid"],
@@ -163,8 +159,7 @@ rule synapses_translate:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=10,
+        **asks("synapses_translate", of_files),
     params:
         checksum=synapses_plan.checksum,
         code=script_hash("synapses_translate"),
@@ -188,8 +183,7 @@ rule synapses_adapt:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("synapses_adapt", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         model=synapses_plan.model.stamp,
@@ -214,8 +208,7 @@ rule synapses_limits:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=15,
+        **asks("synapses_limits", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         model=synapses_plan.model_stamp,
@@ -248,8 +241,7 @@ rule synapses_detect:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=synapses_plan.memory(90),
-        runtime=60,
+        **asks("synapses_detect", synapses_plan.detection_size),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
@@ -284,8 +276,7 @@ rule synapses_merge:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("synapses_merge", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
@@ -312,8 +303,7 @@ rule synapses_mask:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=240,
+        **asks("synapses_mask", synapses_plan.whole),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
@@ -347,8 +337,7 @@ rule synapses_density:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=synapses_plan.memory(24),
-        runtime=60,
+        **asks("synapses_density", synapses_plan.cuboids("synapses")),
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
@@ -376,8 +365,7 @@ rule synapses_pyramid:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=240,
+        **asks("synapses_pyramid", synapses_plan.whole),
     params:
         code=script_hash("synapses_pyramid"),
     script:
@@ -402,8 +390,7 @@ rule synapses_blocks:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        **asks("synapses_blocks", synapses_plan.every(synapses_plan.volumes)),
     params:
         cuboid=config["synapses"]["cuboid"],
         block_um=config["synapses"]["density"]["block_um"],
@@ -429,8 +416,7 @@ rule synapses_uniformity:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=30,
+        **asks("synapses_uniformity", of_files),
     params:
         settings=synapses_plan.uniformity,
         tables=list(synapses_plan.block_tables),
@@ -462,8 +448,7 @@ rule synapses_evaluate:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("synapses_evaluate", synapses_plan.every(synapses_plan.scored)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.scored),
         cuboid=config["synapses"]["cuboid"],
@@ -494,8 +479,7 @@ rule synapses_sweep:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=120,
+        **asks("synapses_sweep", synapses_plan.every(synapses_plan.swept)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.swept),
         cuboid=config["synapses"]["cuboid"],
@@ -538,8 +522,7 @@ rule synapses_figures:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        **asks("synapses_figures", synapses_plan.every(synapses_plan.volumes)),
     params:
         each=synapses_plan.voxels_of(synapses_plan.volumes),
         detected=synapses_plan.detected,

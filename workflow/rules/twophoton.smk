@@ -48,8 +48,7 @@ rule twophoton_register:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("twophoton_register", twophoton_plan.stack_size),
     params:
         **config["twophoton"]["registration"],
         channel=twophoton_plan.column("channel"),
@@ -78,8 +77,7 @@ rule twophoton_train:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        **asks("twophoton_train", twophoton_plan.sizes_of(twophoton_plan.trained)),
     params:
         each=stack_rows(twophoton_plan.trained, "timepoint"),
         settings=twophoton_plan.training,
@@ -111,8 +109,7 @@ rule twophoton_detect:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
+        **asks("twophoton_detect", twophoton_plan.stack_size),
     params:
         model=twophoton_plan.detector.stamp,
         inputs=study.given([twophoton_plan.given_boxes]),
@@ -136,8 +133,7 @@ rule twophoton_depth_track:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        **asks("twophoton_depth_track", twophoton_plan.stack_size),
     params:
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
         given=bool(twophoton_plan.given_boxes),
@@ -162,8 +158,7 @@ rule twophoton_train_judge:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("twophoton_train_judge", twophoton_plan.sizes_of(twophoton_plan.judge_trained)),
     params:
         each=twophoton_plan.judge_teachers,
         seed=config["seed"],
@@ -187,8 +182,7 @@ rule twophoton_judge:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=20,
+        **asks("twophoton_judge", twophoton_plan.series_size),
     params:
         timepoints=twophoton_plan.timepoints,
         score=config["twophoton"]["detect"]["score"],
@@ -218,8 +212,7 @@ rule twophoton_measure:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2500 * attempt,
-        runtime=20,
+        **asks("twophoton_measure", twophoton_plan.stack_size),
     params:
         **config["twophoton"]["measure"],
         corrections=twophoton_plan.corrections_of("no spine", "missed spine"),
@@ -242,8 +235,7 @@ rule twophoton_correspond:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("twophoton_correspond", twophoton_plan.series_size),
     params:
         timepoints=twophoton_plan.timepoints,
         max_shift_um=config["twophoton"]["track"]["max_shift_um"],
@@ -272,8 +264,7 @@ rule twophoton_time_track:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("twophoton_time_track", twophoton_plan.series_size),
     params:
         days=twophoton_plan.days,
         gate_um=config["twophoton"]["track"]["gate_um"],
@@ -302,8 +293,7 @@ rule twophoton_exchange:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        **asks("twophoton_exchange", twophoton_plan.series_size),
     params:
         timepoints=twophoton_plan.timepoints,
         code=script_hash("twophoton_exchange"),
@@ -341,8 +331,7 @@ rule twophoton_tables:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("twophoton_tables", of_files),
     params:
         gap_sessions=config["twophoton"]["track"]["gap_sessions"],
         seed=config["seed"],
@@ -372,8 +361,7 @@ rule twophoton_evaluate:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=20,
+        **asks("twophoton_evaluate", twophoton_plan.sizes_of(twophoton_plan.scored)),
     params:
         each=stack_rows(twophoton_plan.scored, "specimen", "field", "timepoint", "day"),
         inputs=twophoton_plan.stamps_of(twophoton_plan.scored, *TRUTH),
@@ -407,8 +395,7 @@ rule twophoton_figures:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("twophoton_figures", twophoton_plan.sizes_of(study.stacks)),
     params:
         each=stack_rows(study.stacks, "specimen", "field", "timepoint", "day"),
         inputs=twophoton_plan.stamps_of(study.stacks, "truth_spines"),

@@ -1,7 +1,8 @@
 """What a study will cost, from the headers of its inputs and from measured rates.
 
-`rates.tsv` beside this module holds, for every step worth counting, what a job costs however small it is and what each
-million of voxels or vertices adds (`benchmarks/rates.py` measures it). An estimate multiplies; it opens no pixels.
+`rates.tsv` beside this module holds what a job of each rule costs however small, and what each million of voxels or
+vertices adds; jobs ask for memory and time by the same table (`spinome.workflow.asking`). An estimate multiplies; it
+opens no pixels.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import pandas as pd
 from spinome.io.meshes import vertices_of
 from spinome.io.stacks import open_stack
 from spinome.io.volumes import open_volume
+from spinome.workflow.asking import RATES
 from spinome.workflow.plans.neurons import NeuronsPlan
 from spinome.workflow.samples import NeuronRow
 from spinome.workflow.study import Study
 
-RATES = Path(__file__).parent / "rates.tsv"
 # a sheet of more rows than these is known by so many of them, evenly spaced
 LOOKED_AT = 200
 COLUMNS = ["branch", "units", "size", "jobs", "cpu_hours", "peak_mb", "running_gb", "kept_gb"]
@@ -31,10 +32,12 @@ def read_rates(file: str | Path = RATES) -> pd.DataFrame:
 
     Returns
     -------
-    columns `step branch per cpu_s_job cpu_s_size mb_job mb_size kept_mb_size running_mb_size`; `per` says whether a job
-    holds a unit whole (`unit`) or a part of it (`part`), and `_size` is per million voxels or vertices
+    columns `step branch per cpu_s_job cpu_s_size mb_job mb_size written_mb_size running_mb_size kept_mb_size`; `per`
+        says whether a job holds a unit whole (`unit`) or a part of it (`part`), and `_size` is per million voxels or
+        vertices; rules of another `per` are left out, since no estimate counts them
     """
-    return pd.read_csv(file, sep="\t", comment="#")
+    table = pd.read_csv(file, sep="\t", comment="#")
+    return table[table["per"].isin(["unit", "part"])].reset_index(drop=True)
 
 
 def estimate(study: Study, rates: pd.DataFrame | None = None) -> pd.DataFrame:

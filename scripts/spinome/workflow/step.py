@@ -39,7 +39,7 @@ def begin(snakemake: Any) -> tuple[Any, Any, Any]:
     -------
     inputs, parameters and outputs of the rule
     """
-    log_to(snakemake.log)
+    log_to(snakemake.log, getattr(snakemake, "resources", None))
     sys.excepthook = lambda kind, error, trace: _fail(snakemake, kind, error, trace)
     return snakemake.input, snakemake.params, snakemake.output
 

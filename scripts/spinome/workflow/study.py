@@ -15,6 +15,7 @@ from spinome.shipped import shipped_file
 from spinome.workflow import samples
 from spinome.workflow.design import Design, read_design
 from spinome.workflow.params import uncounted
+from spinome.workflow.sizes import Sizes
 from spinome.workflow.stamps import Stamps
 
 
@@ -91,6 +92,11 @@ class Study:
         """Stamps of the files that the sheets and the configuration name."""
         inputs = sum(len(row.files()) for row in (*self.stacks, *self.volumes, *self.neurons))
         return Stamps(Path(self.results) / ".stamps.json", inputs)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Sizes of the volumes and stacks that the sheets name."""
+        return Sizes(Path(self.results) / ".sizes.json")
 
     @cached_property
     def stack_of(self) -> dict[tuple[str, str, str], samples.StackRow]:

@@ -1,11 +1,12 @@
 """What the rules of the neurons branch are told."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from spinome.workflow.plans.neurons import LEAST_MINUTES, NeuronsPlan
+from spinome.workflow.plans.neurons import UNKNOWN_MILLIONS, VOLUME_NEURONS, NeuronsPlan
 from spinome.workflow.stamps import Stamps
 
 MESHES = [{"neuron": name, "mesh": f"{name}.ply"} for name in ("a", "b", "c")]
@@ -25,16 +26,32 @@ def test_all_is_kept_of_few_neurons_and_less_of_many(plan):
     assert plan(keep_all_up_to=2, keep="all").keeps_all and not plan(keep="condensed").keeps_all
 
 
-def test_memory_and_time_grow_with_the_meshes_and_with_each_try(plan):
+def test_a_job_is_as_large_as_its_meshes(plan):
     np.savez("a.npz", vertices=np.zeros((500_000, 3), np.float32), faces=np.zeros((1, 3), int))
     np.savez("b.npz", vertices=np.zeros((2_000_000, 3), np.float32), faces=np.zeros((1, 3), int))
-    made, shard = plan([{"neuron": name, "mesh": f"{name}.npz"} for name in "ab"]), SimpleNamespace(shard="0")
-    assert made.memory(1000)(shard, 1) == 2400 and made.memory(1000)(shard, 2) == 4800
-    # three times 2.5 million at 48 s
-    assert made.minutes(48)(shard, 1) == LEAST_MINUTES and made.minutes(960)(shard, 2) == 240
-    # a volume's neurons are not known yet
-    assert made.memory(1000)(SimpleNamespace(shard="volume-v"), 1) == 1400
-    assert made.minutes(48)(SimpleNamespace(shard="volume-v"), 1) == 144
+    made = plan([{"neuron": name, "mesh": f"{name}.npz"} for name in "ab"])
+    assert made.shard_size(SimpleNamespace(shard="0"), []) == (2.0, 2.5)
+    assert made.sizes_of(made.study.neurons[:1])(None, []) == (0.5, 0.5)
+
+
+def test_what_is_not_made_yet_is_taken_for_large_until_it_is_there(plan):
+    made = plan([{"neuron": "a", "mesh": "resources/phantom/p/mesh.npz"}])
+    shard = SimpleNamespace(shard="0")
+    assert made.shard_size(shard, []) == (UNKNOWN_MILLIONS, UNKNOWN_MILLIONS)
+    Path("resources/phantom/p").mkdir(parents=True)
+    np.savez("resources/phantom/p/mesh.npz", vertices=np.zeros((40_000, 3), np.float32), faces=np.zeros((1, 3), int))
+    assert made.shard_size(shard, []) == (0.04, 0.04)
+
+
+def test_the_neurons_of_a_volume_are_sized_when_they_are_meshed(study):
+    made, shard = NeuronsPlan(study(meshes=MESHES), ("v",)), SimpleNamespace(shard="volume-v")
+    assert made.shard_size(shard, []) == (UNKNOWN_MILLIONS, VOLUME_NEURONS * UNKNOWN_MILLIONS)
+    folder = Path("results/linking/meshes/v")
+    folder.mkdir(parents=True)
+    for name, count in {"7": 1000, "9": 3000}.items():
+        np.savez(folder / f"{name}.npz", vertices=np.zeros((count, 3), np.float32), faces=np.zeros((1, 3), int))
+    (folder / "neurons.tsv").write_text("neuron\tmesh\tsynapses\n7\t7.npz\t\n9\t9.npz\t\n")
+    assert made.shard_size(shard, []) == (0.003, 0.004)
 
 
 def test_of_very_many_neurons_snakemake_is_shown_what_the_workflow_makes_alone(plan):

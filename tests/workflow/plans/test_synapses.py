@@ -8,6 +8,7 @@ import pytest
 from spinome import configuration
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.samples import VolumeRow
+from spinome.workflow.sizes import UNKNOWN_VOLUME
 from spinome.workflow.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
@@ -192,7 +193,8 @@ def test_a_label_volume_is_whole_when_all_of_its_shards_are_painted(plan):
     assert plan().painted("found") == [f"<results>/synapses/density/found/{shard}.parquet" for shard in "01"]
 
 
-def test_memory_grows_with_the_cuboid_and_with_the_attempt(plan):
-    memory = plan(cuboid=[16, 128, 128]).memory(90)
-    assert memory(of("found"), 1) == 800 + 36 * 268 * 268 * 90 // 10**6
-    assert memory(of("found"), 3) == 3 * memory(of("found"), 1)
+def test_a_job_is_as_large_as_the_cuboid_with_its_halo_and_goes_through_its_share_of_the_volume(plan):
+    one = plan(cuboid=[16, 128, 128], shards=4)
+    # nothing is known of an empty file
+    assert one.detection_size(of("found"), []) == (36 * 268 * 268 / 1e6, UNKNOWN_VOLUME / 4)
+    assert one.cuboids("synapses")(of("found"), []).held == 16 * 128 * 128 / 1e6

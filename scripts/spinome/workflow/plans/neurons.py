@@ -6,7 +6,6 @@ linking branch meshes from a volume, which are known only when it runs.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,20 +15,21 @@ from typing import Any
 
 from spinome.hashing import content_hash
 from spinome.io.meshes import vertices_of
-from spinome.neurons.units import VOLUME
+from spinome.neurons.units import VOLUME, volume_neurons
+from spinome.workflow.asking import SizeOf
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
 from spinome.workflow.shards import plan
+from spinome.workflow.sizes import UNREADABLE, Size
 from spinome.workflow.stamps import Stamps
 from spinome.workflow.study import Model, Study
 
-# A job's memory without its meshes; a mesh that is not there yet, or not to be looked into for many others, is taken
-# for one of so many million vertices, which few are.
-LEAST_MB, UNKNOWN_MILLIONS = 400, 1.0
-# a volume's neurons are known only when it is linked, and are taken for so many million vertices together
-VOLUME_MILLIONS = 60.0
-# a job has three times what its vertices are expected to take, and never less than an hour
-LEAST_MINUTES, PATIENCE = 60, 3
+# a mesh that is not there yet is taken for one of so many million vertices, which few are
+UNKNOWN_MILLIONS = 1.0
+# a volume's neurons are known only when it is linked, and are taken for so many of that size
+VOLUME_NEURONS = 60
+# of a shard of very many neurons so many are looked into, and the largest is taken for so many times the one found
+LOOKED_AT, UNSEEN = 20, 2.0
 # steps whose units are neurons of both kinds of shard
 STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
 # those whose units go once the neurons are condensed, where `neurons.keep` is `condensed`, and those that read them
@@ -134,41 +134,51 @@ class NeuronsPlan:
         made = [] if self.keeps_all else [content_hash(self.simplification, self.solver, *map(_code, UNKEPT))]
         return [*self.stamps("mesh")(wildcards), *made]
 
-    def memory(self, mb_per_million: float) -> Callable[[Any, int], int]:
-        """The resource `mem_mb` of a job by its largest mesh, more with each try.
+    def shard_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job on a shard, in millions of vertices: its largest mesh, and all of them."""
+        if self.by_shard.get(wildcards.shard):
+            return self.sizes_of(self.shard_rows(wildcards.shard))(wildcards, input)
+        try:
+            meshes = volume_neurons(self._volume(wildcards), str(self.folder(wildcards))).values()
+            millions = [vertices_of(unit.mesh) / 1e6 for unit in meshes]
+        except UNREADABLE:
+            # not made yet
+            millions = [UNKNOWN_MILLIONS] * VOLUME_NEURONS
+        return Size(max(millions, default=0.0), sum(millions))
 
-        Parameters
-        ----------
-        mb_per_million : what a million vertices take
-        """
-        return lambda wildcards, attempt: int(
-            (LEAST_MB + mb_per_million * self._millions(wildcards.shard)[0]) * attempt
-        )
+    def every_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job that goes through all neurons one after another, those of volumes too."""
+        sizes = [self.shard_size(SimpleNamespace(shard=shard), input) for shard in self.shards]
+        return Size(max((size.held for size in sizes), default=0.0), sum(size.total for size in sizes))
 
-    def minutes(self, seconds_per_million: float) -> Callable[[Any, int], int]:
-        """The resource `runtime` of a job by all of its meshes, more with each try; see `memory`."""
-        return lambda wildcards, attempt: (
-            attempt
-            * max(LEAST_MINUTES, round(PATIENCE * seconds_per_million * self._millions(wildcards.shard)[1] / 60))
-        )
+    def sizes_of(self, rows: Iterable[NeuronRow]) -> SizeOf:
+        """The size of a job that goes through neurons one after another; of many, some are looked into for all."""
+        rows = list(rows)
+        looked = rows if len(self.study.neurons) <= Stamps.MOST_OPENED else rows[:: max(1, len(rows) // LOOKED_AT)]
+
+        def size(wildcards: Any, input: Any) -> Size:
+            millions = [self._millions(row) for row in looked]
+            # the largest of a sample is not that of all
+            held = max(millions, default=0.0) * (1 if len(looked) == len(rows) else UNSEEN)
+            return Size(held, sum(millions) * len(rows) / max(1, len(looked)))
+
+        return size
+
+    def _volume(self, wildcards: Any) -> str:
+        return wildcards.shard.removeprefix(VOLUME)
+
+    def _millions(self, row: NeuronRow) -> float:
+        """Millions of vertices of a mesh; of one that is not there yet, or broken, what few have."""
+        if row.neuron not in self._known_millions:
+            try:
+                self._known_millions[row.neuron] = vertices_of(row.mesh) / 1e6
+            except UNREADABLE:
+                return UNKNOWN_MILLIONS
+        return self._known_millions[row.neuron]
 
     @cached_property
-    def _millions(self) -> Callable[[str], tuple[float, float]]:
-        # millions of vertices of a shard's largest mesh, and of all of them
-        opened = len(self.study.neurons) <= Stamps.MOST_OPENED
-
-        def millions(row: NeuronRow) -> float:
-            try:
-                return vertices_of(row.mesh) / 1e6 if opened else UNKNOWN_MILLIONS
-            except (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile):
-                # not made yet, or broken, which preflight tells
-                return UNKNOWN_MILLIONS
-
-        def of_shard(shard: str) -> tuple[float, float]:
-            found = [millions(row) for row in self.shard_rows(shard)]
-            return (max(found), sum(found)) if found else (UNKNOWN_MILLIONS, VOLUME_MILLIONS)
-
-        return cache(of_shard)
+    def _known_millions(self) -> dict[str, float]:
+        return {}
 
     @cached_property
     def model(self) -> Model:

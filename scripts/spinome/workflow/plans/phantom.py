@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from spinome.workflow.sizes import Size
 from spinome.workflow.study import Study
 
 
@@ -50,6 +52,17 @@ class PhantomPlan:
     def keys(self, *names: str) -> Callable[[Any], dict[str, Any]]:
         """A function of wildcards: those keys of a specimen that a step reads."""
         return lambda wildcards: {name: self.settings(wildcards.specimen)[name] for name in names}
+
+    def cutout_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job on the EM cutout of a specimen, or on all of the specimen."""
+        voxels = prod(self.settings(wildcards.specimen)["em_shape"]) / 1e6
+        return Size(voxels, voxels)
+
+    def session_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job on a two-photon session of a specimen."""
+        settings = self.settings(wildcards.specimen)
+        voxels = settings["slices"] * prod(settings["field_px"]) / 1e6
+        return Size(voxels, voxels)
 
     def specimen_of(self, source: str | None) -> str | None:
         """The specimen that a source belongs to; None where it belongs to none."""

@@ -5,7 +5,7 @@ A unit is a cuboid of a volume; shards 0 to n-1 of each volume hold its cuboids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome.workflow.plans.volumes import VolumesPlan
+from spinome.workflow.sizes import Size
 from spinome.workflow.study import Model
 
 # the file of a model says of which kind it is
@@ -24,6 +25,8 @@ LEARNING = {"network": ("steps",), "forest": ("trees", "depth", "voxels_per_clas
 EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
 # steps whose units are cuboids
 STEPS = ("detect", "density")
+# voxels that are read around a cuboid in which synapses are looked for
+HALO = (10, 70, 70)
 # what judges candidates by what people answered
 LEARNED = "<results>/review/learn_synapses/judge.json"
 
@@ -279,6 +282,10 @@ class SynapsesPlan(VolumesPlan):
         """How parts are merged where they are detected."""
         return {key: value for key, value in self.config["merge"].items() if key != "threshold"}
 
+    def detection_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job that looks for synapses in a shard's cuboids, or takes given ones from them."""
+        return self.cuboids("synapses", HALO if self.is_detected(wildcards) else (0, 0, 0))(wildcards, input)
+
     @property
     def adapts(self) -> bool:
         """Whether the classifier is fitted to each volume, as a network is whose operating point is for others."""
@@ -323,12 +330,6 @@ class SynapsesPlan(VolumesPlan):
     def ids(self) -> dict[str, str]:
         """Named outputs `ids/<shard>`: the objects that the parts in the cuboids of a shard belong to."""
         return {f"ids/{shard}": f"<results>/synapses/ids/{{volume}}/{shard}.npz" for shard in self.shards}
-
-    def memory(self, bytes_per_voxel: float) -> Callable[[Any, int], int]:
-        """Memory in MB for one cuboid with a halo of 10 sections and 70 pixels, and for the program itself."""
-        depth, height, width = self.config["cuboid"]
-        padded = (depth + 20) * (height + 140) * (width + 140)
-        return lambda wildcards, attempt: int(800 + padded * bytes_per_voxel / 1e6) * attempt
 
     def _require_truth(self) -> None:
         usable = {row.volume for row in self.study.volumes if row.image and row.truth_synapses}

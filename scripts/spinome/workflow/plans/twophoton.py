@@ -13,7 +13,9 @@ from typing import Any
 
 from spinome.io.sources import file_of, given_files, split_source
 from spinome.workflow import samples
+from spinome.workflow.asking import SizeOf
 from spinome.workflow.samples import Correction, StackRow
+from spinome.workflow.sizes import Size
 from spinome.workflow.study import Model, Study
 
 # what there is per stack, by the name under which rules take it: the step that writes it, and how its files end
@@ -221,6 +223,25 @@ class TwophotonPlan:
     def stamps_of(self, rows: Iterable[StackRow], *columns: str) -> list[str]:
         """Stamps of the given files of these columns of rows."""
         return self.study.given(getattr(row, column) for row in rows for column in columns)
+
+    def stack_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job on a stack."""
+        voxels = self.study.sizes.stack(self._row(wildcards))
+        return Size(voxels, voxels)
+
+    def series_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job on a series, of which it holds one stack at a time."""
+        return self.sizes_of(self._rows(wildcards))(wildcards, input)
+
+    def sizes_of(self, rows: Iterable[StackRow]) -> SizeOf:
+        """The size of a job that goes through stacks one after another."""
+        rows = list(rows)
+
+        def size(wildcards: Any, input: Any) -> Size:
+            voxels = [self.study.sizes.stack(row) for row in rows]
+            return Size(max(voxels, default=0.0), sum(voxels))
+
+        return size
 
     def _row(self, wildcards: Any) -> StackRow:
         return self.study.stack_of[wildcards.specimen, wildcards.field, wildcards.timepoint]

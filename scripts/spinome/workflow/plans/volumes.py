@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
 from spinome.io.sources import file_of, given_files
 from spinome.io.units import VoxelSize
+from spinome.workflow.asking import SizeOf
 from spinome.workflow.samples import VolumeRow
+from spinome.workflow.sizes import Size
 from spinome.workflow.study import Study
 
 
@@ -64,6 +67,38 @@ class VolumesPlan:
     def stamps_of(self, volumes: Iterable[str], *columns: str) -> list[str]:
         """What counts of these columns of these volumes."""
         return self.study.given(getattr(self.row(volume), column) for volume in volumes for column in columns)
+
+    def whole(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job that goes through the rule's volume."""
+        voxels = self.study.sizes.volume(self.row(wildcards.volume))
+        return Size(voxels, voxels)
+
+    def cuboids(self, branch: str, halo: tuple[int, int, int] = (0, 0, 0)) -> SizeOf:
+        """The size of a job on one shard of the rule's volume, which holds one cuboid at a time.
+
+        Parameters
+        ----------
+        branch : whose cuboids and shards they are
+        halo : voxels that are read around a cuboid on each side
+        """
+        settings = self.study.config[branch]
+        padded = prod(side + 2 * more for side, more in zip(settings["cuboid"], halo)) / 1e6
+
+        def size(wildcards: Any, input: Any) -> Size:
+            voxels = self.study.sizes.volume(self.row(wildcards.volume))
+            return Size(min(padded, voxels), voxels / settings["shards"])
+
+        return size
+
+    def every(self, volumes: Iterable[str]) -> SizeOf:
+        """The size of a job that goes through volumes one after another."""
+        rows = [self.row(volume) for volume in volumes]
+
+        def size(wildcards: Any, input: Any) -> Size:
+            voxels = [self.study.sizes.volume(row) for row in rows]
+            return Size(max(voxels, default=0.0), sum(voxels))
+
+        return size
 
     def voxels_of(self, volumes: Iterable[str]) -> dict[str, VoxelSize | None]:
         """The size of a voxel by volume, for the parameter `each`."""
