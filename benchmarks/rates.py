@@ -1,5 +1,6 @@
-"""Measure the rates that jobs and `spinome estimate` ask by, from finished runs: what a job costs, and what each million
-adds. Rows of steps that are not measured here stay as they are.
+"""Measure the rates that jobs and `spinome estimate` ask by, from finished runs: a job's cost, and what a million adds.
+
+Rows of steps that are not measured here stay as they are.
 
     make demo && make demo CONFIG=config/small/config.yaml && make bench-rates
 

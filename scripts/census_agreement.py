@@ -25,7 +25,7 @@ inputs, params, output = step.begin(snakemake)
 candidates, typing, made, meshes, labelled, truth = (
     step.by_name(inputs, kind) for kind in ("candidates", "typing", "segments", "meshes", "labelled", "truth")
 )
-every_link, every_spine = read_table(inputs.links), read_rows(inputs.spines, "source", list(params.each))
+every_spine = read_rows(inputs.spines, "source", list(params.each))
 
 
 def surfaces(volume):
@@ -41,7 +41,7 @@ def surfaces(volume):
 
 tables = []
 for volume, said in params.each.items():
-    links, spines = every_link[every_link["volume"] == volume], every_spine[every_spine["source"] == volume]
+    links, spines = read_rows(inputs.links, "volume", [volume]), every_spine[every_spine["source"] == volume]
     if not said["with_synapses"]:
         spines = spines.drop(columns="synapses")
     best = best_candidates(links, read_candidates(candidates[volume]), read_table(typing[volume]))

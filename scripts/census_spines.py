@@ -22,8 +22,9 @@ def parts():
         spines = read_table(inputs.twophoton)
         yield "twophoton", with_design(from_twophoton(spines), stack_samples(spines), params.design)
     if inputs.get("linking"):
-        spines = read_table(inputs.linking)
-        yield "linking", with_design(from_linking(spines), volume_samples(spines), params.design)
+        for volume, file in parts_of(inputs.linking).items():
+            spines = read_table(file)
+            yield f"linking-{volume}", with_design(from_linking(spines), volume_samples(spines), params.design)
     if inputs.get("neurons"):
         synapses = parts_of(inputs.neuron_synapses)
         for shard, file in parts_of(inputs.neurons).items():

@@ -8,9 +8,9 @@ from spinome.compare.errors import (
     rates_of_answers,
     rates_of_evaluation,
 )
-from spinome.compare.fit import Comparison, compared_factors, fit, with_rates
+from spinome.compare.fit import Comparison, columns_read, compared_factors, fit, with_rates
 from spinome.design import stack_samples, with_design
-from spinome.io.tables import read_table, write_table
+from spinome.io.tables import read_table, table_columns, write_table
 from spinome.scores.intervals import evaluation_table
 from spinome.twophoton.evaluate import evaluation
 from spinome.workflow import step
@@ -48,7 +48,8 @@ def measured():
 
 
 asked = with_rates(asked, measured)
-effects, points, plans = fit(read_table(inputs.table), asked, params.seed)
+columns = columns_read(table_columns(inputs.table), asked)
+effects, points, plans = fit(read_table(inputs.table, columns=columns), asked, params.seed)
 write_table(effects, output.effects)
 write_table(points, output.points)
 write_table(plans, output.plans)

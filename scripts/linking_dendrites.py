@@ -1,6 +1,7 @@
 """Cut the surfaces of linked dendrites into pieces, in one shard of a volume's cuboids."""
 
 from spinome.cuboids import cuboids
+from spinome.io.datasets import parts_of, read_rows
 from spinome.io.tables import read_table
 from spinome.io.thinned import Thinned
 from spinome.io.volumes import open_labels
@@ -12,8 +13,8 @@ from spinome.workflow.stamps import source_stamp
 inputs, params, output = step.begin(snakemake)
 source = step.source(snakemake, "segmentation")
 volume = Thinned.to(open_labels(source, params.voxel_nm), params.working_nm)
-bridges = read_table(inputs.bridges)
-bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
+own = snakemake.wildcards.volume
+bridges = read_rows(inputs.bridges, "volume", [own])
 shafts = meshed_dendrites(read_table(inputs.typing), bridges, params.min_thickest_nm)
 blocks = {block.name: block for block in cuboids(volume.shape, volume.cuboid(params.cuboid))}
 
@@ -25,5 +26,7 @@ def compute(unit, path):
     save_pieces(path, pieces, segments=segments)
 
 
-units = step.own_units(snakemake, blocks, source_stamp(source, inputs.typing, inputs.bridges))
+# a change in another volume is none here
+part = str(parts_of(inputs.bridges).get(own, inputs.bridges))
+units = step.own_units(snakemake, blocks, source_stamp(source, inputs.typing, part))
 step.run_units(snakemake, units, compute, suffix=".npz")

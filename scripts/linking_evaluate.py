@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spinome.io.datasets import read_rows
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_same_grid
 from spinome.linking.evaluate import (
@@ -29,8 +30,7 @@ for volume, row in params.aside.rows.items():
     tables.append(table_of_overlaps(*overlaps_by_cuboid(*pair, tuple(params.cuboid), gaps[volume])).table)
 if tables:
     rows += segmentation_rows(tables, params.seed)
-links = read_table(inputs.links)
-links = links[links["volume"].isin(params.scored)]
+links = read_rows(inputs.links, "volume", list(params.scored))
 truth = pd.concat([read_table(truths[volume]).assign(volume=volume) for volume in params.scored])
 links, truth, lost = known_links(links, truth)
 if len(truth):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spinome.io.atomic import atomic
+from spinome.io.datasets import read_rows
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume, require_voxel_size
 from spinome.report.linking import Linked, draw_results, draw_volumes
@@ -13,7 +14,6 @@ segmentations = step.sources(snakemake, "segmentation")
 kinds = ("typing", "superpixels", "gaps", "truth", "thresholds")
 typing, superpixels, gaps, truth, thresholds = (step.by_name(inputs, kind) for kind in kinds)
 truth, thresholds = ({volume: read_table(file) for volume, file in files.items()} for files in (truth, thresholds))
-links, bridges = read_table(inputs.links), read_table(inputs.bridges)
 
 
 def opened():
@@ -25,7 +25,7 @@ def opened():
             Linked(
                 segments,
                 read_table(typing[volume]),
-                *(table[table["volume"] == volume] for table in (links, bridges)),
+                *(read_rows(table, "volume", [volume]) for table in (inputs.links, inputs.bridges)),
                 image=open_volume(row["image"], voxel_nm) if row["image"] else None,
                 superpixels=open_labels(made) if made else None,
                 gaps=read_table(gaps[volume]) if volume in gaps else None,
@@ -40,4 +40,5 @@ with atomic(output[0]) as part:
     folder.mkdir()
     draw_volumes(folder, opened(), params.working_nm)
     graph = (read_table(inputs.evaluation), read_table(inputs.detachment)) if inputs.evaluation else None
+    links = read_rows(inputs.links, "volume", list(truth))
     draw_results(folder, links, truth, thresholds, (params.threshold, params.link_threshold), graph)

@@ -1,11 +1,13 @@
 """Link every orphan to its most probable shaft; write links, spines, violations, bridges, limits, the line graph."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from spinome.gaps import GAP_COLUMNS
+from spinome.io.datasets import dataset
 from spinome.io.models import load_model
 from spinome.io.tables import read_table, write_table
 from spinome.limits import tell_unlike
@@ -25,10 +27,14 @@ typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "s
 gap_files = step.by_name(inputs, "gaps")
 decided = inputs.decisions
 decisions = read_decisions(decided, params.volumes) if decided else pd.DataFrame(columns=DECISION_COLUMNS)
-tables = {name: [] for name, _ in output.items() if name != "graphs"}
+# what grows with the volumes, and what is said of each in a few rows
+large, few = ("links", "spines", "line_graph", "bridges"), {"violations": [], "limits": []}
 graphs = Path(output.graphs)
 graphs.mkdir(parents=True, exist_ok=True)
-for volume in params.volumes:
+
+
+def linked(volume):
+    """The tables of a volume by name."""
     done = list(step.by_name(inputs, f"candidates/{volume}").values())
     candidates, segments = read_candidates(done), read_table(typings[volume])
     none = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
@@ -53,9 +59,19 @@ for volume in params.volumes:
     }
     print(f"{volume}: {len(orphans)} orphans, {int(links['linked'].sum())} linked, {len(pairs)} pairs of synapses")
     print(f"{volume}: the candidates of {len(failed)} orphans are not known")
-    for name, table in made.items():
+    for table in made.values():
         table.insert(0, "volume", volume)
-        tables[name].append(table)
     print(*tell_unlike(limits, "model of links"), sep="\n")
-for name, parts in tables.items():
+    return made
+
+
+with ExitStack() as stack:
+    add = {name: stack.enter_context(dataset(output[name])) for name in large}
+    for volume in params.volumes:
+        made = linked(volume)
+        for name in large:
+            add[name](volume, made[name])
+        for name, parts in few.items():
+            parts.append(made[name])
+for name, parts in few.items():
     write_table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), output[name])

@@ -5,6 +5,7 @@ import pandas as pd
 
 from spinome.gaps import boxes_at_gaps, gap_table
 from spinome.io.atomic import atomic
+from spinome.io.datasets import read_rows
 from spinome.io.meshes import write_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.io.thinned import Thinned
@@ -18,8 +19,7 @@ from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 volume = Thinned.to(open_labels(step.source(snakemake, "segmentation"), params.voxel_nm), params.working_nm)
-typing, bridges = read_table(inputs.typing), read_table(inputs.bridges)
-bridges = bridges[bridges["volume"] == snakemake.wildcards.volume]
+typing, bridges = read_table(inputs.typing), read_rows(inputs.bridges, "volume", [snakemake.wildcards.volume])
 shafts = meshed_dendrites(typing, bridges, params.min_thickest_nm)
 files = Finished.read(*inputs.pieces)
 synapses = {}

@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from spinome.io.datasets import read_rows
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.proofread import proofreading_queue, viewer_address, viewer_source, viewer_state
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-every, segmentations = read_table(inputs.links), step.sources(snakemake, "segmentation")
+segmentations = step.sources(snakemake, "segmentation")
 typings, synapse_files, gap_files = (step.by_name(inputs, kind) for kind in ("typing", "synapses", "gaps"))
 queues = []
 for volume, row in params.aside.rows.items():
     source, image = segmentations[volume], row["image"]
-    links = every[every["volume"] == volume].reset_index(drop=True)
+    links = read_rows(inputs.links, "volume", [volume])
     none = pd.DataFrame({"neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
     gaps = read_table(gap_files[volume]) if volume in gap_files else None

@@ -7,12 +7,12 @@ from spinome.io.atomic import atomic
 from spinome.io.tables import read_table
 from spinome.report.page import render
 from spinome.report.sections import sections
-from spinome.report.summaries import tell_unknown, tiles
+from spinome.report.summaries import COLUMNS, tell_unknown, tiles
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 tables, scores, truth = (
-    {name: read_table(path) for name, path in step.by_name(inputs, kind).items()}
+    {name: read_table(path, columns=COLUMNS.get(name)) for name, path in step.by_name(inputs, kind).items()}
     for kind in ("tables", "scores", "truth")
 )
 html = render(

@@ -5,6 +5,7 @@ import pandas as pd
 
 from spinome.design import volume_samples, with_design
 from spinome.gaps import gap_table
+from spinome.io.datasets import write_dataset
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.volumes import open_labels
 from spinome.limits import LIMIT_COLUMNS
@@ -22,11 +23,19 @@ from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 merged, labels = step.by_name(inputs, "objects"), step.by_name(inputs, "labels")
-all_objects, all_blocks, all_gaps = [], [], []
+all_blocks, all_gaps = [], []
 # of volumes whose synapses are given there is nothing to say
 limits = concatenate(step.by_name(inputs, "limits").values(), ["volume", *LIMIT_COLUMNS])
 unlikeness = limits.set_index("volume")["unlikeness"].astype(float)
-for volume, file in merged.items():
+
+
+def designed(table):
+    table = with_design(table, volume_samples(table), params.design)
+    return table[["volume", *table.columns.drop("volume")]]
+
+
+def objects_of(volume, file):
+    """The objects of a volume with their blocks; what is counted of it is kept aside."""
     done = Finished.read(*step.by_name(inputs, f"counts/{volume}").values())
     counts = gather_counts(concatenate([done[unit] for unit in done], COUNT_COLUMNS).astype(np.int64))
     opened, objects = open_labels(labels[volume]), read_table(file)
@@ -39,12 +48,16 @@ for volume, file in merged.items():
     print(f"{volume}: {len(objects)} synapses, {len(blocks)} blocks; in no block: {count_unplaced(objects) or 'none'}")
     print(f"{volume}: {len(gaps)} cuboids and {(~blocks['known']).sum()} blocks are not known")
     own = {"volume": volume, "unlikeness": unlikeness.get(volume, np.nan)}
-    all_objects.append(objects.assign(**own))
     all_blocks.append(blocks.assign(**own))
     all_gaps.append(gaps.assign(volume=volume))
-for name, tables in (("objects", all_objects), ("blocks", all_blocks), ("gaps", all_gaps)):
+    return designed(objects.assign(**own))
+
+
+write_dataset(((volume, objects_of(volume, file)) for volume, file in merged.items()), output.objects)
+for name, tables in (("blocks", all_blocks), ("gaps", all_gaps)):
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
-    if name != "gaps":
-        table = with_design(table, volume_samples(table), params.design)
-    write_table(table[["volume", *table.columns.drop("volume")]], output[name])
+    if name == "gaps":
+        write_table(table[["volume", *table.columns.drop("volume")]], output[name])
+    else:
+        write_table(designed(table), output[name])
 write_table(limits, output.limits)

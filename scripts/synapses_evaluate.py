@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from spinome.io.datasets import read_rows
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels
 from spinome.synapses.classifiers import load_card
@@ -11,13 +12,13 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-objects, gaps = read_table(inputs.objects), read_table(inputs.gaps)
+gaps = read_table(inputs.gaps)
 labels, models = step.by_name(inputs, "labels"), step.by_name(inputs, "model")
 compared, ranked, tables = [], [], []
 for volume, row in params.aside.rows.items():
     truth, found = open_labels(row["truth_synapses"], row["voxel_nm"]), open_labels(labels[volume])
     lost = gaps[gaps["volume"] == volume]
-    compared.append(compare(truth, found, objects[objects["volume"] == volume], lost))
+    compared.append(compare(truth, found, read_rows(inputs.objects, "volume", [volume]), lost))
     parts = Finished.read(*step.by_name(inputs, f"parts/{volume}").values())
     judge = Judge.of_card(load_card(models.get(volume) or params.aside.model))
     every, drawn = candidates(parts, found.shape, found.voxel_nm, tuple(params.cuboid), params.connectivity, judge)

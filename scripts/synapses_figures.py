@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spinome.io.atomic import atomic
+from spinome.io.datasets import read_rows
 from spinome.io.tables import read_table
 from spinome.io.volumes import open_labels, open_volume
 from spinome.report.density import tables_by_volume
@@ -12,14 +13,15 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 labels, masks, tables = (step.by_name(inputs, kind) for kind in ("labels", "masks", "tables"))
-objects, gaps = (read_table(file) if file else None for file in (inputs.objects, inputs.gaps))
+gaps = read_table(inputs.gaps) if inputs.gaps else None
 found = {}
 for volume, row in params.aside.rows.items():
     own, made = open_labels(labels[volume]), masks.get(volume)
     voxel_nm = row["voxel_nm"] or own.voxel_nm
     found[volume] = Found(
         own,
-        *(table[table["volume"] == volume] for table in (objects, gaps)),
+        read_rows(inputs.objects, "volume", [volume]),
+        gaps[gaps["volume"] == volume],
         volume in params.detected,
         image=open_volume(row["image"], voxel_nm) if row["image"] else None,
         truth=open_labels(row["truth_synapses"], row["voxel_nm"]) if volume in params.scored else None,

@@ -8,7 +8,7 @@ from scipy import stats
 from made_tables import made_counts, made_spines, made_turnover
 from spinome.compare.design import NotComparableError
 from spinome.compare.errors import Rate
-from spinome.compare.fit import COLUMNS, PLAN_COLUMNS, POINT_COLUMNS, Comparison, fit, with_rates
+from spinome.compare.fit import COLUMNS, PLAN_COLUMNS, POINT_COLUMNS, Comparison, columns_read, fit, with_rates
 from spinome.compare.tables import read_schema
 
 SCHEMA = read_schema(Path(__file__).parents[2] / "workflow" / "schemas" / "compare.schema.yaml")
@@ -206,3 +206,17 @@ def test_ten_thousand_animals_are_no_trouble():
     row = only(table, "volume ~ condition")
     assert row["effect"] == pytest.approx(0.1, abs=0.04) and row["df"] == 9998
     assert row["permutation_p"] < 0.01
+
+
+def test_a_comparison_reads_the_columns_that_it_needs_and_all_where_one_is_lacking():
+    columns = ["animal", "cell", "condition", "side", "measure", "part", "whole", "partner_class", "volume_um3", "note"]
+    asked = Comparison(
+        "c", "t", "log(volume_um3) ~ condition + (1|animal)", where={"side": ["input"]}, probability="note"
+    )
+    assert columns_read(columns, asked) == ["animal", "cell", "condition", "side", "volume_um3", "note"]
+    short = Comparison("c", "t", "spine_fraction ~ condition + (1|animal/cell)")
+    assert set(columns_read(columns, short)) == {*columns} - {"volume_um3", "note"}
+    assert columns_read(columns, Comparison("c", "t", "volume_um3 ~ treatment + (1|animal)")) is None
+    turnover = ["animal", "condition", "gained", "lost", "spines", "next_spines", "day"]
+    ratio = Comparison("c", "t", "(gained + lost)/total ~ condition + (1|animal)")
+    assert columns_read(turnover, ratio) == turnover[:-1]

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from spinome.io.damage import DamagedError
-from spinome.io.datasets import count_rows, parts_of, read_rows, sample_rows, write_dataset
+from spinome.io.datasets import count_rows, dataset, parts_of, read_rows, sample_rows, write_dataset
 from spinome.io.tables import read_table, table_columns, write_table
 
 FRAME = pd.DataFrame(
@@ -90,3 +91,25 @@ def test_what_is_wrong_is_told_and_nothing_is_left(tmp_path, path):
     (path / "02.parquet").write_bytes(b"cut")
     with pytest.raises(DamagedError, match=r"02\.parquet"):
         read_rows(path, "neuron", ["n0"])
+
+
+def test_parts_that_do_not_know_the_type_of_a_column_get_it_from_those_that_do(tmp_path):
+    path = tmp_path / "all.parquet"
+    filled = pd.DataFrame({"volume": ["b"], "orphan": np.array([2**60], np.uint64), "reason": ["cut"]})
+    nothing = pd.DataFrame({"volume": [], "orphan": [], "reason": []}, dtype=object)
+    without = filled.assign(volume="c", reason=None)
+    with dataset(path) as add:
+        for name, frame in {"a": nothing, "b": filled, "c": without}.items():
+            add(name, frame)
+    frame = pd.read_parquet(path)
+    assert frame["orphan"].tolist() == [2**60] * 2 and frame["reason"].fillna("").tolist() == ["cut", ""]
+    assert len({str(pyarrow.parquet.read_schema(file).field("reason").type) for file in parts_of(path).values()}) == 1
+    assert read_rows(path, "volume", ["b"])["orphan"].tolist() == [2**60]
+    assert read_rows(path, "volume", ["a"]).empty
+
+
+def test_a_data_set_that_is_not_finished_is_not_there(tmp_path):
+    with pytest.raises(RuntimeError, match="stopped"), dataset(tmp_path / "all.parquet") as add:
+        add("a", FRAME)
+        raise RuntimeError("stopped")
+    assert not list(tmp_path.iterdir())

@@ -35,7 +35,7 @@ SETTINGS = Watershed().model_dump()
 def run_script(tmp_path, monkeypatch):
     """A function that runs a script as its rule does, with named files, parameters and what is set aside."""
     # a script has its process for itself
-    monkeypatch.setattr(step, "log_to", lambda log: None)
+    monkeypatch.setattr(step, "log_to", lambda log, asked: None)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
     def run(name, given, made, aside=None, **params):

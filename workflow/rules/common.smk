@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 
 from spinome.workflow.environment import leave_checkout_as_it_is, tell_limits
 
-leave_checkout_as_it_is(Path("~/.cache/spinome").expanduser())
+leave_checkout_as_it_is(CACHES := Path("~/.cache/spinome").expanduser())
 
 from spinome import configuration
 from spinome.configuration.files import repeated_keys
@@ -19,9 +19,12 @@ from spinome.hashing import content_hash
 from spinome.ranges import first_lines
 from spinome.workflow.asking import asks
 from spinome.workflow.consistency import contradictions
-from spinome.workflow.code import code_by_package, script_hash
+from spinome.workflow.code import KEPT, code_by_package, script_hash
 from spinome.workflow.sizes import of_files
 from spinome.workflow.study import read_study
+
+
+KEPT.read(CACHES / "code.json")
 
 
 def planned(plan, *arguments):

@@ -583,11 +583,21 @@ rule linking_links:
         model=linking_plan.links_model.trained,
         decisions=config["linking"]["proofread"]["decisions"] or [],
     output:
-        links=report("<results>/linking/links.parquet", caption="../report/linking_links.rst", category="Linking"),
-        spines=report("<results>/linking/spines.parquet", caption="../report/linking_spines.rst", category="Linking"),
+        links=report(
+            directory("<results>/linking/links.parquet"),
+            patterns=["{name}.parquet"],
+            caption="../report/linking_links.rst",
+            category="Linking",
+        ),
+        spines=report(
+            directory("<results>/linking/spines.parquet"),
+            patterns=["{name}.parquet"],
+            caption="../report/linking_spines.rst",
+            category="Linking",
+        ),
         violations="<results>/linking/violations.parquet",
-        line_graph="<results>/linking/line_graph.parquet",
-        bridges="<results>/linking/bridges.parquet",
+        line_graph=directory("<results>/linking/line_graph.parquet"),
+        bridges=directory("<results>/linking/bridges.parquet"),
         limits="<results>/linking/limits.parquet",
         graphs=directory("<results>/linking/graphs"),
     log:

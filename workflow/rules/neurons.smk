@@ -1,5 +1,5 @@
 # The neurons branch: meshes to heat kernel signatures, labelled synapses and spines.
-from spinome.workflow.plans.neurons import NeuronsPlan, rows_of
+from spinome.workflow.plans.neurons import NeuronsPlan, Told, rows_of
 
 neurons_plan = planned(NeuronsPlan, study, tuple(linking_plan.volumes))
 if neurons_plan.shards:
@@ -352,7 +352,7 @@ rule neurons_tables:
         design=study.design.of("neurons", *(["volumes"] if neurons_plan.linked_volumes else [])),
         inputs=neurons_plan.stamps_of(study.neurons, "synapses"),
         aside=study.aside(
-            rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
+            rows=Told(study.neurons, ("mesh", "synapses", "synapse_voxel_nm", "root_id")),
             members=neurons_plan.by_shard,
         ),
         code=script_hash("neurons_tables"),
@@ -428,7 +428,7 @@ rule neurons_figures:
         shown=12,
         inputs=neurons_plan.stamps_of(study.neurons, "mesh", "truth_labels"),
         aside=study.aside(
-            rows=rows_of(study.neurons, "mesh"),
+            rows=Told(study.neurons, ("mesh",)),
             truth={row.neuron: row.truth_labels for row in study.neurons if row.truth_labels},
         ),
         code=script_hash("neurons_figures"),

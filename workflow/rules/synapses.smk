@@ -382,7 +382,7 @@ rule synapses_blocks:
     output:
         limits="<results>/synapses/limits.parquet",
         blocks=report("<results>/synapses/blocks.parquet", caption="../report/synapses_blocks.rst", category="Synapses"),
-        objects="<results>/synapses/objects.parquet",
+        objects=directory("<results>/synapses/objects.parquet"),
         gaps="<results>/synapses/gaps.parquet",
     log:
         "<logs>/synapses_blocks.log",

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from spinome.compare import power
-from spinome.compare.design import Design, NotComparableError, make_design
+from spinome.compare.design import UNITS, Design, NotComparableError, make_design
 from spinome.compare.errors import Carried, Rate, carry
 from spinome.compare.formula import names_of, parse
 from spinome.compare.inference import Freedom, doubt, freedom, separated, standardised, t_interval
@@ -70,6 +70,20 @@ class Comparison:
     unmeasured: str = ""
     probability: str = ""
     planned_effect: float | None = None
+
+
+def columns_read(columns: Sequence[str], asked: Comparison) -> list[str] | None:
+    """Those columns of a table that a comparison reads; None: all, to say what there is where one is lacking."""
+    formula = parse(asked.formula)
+    short = SHORTHANDS.get(formula.part[0]) if not formula.whole and formula.part[0] not in columns else None
+    of_short = ["part", "whole", *short[1]] if short else []
+    needed = {name for name in formula.columns if not short or name != formula.part[0]}
+    needed |= {*of_short, *asked.where} | ({asked.probability} - {""})
+    # a turnover's `total` is the sum of two columns
+    if needed - {*columns, "total"}:
+        return None
+    needed |= {*UNITS, "spines", "next_spines", *(name for rate in asked.rates for name in rate.where)}
+    return [name for name in columns if name in needed]
 
 
 def fit(frame: pd.DataFrame, asked: Comparison, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

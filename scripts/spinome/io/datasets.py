@@ -6,7 +6,8 @@ reads the rows and columns that it needs; no process holds all rows. A plain fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ from spinome.io.damage import DamagedError
 from spinome.io.tables import NULLABLE, read_table
 
 SUFFIX = ".parquet"
+# how a part is written to a path
+Write = Callable[[pd.DataFrame, Path], None]
 
 
 def write_dataset(
     tables: Iterable[tuple[str, pd.DataFrame]],
     path: str | Path,
-    write: Callable[[pd.DataFrame, Path], None] | None = None,
+    write: Write | None = None,
 ) -> None:
     """Write a data set, whole or not at all, of tables that come one after another.
 
@@ -40,14 +43,29 @@ def write_dataset(
     ------
     ValueError: if there is no part, or the parts' columns differ
     """
+    with dataset(path, write) as add:
+        for name, frame in tables:
+            add(name, frame)
+
+
+@contextmanager
+def dataset(path: str | Path, write: Write | None = None) -> Iterator[Callable[[str, pd.DataFrame], None]]:
+    """A function that adds a part to a data set, by name and rows, as `write_dataset` does: for several at a time.
+
+    The data set is there when the context ends, whole or not at all; parameters and errors are those of
+    `write_dataset`.
+    """
     write = write or (lambda frame, part: frame.to_parquet(part, index=False))
     with atomic(path) as folder:
         folder.mkdir()
         schemas: dict[Path, pyarrow.Schema] = {}
-        for name, frame in tables:
+
+        def add(name: str, frame: pd.DataFrame) -> None:
             part = folder / f"{name}{SUFFIX}"
             write(frame, part)
             schemas[part] = pyarrow.parquet.read_schema(part)
+
+        yield add
         if not schemas:
             raise ValueError(f"{path}: a data set needs a part, if an empty one, for its columns")
         first = next(iter(schemas.values()))
@@ -62,6 +80,32 @@ def write_dataset(
         for part, schema in schemas.items():
             if whole := [name for name in mixed if _kind(schema.field(name).type) == "whole"]:
                 write(read_table(part).astype(dict.fromkeys(whole, "float64")), part)
+        _give_types(list(schemas))
+
+
+def _give_types(parts: Sequence[Path]) -> None:
+    """Give columns of no value, of which a part does not know the type, the type that they have in other parts."""
+    tables = {part: pyarrow.parquet.ParquetFile(part) for part in parts}
+    filled = [part for part, file in tables.items() if file.metadata.num_rows] or list(parts)
+    types: dict[str, pyarrow.DataType] = {}
+    for part in [*filled, *parts]:
+        for column in tables[part].schema_arrow:
+            if not pyarrow.types.is_null(column.type):
+                types.setdefault(column.name, column.type)
+    for part, file in tables.items():
+        schema, empty = file.schema_arrow, not file.metadata.num_rows
+        unlike = [
+            column
+            for column in schema
+            if types.get(column.name, column.type) != column.type and (empty or pyarrow.types.is_null(column.type))
+        ]
+        if unlike:
+            table = pyarrow.parquet.read_table(part)
+            for column in unlike:
+                place, kind = schema.get_field_index(column.name), types[column.name]
+                values = pyarrow.nulls(len(table), kind)
+                table = table.set_column(place, pyarrow.field(column.name, kind), values)
+            pyarrow.parquet.write_table(table, part)
 
 
 def parts_of(path: str | Path) -> dict[str, Path]:
@@ -88,6 +132,10 @@ def read_rows(
     for file in parts_of(path).values():
         try:
             kind = pyarrow.parquet.read_schema(file).field(column).type
+            if pyarrow.types.is_null(kind):
+                # a table without a value does not know of which type they would be
+                found.append(pd.read_parquet(file, columns=columns)[:0])
+                continue
             wanted = pyarrow.dataset.field(column).isin(pyarrow.array(list(values), kind))
             found.append(pd.read_parquet(file, columns=columns, filters=wanted))
         except Exception as error:

@@ -14,7 +14,7 @@ import pandas as pd
 # programs of other people that numbers depend on, as their packages are called
 PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "torch")
 # columns that the numbers of the text need; some of these tables have millions of rows
-COLUMNS = {"links": ["volume", "orphan", "linked"]}
+COLUMNS = {"links": ["volume", "orphan", "linked"], "objects": ["volume"]}
 NOTE = (
     "This text was written by the run that it describes. Check it, shorten it, and say beside it how the samples were "
     "made and imaged. `methods.bib` holds what it cites."

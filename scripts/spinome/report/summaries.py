@@ -10,6 +10,8 @@ from spinome.census.agreement import count_verdicts
 from spinome.report.page import Tile, format_number
 
 TO_PROOFREAD = 8
+# what is read of tables that grow with the volumes
+COLUMNS = {"objects": ["volume"], "links": ["volume", "orphan", "shaft", "linked", "probability", "known"]}
 # what a unit of a step is, and what is not known where it failed
 WITHOUT = {
     "twophoton_register": ("sessions", "their spines are not known, and they count in no turnover"),

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from spinome.hashing import content_hash, file_hash
+from spinome.io.datasets import read_rows
 from spinome.io.meshes import read_mesh
-from spinome.io.tables import read_table
+from spinome.io.tables import read_table, table_columns
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import EM, STACK, Volume, label_at, open_labels, open_volume, require_voxel_size
 from spinome.linking.measure import INSIDE
@@ -153,7 +154,7 @@ class Catalogue:
 
     def _asked_of(self, path: Path, state: tuple[Any, ...], maker: Maker) -> _Table:
         try:
-            frame = self._read_queue(path) if path.name == "queue.tsv" else read_table(path) if state else None
+            frame = self._read_queue(path) if path.name == "queue.tsv" else _read_asked(path) if state else None
             made = maker(frame, file_hash(path)) if frame is not None and len(frame) else asking.no_questions()
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             # of the other tables there is still much to ask
@@ -439,8 +440,8 @@ class Catalogue:
         """Answers that name a candidate, with its probability and a place within it."""
         # 9 keys, of which three are for none, no orphan and not sure
         shafts = [int(name) for name in row["candidates"].split()][:6]
-        links = self._read(self.sources.results / "linking" / "links.parquet")
-        own = links[(links["volume"] == row["unit"]) & (links["orphan"] == row["subject"])].set_index("shaft")
+        links = read_rows(self.sources.results / "linking" / "links.parquet", "orphan", [int(row["subject"])])
+        own = links[links["volume"] == row["unit"]].set_index("shaft")
         measured = self._read(self._typing(row["unit"])).set_index("segment")
         out = []
         for number, shaft in enumerate(shafts):
@@ -481,6 +482,13 @@ def moved(place: np.ndarray, spines: pd.DataFrame, own: str, other: str) -> np.n
         return None
     near = both[np.argsort(np.linalg.norm(here.loc[both].to_numpy(float) - place, axis=1))[:NEIGHBOURS]]
     return place + (there.loc[near] - here.loc[near]).median().to_numpy(float)
+
+
+def _read_asked(path: Path) -> pd.DataFrame:
+    """What questions are made of: of the synapses of neurons a few columns, of other tables all."""
+    if path.parts[-2:] != ("neurons", "synapses.parquet"):
+        return read_table(path)
+    return read_table(path, columns=[name for name in table_columns(path) if name in asking.LABEL_COLUMNS])
 
 
 def _answer(answer: str, word: str, **more: Any) -> dict[str, Any]:

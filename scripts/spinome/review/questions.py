@@ -212,6 +212,10 @@ def link_questions(queue: pd.DataFrame, provenance: str) -> pd.DataFrame:
     )
 
 
+# columns of the synapses of neurons that questions about their labels are made of
+LABEL_COLUMNS = ["source", "neuron", "id", "tag", "value", "z_nm", "y_nm", "x_nm"]
+
+
 def label_questions(synapses: pd.DataFrame, provenance: str) -> pd.DataFrame:
     """What each synapse of a neuron lies on.
 

@@ -9,13 +9,22 @@ in it.
 from __future__ import annotations
 
 import ast
+import atexit
 import hashlib
+import json
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from spinome.io.atomic import atomic
 
 LIBRARY = Path(__file__).parents[1]
 SCRIPTS = LIBRARY.parent
 # what carries words and results about; everything else counts, whatever it is called
+# as many source files as ten versions of the library have
+MOST_KEPT = 5000
 PLUMBING = ("spinome.logs", "spinome.workflow", "spinome.failures")
 
 
@@ -64,6 +73,52 @@ def _is_plumbing(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in PLUMBING)
 
 
+class Kept:
+    """What was found of source files by a hash of all that it depends on, kept in a file where one is told of.
+
+    To parse the library takes 1.5 CPU-seconds, and Snakemake reads the rules anew for every job.
+    """
+
+    def __init__(self) -> None:
+        self.file: Path | None = None
+        self.known: dict[str, Any] = {}
+
+    def read(self, file: Path) -> None:
+        """Take what a file holds, and keep what is found later there."""
+        self.file = file
+        try:
+            self.known = json.loads(file.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+        self.used: set[str] = set()
+        self.before = len(self.known)
+        atexit.register(self.save)
+
+    def get(self, key: str) -> Any:
+        """What was found under a key; None where nothing was."""
+        found = self.known.get(key)
+        if self.file and found is not None:
+            self.used.add(key)
+        return found
+
+    def add(self, key: str, found: Any) -> Any:
+        """Keep what was found."""
+        self.known[key] = found
+        return found
+
+    def save(self) -> None:
+        """Write what is new; what was not asked for goes when it has become much."""
+        if self.file is None or len(self.known) == self.before:
+            return
+        if len(self.known) > MOST_KEPT:
+            self.known = {key: found for key, found in self.known.items() if key in self.used}
+        with suppress(OSError), atomic(self.file) as part:
+            part.write_text(json.dumps(self.known))
+
+
+KEPT = Kept()
+
+
 @cache
 def _path(module: str) -> Path | None:
     stem = LIBRARY.joinpath(*module.split(".")[1:])
@@ -82,8 +137,30 @@ def _read(path: Path, module: str) -> tuple[bytes, frozenset[str]]:
     those that gather other modules would make each rule depend on everything. Files beside the module that it names
     in a string, such as a template, count with their bytes.
     """
+    text = path.read_bytes()
+    key = hashlib.blake2b(b"\0".join([text, module.encode(), *_surroundings(path)]), digest_size=16).hexdigest()
+    if (known := KEPT.get(key)) is None:
+        digest, names = _parsed(path, module, text.decode())
+        known = KEPT.add(key, [digest.hex(), sorted(names)])
+    return bytes.fromhex(known[0]), frozenset(known[1])
+
+
+@cache
+def _modules(library: Path) -> bytes:
+    """The names of all modules: what an import means depends on which there are."""
+    return "|".join(sorted(str(file.relative_to(library)) for file in library.rglob("*.py"))).encode()
+
+
+def _surroundings(path: Path) -> list[bytes]:
+    """What counts beside a source file itself: which modules there are, and files that are no code in its folder."""
+    beside = sorted(file for file in path.parent.iterdir() if file.is_file() and file.suffix != ".py")
+    states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode() for file in beside]
+    return [sys.version.encode(), _modules(LIBRARY), *states]
+
+
+def _parsed(path: Path, module: str, text: str) -> tuple[bytes, set[str]]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    tree, names = ast.parse(path.read_text()), set()
+    tree, names = ast.parse(text), set()
     beside = {file.name for file in path.parent.iterdir() if file.is_file() and file.suffix != ".py"}
     digest = hashlib.blake2b(digest_size=8)
     for node in ast.walk(tree):
@@ -107,4 +184,4 @@ def _read(path: Path, module: str) -> tuple[bytes, frozenset[str]]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in beside:
             digest.update((path.parent / node.value).read_bytes())
     digest.update(ast.dump(tree).encode())
-    return digest.digest(), frozenset(name for name in names if name.split(".")[0] == "spinome" and _path(name))
+    return digest.digest(), {name for name in names if name.split(".")[0] == "spinome" and _path(name)}

@@ -88,15 +88,15 @@ def read_design(
     ------
     ValueError: one line a problem, with file, row and column, or with the key
     """
+    named = config["factors"] or config["covariates"]
+    if not (named or any(row.animal for sheet in SHEETS for row in rows[sheet])):
+        return Design()
     places = [
         _Place(sheet, files[sheet] or "", row, row.line, row.animal, row.design)
         for sheet in SHEETS
         for row in rows[sheet]
     ]
     factors, covariates, within = config["factors"], config["covariates"], set(config["within_animal"])
-    animals = any(place.animal for place in places)
-    if not (animals or factors or covariates):
-        return Design()
     problems = [*_name_problems(config, places)]
     if not problems:
         problems = [

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypedDict, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -75,6 +75,11 @@ PATH_COLUMNS = {
 }
 
 
+@cache
+def _path_columns(row_type: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(column for column in row_type.model_fields if column in PATH_COLUMNS)
+
+
 class Row(BaseModel):
     """A row of a sample sheet."""
 
@@ -82,8 +87,12 @@ class Row(BaseModel):
 
     def files(self) -> list[str]:
         """The files that the row names, without the name of a data set inside of them."""
-        values = [getattr(self, column) for column in type(self).model_fields if column in PATH_COLUMNS]
-        return [file for value in values if isinstance(file := file_of(value), str) and file]
+        values = (getattr(self, column) for column in _path_columns(type(self)))
+        return [file for value in values if value and isinstance(file := file_of(value), str) and file]
+
+    def with_files(self, files: Mapping[str, str]) -> Self:
+        """The row with other files in these columns; itself where they are the same."""
+        return self.model_copy(update=files) if any(getattr(self, name) != files[name] for name in files) else self
 
 
 class SampleRow(Row):
@@ -375,7 +384,7 @@ def read_sheet(
                 resolved[column] = resolve(values[column])
             except FileNotFoundError as error:
                 errors.append(f"row {number}, column {column}: {error}")
-        rows.append(row.model_copy(update=resolved))
+        rows.append(row.with_files(resolved))
     if row_type is not Correction:
         errors += _look_alikes(lines, IDENTITY[row_type])
     if errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from spinome.io.atomic import nearest_existing
-from spinome.io.sources import is_address, split_source
+from spinome.io.sources import is_address
 from spinome.shipped import shipped_file
 from spinome.workflow import samples
 from spinome.workflow.design import Design, read_design
@@ -90,8 +91,13 @@ class Study:
     @cached_property
     def stamps(self) -> Stamps:
         """Stamps of the files that the sheets and the configuration name."""
-        inputs = sum(len(row.files()) for row in (*self.stacks, *self.volumes, *self.neurons))
-        return Stamps(Path(self.results) / ".stamps.json", inputs)
+        return Stamps(Path(self.results) / ".stamps.json", len(self.files))
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every file that rows of stacks, volumes and neurons name, each once; of many neurons to ask takes long."""
+        rows = (*self.stacks, *self.volumes, *self.neurons)
+        return list(dict.fromkeys(file for row in rows for file in row.files()))
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -130,11 +136,19 @@ class Study:
     def _state(self, source: str) -> str:
         if is_address(source):
             return self.stamps.of([source])[0]
-        file, name = split_source(source)
-        for folder in (self.results, self.config["resources"]):
-            if file.is_relative_to(folder):
-                return f"{file.relative_to(folder)}::{name}"
-        return f"{self.stamps.of([file])[0]}::{name}"
+        file, _, name = source.partition("::")
+        inside = self.within(file)
+        return f"{self.stamps.of([file])[0] if inside is None else inside}::{name}"
+
+    def within(self, file: str) -> str | None:
+        """The rest of the path of a file that the workflow makes, below `results` or `resources`; None of another."""
+        # plans ask this of every file, and a `Path` takes long to make
+        plain = file if file.startswith(self._made) else os.path.normpath(file)
+        return next((plain[len(folder) :] for folder in self._made if plain.startswith(folder)), None)
+
+    @cached_property
+    def _made(self) -> tuple[str, ...]:
+        return tuple(f"{os.path.normpath(folder)}/" for folder in (self.results, self.config["resources"]))
 
     def aside(self, **values: Any) -> SimpleNamespace:
         """What a rule's parameter `aside` holds: these values, and how many of its units may fail."""
@@ -184,6 +198,9 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
     design = read_design(config["design"], config["samples"], cast(Mapping[str, Sequence[samples.SampleRow]], rows))
     addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
     # a mesh at a public address is fetched by a rule, and from there on is a file as any other
-    fetched = {name: {"mesh": f"{config['resources']}/meshes/{name}.npz"} for name in addresses}
-    neurons = [row.model_copy(update=fetched.get(row.neuron, {})) for row in rows["neurons"]]
+    folder = f"{config['resources']}/meshes"
+    neurons = [
+        row.with_files({"mesh": f"{folder}/{row.neuron}.npz"}) if row.neuron in addresses else row
+        for row in rows["neurons"]
+    ]
     return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses, design)

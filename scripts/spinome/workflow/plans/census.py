@@ -341,10 +341,9 @@ class CensusPlan:
     @property
     def given_files(self) -> list[str]:
         """Every file that the sheets name, with the sheet of cells and the table of corrections."""
-        rows = (*self.study.stacks, *self.study.volumes, *self.study.neurons)
         corrections = self.study.config["twophoton"]["track"]["corrections"]
         fetched = {self.study.neuron_of[name].mesh for name in self.study.mesh_addresses}
-        files = ({file for row in rows for file in row.files()} - fetched) | {*self.study.cells}
+        files = ({*self.study.files} - fetched) | {*self.study.cells}
         return sorted(files | ({corrections} if corrections else set()))
 
 

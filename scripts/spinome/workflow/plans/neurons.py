@@ -6,10 +6,10 @@ linking branch meshes from a volume, which are known only when it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -170,6 +170,9 @@ class NeuronsPlan:
     def _millions(self, row: NeuronRow) -> float:
         """Millions of vertices of a mesh; of one that is not there yet, or broken, what few have."""
         if row.neuron not in self._known_millions:
+            # of very many that are not there yet, an error for each would take long
+            if not os.path.exists(row.mesh.partition("::")[0]):  # noqa: PTH110
+                return UNKNOWN_MILLIONS
             try:
                 self._known_millions[row.neuron] = vertices_of(row.mesh) / 1e6
             except UNREADABLE:
@@ -217,7 +220,11 @@ class NeuronsPlan:
 
     def shard_rows(self, shard: str) -> list[NeuronRow]:
         """The rows of the sheet in a shard; none for the neurons of a volume."""
-        return [self.study.neuron_of[name] for name in self.by_shard.get(shard, [])]
+        return self._shard_rows.get(shard, [])
+
+    @cached_property
+    def _shard_rows(self) -> dict[str, list[NeuronRow]]:
+        return {shard: [self.study.neuron_of[name] for name in names] for shard, names in self.by_shard.items()}
 
     def shards_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that hold these rows."""
@@ -246,7 +253,13 @@ class NeuronsPlan:
 
     def files(self, column: str) -> Callable[[Any], list[str]]:
         """An input function: the files of a column of a shard."""
-        return lambda wildcards: self.files_of(self.shard_rows(wildcards.shard), column)
+        # many rules ask the same of a shard
+        known = self._files
+        return lambda wildcards: known(wildcards.shard, column)
+
+    @cached_property
+    def _files(self) -> Callable[[str, str], list[str]]:
+        return cache(lambda shard, column: self.files_of(self.shard_rows(shard), column))
 
     def files_of(self, rows: Iterable[NeuronRow], column: str) -> list[str]:
         """The files of a column, without the name of a group inside of them.
@@ -261,14 +274,17 @@ class NeuronsPlan:
         # many neurons may share a table
         files = dict.fromkeys(source.partition("::")[0] for source in sources if source)
         if len(self.study.neurons) > Stamps.MOST_OPENED:
-            own = (self.study.results, self.study.config["resources"])
-            files = dict.fromkeys(file for file in files if any(Path(file).is_relative_to(folder) for folder in own))
+            files = dict.fromkeys(file for file in files if self.study.within(file) is not None)
         return [*tables, *files]
 
     def addresses(self, wildcards: Any) -> dict[str, str]:
         """The public addresses of a shard's meshes, by neuron."""
+        return self._addresses(wildcards.shard)
+
+    @cached_property
+    def _addresses(self) -> Callable[[str], dict[str, str]]:
         known = self.study.mesh_addresses
-        return {name: known[name] for name in self.by_shard.get(wildcards.shard, []) if name in known}
+        return cache(lambda shard: {name: known[name] for name in self.by_shard.get(shard, []) if name in known})
 
     def fetched_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The tables of the fetched meshes of rows."""
@@ -276,7 +292,8 @@ class NeuronsPlan:
 
     def fetching(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that fetch meshes of rows."""
-        return self.shards_of(row for row in rows if row.neuron in self.study.mesh_addresses)
+        known = self.study.mesh_addresses
+        return self.shards_of(row for row in rows if row.neuron in known) if known else []
 
     def fetched(self, wildcards: Any) -> list[str]:
         """The table of a shard's fetched meshes; none where none lies at a public address."""
@@ -293,7 +310,12 @@ class NeuronsPlan:
 
     def stamps(self, *columns: str) -> Callable[[Any], list[str]]:
         """A function of wildcards: one stamp of the given files of these columns of a shard."""
-        return lambda wildcards: self.stamps_of(self.shard_rows(wildcards.shard), *columns)
+        known = self._stamps
+        return lambda wildcards: known(wildcards.shard, *columns)
+
+    @cached_property
+    def _stamps(self) -> Callable[..., list[str]]:
+        return cache(lambda shard, *columns: self.stamps_of(self.shard_rows(shard), *columns))
 
     def stamps_of(self, rows: Sequence[NeuronRow], *columns: str) -> list[str]:
         """One stamp of the given files of these columns of rows: Snakemake keeps it for each of many jobs."""
@@ -310,11 +332,33 @@ class NeuronsPlan:
 
     def aside(self, *columns: str, **values: Any) -> Callable[[Any], SimpleNamespace]:
         """A function of wildcards: the parameter `aside` with the rows of a shard, paths and all."""
-        return lambda wildcards: self.study.aside(rows=self._rows(wildcards.shard, *columns), **values)
+        return lambda wildcards: self.study.aside(rows=Told(self.shard_rows(wildcards.shard), columns), **values)
 
 
 def _code(step: str) -> str:
     return script_hash(f"neurons_{step}")
+
+
+class Told(Mapping[str, dict[str, Any]]):
+    """What the sheet says of neurons, as `rows_of`, made when it is asked for; a job gets it as plain values.
+
+    For the parameter `aside`, which a plan of very many neurons holds for each of many jobs.
+    """
+
+    def __init__(self, rows: Sequence[NeuronRow], columns: Sequence[str]):
+        self.rows, self.columns = rows, tuple(columns)
+
+    def __getitem__(self, neuron: str) -> dict[str, Any]:
+        return rows_of([row for row in self.rows if row.neuron == neuron], *self.columns)[neuron]
+
+    def __iter__(self) -> Iterator[str]:
+        return (row.neuron for row in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __reduce__(self) -> tuple[type[dict], tuple[dict[str, dict[str, Any]]]]:
+        return dict, (rows_of(self.rows, *self.columns),)
 
 
 def rows_of(rows: Iterable[NeuronRow], *columns: str) -> dict[str, dict[str, Any]]:

@@ -24,10 +24,9 @@ class PhantomPlan:
 
     def __post_init__(self):
         # a specimen that the sheets ask for and nobody described is told when the plan is made
-        for row in (*self.study.stacks, *self.study.volumes, *self.study.neurons):
-            for file in row.files():
-                if name := self.specimen_of(file):
-                    self.settings(name)
+        for file in self.study.files:
+            if name := self.specimen_of(file):
+                self.settings(name)
 
     @cached_property
     def folder(self) -> Path:
