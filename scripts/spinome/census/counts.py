@@ -16,6 +16,8 @@ from spinome.io.datasets import parts_of, read_part
 UNKNOWN = "not given"
 TAGS = ("spine", "shaft", "soma")
 SIZES = ("volume_um3", "head_diameter_um", "neck_length_um")
+# numbers up to here are told apart by a table of as many places
+MANY = 1 << 24
 # what is not known of a cell whose synapses, whose spines, or either of which failed
 OF_SYNAPSES = [*(f"input_on_{tag}" for tag in TAGS), *(f"mean_synapse_size_on_{tag}" for tag in TAGS)]
 OF_SPINES = ["spines_per_cell", *(f"mean_{size}" for size in SIZES)]
@@ -67,7 +69,8 @@ def count_by_cell(
     tagged["cell"] = _places(pairs, cells)[own]
     carrying, parents = _pairs_of(spines, ["specimen", "parent"])
     carrying = _places(parents, cells)[carrying]
-    partners = _partners(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)), known)
+    known = Known.of(known)
+    partners = known.partners(tagged.get("pre_pt_root_id", pd.Series(pd.NA, tagged.index)))
     lost = _unknown(failed, _places(failed, cells))
     counts = [_inputs(tagged, partners, bool(known)), _spines(spines, carrying, len(cells))]
     received = _with_unknown(pd.concat(counts, ignore_index=True), lost)
@@ -76,7 +79,7 @@ def count_by_cell(
         received["specimen"] == received["neuron"], received["specimen"] + "/" + received["neuron"]
     )
     given = _outputs(tagged, partners, cells, spines, carrying)
-    giving = _partners(given["cell"], known)
+    giving = known.partners(given["cell"])
     given["cell_class"], given["broad_class"] = (giving.names[giving.codes[:, level]] for level in (0, 1))
     # a cell has many rows, and to write a number as text takes long
     codes, numbers = pd.factorize(given["cell"])
@@ -98,6 +101,7 @@ def count_parts(
     ----------
     synapses, spines : `neurons/synapses.parquet` and the joint table; a part of this for each part of those
     """
+    known = Known(known)
     joined = {name.removeprefix("neurons-"): file for name, file in parts_of(spines).items()}
 
     def counts() -> Iterator[pd.DataFrame]:
@@ -133,22 +137,72 @@ def add_up_parts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     -------
     as `count_by_cell`, with words as categories, since a large study has millions of rows
     """
-    received, given = [], [pd.DataFrame(columns=COLUMNS)]
+    received, given = [], _Given()
     for counts in parts:
         counts = counts[COLUMNS].astype(dict.fromkeys(WORDS, "category"))
-        incoming = counts["side"] == "input"
+        incoming = (counts["side"] == "input").to_numpy()
         received.append(counts[incoming])
-        given.append(counts[~incoming])
+        given.add(counts[~incoming])
+    return _stacked([*received, given.table()])
+
+
+class _Given:
+    """What cells give, added up over parts: words as numbers, since to compare words of millions of rows takes long."""
+
+    # a row's number holds that of its cell, of the class of its partner and of its measure
+    PARTNERS, MEASURES = 1 << 16, 1 << 8
+
+    def __init__(self) -> None:
+        self.names = {name: pd.Index([], dtype=object) for name in ("cell", "partner_class", "measure")}
+        # the class and the broad class of each cell, by its number
+        self.classes: dict[str, list[np.ndarray]] = {"cell_class": [], "broad_class": []}
+        self.rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, counts: pd.DataFrame) -> None:
+        """Rows of one part, words as categories."""
+        if counts.empty:
+            return
+        before = len(self.names["cell"])
+        codes = {name: self._codes(name, counts[name]) for name in self.names}
+        number = (codes["cell"] * self.PARTNERS + codes["partner_class"]) * self.MEASURES + codes["measure"]
+        new = np.unique(codes["cell"], return_index=True)[1]
+        new = new[codes["cell"][new] >= before]
+        for name, found in self.classes.items():
+            found.append(counts[name].iloc[new].to_numpy(object))
+        self.rows.append((number, counts["part"].to_numpy(float), counts["whole"].to_numpy(float)))
         # added up as soon as as much is new as there was
-        if sum(map(len, given[1:])) > len(given[0]):
-            given = [_sums_of(given)]
-    return _stacked([*received, _sums_of(given)])
+        if sum(len(numbers) for numbers, *_ in self.rows[1:]) > len(self.rows[0][0]):
+            self._add_up()
 
+    def table(self) -> pd.DataFrame:
+        """The sums, as `count_by_cell` returns them, words as categories."""
+        if not self.rows:
+            return pd.DataFrame(columns=COLUMNS)
+        self._add_up()
+        ((number, part, whole),) = self.rows
+        rest, measure = np.divmod(number, self.MEASURES)
+        cell, partner = np.divmod(rest, self.PARTNERS)
+        codes = {"cell": cell, "partner_class": partner, "measure": measure}
+        columns = {name: pd.Categorical.from_codes(codes[name], names) for name, names in self.names.items()}
+        for name, found in self.classes.items():
+            words, names = pd.factorize(np.concatenate(found))
+            columns[name] = pd.Categorical.from_codes(words[cell], names)
+        columns["side"] = pd.Categorical.from_codes(np.zeros(len(number), np.int8), ["output"])
+        return pd.DataFrame({**columns, "part": part, "whole": whole})[COLUMNS]
 
-def _sums_of(counts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Counts of the same cells, partners and measures added up."""
-    every = _stacked(counts)
-    return every.groupby(WORDS, observed=True, sort=False)[["part", "whole"]].sum().reset_index()[COLUMNS]
+    def _codes(self, name: str, words: pd.Series) -> np.ndarray:
+        known, here = self.names[name], words.cat.remove_unused_categories().cat
+        place = known.get_indexer(here.categories)
+        new = np.flatnonzero(place < 0)
+        place[new] = len(known) + np.arange(len(new))
+        self.names[name] = known.append(here.categories[new].astype(object))
+        return place[here.codes].astype(np.int64)
+
+    def _add_up(self) -> None:
+        number, part, whole = (np.concatenate(columns) for columns in zip(*self.rows))
+        number, group = np.unique(number, return_inverse=True)
+        sums = [np.bincount(group, values, len(number)) for values in (part, whole)]
+        self.rows = [(number, sums[0], sums[1])]
 
 
 def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -263,7 +317,7 @@ def _inputs(tagged: pd.DataFrame, partners: _Partners, with_partners: bool) -> p
     measures = {f"input_on_{tag}": (on[tag], True) for tag in TAGS}
     for tag in TAGS:
         sized = on[tag] & np.isfinite(size)
-        measures[f"mean_synapse_size_on_{tag}"] = (np.where(sized, size, 0), sized)
+        measures[f"mean_synapse_size_on_{tag}"] = (size, sized)
     counts = _add_up(tagged["cell"].to_numpy(), partners, measures)
     if not with_partners:
         return counts
@@ -319,28 +373,65 @@ def _add_up(cell: np.ndarray, partners: _Partners | None, measures: Mapping[str,
             rows.append(np.flatnonzero(partners.codes[:, level]))
             codes.append(partners.codes[rows[-1], level])
     every = np.concatenate(rows)
-    number, numbers = pd.factorize(cell, sort=True)
+    number, numbers = _numbered(cell)
     # names are in order, so that the groups are too
-    group, found = pd.factorize(number[every] * len(names) + np.concatenate(codes), sort=True)
+    group, found = _numbered(number[every] * len(names) + np.concatenate(codes))
     keys = pd.DataFrame({"cell": numbers[found // len(names)], "partner_class": names[found % len(names)]})
-    parts = []
+    parts, counted = [], np.bincount(group, minlength=len(keys))
     for measure, (part, whole) in measures.items():
-        whole = np.broadcast_to(whole, len(cell)).astype(float)
-        part = np.where(whole > 0, part, 0).astype(float)
-        sums = keys.assign(
-            part=np.bincount(group, part[every], len(keys)), whole=np.bincount(group, whole[every], len(keys))
-        )
-        parts.append(sums[sums["whole"] > 0].assign(measure=measure))
+        # most measures are of few of the rows
+        ours = slice(None) if whole is True else np.flatnonzero(whole[every])
+        here, value = group[ours], part[every[ours]]
+        wholes = counted if whole is True else np.bincount(here, minlength=len(keys))
+        if value.dtype == bool:
+            sums = np.bincount(here[value], minlength=len(keys))
+        else:
+            sums = np.bincount(here, value, len(keys))
+        some = np.flatnonzero(wholes)
+        own = {"part": sums[some].astype(float), "whole": wholes[some].astype(float)}
+        parts.append(keys.iloc[some].assign(**own, measure=measure))
     return pd.concat(parts, ignore_index=True)
 
 
-def _partners(roots: pd.Series, known: Mapping[int, Classes]) -> _Partners:
-    """The class and the broad class of each root id, no name where there is none."""
-    # the class of no root is the last row
-    classes = _coded(np.array([*map(_two, known.values()), ("", "")], object))
-    ids = _integers(roots)
-    place = pd.Index(np.fromiter(known, np.int64, len(known))).get_indexer(ids.fillna(0))
-    return _Partners(classes.codes[np.where(ids.isna(), -1, place)], classes.names)
+def _numbered(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The place of each value among all different ones, and these in order; small numbers are counted, not sorted."""
+    most = int(values.max(initial=0))
+    if most > MANY or (len(values) and values.min() < 0):
+        return pd.factorize(values, sort=True)
+    there = np.zeros(most + 1, bool)
+    there[values] = True
+    place = np.cumsum(there) - 1
+    return place[values], np.flatnonzero(there)
+
+
+class Known(Mapping[int, Classes]):
+    """Classes of cells by root id, looked up for many at once."""
+
+    def __init__(self, classes: Mapping[int, Classes]):
+        self._classes = classes
+        self._roots = pd.Index(np.fromiter(classes, np.int64, len(classes)))
+        # the class of no root is the last row
+        self._codes = _coded(np.array([*map(_two, classes.values()), ("", "")], object))
+
+    @classmethod
+    def of(cls, classes: Mapping[int, Classes]) -> Known:
+        """These classes, looked up as often as is asked for."""
+        return classes if isinstance(classes, cls) else cls(classes)
+
+    def partners(self, roots: pd.Series) -> _Partners:
+        """The class and the broad class of each root id, no name where there is none."""
+        ids = _integers(roots)
+        place = self._roots.get_indexer(ids.fillna(0).to_numpy(np.int64))
+        return _Partners(self._codes.codes[np.where(ids.isna(), -1, place)], self._codes.names)
+
+    def __getitem__(self, root: int) -> Classes:
+        return self._classes[root]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
 
 
 def _integers(roots: pd.Series) -> pd.Series:
