@@ -7,8 +7,9 @@ import pandas as pd
 from spinome.design import neuron_samples, with_design
 from spinome.io.datasets import write_dataset
 from spinome.io.tables import concatenate, read_table, write_table
+from spinome.names import VOLUME
 from spinome.neurons.tables import all_spines, all_synapses, in_order, neuron_table
-from spinome.neurons.units import SYNAPSE_GAPS, VOLUME, sheet_neurons, volume_neurons
+from spinome.neurons.units import SYNAPSE_GAPS, sheet_neurons, volume_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 

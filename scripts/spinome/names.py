@@ -10,6 +10,8 @@ from urllib.parse import quote
 PLAIN = re.compile(r"[\w+-]+")
 # a file name holds 255 bytes; the rest is for what is put before and after a name, as in `volume-NAME%2F<number>.npz`
 LONGEST = 175
+# a neuron made from a volume, and the shard of all of them, are named by it
+VOLUME = "volume-"
 # devices of Windows, and what readers of tables take for no value or for yes and no
 DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10))}
 NO_TEXT = {"na", "nan", "-nan", "null", "none", "true", "false"}

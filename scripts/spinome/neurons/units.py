@@ -14,9 +14,9 @@ from spinome.hashing import file_hash
 from spinome.io.cave import read_synapses
 from spinome.io.meshes import mesh_files
 from spinome.io.sources import split_source
+from spinome.names import VOLUME
 
 SHEET = "sheet"
-VOLUME = "volume-"
 # beside the meshes of a volume: where its synapses could not be looked for
 SYNAPSE_GAPS = "synapse_gaps.parquet"
 

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from spinome.io.sources import file_of, is_address, path_problem, split_source
-from spinome.names import LONGEST, bytes_in_file_names, plain_name, same_files
+from spinome.names import LONGEST, VOLUME, bytes_in_file_names, plain_name, same_files
 from spinome.ranges import allowed, first_lines, shown
 
 Name = Annotated[str, AfterValidator(plain_name)]
@@ -55,7 +55,7 @@ Day = Annotated[float, Field(ge=-100_000, le=100_000)]
 PositionNm = Annotated[float, Field(ge=-1e9, le=1e9)]
 PositionUm = Annotated[float, Field(ge=-1e6, le=1e6)]
 # what the tables of results call the neurons of the sheet, and the shards of those that come from a volume
-SHEET, FROM_VOLUME = "sheet", "volume-"
+SHEET = "sheet"
 PATH_COLUMNS = {
     "path",
     "dendrites",
@@ -234,9 +234,9 @@ class NeuronRow(SampleRow):
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm, self.synapse_voxel_nm
-        if self.neuron.lower().startswith(FROM_VOLUME):
+        if self.neuron.lower().startswith(VOLUME):
             raise ValueError(
-                f"column neuron: names that begin with '{FROM_VOLUME}' are those of neurons made from a volume; use "
+                f"column neuron: names that begin with '{VOLUME}' are those of neurons made from a volume; use "
                 "another name"
             )
         if is_address(self.mesh) and not self.mesh.rpartition("::")[2].isdecimal():

@@ -199,8 +199,9 @@ def read_study(config: dict[str, Any], repository: Path) -> Study:
     addresses = {row.neuron: row.mesh for row in rows["neurons"] if samples.is_address(row.mesh)}
     # a mesh at a public address is fetched by a rule, and from there on is a file as any other
     folder = f"{config['resources']}/meshes"
-    neurons = [
-        row.with_files({"mesh": f"{folder}/{row.neuron}.npz"}) if row.neuron in addresses else row
-        for row in rows["neurons"]
-    ]
+    neurons = rows["neurons"]
+    for number, row in enumerate(neurons):
+        # in place, so that very many are not there twice
+        if row.neuron in addresses:
+            neurons[number] = row.with_files({"mesh": f"{folder}/{row.neuron}.npz"})
     return Study(config, repository, tuple(rows["stacks"]), tuple(rows["volumes"]), tuple(neurons), addresses, design)

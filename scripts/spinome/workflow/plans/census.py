@@ -13,7 +13,7 @@ from typing import Any
 
 from spinome.hashing import file_hash
 from spinome.io.sources import file_of, split_source
-from spinome.neurons.units import VOLUME
+from spinome.names import VOLUME
 from spinome.workflow.plans.phantom import PhantomPlan
 from spinome.workflow.samples import SHEETS, StackRow
 from spinome.workflow.study import Study

@@ -14,8 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spinome.hashing import content_hash
-from spinome.io.meshes import vertices_of
-from spinome.neurons.units import VOLUME, volume_neurons
+from spinome.names import VOLUME
 from spinome.workflow.asking import SizeOf
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
@@ -138,6 +137,10 @@ class NeuronsPlan:
         """The size of a job on a shard, in millions of vertices: its largest mesh, and all of them."""
         if self.by_shard.get(wildcards.shard):
             return self.sizes_of(self.shard_rows(wildcards.shard))(wildcards, input)
+        # imported where it is needed, since the readers of meshes take half a second to load, for every job anew
+        from spinome.io.meshes import vertices_of
+        from spinome.neurons.units import volume_neurons
+
         try:
             meshes = volume_neurons(self._volume(wildcards), str(self.folder(wildcards))).values()
             millions = [vertices_of(unit.mesh) / 1e6 for unit in meshes]
@@ -173,6 +176,8 @@ class NeuronsPlan:
             # of very many that are not there yet, an error for each would take long
             if not os.path.exists(row.mesh.partition("::")[0]):  # noqa: PTH110
                 return UNKNOWN_MILLIONS
+            from spinome.io.meshes import vertices_of
+
             try:
                 self._known_millions[row.neuron] = vertices_of(row.mesh) / 1e6
             except UNREADABLE:
