@@ -25,8 +25,10 @@ def read(block):
 voxel_nm, cuboid, superpixels = require_voxel_size(membrane), tuple(params.cuboid), 0
 blocks = list(cuboids(membrane.shape, cuboid))
 with atomic(output[0]) as part:
-    # what is never written is 0
     array = create_volume(part, membrane.shape, np.uint64, voxel_nm, cuboid)
+    for block in blocks:
+        if block.name not in files:
+            array[block.core] = 0
     for block, labels in flood([block for block in blocks if block.name in files], read):
         with np.load(files[block.name]) as left:
             array[block.core] = paint(left["basin"], labels)
