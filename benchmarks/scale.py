@@ -67,7 +67,7 @@ CUBOID: Shape = (64, 256, 256)
 THINNED: Shape = (32, 128, 128)
 # gigavoxels; of any size, the volume is never whole anywhere
 SIZES: dict[str, Shape] = {"0.07": (140, 700, 700), "0.3": (300, 1000, 1000)}
-GRAPH_SIZES: dict[str, Shape] = SIZES | {"2": (1000, 1400, 1430)}
+GRAPH_SIZES: dict[str, Shape] = SIZES | {"1": (1000, 1000, 1000)}
 # copies of one cuboid (z, y, x) that the watershed joins
 FEW_CUBOIDS, MANY_CUBOIDS = (4, 4, 4), (8, 8, 4)
 # as `linking.watershed` has them

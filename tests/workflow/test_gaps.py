@@ -1,5 +1,6 @@
 """Scripts that go on with the cuboids that are there: what is lacking becomes a gap, and stays one to the last."""
 
+import errno
 import resource
 import runpy
 import signal
@@ -241,13 +242,21 @@ def test_a_full_disk_ends_a_shard_of_contacts_and_the_next_run_finishes_it(tmp_p
     rng = np.random.default_rng(0)
     labels, membrane = rng.integers(1, 50, SHAPE).astype(np.uint64), rng.random(SHAPE, np.float32)
 
-    def compute(name, path):
+    def write(name, path):
         save_contacts(path, find_contacts(labels, membrane, VOXEL_NM))
 
-    with full_disk(), pytest.raises(OSError, match="File too large"):
-        finish("contacts", compute)
-    assert not (tmp_path / "contacts.parquet").exists()
-    assert len(read_table(finish("contacts", compute))) == 3
+    def write_to_full_disk(name, path):
+        try:
+            with full_disk():
+                write(name, path)
+        except OSError as error:
+            raise OSError(errno.ENOSPC, "No space left on device") from error
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        finish("contacts", write_to_full_disk)
+    assert "File too large" in str(caught.value.__cause__)
+    assert not (tmp_path / "contacts.parquet").exists() and not list((tmp_path / "units").rglob("*.npz"))
+    assert len(read_table(finish("contacts", write))) == 3
 
 
 def test_a_full_disk_leaves_no_superpixels_and_the_next_run_makes_them(tmp_path, segment, finished_basins, run_script):

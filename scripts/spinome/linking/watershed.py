@@ -86,9 +86,7 @@ def _in_line(blocks: Sequence[Cuboid]) -> list[Cuboid]:
     return sorted(blocks, key=lambda block: [block.start[axis] for axis in axes])
 
 
-def _unions(
-    blocks: Sequence[Cuboid], read: Callable[[Cuboid], Basins], most_open: int
-) -> tuple[list[int], np.ndarray]:
+def _unions(blocks: Sequence[Cuboid], read: Callable[[Cuboid], Basins], most_open: int) -> tuple[list[int], np.ndarray]:
     """Where the basins of each cuboid begin and end when all are numbered in a row, and their forest of unions."""
     known = {block.start for block in blocks}
     ends, parent, seeded = [0], np.zeros(0, np.uint32), np.zeros(0, bool)
