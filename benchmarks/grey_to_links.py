@@ -59,13 +59,8 @@ def run(shape: Shape, folder: str) -> pd.DataFrame:
     }
     config.write_text(json.dumps(keys))
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
-    subprocess.run(
-        [*command, "--configfile", str(config), "--", "linking"],
-        check=True,
-        stdout=Path(folder, "log.txt").open("w"),
-        stderr=subprocess.STDOUT,
-        env=os.environ | ONE_THREAD,
-    )
+    command += ["--configfile", str(config), "--", "linking"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD)
     parts = []
     for file in Path(folder, "results", "benchmarks").rglob("*.tsv"):
         step = file.relative_to(Path(folder, "results", "benchmarks")).parts[0].removesuffix(".tsv")

@@ -25,8 +25,8 @@ MAX_DEPTH = 12
 
 
 # One node fills an eighth of a cache line, so that the nodes of a large forest stay in the second cache: a row whose
-# feature is up to the threshold goes to the node that follows, any other one to the node in the upper bits of `high`, of
-# which the lower ones hold the feature.
+# feature is up to the threshold goes to the node that follows, any other one to the node in the upper bits of `high`;
+# the lower ones hold the feature.
 NODE = np.dtype([("threshold", np.float32), ("high", np.uint32)])
 FEATURE_BITS = 8
 

@@ -4,10 +4,10 @@ Voxels are the nodes of a graph, shared faces its edges, and the higher of its t
 ties are settled by where the voxels lie in the volume, so that no two edges are equal. The watershed is the minimum
 spanning forest rooted in the seeds (watershed cuts, Cousty et al. 2009), which is unique. Whatever is known to belong
 to it can therefore be joined anywhere: every voxel with its lowest neighbour, and every basin without a seed that
-does not reach the surface of its cuboid with the basin behind its lowest pass. And what does not belong to the forest of
-a part does not belong to that of the whole: a pass whose two sides are linked by lower ones, or both have a seed, is
-dropped. What is left of a cuboid are its seeds, the basins at its surface, fewer passes than basins, and the ways out of
-it, which `spinome.linking.watershed` joins in the same way.
+does not reach the surface of its cuboid with the basin behind its lowest pass. And what does not belong to the forest
+of a part does not belong to that of the whole: a pass whose two sides are linked by lower ones, or both have a seed,
+is dropped. What is left of a cuboid are its seeds, the basins at its surface, fewer passes than basins, and the ways
+out of it, which `spinome.linking.watershed` joins in the same way.
 """
 
 from __future__ import annotations

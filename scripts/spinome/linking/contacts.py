@@ -119,12 +119,11 @@ def join_contacts(parts: Callable[[], Iterable[Contacts]]) -> Contacts:
 
 def save_contacts(path: str | Path, contacts: Contacts) -> None:
     """Write the contacts of a cuboid."""
-    with Path(path).open("wb") as file:
-        # most of a histogram is zeros, which the fast way packs almost as well as the thorough one
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=PACKING) as archive:
-            for name, values in vars(contacts).items():
-                with archive.open(f"{name}.npy", "w") as member:
-                    np.lib.format.write_array(member, values)
+    # most of a histogram is zeros, which the fast way packs almost as well as the thorough one
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=PACKING) as archive:
+        for name, values in vars(contacts).items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, values)
 
 
 def read_contacts(path: str | Path) -> Contacts:

@@ -138,14 +138,12 @@ def _longer(parent: np.ndarray, seeded: np.ndarray, size: int) -> tuple[np.ndarr
 def _join_open(
     parent: np.ndarray, seeded: np.ndarray, sides: np.ndarray, passes: np.ndarray, exits: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Join what no open face reaches, in `parent` and `seeded`; the unions between which passes stay open, and these."""
+    """Join what no open face reaches, in `parent` and `seeded`; return the sides of what stays open, and the passes."""
     unions, local = np.unique(_roots(parent, sides.ravel()), return_inverse=True)
     reached = np.zeros(len(unions), bool)
     for face in exits:
         open_ = _roots(parent, np.unique(face[face >= 0]))
-        place = np.searchsorted(unions, open_).clip(max=max(len(unions) - 1, 0))
-        if len(unions):
-            reached[place[unions[place] == open_]] = True
+        reached |= np.isin(unions, open_)
     local = local.reshape(-1, 2)
     root, left = join_lowest(local, passes, seeded[unions], reached)
     seeded[unions[root[seeded[unions]]]] = True
