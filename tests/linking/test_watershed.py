@@ -9,7 +9,7 @@ from scipy import ndimage
 from spinome.cuboids import cuboids
 from spinome.linking.basins import basins, paint
 from spinome.linking.flooding_heights import landscape, reach
-from spinome.linking.watershed import flood, superpixels
+from spinome.linking.watershed import _longer, flood, superpixels
 from volumes import draw_cut, draw_mask, draw_membrane, draw_shape
 
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
@@ -114,6 +114,12 @@ def test_a_lost_cuboid_is_empty_and_its_neighbours_are_not():
     mask[:] = True
     labels = cut_up(membrane, mask, (40.0, 8.0, 8.0), (16, 20, 67), lost="0-20-0")
     assert not labels[:, 20:40].any() and labels[:, :20].all() and labels[:, 40:].all()
+
+
+def test_numbers_of_basins_become_longer_where_there_are_too_many():
+    parent, seeded = _longer(np.arange(200, dtype=np.uint8), np.ones(200, bool), 240)
+    assert parent.dtype == np.int64 and parent.tolist() == list(range(300))
+    assert seeded[:200].all() and not seeded[200:].any()
 
 
 def test_superpixels_are_the_minimum_spanning_forest_of_the_seeds():

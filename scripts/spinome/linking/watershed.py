@@ -90,16 +90,18 @@ def _unions(blocks: Sequence[Cuboid], read: Callable[[Cuboid], Basins], most_ope
     """Where the basins of each cuboid begin and end when all are numbered in a row, and their forest of unions."""
     known = {block.start for block in blocks}
     ends, parent, seeded = [0], np.zeros(0, np.uint32), np.zeros(0, bool)
-    sides, passes = np.zeros((0, 2), np.int64), np.zeros(0, PASS)
+    sides, passes = [np.zeros((0, 2), np.int64)], [np.zeros(0, PASS)]
     # exits, numbered in a row, and ways of the faces behind which a cuboid is still to come, by its axis and start
     waiting: dict[tuple[int, tuple[int, ...]], tuple[np.ndarray, np.ndarray]] = {}
-    stayed = 0
+    count, stayed = 0, 0
     for block in blocks:
         part, offset = read(block), ends[-1]
         ends.append(offset + len(part.first))
         parent, seeded = _longer(parent, seeded, ends[-1])
         seeded[offset : ends[-1]] = part.seeded
-        more_sides, more_passes = [sides, part.sides.astype(np.int64) + offset], [passes, part.passes]
+        sides.append(part.sides.astype(np.int64) + offset)
+        passes.append(part.passes)
+        count += len(part.passes)
         faces = zip(*(of_faces(values, block.shape) for values in (part.entries, part.exits, part.ways)))
         for axis, (entries, exits, ways) in enumerate(faces):
             before = waiting.pop((axis, block.start), None)
@@ -107,15 +109,17 @@ def _unions(blocks: Sequence[Cuboid], read: Callable[[Cuboid], Basins], most_ope
                 met = (entries >= 0) & (before[0] >= 0)
                 across = np.stack([before[0][met], entries[met].astype(np.int64) + offset], axis=1)
                 lowest = _lowest(across, before[1][met])
-                more_sides.append(across[lowest])
-                more_passes.append(before[1][met][lowest])
+                sides.append(across[lowest])
+                passes.append(before[1][met][lowest])
+                count += len(lowest)
             beyond = tuple(start + (block.shape[axis] if axis == at else 0) for at, start in enumerate(block.start))
             if beyond in known:
-                waiting[axis, beyond] = np.where(exits >= 0, exits.astype(np.int64) + offset, -1), ways
-        sides, passes = np.concatenate(more_sides), np.concatenate(more_passes)
-        if len(passes) > max(most_open, TIMES_OPEN * stayed):
-            sides, passes = _join_open(parent, seeded, sides, passes, [exits for exits, _ in waiting.values()])
-            stayed = len(passes)
+                # a copy, since a part would keep the faces across all axes
+                waiting[axis, beyond] = np.where(exits >= 0, exits.astype(np.int64) + offset, -1), ways.copy()
+        if count > max(most_open, TIMES_OPEN * stayed):
+            left = _join_open(parent, seeded, sides, passes, [exits for exits, _ in waiting.values()])
+            sides, passes = [left[0]], [left[1]]
+            count = stayed = len(left[0])
     _join_open(parent, seeded, sides, passes, [])
     return ends, parent[: ends[-1]]
 
@@ -136,19 +140,22 @@ def _longer(parent: np.ndarray, seeded: np.ndarray, size: int) -> tuple[np.ndarr
 
 
 def _join_open(
-    parent: np.ndarray, seeded: np.ndarray, sides: np.ndarray, passes: np.ndarray, exits: list[np.ndarray]
+    parent: np.ndarray,
+    seeded: np.ndarray,
+    sides: list[np.ndarray],
+    passes: list[np.ndarray],
+    exits: list[np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join what no open face reaches, in `parent` and `seeded`; return the sides of what stays open, and the passes."""
-    unions, local = np.unique(_roots(parent, sides.ravel()), return_inverse=True)
-    reached = np.zeros(len(unions), bool)
-    for face in exits:
-        open_ = _roots(parent, np.unique(face[face >= 0]))
-        reached |= np.isin(unions, open_)
+    unions, local = np.unique(_roots(parent, np.concatenate(sides).ravel()), return_inverse=True)
+    open_ = [np.zeros(0, np.int64), *(_roots(parent, np.unique(face[face >= 0])) for face in exits)]
+    reached = np.isin(unions, np.concatenate(open_))
     local = local.reshape(-1, 2)
-    root, left = join_lowest(local, passes, seeded[unions], reached)
+    every = np.concatenate(passes)
+    root, left = join_lowest(local, every, seeded[unions], reached)
     seeded[unions[root[seeded[unions]]]] = True
     parent[unions] = unions[root]
-    return unions[root[local[left]]], passes[left]
+    return unions[root[local[left]]], every[left]
 
 
 def _lowest(sides: np.ndarray, passes: np.ndarray) -> np.ndarray:
