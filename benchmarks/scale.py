@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,13 +23,15 @@ import pandas as pd
 import psutil
 
 from census_rows import census_rows
+from grey_to_links import grey_rows
 from many_neurons import fetched_rows, plan_rows
 from runner import Row, _peak_mb, measure, write_rows
-from spinome.cuboids import Box, Shape, and_next, cuboids
+from spinome.cuboids import Box, Cuboid, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
 from spinome.io.meshes import read_mesh
 from spinome.io.models import load_model
 from spinome.linking.agglomerate import agglomerate, agglomerate_in_place, cut
+from spinome.linking.basins import Basins, basins
 from spinome.linking.contacts import (
     Contacts,
     count_superpixels,
@@ -39,6 +41,7 @@ from spinome.linking.contacts import (
     save_contacts,
 )
 from spinome.linking.edge_features import FEATURES
+from spinome.linking.flooding_heights import landscape, reach
 from spinome.linking.measure import (
     SIDES,
     centroids,
@@ -51,6 +54,7 @@ from spinome.linking.measure import measure as measure_cuboid
 from spinome.linking.pieces import cuboids_of, find_pieces, gather, read_pieces, save_pieces, simplified, weld_pieces
 from spinome.linking.region_graph import graph_of_contacts, region_graph
 from spinome.linking.rounds import LIMIT, agglomerate_in_rounds, blocks_of
+from spinome.linking.watershed import flood
 from year_cost import cost_rows
 
 REPOSITORY = Path(__file__).parents[1]
@@ -63,6 +67,11 @@ CUBOID: Shape = (64, 256, 256)
 THINNED: Shape = (32, 128, 128)
 # gigavoxels; of any size, the volume is never whole anywhere
 SIZES: dict[str, Shape] = {"0.07": (140, 700, 700), "0.3": (300, 1000, 1000)}
+GRAPH_SIZES: dict[str, Shape] = SIZES | {"1": (1000, 1000, 1000)}
+# copies of one cuboid (z, y, x) that the watershed joins
+FEW_CUBOIDS, MANY_CUBOIDS = (4, 4, 4), (8, 8, 4)
+# as `linking.watershed` has them
+WATERSHED = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 ERROR_NM = 20.0
 # what one node has
 NODE_BYTES = 24e9
@@ -146,6 +155,62 @@ def held_by(folder: str, copies: int) -> tuple[float, int]:
     superpixels = len(graph.labels)
     agglomerate_in_place(graph, "forest", forest)
     return _peak_mb(resource.getrusage(resource.RUSAGE_SELF)) * 1e6 - before, superpixels
+
+
+def flooded(copies: Sequence[Shape]) -> list[tuple[float, float, int]]:
+    """For each number of copies of a cuboid within tissue, which rises: CPU-seconds of joining their basins, the bytes
+    that this takes at most, and how many basins there are.
+
+    The basins are those of the middle one of 27 cuboids. The ways out of a copy lead to the basins at the other end of
+    the next one, at the heights that they have where tissue goes on.
+    """
+    shape = tuple(3 * length for length in CUBOID)
+    halo = reach(VOXEL_NM, WATERSHED["smoothing_nm"], WATERSHED["spacing_nm"])
+    middle = list(cuboids(shape, CUBOID, halo))[13]
+    height, seed = landscape(tiled("boundary_probability", middle.padded), VOXEL_NM, **WATERSHED)
+    _, found = basins(height, seed, middle, shape)
+    del height, seed
+    list(flood([middle], lambda _: found))
+
+    def moved(voxel: np.ndarray, start: Shape, whole: Shape) -> np.ndarray:
+        place = [axis - own + new for axis, own, new in zip(np.unravel_index(voxel, shape), middle.start, start)]
+        # the way out of the last copy leads out of the volume
+        return np.ravel_multi_index(place, whole, mode="wrap")
+
+    before, results = psutil.Process().memory_info().rss, []
+    for count in copies:
+        whole = tuple(length * times for length, times in zip(CUBOID, count))
+
+        def read(block: Cuboid, whole: Shape = whole) -> Basins:
+            passes, ways = found.passes.copy(), found.ways.copy()
+            for rows in (passes, ways):
+                for name in ("above", "below"):
+                    rows[name] = moved(rows[name], block.start, whole)
+            return replace(found, first=moved(found.first, block.start, whole), passes=passes, ways=ways)
+
+        blocks, started = list(cuboids(whole, CUBOID)), time.process_time()
+        for _ in flood(blocks, read):
+            pass
+        taken = time.process_time() - started
+        held = _peak_mb(resource.getrusage(resource.RUSAGE_SELF)) * 1e6 - before
+        results.append((taken, held, len(found.first) * len(blocks)))
+    return results
+
+
+def flood_rows() -> list[Row]:
+    """What joining the basins of a volume takes, and the volume at which 24 GB end."""
+    copies = FEW_CUBOIDS, MANY_CUBOIDS
+    (_, few, _), (seconds, many, number) = measure(flooded, copies).result
+    fewer, voxels = (float(np.prod(CUBOID) * np.prod(count)) for count in copies)
+    what = f"linking_watershed, {voxels / 1e9:.1f} gigavoxels of copies of one cuboid"
+    added = (many - few) / (voxels - fewer)
+    return [
+        Row(f"{what}: memory beside libraries", many / 1e6, "MB"),
+        Row(f"{what}: a voxel more than {fewer / 1e9:.1f} gigavoxels", added, "bytes"),
+        Row(f"{what}: a basin more", added * voxels / number, "bytes"),
+        Row(f"{what}: joining, a megavoxel", seconds / voxels * 1e6, "CPU-s"),
+        Row("volume at which linking_watershed fills 24 GB", NODE_BYTES / added / 1e9, "gigavoxels", 100),
+    ]
 
 
 def in_rounds(folder: str, most: int) -> tuple[float, float, float, int]:
@@ -244,9 +309,9 @@ def meshes_of(shape: Shape, folder: str) -> tuple[float, int]:
 
 
 def graph_rows() -> list[Row]:
-    """Contacts, their graph and its merge tree at both sizes."""
+    """Contacts, their graph and its merge tree at all sizes."""
     rows, cost = [], {}
-    for size, shape in SIZES.items():
+    for size, shape in GRAPH_SIZES.items():
         voxels = np.prod(shape) / 1e6
         with tempfile.TemporaryDirectory() as folder:
             contacts = measure(contacts_of, shape, folder)
@@ -260,7 +325,7 @@ def graph_rows() -> list[Row]:
             Row(f"contacts, join and agglomeration, {size} gigavoxels, a megavoxel", cost[size], "CPU-s", 0.053, True),
             Row(f"contacts on disk, {size} gigavoxels, a voxel", on_disk / voxels / 1e6, "bytes"),
         ]
-    return [*rows, _growth("contacts, tree", cost)]
+    return [*rows, *_growth("contacts, tree", cost)]
 
 
 def segment_rows() -> list[Row]:
@@ -280,14 +345,14 @@ def segment_rows() -> list[Row]:
             rows.append(Row(f"linking_{name}, {size} gigavoxels: highest memory", job.peak_mb, "MB"))
         rows.append(Row(f"measure and pieces, {size} gigavoxels, a megavoxel", cost[size], "CPU-s"))
         rows.append(Row(f"welded mesh of a segment, {size} gigavoxels", meshes.result[0] / meshes.result[1], "CPU-s"))
-    return [*rows, _growth("measure, pieces", cost)]
+    return [*rows, *_growth("measure, pieces", cost)]
 
 
-def _growth(name: str, cost: dict[str, float]) -> Row:
-    """What a voxel costs at the larger size against the smaller."""
-    first, second = cost.values()
-    what = f"CPU of {name} per voxel, {' against '.join(reversed(SIZES))} gigavoxels"
-    return Row(what, second / first, "times", 1.15, True)
+def _growth(name: str, cost: dict[str, float]) -> list[Row]:
+    """What a voxel costs at the larger sizes against the smallest."""
+    (smallest, first), *larger = cost.items()
+    what = f"CPU of {name} per voxel, {{}} against {smallest} gigavoxels"
+    return [Row(what.format(size), value / first, "times", 1.15, True) for size, value in larger]
 
 
 def kept_rows() -> list[Row]:
@@ -318,5 +383,5 @@ def kept_rows() -> list[Row]:
 
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
-    rows = [*plan_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows(), *fetched_rows()]
-    write_rows("scale", [*rows, *census_rows(), *cost_rows()])
+    rows = [*plan_rows(), *flood_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows(), *fetched_rows()]
+    write_rows("scale", [*rows, *grey_rows(), *census_rows(), *cost_rows()])

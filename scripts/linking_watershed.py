@@ -15,19 +15,23 @@ from spinome.workflow.shards import Finished
 inputs, params, output = step.begin(snakemake)
 membrane = open_probability(step.source(snakemake, "membrane"), params.voxel_nm)
 files = Finished.read(*inputs.done)
-parts = {}
-for name, file in files.items():
-    with np.load(file) as left:
-        parts[name] = Basins(**{field.name: left[field.name] for field in fields(Basins)})
-labels = dict(zip(parts, flood(list(parts.values())))) if parts else {}
-print(f"{max(map(np.max, labels.values()), default=0)} superpixels in {np.prod(membrane.shape) / 1e6:.1f} Mvoxel")
-voxel_nm, cuboid = require_voxel_size(membrane), tuple(params.cuboid)
+
+
+def read(block):
+    with np.load(files[block.name]) as left:
+        return Basins(**{field.name: left[field.name] for field in fields(Basins)})
+
+
+voxel_nm, cuboid, superpixels = require_voxel_size(membrane), tuple(params.cuboid), 0
+blocks = list(cuboids(membrane.shape, cuboid))
 with atomic(output[0]) as part:
     array = create_volume(part, membrane.shape, np.uint64, voxel_nm, cuboid)
-    for block in cuboids(membrane.shape, cuboid):
+    for block in blocks:
         if block.name not in files:
             array[block.core] = 0
-            continue
+    for block, labels in flood([block for block in blocks if block.name in files], read):
         with np.load(files[block.name]) as left:
-            array[block.core] = paint(left["basin"], labels[block.name])
+            array[block.core] = paint(left["basin"], labels)
+        superpixels = max(superpixels, int(labels.max(initial=0)))
     fill_pyramid(part)
+print(f"{superpixels} superpixels in {np.prod(membrane.shape) / 1e6:.1f} Mvoxel")

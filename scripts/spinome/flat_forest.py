@@ -17,15 +17,18 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 TreeForest: TypeAlias = RandomForestClassifier | ExtraTreesClassifier
 
 # trees that one row goes down together
-TOGETHER = 8
+TOGETHER = 16
 # rows that go down a complete tree together
 BLOCK = 256
 # a complete tree doubles with every level
 MAX_DEPTH = 12
 
 
-# one node fills a quarter of a cache line: to where a row goes whose feature is up to the threshold, and above it
-NODE = np.dtype([("feature", np.int32), ("threshold", np.float32), ("low", np.int32), ("high", np.int32)])
+# One node fills an eighth of a cache line, so that the nodes of a large forest stay in the second cache: a row whose
+# feature is up to the threshold goes to the node that follows, any other one to the node in the upper bits of `high`;
+# the lower ones hold the feature.
+NODE = np.dtype([("threshold", np.float32), ("high", np.uint32)])
+FEATURE_BITS = 8
 
 
 class FlatForest(NamedTuple):
@@ -40,36 +43,49 @@ class FlatForest(NamedTuple):
 
 
 def flatten_forest(forest: TreeForest) -> FlatForest:
-    """Flatten a fitted two-class forest; `probability` is that of its second class."""
+    """Flatten a fitted two-class forest; `probability` is that of its second class.
+
+    Raises
+    ------
+    ValueError: if the forest has not two classes, is too large, or was not grown depth first (`max_leaf_nodes`).
+    """
     if len(forest.classes_) != 2:
         raise ValueError(f"the forest must have two classes, it has {len(forest.classes_)}; train on both kinds")
     parts, probabilities, roots, offset = [], [], [], 0
     for estimator in forest.estimators_:
         tree = estimator.tree_
         inner, own = tree.children_left >= 0, np.arange(tree.node_count)
+        if (tree.children_left[inner] != own[inner] + 1).any():
+            raise ValueError("the trees of the forest were not grown depth first; train it without `max_leaf_nodes`")
         nodes = np.zeros(tree.node_count, NODE)
-        nodes["feature"] = np.where(inner, tree.feature, 0)
-        nodes["threshold"] = _rounded(tree.threshold)
-        nodes["low"] = np.where(inner, tree.children_left, own) + offset
-        nodes["high"] = np.where(inner, tree.children_right, own) + offset
+        # nothing is up to the threshold of a leaf
+        nodes["threshold"] = np.where(inner, _rounded(tree.threshold), -np.inf)
+        high = np.where(inner, tree.children_right, own) + offset
+        nodes["high"] = high << FEATURE_BITS | np.where(inner, tree.feature, 0)
         value = tree.value[:, 0, :]
         parts.append(nodes)
         probabilities.append(value[:, 1] / value.sum(axis=1))
         roots.append(offset)
         offset += tree.node_count
-    return FlatForest(np.array(roots, np.int32), np.concatenate(parts), np.concatenate(probabilities))
+    if forest.n_features_in_ > 1 << FEATURE_BITS or offset > 1 << 32 - FEATURE_BITS:
+        raise ValueError(
+            f"the forest has {forest.n_features_in_} features and {offset} nodes; at most {1 << FEATURE_BITS} and "
+            f"{1 << 32 - FEATURE_BITS} can be walked: train fewer or shallower trees"
+        )
+    return FlatForest(np.array(roots, np.uint64), np.concatenate(parts), np.concatenate(probabilities))
 
 
 def no_forest() -> FlatForest:
     """A forest without trees, for loops that are not to ask it."""
-    return FlatForest(np.zeros(0, np.int32), np.zeros(0, NODE), np.zeros(0))
+    return FlatForest(np.zeros(0, np.uint64), np.zeros(0, NODE), np.zeros(0))
 
 
 @njit(cache=True)
 def forest_probability(forest, features):
     """Probability of the second class for one row of float32 features, as scikit-learn computes it."""
     trees = len(forest.roots)
-    at = np.empty(TOGETHER, np.int32)
+    # without a sign, since compiled code would look for places that count from the end
+    at = np.empty(TOGETHER, np.uint64)
     total = 0.0
     for start in range(0, trees, TOGETHER):
         # a row waits for memory at every step down a tree, so it goes down several at once
@@ -80,9 +96,12 @@ def forest_probability(forest, features):
         while moved:
             moved = False
             for lane in range(count):
-                node = forest.nodes[at[lane]]
-                below = node.low if features[node.feature] <= node.threshold else node.high
-                moved |= below != at[lane]
+                here = at[lane]
+                node = forest.nodes[here]
+                feature = np.uint64(node.high & np.uint32((1 << FEATURE_BITS) - 1))
+                high = np.uint64(node.high >> np.uint32(FEATURE_BITS))
+                below = here + np.uint64(1) if features[feature] <= node.threshold else high
+                moved |= below != here
                 at[lane] = below
         for lane in range(count):
             total += forest.probability[at[lane]]
@@ -140,17 +159,18 @@ def _rounded(threshold: np.ndarray) -> np.ndarray:
 
 def _place(flat, root, feature, threshold, probability) -> None:
     """Lay the nodes below a root into the slots of one complete tree."""
-    nodes, waiting = flat.nodes, [(root, 0)]
+    nodes, waiting = flat.nodes, [(int(root), 0)]
     while waiting:
         node, slot = waiting.pop()
+        high, of = divmod(int(nodes["high"][node]), 1 << FEATURE_BITS)
         if slot >= len(feature):
             probability[slot - len(feature)] = flat.probability[node]
-        elif nodes["low"][node] == node:
+        elif high == node:
             # a leaf above the bottom: both ways lead to the same value
             waiting += [(node, 2 * slot + 1), (node, 2 * slot + 2)]
         else:
-            feature[slot], threshold[slot] = nodes["feature"][node], nodes["threshold"][node]
-            waiting += [(nodes["low"][node], 2 * slot + 1), (nodes["high"][node], 2 * slot + 2)]
+            feature[slot], threshold[slot] = of, nodes["threshold"][node]
+            waiting += [(node + 1, 2 * slot + 1), (high, 2 * slot + 2)]
 
 
 @njit(cache=True)

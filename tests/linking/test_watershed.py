@@ -9,7 +9,7 @@ from scipy import ndimage
 from spinome.cuboids import cuboids
 from spinome.linking.basins import basins, paint
 from spinome.linking.flooding_heights import landscape, reach
-from spinome.linking.watershed import flood, superpixels
+from spinome.linking.watershed import _longer, flood, superpixels
 from volumes import draw_cut, draw_mask, draw_membrane, draw_shape
 
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
@@ -61,18 +61,18 @@ def noise(seed, shape=(16, 60, 67)):
     return membrane.astype(np.float32), tissue > np.quantile(tissue, 0.2)
 
 
-def cut_up(membrane, mask, voxel_nm, size, lost=None, chosen=SETTINGS):
+def cut_up(membrane, mask, voxel_nm, size, lost=None, chosen=SETTINGS, most_open=0):
     """Superpixels from cuboids of a size; the one named `lost` failed."""
     halo = reach(voxel_nm, chosen["smoothing_nm"], chosen["spacing_nm"])
     blocks = [block for block in cuboids(membrane.shape, size, halo) if block.name != lost]
-    found = []
+    found = {}
     for block in blocks:
         inside = None if mask is None else mask[block.padded]
         height, seed = landscape(membrane[block.padded], voxel_nm, mask=inside, **chosen)
-        found.append(basins(height, seed, block, membrane.shape))
+        found[block.name] = basins(height, seed, block, membrane.shape)
     labels = np.zeros(membrane.shape, np.uint32)
-    for block, (basin, _), names in zip(blocks, found, flood([left for _, left in found])):
-        labels[block.core] = paint(basin, names)
+    for block, names in flood(blocks, lambda block: found[block.name][1], most_open):
+        labels[block.core] = paint(found[block.name][0], names)
     return labels
 
 
@@ -91,7 +91,8 @@ def test_any_cuboids_give_the_superpixels_of_the_whole(random):
     size = draw_cut(random, shape)
     note(f"cuboids of {size} in {shape}, voxels of {voxel_nm} nm, {chosen}")
     whole = superpixels(membrane, voxel_nm, mask=mask, **chosen)
-    np.testing.assert_array_equal(cut_up(membrane, mask, voxel_nm, size, chosen=chosen), whole)
+    most_open = random.choice([0, 3, 1000])
+    np.testing.assert_array_equal(cut_up(membrane, mask, voxel_nm, size, chosen=chosen, most_open=most_open), whole)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -113,6 +114,12 @@ def test_a_lost_cuboid_is_empty_and_its_neighbours_are_not():
     mask[:] = True
     labels = cut_up(membrane, mask, (40.0, 8.0, 8.0), (16, 20, 67), lost="0-20-0")
     assert not labels[:, 20:40].any() and labels[:, :20].all() and labels[:, 40:].all()
+
+
+def test_numbers_of_basins_become_longer_where_there_are_too_many():
+    parent, seeded = _longer(np.arange(200, dtype=np.uint8), np.ones(200, bool), 240)
+    assert parent.dtype == np.int64 and parent.tolist() == list(range(300))
+    assert seeded[:200].all() and not seeded[200:].any()
 
 
 def test_superpixels_are_the_minimum_spanning_forest_of_the_seeds():

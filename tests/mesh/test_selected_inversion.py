@@ -3,6 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from spinome.mesh import elimination_order as elimination
+from spinome.mesh import selected_inversion
 from spinome.mesh.laplacian import mesh_laplacian
 from spinome.mesh.selected_inversion import inverse_diagonals
 from spinome.mesh.surface import Mesh
@@ -84,3 +85,17 @@ def test_an_indefinite_matrix_is_an_error(sphere):
     stiffness, mass = mesh_laplacian(sphere.vertices, sphere.faces)
     with pytest.raises(ValueError, match="not positive semidefinite"):
         inverse(-stiffness, mass, SHIFTS)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "fitting", "rounds"),
+    [(24, 100, [24]), (24, 24, [24]), (24, 23, [8, 8, 8]), (24, 0, [8, 8, 8]), (11, 20, [11]), (40, 39, [24, 16])],
+)
+def test_shifts_are_worked_on_in_rounds_that_leave_few_lanes_idle(monkeypatch, sphere, shifts, fitting, rounds):
+    stiffness, mass = mesh_laplacian(sphere.vertices, sphere.faces)
+    entries = len(elimination.eliminate(stiffness).column_rows)
+    monkeypatch.setattr(selected_inversion, "FACTOR_BYTES", 8 * entries * fitting)
+    every = np.geomspace(1e-8, 1e-3, shifts)
+    slices = [some for some, _ in inverse_diagonals(stiffness, mass, every)]
+    assert [some.stop - some.start for some in slices] == rounds
+    np.testing.assert_allclose(inverse(stiffness, mass, every)[:, ::10], inverse(stiffness, mass, every[::10]), 1e-12)

@@ -1,7 +1,11 @@
 """Scripts that go on with the cuboids that are there: what is lacking becomes a gap, and stays one to the last."""
 
+import errno
+import resource
 import runpy
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +18,7 @@ from spinome.configuration.linking import Typing, Watershed
 from spinome.cuboids import and_next, cuboids
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, open_probability, write_volume
+from spinome.linking import measure, pieces
 from spinome.linking.basins import basins
 from spinome.linking.candidates import PLACES
 from spinome.linking.contacts import find_contacts, save_contacts
@@ -70,7 +75,8 @@ def finish(tmp_path):
             step=name,
             store=tmp_path / "units" / name,
             suffix=".npz",
-            key="",
+            # cuboids of another size have the same names
+            key=str(CUBOID),
             done=done,
             failures=tmp_path / f"{name}_failures.parquet",
         )
@@ -86,11 +92,11 @@ def finished_basins(tmp_path, finish):
     membrane[:, ::12] = membrane[::8] = 1
     write_volume(tmp_path / "membrane.zarr", membrane, VOXEL_NM)
     halo = reach(VOXEL_NM, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])
-    blocks = {block.name: block for block in cuboids(SHAPE, CUBOID, halo)}
 
     def compute(name, path):
-        height, seed = landscape(membrane[blocks[name].padded], VOXEL_NM, mask=None, **SETTINGS)
-        basin, left = basins(height, seed, blocks[name], SHAPE)
+        block = {block.name: block for block in cuboids(SHAPE, CUBOID, halo)}[name]
+        height, seed = landscape(membrane[block.padded], VOXEL_NM, mask=None, **SETTINGS)
+        basin, left = basins(height, seed, block, SHAPE)
         np.savez(path, basin=basin, **vars(left))
 
     return lambda name, *failed: finish(name, compute, *failed)
@@ -172,6 +178,95 @@ def test_segments_that_a_failed_cuboid_cuts_are_no_orphans(tmp_path, segment, ty
     aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
     typed = type_segments(made["gaps"], aside, Typing(orphan_min_um3=0.0001).model_dump())
     assert read_table(typed).set_index("segment")["kind"].to_dict() == {1: "other", 2: "orphan"}
+
+
+@pytest.mark.parametrize("cuboid", [(15, 47, 19), (16, 48, 95)])
+def test_a_last_cuboid_of_one_voxel_and_segments_through_every_cuboid(segment, monkeypatch, tmp_path, cuboid):
+    """The halo of the basins is of 13 to 26 voxels, and each tube runs through all cuboids along x."""
+
+    def made(size):
+        monkeypatch.setattr(sys.modules[__name__], "CUBOID", size)
+        files = segment()
+        return [open_labels(files[name])[:] for name in ("superpixels", "segments")]
+
+    superpixels, segments = made(SHAPE)
+    assert (segments[4, :, 0] == segments[4, :, -1]).all() and len(np.unique(segments)) > 3
+    again, cut = made(cuboid)
+    np.testing.assert_array_equal(again, superpixels)
+    np.testing.assert_array_equal(cut, segments)
+
+
+def two_pieces(tmp_path):
+    """A volume of two pieces of one size, and what the typing is asked for."""
+    segments = np.zeros(SHAPE, np.uint32)
+    segments[4:8, 20:30, 40:50], segments[4:8, 20:30, 72:82] = 1, 2
+    write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
+    aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}, "max_failed_fraction": 1}
+    return aside, Typing(orphan_min_um3=0.0001).model_dump()
+
+
+@pytest.mark.parametrize(("step", "kinds"), [("measure", {1: "orphan"}), ("pieces", {1: "orphan", 2: "orphan"})])
+def test_a_cuboid_that_cannot_be_measured_takes_nothing_but_its_own(tmp_path, monkeypatch, type_segments, step, kinds):
+    aside, settings = two_pieces(tmp_path)
+    module, name = {"measure": (measure, "measure"), "pieces": (pieces, "find_pieces")}[step]
+    right = getattr(module, name)
+
+    def fails(read, block, *more):
+        if block.start[2] == 64 // 2:
+            raise ValueError("is to fail")
+        return right(read, block, *more)
+
+    monkeypatch.setattr(module, name, fails)
+    table = read_table(type_segments([], aside, settings))
+    assert table.set_index("segment")["kind"].to_dict() == kinds
+    failures = read_table(tmp_path / f"{step}_failures.parquet")
+    assert failures["unit"].tolist() == ["0-0-32"] and "is to fail" in failures["reason"].iloc[0]
+
+
+@contextmanager
+def full_disk():
+    """Writing more than 100 bytes to any file fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # without a handler the signal would end the process
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_ends_a_shard_of_contacts_and_the_next_run_finishes_it(tmp_path, finish):
+    rng = np.random.default_rng(0)
+    labels, membrane = rng.integers(1, 50, SHAPE).astype(np.uint64), rng.random(SHAPE, np.float32)
+
+    def write(name, path):
+        save_contacts(path, find_contacts(labels, membrane, VOXEL_NM))
+
+    def write_to_full_disk(name, path):
+        try:
+            with full_disk():
+                write(name, path)
+        except OSError as error:
+            raise OSError(errno.ENOSPC, "No space left on device") from error
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        finish("contacts", write_to_full_disk)
+    assert "File too large" in str(caught.value.__cause__)
+    assert not (tmp_path / "contacts.parquet").exists() and not list((tmp_path / "units").rglob("*.npz"))
+    assert len(read_table(finish("contacts", write))) == 3
+
+
+def test_a_full_disk_leaves_no_superpixels_and_the_next_run_makes_them(tmp_path, segment, finished_basins, run_script):
+    whole = open_labels(segment()["superpixels"])[:]
+    done, made = [finished_basins("again")], {"superpixels": str(tmp_path / "later.zarr")}
+    aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        run_script("linking_watershed", {"done": done}, made, aside, voxel_nm=None, cuboid=CUBOID)
+    assert not Path(made["superpixels"]).exists()
+    run_script("linking_watershed", {"done": done}, made, aside, voxel_nm=None, cuboid=CUBOID)
+    np.testing.assert_array_equal(open_labels(made["superpixels"])[:], whole)
 
 
 FOREST = str(SCRIPTS.parent / "workflow" / "models" / "typing.skops")

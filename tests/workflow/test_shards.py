@@ -416,3 +416,36 @@ def test_after_a_kill_only_what_is_missing_is_computed(tmp_path):
     assert [name for name in stored(tmp_path / "store") if name] == ["u0", "u1", "u2", "u3"]
     assert file_of(tmp_path / "store", "u0").stat().st_mtime_ns == old
     assert list(read_table(tmp_path / "done.parquet")["unit"]) == ["u0", "u1", "u2", "u3"]
+
+
+TWICE = """
+import sys, time
+from pathlib import Path
+from spinome.workflow.shards import Unit, run_shard
+
+def compute(unit, path):
+    path.write_text(unit.name * 10_000)
+    Path(sys.argv[1], "made_by_" + sys.argv[2]).touch()
+    # wait for the other one, so that both are in the middle of a unit
+    for _ in range(600):
+        if len(list(Path(sys.argv[1]).glob("made_by_*"))) == 2:
+            break
+        time.sleep(0.1)
+
+run_shard([Unit(f"u{i}") for i in range(4)], compute, step="step", store=sys.argv[1] + "/store", suffix=".txt", key="k",
+          done=sys.argv[1] + "/done.parquet", failures=sys.argv[1] + "/failures.parquet", max_failed_fraction=0)
+"""
+
+
+def test_of_two_runs_of_one_shard_at_once_one_ends_and_says_why(tmp_path):
+    """Snakemake's lock keeps two runs apart; it may have been removed by hand. No unit counts as failed."""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    command = [sys.executable, "-c", TWICE, str(tmp_path)]
+    both = [subprocess.Popen([*command, name], env=environment, stderr=subprocess.PIPE) for name in ("one", "two")]
+    told = [run.communicate()[1].decode() for run in both]
+    ended = [run.returncode for run in both]
+    assert 0 in ended
+    assert all("another run makes it in the same folder" in said for said, code in zip(told, ended) if code)
+    done = Finished.read(tmp_path / "done.parquet")
+    assert {name: done[name].read_text() for name in done} == {f"u{i}": f"u{i}" * 10_000 for i in range(4)}
+    assert len(stored(tmp_path / "store")) == 4 and read_table(tmp_path / "failures.parquet").empty

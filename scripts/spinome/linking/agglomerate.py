@@ -16,7 +16,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from spinome.flat_forest import FlatForest, flatten_forest, forest_probability, no_forest
 from spinome.linking.contacts import EMPTY, find_slot, grow
-from spinome.linking.edge_features import WIDTH, edge_features, quantile
+from spinome.linking.edge_features import SHAPES, WIDTH, edge_features, quantile, shape_of
 from spinome.linking.region_graph import RegionGraph
 from spinome.linking.stakes import weigh
 from spinome.scores.overlap import overlaps
@@ -259,16 +259,17 @@ def _common(table, head, follow, end, dead, degree, a, b, n):
 
 
 @njit(cache=True)
-def _features(edge, u, v, region_m, region_h, edge_m, edge_h, surface, degree, common, voxel_um3, out):
+def _features(edge, u, v, region_m, region_h, edge_m, edge_h, shapes, surface, degree, common, voxel_um3, out):
     if region_m[u, 0] > region_m[v, 0] or (region_m[u, 0] == region_m[v, 0] and u > v):
         u, v = v, u
     edge_features(
         edge_m[edge],
         edge_h[edge],
-        region_m[u],
+        (region_m[u, 0], region_m[v, 0]),
         region_h[u],
-        region_m[v],
         region_h[v],
+        shapes[u],
+        shapes[v],
         surface[u],
         surface[v],
         (degree[u], degree[v]),
@@ -284,12 +285,22 @@ def _initial(pairs, region_m, region_h, edge_m, edge_h, voxel_um3):
     table, head, follow, end, degree = _adjacency(pairs, n)
     dead = np.zeros(edges, dtype=np.bool_)
     surface = _surfaces(pairs, edge_m, n)
+    shapes = _shapes(region_m, region_h)
     out = np.empty((edges, WIDTH), dtype=np.float32)
     for edge in range(edges):
         u, v = pairs[edge]
         common = _common(table, head, follow, end, dead, degree, u, v, n)
-        _features(edge, u, v, region_m, region_h, edge_m, edge_h, surface, degree, common, voxel_um3, out[edge])
+        _features(edge, u, v, region_m, region_h, edge_m, edge_h, shapes, surface, degree, common, voxel_um3, out[edge])
     return out
+
+
+@njit(cache=True)
+def _shapes(region_m, region_h):
+    """What `shape_of` says of each region (n, SHAPES): it changes with a merge alone, and is asked for by each edge."""
+    shapes = np.empty((len(region_m), SHAPES), dtype=np.float32)
+    for region in range(len(region_m)):
+        shape_of(region_m[region], region_h[region], shapes[region], 0)
+    return shapes
 
 
 @njit(cache=True)
@@ -304,7 +315,7 @@ def _surfaces(pairs, edge_m, n):
 @njit(cache=True)
 def _score(edge, priority, forest, sums, surface, table, chains, changes, stamp, out):
     """Priority of an edge as it is now; for the forest its features are left in `out`."""
-    region_m, region_h, edge_m, edge_h, voxel_um3 = sums
+    region_m, region_h, edge_m, edge_h, shapes, voxel_um3 = sums
     head, follow, end, dead, degree = chains
     u, v = end[2 * edge], end[2 * edge + 1]
     stamp[edge] = changes[u] + changes[v]
@@ -313,7 +324,7 @@ def _score(edge, priority, forest, sums, surface, table, chains, changes, stamp,
     if priority == 1:
         return quantile(edge_h[edge], 0.5)
     common = _common(table, head, follow, end, dead, degree, u, v, len(degree))
-    _features(edge, u, v, region_m, region_h, edge_m, edge_h, surface, degree, common, voxel_um3, out)
+    _features(edge, u, v, region_m, region_h, edge_m, edge_h, shapes, surface, degree, common, voxel_um3, out)
     return weigh(forest_probability(forest, out), min(region_m[u, 0], region_m[v, 0]) * voxel_um3)
 
 
@@ -329,7 +340,8 @@ def _merge(pairs, region_m, region_h, edge_m, edge_h, voxel_um3, priority, fores
     serial = np.zeros(edges, dtype=np.int64)
     out = np.empty(WIDTH, dtype=np.float32)
 
-    sums = (region_m, region_h, edge_m, edge_h, voxel_um3)
+    shapes = _shapes(region_m, region_h) if priority == 2 else np.empty((0, SHAPES), dtype=np.float32)
+    sums = (region_m, region_h, edge_m, edge_h, shapes, voxel_um3)
     chains = (head, follow, end, dead, degree)
     heap = [
         (_score(edge, priority, forest, sums, surface, table, chains, changes, stamp, out), edge, np.int64(0))
@@ -384,6 +396,8 @@ def _merge(pairs, region_m, region_h, edge_m, edge_h, voxel_um3, priority, fores
         surface[u] += surface[v] - 2 * edge_m[edge, 0]
         region_m[u] += region_m[v]
         region_h[u] += region_h[v]
+        if priority == 2:
+            shape_of(region_m[u], region_h[u], shapes[u], 0)
         changes[u] += 1
         touched = np.empty(degree[v], dtype=np.int64)
         count = 0

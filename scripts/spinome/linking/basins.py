@@ -4,8 +4,10 @@ Voxels are the nodes of a graph, shared faces its edges, and the higher of its t
 ties are settled by where the voxels lie in the volume, so that no two edges are equal. The watershed is the minimum
 spanning forest rooted in the seeds (watershed cuts, Cousty et al. 2009), which is unique. Whatever is known to belong
 to it can therefore be joined anywhere: every voxel with its lowest neighbour, and every basin without a seed that
-does not reach the surface of its cuboid with the basin behind its lowest pass. What is left of a cuboid are its seeds,
-the basins at its surface and the passes between them, which `spinome.linking.watershed` joins in the same way.
+does not reach the surface of its cuboid with the basin behind its lowest pass. And what does not belong to the forest
+of a part does not belong to that of the whole: a pass whose two sides are linked by lower ones, or both have a seed,
+is dropped. What is left of a cuboid are its seeds, the basins at its surface, fewer passes than basins, and the ways
+out of it, which `spinome.linking.watershed` joins in the same way.
 """
 
 from __future__ import annotations
@@ -28,22 +30,26 @@ PASS = np.dtype([("height", np.float32), ("above", np.int64), ("floor", np.float
 class Basins:
     """What is left of a cuboid to be flooded: N basins.
 
+    The three faces where an axis begins, those of z, y and x one after the other, have F voxels in all, and so have
+    those where an axis ends; `of_faces` tells them apart.
+
     Attributes
     ----------
     first : (N,) int64, number in the volume of each basin's first voxel
     seeded : (N,) bool
     sides : (P, 2) int32, two basins that touch
     passes : (P,) of PASS, the lowest between them
-    exits : (C,) int32, the basin of the voxel in the core for each way out of it
-    crossings : (C,) of PASS, these ways
+    entries, exits : (F,) int32, the basin at each voxel of the faces where axes begin and end, -1 where nobody passes
+    ways : (F,) of PASS, the way out of each voxel of the faces where axes end
     """
 
     first: np.ndarray
     seeded: np.ndarray
     sides: np.ndarray
     passes: np.ndarray
+    entries: np.ndarray
     exits: np.ndarray
-    crossings: np.ndarray
+    ways: np.ndarray
 
 
 def basins(height: np.ndarray, seed: np.ndarray, cuboid: Cuboid, shape: Shape) -> tuple[np.ndarray, Basins]:
@@ -66,21 +72,26 @@ def basins(height: np.ndarray, seed: np.ndarray, cuboid: Cuboid, shape: Shape) -
     passes = np.empty(len(pairs), PASS)
     passes["height"] = np.inf
     _lowest_passes(basin, height, slots, np.array(cuboid.start), np.array(shape), passes)
-    exits, crossings = _crossings(basin, height, seed, cuboid, shape)
+    entries, exits, ways = _faces(basin, height, seed, cuboid, shape)
     seeded = np.zeros(len(first), bool)
     seeded[basin[seed[1:-1, 1:-1, 1:-1]]] = True
     surface = np.zeros(len(first), bool)
-    surface[exits] = True
-    rising = by_height(passes)
-    root = join(pairs[rising], passes["height"][rising], seeded, surface)
-    number, first, seeded = unite(root, _in_volume(first, cuboid, shape), seeded)
-    sides, passes = _between(number[pairs[rising]], passes[rising])
-    return paint(basin, number, -1), Basins(first, seeded, sides, passes, number[exits], crossings)
+    for face in (entries, exits):
+        surface[face[face >= 0]] = True
+    root, left = join_lowest(pairs, passes, seeded, surface)
+    kept, number = np.unique(root, return_inverse=True)
+    number = number.astype(np.int32)
+    together, holds = np.full(len(kept), np.iinfo(np.int64).max), np.zeros(len(kept), bool)
+    np.minimum.at(together, number, _in_volume(first, cuboid, shape))
+    holds[number[seeded]] = True
+    entries, exits = (paint(face, number, -1) for face in (entries, exits))
+    return paint(basin, number, -1), Basins(together, holds, number[pairs[left]], passes[left], entries, exits, ways)
 
 
-def by_height(passes: np.ndarray) -> np.ndarray:
-    """Order of passes from the lowest to the highest; no two are equal."""
-    return np.lexsort([passes[name] for name in reversed(PASS.names)])
+def of_faces(values: np.ndarray, shape: Shape) -> list[np.ndarray]:
+    """Values of the faces of a cuboid of a shape, for the axes z, y and x."""
+    z, y, x = shape
+    return np.split(values, np.cumsum([y * x, z * x]))
 
 
 def paint(basin: np.ndarray, labels: np.ndarray, outside: int = 0) -> np.ndarray:
@@ -88,27 +99,48 @@ def paint(basin: np.ndarray, labels: np.ndarray, outside: int = 0) -> np.ndarray
     return np.append(labels, labels.dtype.type(outside))[basin]
 
 
-def unite(root: np.ndarray, first: np.ndarray, seeded: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of each basin's union; the first voxel of each union, and whether it has a seed."""
-    kept, number = np.unique(root, return_inverse=True)
-    number = number.astype(np.int32)
-    together = np.full(len(kept), np.iinfo(np.int64).max)
-    np.minimum.at(together, number, first)
-    holds = np.zeros(len(kept), bool)
-    holds[number[seeded]] = True
-    return number, together, holds
+def join_lowest(
+    sides: np.ndarray, passes: np.ndarray, seeded: np.ndarray, surface: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join what has no seed and does not reach the surface to what lies beyond its lowest pass, and seeds that touch.
+
+    Parameters
+    ----------
+    sides, passes : (P, 2) int and (P,) of PASS, basins that touch and a way between them; no two ways are equal
+    seeded, surface : (N,) bool
+
+    Returns
+    -------
+    (N,) the basin that stands for the union of each, and the passes between unions that may still be in the forest,
+    from low to high
+    """
+    rising = np.lexsort([passes[name] for name in reversed(PASS.names)])
+    root, left = _join(sides[rising], passes["height"][rising], seeded, surface)
+    left = rising[left]
+    return root, left[root[sides[left, 0]] != root[sides[left, 1]]]
 
 
 @njit(cache=True)
-def join(sides, height, seeded, surface):
-    """Join, from the lowest pass up, what has no seed and does not reach the surface to what lies beyond its pass.
+def _join(sides, height, seeded, surface):
+    """Unions, and whether each pass links what no lower one has linked; passes rise.
 
-    Such a basin meets its lowest pass first, and that pass is in the forest whatever lies elsewhere. Seeds that touch
-    are joined, too. Returns the (N,) basin that stands for the union of each.
+    A basin that neither has a seed nor reaches the surface meets its lowest pass first, and that pass is in the forest
+    whatever lies elsewhere.
     """
-    parent = np.arange(len(seeded))
+    size = len(seeded)
+    parent = np.arange(size)
+    # in the forest of passes all seeds are linked from the beginning, by the last node
+    linked = np.arange(size + 1)
+    for basin in range(size):
+        if seeded[basin]:
+            linked[basin] = size
+    left = np.zeros(len(sides), np.bool_)
     seeded, surface = seeded.copy(), surface.copy()
     for number in range(len(sides)):
+        one, other = find_root(linked, sides[number, 0]), find_root(linked, sides[number, 1])
+        if one != other:
+            linked[min(one, other)] = max(one, other)
+            left[number] = True
         one, other = find_root(parent, sides[number, 0]), find_root(parent, sides[number, 1])
         if one == other:
             continue
@@ -117,9 +149,9 @@ def join(sides, height, seeded, surface):
             parent[other] = one
             seeded[one] |= seeded[other]
             surface[one] |= surface[other]
-    for basin in range(len(parent)):
+    for basin in range(size):
         parent[basin] = find_root(parent, basin)
-    return parent
+    return parent, left
 
 
 def _with_rim(values: np.ndarray, cuboid: Cuboid, fill: float) -> np.ndarray:
@@ -131,47 +163,40 @@ def _with_rim(values: np.ndarray, cuboid: Cuboid, fill: float) -> np.ndarray:
     return np.pad(cut, list(zip(before, after)), constant_values=fill)
 
 
-def _crossings(
+def _faces(
     basin: np.ndarray, height: np.ndarray, seed: np.ndarray, cuboid: Cuboid, shape: Shape
-) -> tuple[np.ndarray, np.ndarray]:
-    """Every way out of the core into the mask around it, and the basin that it leaves."""
-    exits, crossings = [], []
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`entries`, `exits` and `ways` of a cuboid, from heights and seeds with their rim."""
+    entries, exits, every = [], [], []
     for axis in range(3):
         for side, way in ((0, -1), (-1, 1)):
             core, rim = (
                 tuple(at if other == axis else slice(1, -1) for other in range(3)) for at in (side - way, side)
             )
+            mine, theirs = height[core], height[rim]
+            leaves = np.where(np.isfinite(mine) & np.isfinite(theirs), basin.take(side, axis), np.int32(-1))
+            if way < 0:
+                entries.append(leaves.ravel())
+                continue
+            exits.append(leaves.ravel())
             grid = [np.arange(part.start, part.stop) for part in cuboid.core]
             grid[axis] = grid[axis][[side]]
             here = np.ravel_multi_index(np.ix_(*grid), shape).squeeze(axis)
-            there = here + way * int(np.prod(shape[axis + 1 :]))
-            leaves = basin.take(side, axis)
-            mine, theirs = height[core], height[rim]
+            there = here + int(np.prod(shape[axis + 1 :]))
             # the later of two equal voxels is the higher one, as everywhere
-            up = (theirs > mine) | ((theirs == mine) & (way > 0))
-            top = np.where(seed[core] & seed[rim], np.float32(-np.inf), np.maximum(mine, theirs))
+            up = theirs >= mine
             ways = np.empty(leaves.shape, PASS)
-            ways["height"], ways["floor"] = top, np.minimum(mine, theirs)
+            ways["height"] = np.where(seed[core] & seed[rim], np.float32(-np.inf), np.maximum(mine, theirs))
+            ways["floor"] = np.minimum(mine, theirs)
             ways["above"], ways["below"] = np.where(up, there, here), np.where(up, here, there)
-            open_ways = np.isfinite(mine) & np.isfinite(theirs)
-            exits.append(leaves[open_ways])
-            crossings.append(ways[open_ways])
-    return np.concatenate(exits), np.concatenate(crossings)
+            every.append(ways.ravel())
+    return np.concatenate(entries), np.concatenate(exits), np.concatenate(every)
 
 
 def _in_volume(voxel: np.ndarray, cuboid: Cuboid, shape: Shape) -> np.ndarray:
     """Number in the volume of voxels that are numbered in the core."""
     place = np.unravel_index(voxel, cuboid.shape)
     return np.ravel_multi_index([axis + low for axis, low in zip(place, cuboid.start)], shape)
-
-
-def _between(sides: np.ndarray, passes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of passes from low to high the first between every two different basins."""
-    ends = np.sort(sides, axis=1).astype(np.int64)
-    between = np.flatnonzero(ends[:, 0] != ends[:, 1])
-    keys = ends[between, 0] << 32 | ends[between, 1]
-    kept = between[np.sort(np.unique(keys, return_index=True)[1])]
-    return sides[kept], passes[kept]
 
 
 @njit(cache=True)

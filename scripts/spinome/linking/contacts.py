@@ -7,18 +7,17 @@ order, and those of cuboids add up to those of the volume to the last bit, howev
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-import fastremap
 import numpy as np
 from numba import njit
 
 from spinome.cuboids import Shape
 from spinome.io.units import VoxelSize
-from spinome.labels import compact
 
 BINS = 25
 EMPTY = -1
@@ -30,6 +29,8 @@ FACE = 2**28
 SUMS = 9
 # up to here no sum of a region's voxels, or of the faces between two, can pass 2**63
 MOST_VOXELS, MOST_FACES = 2**33, 2**32
+# how thoroughly files are packed, of 9
+PACKING = 4
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,20 @@ def find_contacts(labels: np.ndarray, membrane: np.ndarray, voxel_nm: VoxelSize,
         raise ValueError(f"labels have shape {labels.shape} and membranes {membrane.shape}; they must be the same")
     core = core or labels.shape
     labels = labels.view(np.uint8) if labels.dtype == bool else labels
-    ids = fastremap.unique(labels)
-    ids = ids[ids != 0]
-    # superpixels of a whole volume are 1..N: no second volume is needed to number them
-    regions, lowest = (labels, 1) if len(ids) and ids[-1] == len(ids) else (compact(labels, ids), 0)
-    pairs, table = touching(regions, len(ids), lowest, core)
-    inside, between = _Sums.zeros(len(ids)), _Sums.zeros(len(pairs))
+    numbers, found = _numbers(labels.ravel())
     faces = face_areas(voxel_nm)
-    _accumulate(regions, lowest, membrane, table, core, faces / faces.max(), *inside, *between)
-    for sums in (inside.sums, between.sums):
-        _carry(sums, np.arange(len(sums)))
-    ids, own = ids.astype(np.uint64), inside.sums[:, 0] > 0
-    return Contacts(ids[own], inside.sums[own], inside.histogram[own], ids[pairs], *between)
+    inside = _Sums.zeros(len(found))
+    keys, *between = _accumulate(numbers.reshape(labels.shape), membrane, core, faces / faces.max(), *inside)
+    order = np.argsort(found)
+    # regions count in the order of their labels from here on
+    ids, rank = found[order].astype(np.uint64), np.argsort(order)
+    pairs = np.sort(rank[np.stack(np.divmod(keys, max(len(ids), 1)), axis=1)], axis=1)
+    sorted_pairs = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    regions_sums, face_sums = _Sums(*(rows[order] for rows in inside)), _Sums(*(rows[sorted_pairs] for rows in between))
+    for rows in (regions_sums.sums, face_sums.sums):
+        _carry(rows, np.arange(len(rows)))
+    own = regions_sums.sums[:, 0] > 0
+    return Contacts(ids[own], *(rows[own] for rows in regions_sums), ids[pairs[sorted_pairs]], *face_sums)
 
 
 def join_contacts(parts: Callable[[], Iterable[Contacts]]) -> Contacts:
@@ -116,9 +119,11 @@ def join_contacts(parts: Callable[[], Iterable[Contacts]]) -> Contacts:
 
 def save_contacts(path: str | Path, contacts: Contacts) -> None:
     """Write the contacts of a cuboid."""
-    with Path(path).open("wb") as file:
-        # most of a histogram is zeros
-        np.savez_compressed(file, **vars(contacts))
+    # most of a histogram is zeros, which the fast way packs almost as well as the thorough one
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=PACKING) as archive:
+        for name, values in vars(contacts).items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, values)
 
 
 def read_contacts(path: str | Path) -> Contacts:
@@ -280,33 +285,134 @@ def _carry(sums, rows):
 
 
 @njit(cache=True)
-def _accumulate(regions, lowest, membrane, table, core, shares, region_s, region_h, face_s, face_h):
+def _numbers(labels):
+    """Number labels (V,) from 0 as they come up, -1 for label 0: the numbers (V,) int32, and the label of each."""
+    numbers = np.empty(len(labels), np.int32)
+    # slots hold a number, and the label in `found` tells whose it is
+    table = np.full(1 << 10, EMPTY, np.int64)
+    found = np.empty(1 << 8, labels.dtype)
+    count, voxel = 0, 0
+    while voxel < len(labels):
+        label, number = labels[voxel], np.int32(EMPTY)
+        if label != 0:
+            slot = _slot_of(table, found, label)
+            if table[slot] == EMPTY:
+                if count == len(found):
+                    found = np.concatenate((found, np.empty_like(found)))
+                    table = np.full(2 * len(table), EMPTY, np.int64)
+                    for known in range(count):
+                        table[_slot_of(table, found, found[known])] = known
+                    slot = _slot_of(table, found, label)
+                found[count], table[slot] = label, count
+                count += 1
+            number = np.int32(table[slot])
+        # the same label most often follows
+        while voxel < len(labels) and labels[voxel] == label:
+            numbers[voxel] = number
+            voxel += 1
+    return numbers, found[:count].copy()
+
+
+@njit(cache=True)
+def _slot_of(table, found, label):
+    """Slot of a label in an open-addressing hash table of numbers, or the free slot where it goes."""
+    mask = len(table) - 1
+    key = np.int64(label)
+    slot = (key * 0x9E3779B1 ^ (key >> 15)) & mask
+    while table[slot] != EMPTY and found[table[slot]] != label:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True)
+def _longer(rows):
+    """The same rows with as many again, of zeros."""
+    longer = np.zeros((2 * rows.shape[0], rows.shape[1]), rows.dtype)
+    longer[: rows.shape[0]] = rows
+    return longer
+
+
+@njit(cache=True)
+def _accumulate(regions, membrane, core, shares, region_s, region_h):
+    """Add voxels up by region, and faces by pair: the pairs' keys as they come up, their sums and histograms."""
     depth, height, width = regions.shape
     n = len(region_s)
     weights = (shares * FACE + 0.5).astype(np.int64)
+    table = np.full((1 << 10, 2), EMPTY, dtype=np.int64)
+    keys = np.empty(1 << 8, np.int64)
+    face_s, face_h = np.zeros((len(keys), SUMS), np.int64), np.zeros((len(keys), BINS), np.int64)
+    count = 0
     for z in range(core[0]):
         for y in range(core[1]):
-            for x in range(core[2]):
-                a = np.int64(regions[z, y, x]) - lowest
-                if a < 0:
-                    continue
-                value = float(membrane[z, y, x])
-                _add(region_s, region_h, a, value, 1.0, 1)
-                for axis in range(3):
-                    if axis == 0:
-                        if z + 1 >= depth:
-                            continue
-                        b, other = np.int64(regions[z + 1, y, x]) - lowest, float(membrane[z + 1, y, x])
-                    elif axis == 1:
-                        if y + 1 >= height:
-                            continue
-                        b, other = np.int64(regions[z, y + 1, x]) - lowest, float(membrane[z, y + 1, x])
-                    else:
-                        if x + 1 >= width:
-                            continue
-                        b, other = np.int64(regions[z, y, x + 1]) - lowest, float(membrane[z, y, x + 1])
-                    if b == a or b < 0:
+            # room for as many new pairs as there are faces in a row
+            while count + 3 * core[2] > len(keys):
+                keys = np.concatenate((keys, np.empty_like(keys)))
+                face_s, face_h = _longer(face_s), _longer(face_h)
+            while 2 * (count + 3 * core[2]) > table.shape[0]:
+                table = grow(table)
+            _add_row(regions, membrane, z, y, core[2], region_s, region_h)
+            # across the volume's end lies the row itself, with which it has no face
+            below, behind = min(z + 1, depth - 1), min(y + 1, height - 1)
+            for axis, over_z, over_y, over_x, faces in (
+                (0, below, y, 0, core[2]),
+                (1, z, behind, 0, core[2]),
+                (2, z, y, 1, min(core[2], width - 1)),
+            ):
+                share, weight = shares[axis], weights[axis]
+                last, place = np.int64(EMPTY), 0
+                for x in range(faces):
+                    if regions[z, y, x] == regions[over_z, over_y, x + over_x]:
+                        continue
+                    a, b = np.int64(regions[z, y, x]), np.int64(regions[over_z, over_y, x + over_x])
+                    if a < 0 or b < 0:
                         continue
                     key = a * n + b if a < b else b * n + a
-                    edge = table[find_slot(table, key), 1]
-                    _add(face_s, face_h, edge, max(value, other), shares[axis], weights[axis])
+                    if key != last:
+                        slot = find_slot(table, key)
+                        if table[slot, 0] == EMPTY:
+                            table[slot, 0], table[slot, 1] = key, count
+                            keys[count] = key
+                            count += 1
+                        last, place = key, table[slot, 1]
+                    value = max(membrane[z, y, x], membrane[over_z, over_y, x + over_x])
+                    _add(face_s, face_h, place, value, share, weight)
+    return keys[:count].copy(), face_s[:count].copy(), face_h[:count].copy()
+
+
+@njit(cache=True)
+def _add_row(regions, membrane, z, y, width, region_s, region_h):
+    """Add the voxels of a row to the sums of their regions; those of one region in a row stay in registers."""
+    lower = (1 << LOWER_BITS) - 1
+    x = 0
+    while x < width:
+        a, start = regions[z, y, x], x
+        u1, u2, u3, u4, l1, l2, l3, l4 = 0, 0, 0, 0, 0, 0, 0, 0
+        while x < width and regions[z, y, x] == a:
+            if a >= 0:
+                value = np.float64(membrane[z, y, x])
+                region_h[a, min(int(value * BINS), BINS - 1)] += 1
+                one = np.int64(value * UNIT)
+                second = value * value
+                two = np.int64(second * UNIT)
+                third = second * value
+                three = np.int64(third * UNIT)
+                four = np.int64(third * value * UNIT)
+                u1 += one >> LOWER_BITS
+                l1 += one & lower
+                u2 += two >> LOWER_BITS
+                l2 += two & lower
+                u3 += three >> LOWER_BITS
+                l3 += three & lower
+                u4 += four >> LOWER_BITS
+                l4 += four & lower
+            x += 1
+        if a >= 0:
+            region_s[a, 0] += x - start
+            region_s[a, 1] += u1
+            region_s[a, 2] += l1
+            region_s[a, 3] += u2
+            region_s[a, 4] += l2
+            region_s[a, 5] += u3
+            region_s[a, 6] += l3
+            region_s[a, 7] += u4
+            region_s[a, 8] += l4

@@ -13,6 +13,7 @@ is told from a whole one wherever it is read.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -298,6 +299,15 @@ class _Stored:
         with temporary(target) as part:
             write(part)
             if not part.exists():
+                # without Snakemake's lock another run takes it for litter
+                made = self.whole(key)
+                if made is not None:
+                    return made
+                if begun(target):
+                    raise OSError(
+                        errno.EBUSY,
+                        f"{self.unit}: another run makes it in the same folder; let that one end, then start this one",
+                    )
                 raise FileNotFoundError(f"{self.unit}: the step wrote nothing")
             file = self.folder / f"{self.stem}.{key}-{file_hash(part)}{self.suffix}"
             replace(part, file)
