@@ -39,7 +39,7 @@ from spinome.linking.typing import measure_segments, train_types, type_probabili
 from spinome.scores.graphs import score_graphs
 
 DATA = Path(os.environ.get("SPINOME_DATA", Path(__file__).parents[2] / "shared" / "data")) / "em" / "pinky40"
-TYPES = Path(__file__).parent / "pinky40_types.tsv"
+TYPES = Path(__file__).parents[1] / "config" / "training" / "pinky40_types.tsv"
 WORKING_NM, STRIDE = (40.0, 32.0, 32.0), (1, 4, 4)
 # the draw of all spines, cut at their necks, and draws of half of them, one for each kind of cut
 TEST_SEED, FIRST_SEED, SHARE = 0, 10, 0.5
@@ -65,7 +65,7 @@ def segmentation() -> np.ndarray:
 
 def types() -> pd.DataFrame:
     """Types by eye: `segment type pass`."""
-    return pd.read_csv(TYPES, sep="\t", comment="#")
+    return pd.read_csv(TYPES, sep="\t")
 
 
 def dendrites() -> np.ndarray:

@@ -7,6 +7,7 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
 from spinome.linking.detach import detach_spines
+from spinome.linking.typing import TYPE_COLUMNS
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -15,14 +16,28 @@ volume = open_labels(step.source(snakemake, "segmentation"), params.voxel_nm)
 voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, params.working_nm)
 working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
-typing = read_table(inputs.typing)
-shafts = typing.loc[typing["kind"] == "shaft", "segment"].to_numpy()
+if inputs.types:
+    types = read_table(inputs.types, TYPE_COLUMNS)[[*TYPE_COLUMNS]]
+    shafts = types.loc[types["type"] == "shaft", "segment"].to_numpy()
+else:
+    typing = read_table(inputs.typing)
+    shafts = typing.loc[typing["kind"] == "shaft", "segment"].to_numpy()
 thinned = volume[tuple(slice(None, None, step) for step in stride)]
-labels, table = detach_spines(thinned, shafts, working_nm, seed=params.seed, **params.settings)
-print(f"{len(table)} spines cut off {table['shaft'].nunique()} dendrites")
+settings = dict(params.settings)
+draws, rows = settings.pop("draws"), []
 with atomic(output[0]) as folder:
     folder.mkdir()
-    write_volume(folder / "segmentation.zarr", labels, working_nm)
-    write_table(table, folder / "truth_links.parquet")
-    row = {"volume": name, "image": "", "segmentation": "segmentation.zarr", "truth_links": "truth_links.parquet"}
-    write_table(pd.DataFrame([row]), folder / "volumes.tsv")
+    for draw in range(draws):
+        labels, table = detach_spines(thinned, shafts, working_nm, seed=params.seed + draw, **settings)
+        number = f"_{draw + 1}" if draws > 1 else ""
+        print(f"{name}{number}: {len(table)} spines cut off {table['shaft'].nunique()} dendrites")
+        row = {"volume": f"{name}{number}", "image": "", "segmentation": f"segmentation{number}.zarr"}
+        row |= {"truth_links": f"truth_links{number}.parquet", "cut_from": snakemake.wildcards.volume}
+        write_volume(folder / row["segmentation"], labels, working_nm)
+        write_table(table, folder / row["truth_links"])
+        if inputs.types:
+            row["truth_types"] = f"truth_types{number}.parquet"
+            spines = pd.DataFrame({"segment": table["orphan"], "type": "spine"})
+            write_table(pd.concat([types, spines], ignore_index=True), folder / row["truth_types"])
+        rows.append(row)
+    write_table(pd.DataFrame(rows), folder / "volumes.tsv")

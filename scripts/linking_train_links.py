@@ -13,22 +13,22 @@ from spinome.workflow.shards import Finished
 inputs, params, output = step.begin(snakemake)
 truths, typings = step.by_name(inputs, "truth"), step.by_name(inputs, "typing")
 lessons, bare, unseen_tables = [], [], []
-for volume in params.volumes:
+for volume, tissue in params.tissues.items():
     done = list(step.by_name(inputs, f"candidates/{volume}").values())
     candidates, truth, typing = read_candidates(done), read_table(truths[volume]), read_table(typings[volume])
     failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, Finished.read(*done))
     truth = truth[~truth["orphan"].isin(failed)]
     print(f"{volume}: {len(failed)} orphans whose candidates are not known are left out")
-    lessons.append(lesson(candidates, truth, volume))
-    bare.append(lesson(without_scars(candidates, truth), truth, volume))
+    lessons.append(lesson(candidates, truth, tissue))
+    bare.append(lesson(without_scars(candidates, truth), truth, tissue))
     unseen_tables.append((candidates, truth))
 rows = [len(candidates) for candidates, _ in unseen_tables]
 model, unseen = train_links(*map(np.concatenate, zip(*lessons, *bare)), params.seed, own=sum(rows))
 true_links = sum(int(labels.sum()) for _, labels, _ in lessons)
-card = {"trained_on": params.volumes, "rows": sum(rows), "true_links": true_links}
+card = {"trained_on": list(params.tissues), "rows": sum(rows), "true_links": true_links}
 card["training data"] = known_of([candidates for candidates, _ in unseen_tables]).for_card()
 for (candidates, truth), probability, volume in zip(
-    unseen_tables, np.split(unseen[: sum(rows)], np.cumsum(rows)[:-1]), params.volumes
+    unseen_tables, np.split(unseen[: sum(rows)], np.cumsum(rows)[:-1]), params.tissues
 ):
     scores = top_k(rank_links(candidates, probability, truth["orphan"].unique(), 0.5), truth)
     card[f"cross_validation_{volume}"] = {key: round(float(value), 4) for key, value in scores.items()}

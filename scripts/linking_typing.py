@@ -8,7 +8,7 @@ from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.linking.measure import DEEPER, FACES, SECOND, join_nearest, with_inside
 from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
-from spinome.linking.typing import kinds_of_types, type_probabilities, type_segments, without_axons
+from spinome.linking.typing import kinds_of_types, type_probabilities, type_segments, with_unseen, without_axons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -41,7 +41,11 @@ if model:
     print(f"the shapes of {large.sum() - len(known)} segments are not known")
     size = tuple(length * step for length, step in zip(voxel_nm, stride))
     shapes = voxel_features(known, size).merge(surfaces.astype({"segment": "int64"}), on="segment")
-    typed = segments.merge(type_probabilities(load_model(model, FEATURES), shapes), on="segment", how="left")
+    types = type_probabilities(load_model(model, FEATURES), shapes)
+    if inputs.unseen:
+        unseen = read_table(inputs.unseen)
+        types = with_unseen(types, unseen[unseen["volume"] == snakemake.wildcards.volume])
+    typed = segments.merge(types, on="segment", how="left")
     kind = kinds_of_types(typed) if params.by_shape else without_axons(typed, least_probability)
     segments = typed.assign(kind=kind)
 print(segments["kind"].value_counts().to_string())

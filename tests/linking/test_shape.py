@@ -6,7 +6,15 @@ import pytest
 
 from spinome.io.models import Model
 from spinome.linking.shape import FEATURES, HKS_FEATURES, shape_features
-from spinome.linking.typing import kinds_of_types, measure_segments, train_types, type_probabilities, without_axons
+from spinome.linking.typing import (
+    kinds_of_types,
+    measure_segments,
+    train_types,
+    type_probabilities,
+    unseen_probabilities,
+    with_unseen,
+    without_axons,
+)
 
 VOXEL = (40.0, 20.0, 20.0)
 BALL, TUBE, SHEET, SPECK = 3, 1 << 40, 17, 5
@@ -60,6 +68,24 @@ def test_types_are_learned_and_specimens_kept_apart():
     assert (segments["type"] == types).all() and list(segments.columns) == ["segment", "type", "p_shaft", "p_spine"]
     kind = kinds_of_types(segments.assign(on_edge=np.arange(80) < 10))
     assert kind.value_counts().to_dict() == {"shaft": 40, "orphan": 30, "other": 10}
+
+
+def test_what_was_learned_is_typed_by_a_forest_that_did_not_see_it():
+    rng = np.random.default_rng(1)
+    lesson = pd.DataFrame(rng.normal(size=(12, len(FEATURES))), columns=FEATURES)
+    lesson = lesson.assign(volume=["a", "b"] * 6, segment=np.arange(12))
+    # nothing to be learned: it knows its own segments by heart, and an unknowing forest says so
+    types = np.array(["axon", "axon", "shaft", "shaft"] * 3)
+    forest, unseen = train_types(lesson, types, np.arange(12), 0)
+    table = unseen_probabilities(forest, lesson, unseen)
+    assert table.columns.tolist() == ["volume", "segment", "type", "p_axon", "p_shaft"]
+    shapes = pd.concat([lesson[lesson["volume"] == "a"], lesson.iloc[:1].assign(segment=99)], ignore_index=True)
+    typed = type_probabilities(Model(forest, FEATURES), shapes)
+    told = with_unseen(typed, table[table["volume"] == "a"]).set_index("segment")
+    assert told.index.tolist() == [0, 2, 4, 6, 8, 10, 99]
+    assert told["p_axon"].iloc[:-1].tolist() == pytest.approx(unseen[::2, 0])
+    # one that it has not learned stays as it types it
+    assert told.loc[99, "p_axon"] == typed.set_index("segment").loc[99, "p_axon"] != told.loc[0, "p_axon"]
 
 
 def test_axons_by_their_shape_are_no_shafts():

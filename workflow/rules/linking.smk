@@ -379,6 +379,7 @@ rule linking_shapes:
         segmentation=linking_plan.segmentation,
         segments="<results>/linking/join/{volume}.parquet",
         pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
+        types=linking_plan.taught_types,
     output:
         done="<results>/linking/shapes/{volume}/{shard}.parquet",
         failures="<results>/failures/linking_shapes/{volume}/{shard}.parquet",
@@ -405,6 +406,38 @@ rule linking_shapes:
         "../../scripts/linking_shapes.py"
 
 
+rule linking_train_typing:
+    """Train the forest that types segments by their shape."""
+    input:
+        **per_volume("segments", linking_plan.typing_teachers, "<results>/linking/join/{volume}.parquet"),
+        **linking_plan.shapes(linking_plan.typing_teachers),
+        **linking_plan.segmentations(linking_plan.typing_teachers),
+        **linking_plan.files_of(linking_plan.typing_teachers, "truth_types", "truth_links"),
+    output:
+        model="<results>/models/typing.skops",
+        unseen="<results>/models/typing_unseen.parquet",
+    log:
+        "<logs>/linking_train_typing.log",
+    benchmark:
+        "<benchmarks>/linking_train_typing.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=30,
+    params:
+        each=linking_plan.voxels_of(linking_plan.typing_teachers),
+        tissues=linking_plan.tissues(linking_plan.typing_teachers),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        seed=config["seed"],
+        inputs=linking_plan.stamps_of(linking_plan.typing_teachers, "segmentation", "truth_types", "truth_links"),
+        aside=study.aside(rows=linking_plan.rows_of(linking_plan.typing_teachers, "segmentation")),
+        code=script_hash("linking_train_typing"),
+    script:
+        "../../scripts/linking_train_typing.py"
+
+
 rule linking_typing:
     """Tell orphans, shafts and others of the segments of a volume apart."""
     input:
@@ -413,6 +446,7 @@ rule linking_typing:
         pieces=expand("<results>/linking/pieces/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         shapes=expand("<results>/linking/shapes/{{volume}}/{shard}.parquet", shard=linking_plan.shards),
         model=linking_plan.typing_model.trained,
+        unseen=linking_plan.unseen_types,
     output:
         "<results>/linking/typing/{volume}.parquet",
     log:
@@ -496,7 +530,8 @@ rule linking_detach:
     """Cut spines of a volume off at the neck, as a sample sheet of its own."""
     input:
         segmentation=linking_plan.segmentation,
-        typing="<results>/linking/typing/{volume}.parquet",
+        types=linking_plan.file("truth_types"),
+        typing=branch(linking_plan.is_typed, then=[], otherwise="<results>/linking/typing/{volume}.parquet"),
     output:
         directory("<results>/linking/detach/{volume}"),
     log:
@@ -513,7 +548,7 @@ rule linking_detach:
         working_nm=config["linking"]["typing"]["working_nm"],
         settings=linking_plan.detaching,
         seed=config["seed"],
-        inputs=linking_plan.stamps("segmentation"),
+        inputs=linking_plan.stamps("segmentation", "truth_types"),
         aside=linking_plan.aside("segmentation"),
         code=script_hash("linking_detach"),
     script:
@@ -565,7 +600,7 @@ rule linking_train_links:
     resources:
         **asks("linking_train_links", linking_plan.every(linking_plan.link_teachers)),
     params:
-        volumes=linking_plan.link_teachers,
+        tissues=linking_plan.tissues(linking_plan.link_teachers),
         group_nm=config["linking"]["candidates"]["group_nm"],
         seed=config["seed"],
         code=script_hash("linking_train_links"),

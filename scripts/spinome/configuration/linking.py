@@ -148,6 +148,13 @@ class Detach(Section):
         0.0, ge=0, le=1000, description="standard deviation by which the surfaces of a cut are moved"
     )
     share: float = Field(1.0, ge=0.01, le=1, description="share of the spines that is cut")
+    draws: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="how often a volume is cut, each time by chance; each draw is a row of the sheet, and all of them "
+        "count as one tissue where models are scored on dendrites left out",
+    )
 
     @model_validator(mode="after")
     def _ends_in_order(self):

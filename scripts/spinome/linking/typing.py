@@ -20,6 +20,7 @@ from spinome.linking.shape import FEATURES
 
 KINDS = ("orphan", "shaft", "other")
 TYPES = ("spine", "shaft", "axon", "soma", "glia", "other")
+TYPE_COLUMNS = ("segment", "type")
 
 
 def measure_segments(segments: np.ndarray, voxel_nm: VoxelSize, stride: tuple[int, int, int]) -> pd.DataFrame:
@@ -120,12 +121,46 @@ def type_probabilities(model: Model, shapes: pd.DataFrame) -> pd.DataFrame:
     ----------
     model : forest of `train_types`; shapes : table of `shape.shape_features`
     """
-    known = [str(name) for name in model.estimator.classes_]
     probability = model.probabilities(shapes[FEATURES].to_numpy(np.float32))
+    return _as_table(shapes["segment"].to_numpy(), model.estimator.classes_, probability)
+
+
+def unseen_probabilities(forest: ExtraTreesClassifier, lesson: pd.DataFrame, unseen: np.ndarray) -> pd.DataFrame:
+    """What `train_types` returns of each segment by a forest that did not see its specimen, as `with_unseen` takes it.
+
+    Parameters
+    ----------
+    lesson : table with `volume segment` of the rows that were learned
+    unseen : (N, types) probabilities of these rows
+
+    Returns
+    -------
+    Table of `volume`, and the columns of `type_probabilities`
+    """
+    table = _as_table(lesson["segment"].to_numpy(), forest.classes_, unseen)
+    table.insert(0, "volume", lesson["volume"].to_numpy())
+    return table
+
+
+def _as_table(segments: np.ndarray, classes: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    known = [str(name) for name in classes]
     table = pd.DataFrame(probability, columns=[f"p_{name}" for name in known])
     table.insert(0, "type", [known[best] for best in probability.argmax(axis=1)])
-    table.insert(0, "segment", shapes["segment"].to_numpy())
+    table.insert(0, "segment", segments)
     return table
+
+
+def with_unseen(typed: pd.DataFrame, unseen: pd.DataFrame) -> pd.DataFrame:
+    """Types of segments, of those that the forest learned from by one that did not see them.
+
+    A forest is surer of what it has learned than of anything that it meets later, and links would learn to trust that.
+
+    Parameters
+    ----------
+    typed : table of `type_probabilities`; unseen : rows of the same columns that take the place of theirs
+    """
+    others = typed[~typed["segment"].isin(unseen["segment"])]
+    return pd.concat([others, unseen[typed.columns]]).sort_values("segment", ignore_index=True)
 
 
 def without_axons(segments: pd.DataFrame, least: float) -> pd.Series:

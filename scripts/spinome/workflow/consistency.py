@@ -107,11 +107,11 @@ def _without_truth(
         and not (row.image and row.truth_synapses)
     ]
     trained["linking.train"] = [
-        (f"{row.volume}, which", "truth_segmentation or truth_links")
+        (f"{row.volume}, which", "truth_segmentation, truth_links or truth_types")
         for row in volumes
-        if not all(models[name] for name in ("membranes", "agglomeration", "links"))
+        if not all(models[name] for name in ("membranes", "agglomeration", "links", "typing"))
         and row.volume in config["linking"]["train"]
-        and not (row.truth_segmentation or row.truth_links)
+        and not (row.truth_segmentation or row.truth_links or row.truth_types)
     ]
     wanted = set(config["neurons"]["train"])
     trained["neurons.train"] = [

@@ -36,6 +36,7 @@ from spinome.io.volumes import (
 )
 from spinome.limits import tell_unlike
 from spinome.linking.proofread import DECISION_COLUMNS
+from spinome.linking.typing import TYPE_COLUMNS
 from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 from spinome.workflow.samples import (
@@ -55,6 +56,7 @@ COLUMNS = {
     "dendrites": DENDRITE_COLUMNS,
     "truth_dendrites": DENDRITE_COLUMNS,
     "truth_links": ("orphan", "shaft"),
+    "truth_types": TYPE_COLUMNS,
 }
 LABELS = ("segmentation", "synapses", "vesicles", "mask", "truth_segmentation", "truth_synapses")
 # what a size of voxels is asked of; that of the others is the same
@@ -321,7 +323,7 @@ def _check_tables(row: Row) -> list[str]:
 
 
 def _check_table(row: Row, column: str, source: str) -> None:
-    numbers = [name for name in COLUMNS[column] if name.endswith("_px") or column == "truth_links"]
+    numbers = [name for name in COLUMNS[column] if name.endswith("_px") or name in ("orphan", "shaft", "segment")]
     _check_numbers(source, numbers, COLUMNS[column])
     if isinstance(row, StackRow):
         _require_timepoint(source, row.timepoint)

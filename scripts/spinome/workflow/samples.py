@@ -70,6 +70,7 @@ PATH_COLUMNS = {
     "truth_segmentation",
     "truth_synapses",
     "truth_links",
+    "truth_types",
     "mesh",
     "truth_labels",
 }
@@ -166,11 +167,18 @@ class VolumeRow(SampleRow):
     truth_segmentation: str | None = None
     truth_synapses: str | None = None
     truth_links: str | None = None
+    truth_types: str | None = None
+    cut_from: Name | None = None
 
     @property
     def voxel_nm(self) -> tuple[float, float, float] | None:
         """Size of a voxel, z y x, where the sheet gives it."""
         return _all_or_none(self.voxel_z_nm, self.voxel_y_nm, self.voxel_x_nm)
+
+    @property
+    def tissue(self) -> str:
+        """Volumes of one name here show the same segments: those that were cut from one volume, or a volume alone."""
+        return self.cut_from or self.volume
 
     @model_validator(mode="after")
     def _check(self):

@@ -198,3 +198,26 @@ def test_sources_go_aside_with_the_size_of_a_voxel(plan):
     rows = one.rows_of(["bounded"], "membrane")
     assert rows == {"bounded": {"membrane": "b.zarr::membrane", "voxel_nm": None}}
     assert one.files_of(["grey", "bounded"], "membrane") == {"membrane/bounded": "b.zarr"}
+
+
+def test_volumes_with_types_teach_the_forest_of_types(tmp_path):
+    cut = {"segmentation": "s.zarr", "truth_links": "l.parquet", "truth_types": "t.parquet", "cut_from": "tissue"}
+    rows = [{"volume": "first", **cut}, {"volume": "second", **cut}, {"volume": "plain", "segmentation": "p.zarr"}]
+
+    def make(models=None):
+        config = configuration.complete(
+            {"results": str(tmp_path), "linking": {"train": ["first", "second"]}, "models": models or {}}
+        )
+        study = Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in rows), (), {})
+        return LinkingPlan(study, SynapsesPlan(study))
+
+    one = make()
+    assert one.typing_teachers == ["first", "second"]
+    assert one.typing_model.trained == ["<results>/models/typing.skops"]
+    assert one.unseen_types == ["<results>/models/typing_unseen.parquet"]
+    assert one.taught_types(of("first")) == "t.parquet" and one.taught_types(of("plain")) == []
+    # draws of one volume are one tissue, whose dendrites are kept apart together
+    assert one.tissues(one.link_teachers) == {"first": "tissue", "second": "tissue"}
+    assert one.row("plain").tissue == "plain"
+    given = make({"typing": str(REPOSITORY / "workflow" / "models" / "typing.skops")})
+    assert given.unseen_types == [] and given.taught_types(of("first")) == []

@@ -20,6 +20,7 @@ from spinome.workflow.study import Model
 # where this branch makes what a row does not give
 SEGMENTS = "<results>/linking/segments/{volume}.zarr"
 MEMBRANES = "<results>/linking/assemble/{volume}.zarr"
+TYPES_UNSEEN = "<results>/models/typing_unseen.parquet"
 # the forest of links that has learned from what people answered
 LEARNED = "<results>/review/learn_links/links.skops"
 
@@ -131,6 +132,11 @@ class LinkingPlan(VolumesPlan):
         return [row.volume for row in self.trained if row.truth_links]
 
     @cached_property
+    def typing_teachers(self) -> list[str]:
+        """Volumes whose segments the forest of types learns from."""
+        return [row.volume for row in self.trained if row.truth_types]
+
+    @cached_property
     def dense_teachers(self) -> list[str]:
         """Volumes for whose sake membranes and agglomeration are trained: computed here, with a dense truth."""
         return [row.volume for row in self.trained if row.truth_segmentation and not row.segmentation]
@@ -164,11 +170,16 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def typing_model(self) -> Model:
-        """The forest that types segments by their shape: given, or the one that ships, which tells shafts from axons.
+        """The forest that types segments by their shape: given, trained here, or the one that ships.
 
         What it says of candidates counts for links even where it leaves none of them out.
         """
-        return self.study.given_model(self.study.config["models"]["typing"] or self.study.shipped("typing"))
+        return self.study.model("typing", self.typing_teachers)
+
+    @property
+    def unseen_types(self) -> list[str]:
+        """The types of what a forest that is trained here learns from, by one that did not see it."""
+        return [TYPES_UNSEEN] if self.typing_model.trained else []
 
     @property
     def typed_by_shape(self) -> bool:
@@ -186,7 +197,7 @@ class LinkingPlan(VolumesPlan):
     def surface_min_um3(self) -> float | None:
         """The least volume of a segment whose surface is described; none where no forest asks for surfaces."""
         settings = self.config["typing"]
-        if not self.typing_model.given:
+        if not (self.typing_model.given or self.typing_model.trained):
             return None
         return settings["orphan_min_um3" if self.typed_by_shape else "shaft_min_um3"]
 
@@ -277,6 +288,18 @@ class LinkingPlan(VolumesPlan):
             for shard in self.shards
         }
 
+    def shapes(self, volumes: Iterable[str]) -> dict[str, str]:
+        """Named inputs `shapes/<volume>/<shard>`."""
+        return {
+            f"shapes/{volume}/{shard}": f"<results>/linking/shapes/{volume}/{shard}.parquet"
+            for volume in volumes
+            for shard in self.shards
+        }
+
+    def tissues(self, volumes: Iterable[str]) -> dict[str, str]:
+        """The tissue of each volume, which rows that were cut from one volume share."""
+        return {volume: self.row(volume).tissue for volume in volumes}
+
     def membrane_teaching(self, wildcards: Any) -> dict[str, str]:
         """Named inputs of the training of membranes.
 
@@ -297,6 +320,15 @@ class LinkingPlan(VolumesPlan):
             **given_files(membranes),
             **self.files_of(volumes, "truth_segmentation"),
         }
+
+    def taught_types(self, wildcards: Any) -> str | list[str]:
+        """The table of types of the rule's volume, if the forest of types learns from it."""
+        taught = self.typing_model.trained and wildcards.volume in self.typing_teachers
+        return file_of(self.row(wildcards.volume).truth_types if taught else None)
+
+    def is_typed(self, wildcards: Any) -> bool:
+        """Whether the types of the segments of the rule's volume are given."""
+        return bool(self.row(wildcards.volume).truth_types)
 
     def is_linked(self, wildcards: Any) -> bool:
         """Whether the true links of the rule's volume are given, and not to be had from a dense truth."""

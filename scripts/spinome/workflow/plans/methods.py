@@ -86,6 +86,7 @@ class MethodsPlan:
             models["agglomeration"] = plan.agglomeration_model
         teachers = {
             "links": plan.link_teachers,
+            "typing": plan.typing_teachers,
             "membranes": plan.membrane_teachers,
             "agglomeration": plan.agglomeration_teachers,
         }
