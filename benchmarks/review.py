@@ -21,7 +21,7 @@ LINK_SEEDS = 1
 
 
 def twophoton_rows() -> list[Row]:
-    """The judge of two-photon candidates, from the detector alone, which has seen neither dendrite."""
+    """The judge of two-photon candidates, from one of a simulated series, which has seen neither dendrite."""
     sides = review_twophoton.sides_of(review_twophoton.described())
     start, where = review_twophoton.without(sides), review_twophoton.WHERE
     goals = {100: start + 0.05, 400: start + 0.08}

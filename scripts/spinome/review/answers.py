@@ -332,6 +332,18 @@ def agreed(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return kept.reset_index(drop=True), int(sure.loc[differs, "thing"].nunique())
 
 
+def candidates_said(answers: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """What people agree on about candidates: answers of a kind, "spine" or "synapse", and what they marked as missed.
+
+    Parameters
+    ----------
+    answers : of `standing`
+    """
+    missed = f"missed {kind}"
+    kept = answers[answers["kind"].isin([kind, missed])]
+    return agreed(kept.assign(kind=kind, answer=kept["answer"].replace(missed, kind)))[0]
+
+
 def agreement(answers: pd.DataFrame) -> pd.DataFrame:
     """How far each two people agree on what both of them answered.
 

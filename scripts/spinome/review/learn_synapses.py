@@ -17,7 +17,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spinome.review.answers import agreed
 from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
 from spinome.synapses.objects.judge import Judge, fit_judge
@@ -30,18 +29,6 @@ FREEDOMS = (0.03, 0.1, 0.3, 1.0, 3.0)
 FOLDS = 5
 # candidates of one cube of this edge are in one fold: they may be pieces of one synapse
 CUBE_UM = 1.0
-
-
-def synapses_said(answers: pd.DataFrame) -> pd.DataFrame:
-    """What people agree on about synapses, as answers of the kind "synapse".
-
-    Parameters
-    ----------
-    answers : of `spinome.review.answers.standing`
-    """
-    kept = answers[answers["kind"].isin(["synapse", "missed synapse"])]
-    kept = kept.assign(kind="synapse", answer=kept["answer"].replace("missed synapse", "synapse"))
-    return agreed(kept)[0]
 
 
 def asked_about(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +93,7 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
     Parameters
     ----------
     candidates : of all volumes: `volume`, columns of `merge_candidates`, measured, by the model without answers
-    answers : of `synapses_said`
+    answers : of `spinome.review.answers.candidates_said`
     seed : of the lot by which questions are drawn
 
     Returns

@@ -35,6 +35,8 @@ STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
 # those whose units go once the neurons are condensed, where `neurons.keep` is `condensed`, and those that read them
 UNKEPT = ("simplify", "hks")
 READERS = ("hks", "condense")
+# the forest that has learned from what people answered
+LEARNED = "<results>/review/learn_neurons/neurons.skops"
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +102,9 @@ class NeuronsPlan:
     @property
     def scored(self) -> list[NeuronRow]:
         """Rows with a truth that no model is trained on."""
+        # answers may be about any of them, and a forest is not scored on what it was told
+        if self.learns:
+            return []
         return [row for row in self.study.neurons if row.truth_labels and row.neuron not in self.config["train"]]
 
     @cached_property
@@ -170,9 +175,19 @@ class NeuronsPlan:
 
         return cache(of_shard)
 
+    @property
+    def learns(self) -> bool:
+        """Whether the forest learns from what people answered in `spinome review`, about neurons of the sheet."""
+        return bool(self.study.neurons) and self.study.config["review"]["learn"]
+
     @cached_property
     def model(self) -> Model:
         """The forest of soma, shaft and spine."""
+        return Model([LEARNED], None, "", answered=True) if self.learns else self.taught_model
+
+    @cached_property
+    def taught_model(self) -> Model:
+        """The forest as it is before it learns from answers."""
         return self.study.model("neurons", self.config["train"])
 
     @property
