@@ -11,6 +11,7 @@ from spinome.io.volumes import open_volume, require_voxel_size
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.conclude import conclude
 from spinome.review.learn_synapses import learn
+from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import Rules, merge_candidates
@@ -27,7 +28,7 @@ for name, row in params.aside.rows.items():
     card = load_card(models.get(name) or params.aside.model)
     taken = volume.shape, require_voxel_size(volume), connectivity, Rules.of(settings, card), Judge.of_card(card)
     candidates, _ = merge_candidates(parts, *taken, measured=True)
-    tables.append(candidates.assign(volume=name))
+    tables.append(candidates.assign(volume=name, section_um=require_voxel_size(volume)[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
 card, scores = learn(pd.concat(tables, ignore_index=True), answers, params.seed)
 said = conclude(scores, output.scores)

@@ -47,7 +47,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     catalogue = Catalogue(sources_of(study))
     questions = catalogue.questions()
     counts = questions.groupby("kind").size().to_dict()
-    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch"], COUNT)
+    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch", "one spine"], COUNT)
     assert counts == {"spine": 3 * COUNT, "same spine": 2 * COUNT, **expected}
     words = {}
     for kind, name in questions.groupby("kind")["id"].first().items():
@@ -57,6 +57,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
         assert question["row"]["kind"] == kind and question["now"] is not None
     assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
     assert words["track"] == ["one spine", "another from session 1 on", "another from session 2 on"]
+    assert words["one spine"] == ["one spine", "two spines", "not sure"]
     assert words["label"] == words["patch"] == ["spine", "shaft", "soma", "not sure"]
 
 
@@ -169,7 +170,8 @@ def test_results_of_another_version_are_named_and_the_others_asked_about(study):
     objects = read_table(path)
     for broken in (objects.drop(columns="score"), objects.assign(score="high")):
         write_table(broken, path)
-        assert set(catalogue.questions()["kind"]) == {"spine", "same spine", "track", "link", "label", "patch"}
+        left = {"spine", "same spine", "track", "link", "label", "patch", "one spine"}
+        assert set(catalogue.questions()["kind"]) == left
         (fault,) = catalogue.faults()
         assert fault.startswith(f"{path}: is not asked about") and "run the study again" in fault
     path.write_bytes(b"no table")

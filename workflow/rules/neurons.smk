@@ -260,6 +260,7 @@ rule neurons_spines:
         mem_mb=neurons_plan.memory(900),
         runtime=neurons_plan.minutes(15),
     params:
+        each=neurons_plan.decided,
         min_area=config["neurons"]["spines"]["min_area_um2"],
         rise=config["neurons"]["spines"]["rise_nm"],
         inputs=neurons_plan.stamps("mesh"),
@@ -348,6 +349,7 @@ rule neurons_tables:
             caption="../report/neurons_spines.rst",
             category="Neurons",
         ),
+        pairs=directory("<results>/neurons/pairs.parquet"),
         neurons="<results>/neurons/neurons.parquet",
     log:
         "<logs>/neurons_tables.log",

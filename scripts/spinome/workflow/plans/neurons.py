@@ -16,6 +16,7 @@ from typing import Any
 
 from spinome.hashing import content_hash
 from spinome.io.meshes import vertices_of
+from spinome.neurons.spines import read_decisions
 from spinome.neurons.units import VOLUME
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
@@ -53,8 +54,8 @@ class NeuronsPlan:
     linked_volumes: tuple[str, ...]
 
     def __post_init__(self):
-        # what is wrong with the names for training is told when the plan is made
-        _ = self.trained
+        # what is wrong with the names for training and the decisions is told when the plan is made
+        _ = self.trained, self.decisions
 
     @property
     def config(self) -> dict[str, Any]:
@@ -106,6 +107,26 @@ class NeuronsPlan:
         if self.learns:
             return []
         return [row for row in self.study.neurons if row.truth_labels and row.neuron not in self.config["train"]]
+
+    @cached_property
+    def decisions(self) -> dict[str, list[list[Any]]]:
+        """What a person says of pairs of places, one spine or two, by neuron; rows are `PAIR_PLACES` and the decision.
+
+        Raises
+        ------
+        ValueError: as `spinome.neurons.spines.read_decisions`
+        """
+        table = self.config["spines"]["decisions"]
+        if not table or not self.study.neurons:
+            return {}
+        rows = read_decisions(table, list(self.study.neuron_of))
+        return {
+            str(neuron): own.drop(columns="neuron").to_numpy(object).tolist() for neuron, own in rows.groupby("neuron")
+        }
+
+    def decided(self, wildcards: Any) -> dict[str, list[list[Any]]]:
+        """The decisions on neurons of the rule's shard, by neuron."""
+        return {name: self.decisions[name] for name in self.by_shard.get(wildcards.shard, []) if name in self.decisions}
 
     @cached_property
     def solver(self) -> dict[str, Any]:
