@@ -15,6 +15,7 @@ from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.neurons.spines import PAIR_PLACES
 from spinome.review.answers import Answers
 from spinome.review.catalogue import MOVABLE, Catalogue, moved
 from spinome.review.questions import answered_by
@@ -213,12 +214,20 @@ def test_answers_go_out_and_come_in_as_tables(study, tmp_path):
     vertices = read_mesh(study.neurons[0].mesh).vertices
     near = vertices[np.linalg.norm(vertices - np.array([8900, 5000, 5000]), axis=1).argmin()]
     points = pd.concat([points, pd.DataFrame([[*near.round(3), "shaft"]], columns=points.columns)], ignore_index=True)
+    pair = dict(zip([*PAIR_PLACES], [1000.0, 2000.0, 3000.0, 1500.0, 2500.0, 3500.0]))
+    pairs = pd.DataFrame([{"neuron": "n", **pair, "decision": "two"}])
+    write_table(pairs, tmp_path / "pairs.tsv")
+    assert import_table(study, tmp_path / "pairs.tsv", "ann") == 1
+    with pytest.raises(ValueError, match=r"pairs.tsv: names the neuron m"):
+        write_table(pairs.assign(neuron="m"), tmp_path / "pairs.tsv")
+        import_table(study, tmp_path / "pairs.tsv", "ann")
     said = export(study, tmp_path / "out")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "spine_decisions.tsv"), pairs, check_dtype=False)
     assert read_table(tmp_path / "out" / "decisions.tsv").to_numpy().tolist() == [list(row) for row in rows]
     pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "truth_labels" / "n.tsv"), points)
     assert read_table(tmp_path / "out" / "corrections.tsv")["decision"].tolist() == ["no spine"]
-    assert len(said) == 4 and all(str(tmp_path / "out") in line for line in said[:3])
-    assert said[3] == "1 labelled patches are left out: the sheet has their neurons no more"
+    assert len(said) == 5 and all(str(tmp_path / "out") in line for line in said[:4])
+    assert said[4] == "1 labelled patches are left out: the sheet has their neurons no more"
 
 
 def test_a_place_moves_as_the_spines_around_it_do():
