@@ -6,9 +6,10 @@ import pytest
 
 from spinome.io.models import Model
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES, FEATURES, Examples, class_probabilities, train_forest
+from spinome.neurons.classify import CLASSES, FEATURES, Examples, class_probabilities, load_forest, train_forest
 from spinome.neurons.condense import Domains
 from spinome.review.answers import Answers, standing
+from spinome.review.conclude import save_taken
 from spinome.review.learn_neurons import LEAST, Taught, asked_about, learn, neurons_said, taught, teach
 
 SPINE, SHAFT, SOMA = (CLASSES.index(name) for name in ("spine", "shaft", "soma"))
@@ -33,7 +34,7 @@ def given(features, rows, code, every=4):
     return Taught(features, rows, code, weight, 0)
 
 
-def test_a_forest_that_learned_is_taken_and_keeps_the_old_trees():
+def test_a_forest_that_learned_is_taken_and_keeps_the_old_trees(tmp_path):
     features, code, _ = examples(600)
     # the old forest takes most spines for shafts
     told = np.where((code[:200] == SPINE) & (np.arange(200) % 20 > 0), SHAFT, code[:200])
@@ -47,6 +48,11 @@ def test_a_forest_that_learned_is_taken_and_keeps_the_old_trees():
         for model in (old, Model(taken, FEATURES))
     )
     assert after > before + 0.1
+    # as a file it says the same, and what taught it
+    save_taken(tmp_path / "new.skops", taken, {"people": "ann"}, old, tmp_path / "old.skops", options={"hks": {}})
+    read = load_forest(tmp_path / "new.skops")
+    assert (class_probabilities(read, features) == class_probabilities(Model(taken, FEATURES), features)).all()
+    assert read.card["learned_from_answers"] == {"people": "ann"} and "taught_by" in read.card
 
 
 def test_the_old_forest_is_kept_where_the_new_one_is_no_better():
