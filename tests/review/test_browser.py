@@ -354,7 +354,8 @@ def test_the_extent_of_a_synapse_is_painted_by_pointer_and_by_keyboard(server, c
     until(page, "state.editing")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("1")
-    until(page, "!document.getElementById('list').hidden")
+    # the list is made anew, with the changed answer on top
+    until(page, "(document.querySelector('#rows tr td:nth-child(3)') || {}).textContent === 'synapse'")
     sent(page)
     assert read_extent(answers(server)["extent"].iloc[-1])[0].z_um == first.z_um
     page.get_by_role("button", name="Take back").first.click()
