@@ -1,6 +1,7 @@
 """How fast models learn from answers: a person simulated from the truth of real data, scored where nobody was asked.
 
-`python benchmarks/review.py two-photon` (or `synapses`, `links`) runs one branch and leaves the rows of the others.
+`python benchmarks/review.py two-photon` (or `synapses`, `links`, `neurons`) runs one branch and leaves the rows of the
+others.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from functools import partial
 import pandas as pd
 
 import review_links
+import review_neurons
 import review_synapses
 import review_twophoton
-from review_curves import curve_rows
+from review_curves import COUNTS, SEEDS, curve_rows
 from runner import RESULTS, Row, write_rows
 
 # a forest of links takes ten seconds to learn from 150 answers
 LINK_SEEDS = 1
+NEURON_SEEDS = SEEDS
 
 
 def twophoton_rows() -> list[Row]:
-    """The judge of two-photon candidates, from the detector alone, which has seen neither dendrite."""
+    """The judge of two-photon candidates, from one of a simulated series, which has seen neither dendrite."""
     sides = review_twophoton.sides_of(review_twophoton.described())
     start, where = review_twophoton.without(sides), review_twophoton.WHERE
     goals = {100: start + 0.05, 400: start + 0.08}
@@ -49,7 +52,18 @@ def link_rows() -> list[Row]:
     return [*first, *curve_rows(where, review_links.curve, {100: whole - 0.03, 400: whole}, LINK_SEEDS)]
 
 
-BRANCHES = {"two-photon": twophoton_rows, "synapses": synapse_rows, "links": link_rows}
+def neuron_rows() -> list[Row]:
+    """The forest of neurons, on branches of one that it has not seen, and on synapses labelled by eye."""
+    out = []
+    for name, where in review_neurons.WHERE.items():
+        start = review_neurons.without(name)
+        goals = dict.fromkeys(COUNTS, start)
+        out += [Row(f"{where}, no answers", start, "")]
+        out += curve_rows(where, partial(review_neurons.curve, name), goals, NEURON_SEEDS)
+    return out
+
+
+BRANCHES = {"two-photon": twophoton_rows, "synapses": synapse_rows, "links": link_rows, "neurons": neuron_rows}
 
 
 def main(names: list[str]) -> None:

@@ -2,7 +2,8 @@
 
 The person is asked about the candidates of one traced dendrite of `rr30a_upper`, in all six sessions, and the judge is
 scored on those of the other dendrite, which nobody was asked about; then the dendrites change places. No judge that has
-seen any of these stacks takes part: the answers begin with what the detector alone says.
+seen any of these stacks takes part: the answers begin with one that was trained on a simulated series alone. Heads stay
+at the depth that the detector gives them, since the weights of their depths come from these stacks, too.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
+from sklearn.calibration import CalibratedClassifierCV
 
 from review_curves import COUNTS, Point
 from spinome.io.stacks import open_stack
@@ -18,32 +20,43 @@ from spinome.review.held_out import best_threshold, weigh
 from spinome.review.learn import questions_of, taught, teach
 from spinome.review.questions import in_order
 from spinome.scores.matching import match_points
+from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
-from spinome.twophoton.judge import LEAST_SCORE, TRAINED_UM, blocks, candidate_features, judged, label_candidates
+from spinome.twophoton.judge import (
+    LEAST_SCORE,
+    TRAINED_UM,
+    blocks,
+    candidate_features,
+    examples,
+    judged,
+    label_candidates,
+    train_judge,
+)
 from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+from twophoton import LARGE_VOXEL_UM, TAUGHT_SEED, simulated
 
-WHERE = "two-photon detection, F1 on the other dendrite of rr30a_upper, detector alone"
+WHERE = "two-photon detection, F1 on the other dendrite of rr30a_upper, judge of a simulated series"
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"
 DETECTOR = REPOSITORY / "workflow" / "models" / "detector.safetensors"
 SESSIONS = [str(number) for number in range(6)]
 POSITION = ["z_um", "y_um", "x_um"]
-# the least score of a spine where no judge takes part, as in the rule of judging
-WITHOUT_JUDGE = 0.5
+# heads stay where the detector has them
+DEPTH = [0.0] * (len(ESTIMATES) + 1)
 # a hit lies this near to a head, in the plane and in slices
 HIT_UM, HIT_SLICES = 0.7, 2
 
 
 class Candidates:
-    """Candidates of all sessions beside one dendrite, as the detector has them.
+    """Candidates of all sessions beside one dendrite, as a judge has them.
 
     `table` is what a rule of judging writes, `features` (N, F), `spine` whether each is one by the truth, `groups` (N,)
     parts of the field, and `heads` the true heads of each session.
     """
 
-    def __init__(self, sessions: list[tuple], dendrite: int):
+    def __init__(self, sessions: list[tuple], judge: CalibratedClassifierCV, dendrite: int):
         tables, features, spine, groups = [], [], [], []
         self.heads, self.slice_um = {}, sessions[0][2][0]
         for name, (found, described, voxel_um) in zip(SESSIONS, sessions):
@@ -52,7 +65,7 @@ class Candidates:
             distance, node = cKDTree(traced[POSITION]).query(found[POSITION])
             used = (distance <= TRAINED_UM) & (traced["dendrite"].to_numpy()[node] == dendrite)
             own, rows = found[used].reset_index(drop=True), described[used].reset_index(drop=True)
-            scored = judged(own, rows, own["score"].to_numpy(float), voxel_um)
+            scored = judged(own, judge.predict_proba(rows.to_numpy())[:, 1], voxel_um[0])
             kept = np.flatnonzero(own["candidate"].isin(scored["candidate"]))
             tables.append(scored.assign(specimen="rr30a", field="upper", timepoint=name))
             features.append(rows.to_numpy()[kept])
@@ -61,7 +74,7 @@ class Candidates:
             self.heads[name] = truth.loc[truth["dendrite"] == dendrite, POSITION].to_numpy()
         self.table = pd.concat(tables, ignore_index=True)
         self.features, self.spine, self.groups = (np.concatenate(parts) for parts in (features, spine, groups))
-        self.table["accepted"] = self.table["score"] >= WITHOUT_JUDGE
+        self.table["accepted"] = self.table["score"] >= best_threshold(self.table["score"].to_numpy(float))
 
     def f1(self, accepted: np.ndarray) -> float:
         """F1 of the accepted candidates against the true heads."""
@@ -81,8 +94,16 @@ def described() -> list[tuple]:
         stack = opened.read()
         found, _ = find_spines(detect(stack, opened.voxel_um, model), stack, opened.voxel_um)
         found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-        out.append((found, candidate_features(stack, opened.voxel_um, found), opened.voxel_um))
+        out.append((*candidate_features(stack, opened.voxel_um, found, DEPTH), opened.voxel_um))
     return out
+
+
+def judge_of_simulated() -> CalibratedClassifierCV:
+    """A judge that has seen a simulated series alone."""
+    made = zip(*simulated(TAUGHT_SEED))
+    taught = [examples(stack, LARGE_VOXEL_UM, own, truth, None, "simulated", DEPTH) for stack, own, truth in made]
+    features, labels, groups = (np.concatenate(parts) for parts in zip(*taught))
+    return train_judge(features, labels, groups, int(labels.sum()))[0]
 
 
 def curve(sides: list[Candidates], order: str, wrong: float, seed: int) -> list[Point]:
@@ -92,7 +113,7 @@ def curve(sides: list[Candidates], order: str, wrong: float, seed: int) -> list[
 
 
 def without(sides: list[Candidates]) -> float:
-    """F1 of the detector alone, before anybody answered."""
+    """F1 before anybody answered."""
     return float(np.mean([side.f1(side.table["accepted"].to_numpy()) for side in sides]))
 
 
@@ -134,7 +155,7 @@ def takes(asked: Candidates, rows: np.ndarray, said: np.ndarray, seed: int) -> b
         return False
     new = _of(model, asked)
     seen = found[held]
-    said = old[seen] >= WITHOUT_JUDGE, new[seen] >= best_threshold(new)
+    said = old[seen] >= best_threshold(old), new[seen] >= best_threshold(new)
     return weigh(old[seen], new[seen], spine[held], weight[held], said).better
 
 
@@ -144,5 +165,5 @@ def _of(model, candidates: Candidates) -> np.ndarray:
 
 def sides_of(sessions: list[tuple]) -> list[Candidates]:
     """The candidates of each of the two dendrites."""
-    traced = read_truth_dendrites(DATA / "dendrites.csv", SESSIONS[0], sessions[0][2])
-    return [Candidates(sessions, dendrite) for dendrite in sorted(traced["dendrite"].unique())]
+    traced, judge = read_truth_dendrites(DATA / "dendrites.csv", SESSIONS[0], sessions[0][2]), judge_of_simulated()
+    return [Candidates(sessions, judge, dendrite) for dendrite in sorted(traced["dendrite"].unique())]

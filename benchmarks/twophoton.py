@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 
@@ -236,7 +237,7 @@ def simulated(seed: int) -> tuple[list[np.ndarray], list[pd.DataFrame], list[pd.
     keys = complete({"phantom": {"specimens": {"s": {**SIMULATED, "seed": seed}}}})["phantom"]["specimens"]["s"]
     specimen = grow_specimen(
         field_shape=(keys.pop("slices"), *keys.pop("field_px")),
-        **{name: value for name, value in keys.items() if name != "mesh_grid_nm"},
+        **{name: value for name, value in keys.items() if name in signature(grow_specimen).parameters},
     )
     raw = [render_session(specimen, number) for number in range(len(specimen.days))]
     stacks = [register(stack, (12.0, 12.0)).stack for stack in raw]

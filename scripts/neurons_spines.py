@@ -1,7 +1,9 @@
 """Label the vertices of a shard's meshes, and find and measure their spines."""
 
+import pandas as pd
+
 from spinome.io.meshes import read_mesh
-from spinome.neurons.spines import label_mesh, write_labelled
+from spinome.neurons.spines import PAIR_PLACES, label_mesh, write_labelled
 from spinome.neurons.units import load, shard_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
@@ -15,7 +17,8 @@ domains, classes = Finished.read(inputs.domains), Finished.read(inputs.classes)
 def compute(unit, part):
     probability = load(classes[unit.name])["probability"][load(domains[unit.name])["label"]]
     mesh = read_mesh(neurons[unit.name].mesh)
-    write_labelled(part, *label_mesh(mesh, probability, params.min_area, params.rise))
+    decisions = pd.DataFrame(params.each.get(unit.name, []), columns=[*PAIR_PLACES, "decision"])
+    write_labelled(part, *label_mesh(mesh, probability, params.min_area, params.rise, decisions))
 
 
 step.run_units(snakemake, step.units_after(domains, classes), compute)

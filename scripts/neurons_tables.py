@@ -1,4 +1,4 @@
-"""Gather the synapses and the spines of all neurons, and what is known of each neuron, into three tables."""
+"""Gather the synapses and the spines of all neurons, and what is known of each neuron, into tables."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from spinome.design import neuron_samples, with_design
 from spinome.io.datasets import write_dataset
 from spinome.io.tables import concatenate, read_table, write_table
 from spinome.names import VOLUME
-from spinome.neurons.tables import all_spines, all_synapses, in_order, neuron_table
+from spinome.neurons.tables import all_pairs, all_spines, all_synapses, in_order, neuron_table
 from spinome.neurons.units import SYNAPSE_GAPS, sheet_neurons, volume_neurons
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
@@ -54,4 +54,6 @@ def spines_by_shard():
 
 write_dataset(synapses_by_shard(), output.synapses)
 write_dataset(spines_by_shard(), output.spines)
+pairs = ((shard, all_pairs(members(shard)[0], Finished.read(labelled[shard]))) for shard in labelled)
+write_dataset(pairs, output.pairs)
 write_table(designed(in_order(pd.concat(known, ignore_index=True))), output.neurons)

@@ -1,15 +1,13 @@
 """Teach the judge of two-photon candidates from what people answered, and keep the old one where that is not better."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 
-from spinome.io.atomic import atomic
-from spinome.io.models import Model, load_model, save_model
-from spinome.io.tables import read_table, write_table
-from spinome.review.answers import Answers, standing
-from spinome.review.learn import learn, spines_said
+from spinome.io.models import load_model
+from spinome.io.tables import read_table
+from spinome.review.answers import Answers, candidates_said, standing
+from spinome.review.conclude import conclude, save_taken
+from spinome.review.learn import learn
 from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, expected_threshold, judged
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.registered import standing as registered
@@ -36,17 +34,10 @@ table = pd.concat(tables, ignore_index=True)
 # as the run accepts them, each series from its own threshold on
 least = table.groupby("series")["score"].transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
 table["accepted"] = table["score"] >= least
-answers = spines_said(standing(Answers(params.aside.answers).read()))
+answers = candidates_said(standing(Answers(params.aside.answers).read()), "spine")
 taken, scores, threshold = learn(
     table, np.concatenate(features), np.concatenate(groups), answers, old.card["threshold"], params.seed
 )
-print(scores.T.to_string())
-write_table(scores, output.scores)
-if taken is None:
-    with atomic(output.model) as part:
-        shutil.copyfile(file, part)
-else:
-    # how deep heads lie is what the old judge knows
-    card = {"learned_from_answers": scores.astype(object).iloc[0].to_dict(), "taught_by": old.card}
-    card |= {"depth": old.card["depth"]}
-    save_model(output.model, Model(taken, FEATURES, card | {"threshold": threshold}))
+said = conclude(scores, output.scores)
+# how deep heads lie is what the old judge knows
+save_taken(output.model, taken, said, old, file, depth=old.card["depth"], threshold=threshold)

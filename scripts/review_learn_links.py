@@ -1,16 +1,14 @@
 """Teach the forest of links from what people answered, and keep the old one where the new one is not better."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 
-from spinome.io.atomic import atomic
-from spinome.io.models import Model, load_model, save_model
-from spinome.io.tables import read_table, write_table
+from spinome.io.models import load_model
+from spinome.io.tables import read_table
 from spinome.io.volumes import label_at, open_labels
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.review.answers import Answers, standing
+from spinome.review.conclude import conclude, save_taken
 from spinome.review.learn_links import asked_about, learn, links_said, numbered, taught
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
@@ -37,11 +35,4 @@ said = pd.Series(shafts, asked["segment"].iloc[found].to_numpy(), dtype=np.int64
 believed = old.probabilities(table[FEATURES].to_numpy(np.float32))[:, 1] if len(table) else np.zeros(0)
 taken, row = learn(table, said, weight, believed, params.threshold, params.seed)
 scores = pd.DataFrame([row | {"people": " ".join(sorted(answers["who"].unique()))}])
-print(scores.T.to_string())
-write_table(scores, output.scores)
-if taken is None:
-    with atomic(output.model) as part:
-        shutil.copyfile(file, part)
-else:
-    card = {"learned_from_answers": scores.astype(object).iloc[0].to_dict(), "taught_by": old.card}
-    save_model(output.model, Model(taken, FEATURES, card))
+save_taken(output.model, taken, conclude(scores, output.scores), old, file)

@@ -7,10 +7,11 @@ import pandas as pd
 
 from spinome.cuboids import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.tables import write_table
 from spinome.io.volumes import open_volume, require_voxel_size
-from spinome.review.answers import Answers, standing
-from spinome.review.learn_synapses import learn, synapses_said
+from spinome.review.answers import Answers, candidates_said, standing
+from spinome.review.conclude import conclude
+from spinome.review.learn_synapses import learn
+from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import Rules, merge_candidates
@@ -27,12 +28,9 @@ for name, row in params.aside.rows.items():
     card = load_card(models.get(name) or params.aside.model)
     taken = volume.shape, require_voxel_size(volume), connectivity, Rules.of(settings, card), Judge.of_card(card)
     candidates, _ = merge_candidates(parts, *taken, measured=True)
-    tables.append(candidates.assign(volume=name))
-answers = synapses_said(standing(Answers(params.aside.answers).read()))
+    tables.append(candidates.assign(volume=name, section_um=require_voxel_size(volume)[0] / NM_PER_UM))
+answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
 card, scores = learn(pd.concat(tables, ignore_index=True), answers, params.seed)
-print(scores.T.to_string())
-write_table(scores, output.scores)
-# what is not known is null there
-said = json.loads(scores.to_json(orient="records"))[0]
+said = conclude(scores, output.scores)
 with atomic(Path(output.judge)) as part:
     part.write_text(json.dumps((card or {"judge": None}) | {"learned_from_answers": said}, indent=1))

@@ -85,6 +85,10 @@ def make_study(folder, ball):
     inside = pd.DataFrame({"neuron": "n", "source": "sheet", "spine": range(len(chosen)), "probability": 0.8})
     inside = inside.assign(**dict(zip(["x_nm", "y_nm", "z_nm"], (0.95 * (chosen - 5000) + 5000).T)))
     write_table(inside, results / "neurons" / "spines.parquet")
+    ends = np.hstack([chosen, np.roll(chosen, 1, axis=0) + 5])
+    names = ["x_nm", "y_nm", "z_nm", "next_x_nm", "next_y_nm", "next_z_nm"]
+    pairs = pd.DataFrame(ends, columns=names).assign(neuron="n", source="sheet", rise_nm=rng.uniform(100, 900, COUNT))
+    write_table(pairs.assign(spine=1, next_spine=np.arange(COUNT) % 2), results / "neurons" / "pairs.parquet")
     sheet(folder / "neurons.tsv", ["neuron", "mesh"], [("n", "mesh.npz")])
     config = {
         "samples": {name: str(folder / f"{name}.tsv") for name in ("stacks", "volumes", "neurons")},

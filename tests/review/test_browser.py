@@ -15,6 +15,7 @@ import pytest
 
 from reviewed_study import COUNT, make_study
 from spinome.review.answers import Answers, standing
+from spinome.review.extent import read_extent
 
 REPOSITORY = Path(__file__).parents[2]
 BROWSER = next(
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not BROWSER, reason="needs Chromium on the path (apt-get install chromium)"),
     pytest.mark.slow,
 ]
-KINDS = ("spine", "same spine", "track", "synapse", "link", "label", "patch")
+KINDS = ("spine", "same spine", "track", "synapse", "link", "label", "patch", "one spine")
 # Chromium without a graphics card draws by software where it is told that it may
 DRAWN_BY_SOFTWARE = ("--enable-unsafe-swiftshader", "--use-angle=swiftshader")
 
@@ -180,7 +181,7 @@ def test_a_track_is_answered_changed_in_a_sheet_and_taken_back(server, chromium)
     context.close()
 
 
-@pytest.mark.parametrize("kind", ["link", "label"])
+@pytest.mark.parametrize("kind", ["link", "label", "one spine"])
 def test_a_movable_view_comes_beside_the_pictures_and_takes_no_keys(server, chromium, kind):
     pytest.importorskip("neuroglancer")
     context = chromium.new_context()
@@ -304,6 +305,62 @@ def test_missed_ones_are_marked_by_click_and_by_keyboard(server, chromium):
     page.locator("#views canvas").first.click(position={"x": 10, "y": 10})
     sent(page)
     assert answers(server)["kind"].tolist() == ["missed spine", "missed synapse"]
+    assert page.faults == []
+    context.close()
+
+
+def test_the_extent_of_a_synapse_is_painted_by_pointer_and_by_keyboard(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    choose(page, "synapse")
+    place = page.evaluate("[state.current.row.z_um, state.current.row.y_um, state.current.row.x_um]")
+    box = page.locator("#views canvas").first.bounding_box()
+    at = lambda x, y: (box["x"] + box["width"] * x, box["y"] + box["height"] * y)  # noqa: E731
+    page.keyboard.press("b")
+    for depth in range(2):
+        page.mouse.move(*at(0.5, 0.5))
+        page.mouse.down()
+        page.mouse.move(*at(0.75, 0.5), steps=8)
+        page.mouse.up()
+        if not depth:
+            page.keyboard.press("ArrowDown")
+    # what is painted by mistake goes with undo, and no answer with it
+    assert page.evaluate("state.strokes.length") == 2
+    page.keyboard.press("u")
+    assert page.evaluate("state.strokes.length") == 1
+    page.keyboard.press("m")
+    for _ in range(10):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    assert page.evaluate("state.strokes.length") == 2 and answers(server).empty
+    press(page, "1")
+    sent(page)
+    row = answers(server).iloc[0]
+    first, second = read_extent(row["extent"])
+    assert row["answer"] == "synapse" and row["kind"] == "synapse"
+    assert first.way_um[0] == pytest.approx(place[1:], abs=0.02)
+    assert first.way_um[-1] - first.way_um[0] == pytest.approx([0, 0.4], abs=0.03)
+    assert second.z_um - first.z_um == pytest.approx(0.04) and len(second.way_um) == 1
+    # 40 pixels of 380 over 1.6 um
+    assert place[1] - second.way_um[0, 0] == pytest.approx(40 * 1.6 / 380, abs=0.02)
+    # nothing is painted where there is none, and what was painted can be changed and taken back
+    assert page.evaluate("state.strokes.length") == 0
+    press(page, "2")
+    sent(page)
+    assert answers(server)["extent"].iloc[1] == ""
+    page.get_by_role("button", name="Answers").click()
+    page.get_by_role("button", name="Change").last.click()
+    until(page, "state.editing")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("1")
+    # the list is made anew, with the changed answer on top
+    until(page, "(document.querySelector('#rows tr td:nth-child(3)') || {}).textContent === 'synapse'")
+    sent(page)
+    assert read_extent(answers(server)["extent"].iloc[-1])[0].z_um == first.z_um
+    page.get_by_role("button", name="Take back").first.click()
+    sent(page)
+    assert answers(server)["extent"].tolist() == [""]
     assert page.faults == []
     context.close()
 

@@ -15,6 +15,7 @@ from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.neurons.spines import PAIR_PLACES
 from spinome.review.answers import Answers
 from spinome.review.catalogue import MOVABLE, Catalogue, moved
 from spinome.review.questions import answered_by
@@ -47,7 +48,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     catalogue = Catalogue(sources_of(study))
     questions = catalogue.questions()
     counts = questions.groupby("kind").size().to_dict()
-    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch"], COUNT)
+    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch", "one spine"], COUNT)
     assert counts == {"spine": 3 * COUNT, "same spine": 2 * COUNT, **expected}
     words = {}
     for kind, name in questions.groupby("kind")["id"].first().items():
@@ -57,6 +58,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
         assert question["row"]["kind"] == kind and question["now"] is not None
     assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
     assert words["track"] == ["one spine", "another from session 1 on", "another from session 2 on"]
+    assert words["one spine"] == ["one spine", "two spines", "not sure"]
     assert words["label"] == words["patch"] == ["spine", "shaft", "soma", "not sure"]
 
 
@@ -169,7 +171,8 @@ def test_results_of_another_version_are_named_and_the_others_asked_about(study):
     objects = read_table(path)
     for broken in (objects.drop(columns="score"), objects.assign(score="high")):
         write_table(broken, path)
-        assert set(catalogue.questions()["kind"]) == {"spine", "same spine", "track", "link", "label", "patch"}
+        left = {"spine", "same spine", "track", "link", "label", "patch", "one spine"}
+        assert set(catalogue.questions()["kind"]) == left
         (fault,) = catalogue.faults()
         assert fault.startswith(f"{path}: is not asked about") and "run the study again" in fault
     path.write_bytes(b"no table")
@@ -211,12 +214,20 @@ def test_answers_go_out_and_come_in_as_tables(study, tmp_path):
     vertices = read_mesh(study.neurons[0].mesh).vertices
     near = vertices[np.linalg.norm(vertices - np.array([8900, 5000, 5000]), axis=1).argmin()]
     points = pd.concat([points, pd.DataFrame([[*near.round(3), "shaft"]], columns=points.columns)], ignore_index=True)
+    pair = dict(zip([*PAIR_PLACES], [1000.0, 2000.0, 3000.0, 1500.0, 2500.0, 3500.0]))
+    pairs = pd.DataFrame([{"neuron": "n", **pair, "decision": "two"}])
+    write_table(pairs, tmp_path / "pairs.tsv")
+    assert import_table(study, tmp_path / "pairs.tsv", "ann") == 1
+    with pytest.raises(ValueError, match=r"pairs.tsv: names the neuron m"):
+        write_table(pairs.assign(neuron="m"), tmp_path / "pairs.tsv")
+        import_table(study, tmp_path / "pairs.tsv", "ann")
     said = export(study, tmp_path / "out")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "spine_decisions.tsv"), pairs, check_dtype=False)
     assert read_table(tmp_path / "out" / "decisions.tsv").to_numpy().tolist() == [list(row) for row in rows]
     pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "truth_labels" / "n.tsv"), points)
     assert read_table(tmp_path / "out" / "corrections.tsv")["decision"].tolist() == ["no spine"]
-    assert len(said) == 4 and all(str(tmp_path / "out") in line for line in said[:3])
-    assert said[3] == "1 labelled patches are left out: the sheet has their neurons no more"
+    assert len(said) == 5 and all(str(tmp_path / "out") in line for line in said[:4])
+    assert said[4] == "1 labelled patches are left out: the sheet has their neurons no more"
 
 
 def test_a_place_moves_as_the_spines_around_it_do():

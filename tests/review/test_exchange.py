@@ -5,14 +5,17 @@ import pandas as pd
 import pytest
 
 from spinome.linking.measure import INSIDE
-from spinome.review.answers import Answers, agreed, standing
+from spinome.neurons.spines import PAIR_PLACES
+from spinome.review.answers import NEXT, POSITION, Answers, agreed, standing
 from spinome.review.exchange import (
     corrections_of,
     decisions_of,
     from_corrections,
     from_decisions,
     from_labels,
+    from_spine_decisions,
     labels_of,
+    spine_decisions_of,
 )
 from spinome.review.questions import no_questions, spine_questions
 from spinome.twophoton.corrections import CORRECTION_COLUMNS, correct_spines
@@ -90,3 +93,16 @@ def test_labels_of_synapses_come_back(tmp_path):
     points = pd.DataFrame({"x_nm": [1000.5, 2.0, 3.0], "y_nm": 2.0, "z_nm": 3.0, "tag": ["spine", "soma", "axon"]})
     back = labels_of(written(tmp_path, from_labels(points, "n", "ann")), lambda neuron, place: place)
     pd.testing.assert_frame_equal(back["n"], points[:2])
+
+
+def test_what_is_said_of_one_spine_or_two_goes_there_and_back(tmp_path):
+    place = dict(zip([*POSITION, *NEXT], [1.0, 2.0, 3.0, 1.5, 2.5, 3.5]))
+    said = {"kind": "one spine", "unit": "n", "who": "ann", "drawn": "random", **place}
+    # of two who disagree neither is followed
+    others = [said | {"answer": answer, "who": who, "x_um": 30.0} for who, answer in (("ann", "one"), ("bob", "two"))]
+    table = spine_decisions_of(written(tmp_path, [said | {"answer": "two"}, *others]))
+    assert table.columns.tolist() == ["neuron", *PAIR_PLACES, "decision"] and len(table) == 1
+    assert table.iloc[0].tolist() == ["n", 1000.0, 2000.0, 3000.0, 1500.0, 2500.0, 3500.0, "two"]
+    (back,) = from_spine_decisions(table, "bob")
+    assert {key: back[key] for key in place} == pytest.approx(place)
+    assert (back["kind"], back["answer"], back["unit"], back["drawn"]) == ("one spine", "two", "n", "imported")

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from spinome.review.answers import Answers, standing
+from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.held_out import best_threshold
-from spinome.review.learn import LEAST_OF_EACH, learn, questions_of, spines_said, taught, teach, without_answer
+from spinome.review.learn import LEAST_OF_EACH, learn, questions_of, taught, teach, without_answer
 from spinome.review.questions import in_order
 
 
@@ -29,7 +29,7 @@ def told(tmp_path, frame, true, count, seed=0):
     names = ["kind", "unit", "z_um", "y_um", "x_um"]
     given = [dict(zip(names, questions.loc[row, names])) | {"drawn": drawn, "who": "ann"} for row, drawn in rows]
     answers.append_all([one | {"answer": "spine" if true[row] else "no spine"} for one, (row, _) in zip(given, rows)])
-    return spines_said(standing(answers.read()))
+    return candidates_said(standing(answers.read()), "spine")
 
 
 def test_answers_find_their_candidates_and_those_by_lot_stand_for_all(tmp_path):
@@ -90,7 +90,7 @@ def test_marks_by_hand_and_disputes(tmp_path):
     )
     for who, said in (("a", "spine"), ("b", "no spine")):
         answers.append(place | {"kind": "spine", "answer": said, "y_um": 12.0, "who": who, "drawn": "active"})
-    said = spines_said(standing(answers.read()))
+    said = candidates_said(standing(answers.read()), "spine")
     rows, spine, _, _ = taught(frame, said, 0)
     # the second mark lies between two candidates, and of the third thing people say different things
     assert rows.tolist() == [1] and spine.tolist() == [True]

@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.review.answers import Answers, standing
+from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.learn_synapses import (
     LEAST_OF_EACH,
     asked_about,
     believed,
     cubes,
     learn,
-    synapses_said,
     teach,
 )
 from spinome.review.questions import in_order
@@ -44,7 +43,7 @@ def told(folder, frame, true, count):
 
 def test_a_judge_that_learned_is_taken_and_goes_onto_a_card(tmp_path):
     frame, true = measured()
-    card, row = learn(frame, synapses_said(standing(told(tmp_path, frame, true, 120).read())), 0)
+    card, row = learn(frame, candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse"), 0)
     assert row.loc[0, "taken"] and row.loc[0, "people"] == "ann" and row.loc[0, "answers"] == 120
     assert row.loc[0, "new_f1"] > row.loc[0, "old_f1"]
     # as synapses_merge reads it
@@ -63,16 +62,16 @@ def test_the_old_one_is_kept_where_the_new_one_is_no_better(tmp_path):
     frame, true = measured()
     # a judge of before that is right on the whole
     wise = frame.assign(probability=np.where(true, 0.98, 0.02), synapse=np.where(true, np.cumsum(true), 0))
-    card, row = learn(wise, synapses_said(standing(told(tmp_path, wise, true, 80).read())), 0)
+    card, row = learn(wise, candidates_said(standing(told(tmp_path, wise, true, 80).read()), "synapse"), 0)
     assert card is None and not row.loc[0, "taken"] and row.loc[0, "reason"].startswith("not better")
-    card, row = learn(frame, synapses_said(standing(told(tmp_path / "few", frame, true, 6).read())), 0)
+    card, row = learn(frame, candidates_said(standing(told(tmp_path / "few", frame, true, 6).read()), "synapse"), 0)
     assert card is None and "fewer than" in row.loc[0, "reason"]
     assert row.loc[0, "old_f1"] != row.loc[0, "old_f1"]
 
 
 def test_where_all_is_answered_there_is_something_left_to_learn_from(tmp_path):
     frame, true = measured(160)
-    _, row = learn(frame, synapses_said(standing(told(tmp_path, frame, true, 160).read())), 0)
+    _, row = learn(frame, candidates_said(standing(told(tmp_path, frame, true, 160).read()), "synapse"), 0)
     assert row.loc[0, "answers"] == 160 and 40 <= row.loc[0, "held_out"] <= 80 and row.loc[0, "taken"]
 
 
@@ -83,7 +82,7 @@ def test_a_missed_synapse_is_about_the_candidate_at_its_place(tmp_path):
     mark = {"kind": "missed synapse", "answer": "missed synapse", "unit": "v", "who": "ann", "drawn": "by hand"}
     for y_um in (6.1, 7.0):
         answers.append(mark | {"z_um": 0.5, "y_um": y_um, "x_um": 0.5})
-    card, row = learn(frame, synapses_said(standing(answers.read())), 0)
+    card, row = learn(frame, candidates_said(standing(answers.read()), "synapse"), 0)
     # the second one lies between two candidates
     assert card is None and row.loc[0, ["answers", "synapses", "without_candidate"]].tolist() == [1, 1, 1]
 

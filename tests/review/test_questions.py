@@ -18,6 +18,7 @@ from spinome.review.questions import (
     lost_questions,
     lot,
     no_questions,
+    pair_questions,
     patch_questions,
     spine_questions,
     synapse_questions,
@@ -80,6 +81,15 @@ def test_patches_are_the_spines_of_neurons():
     asked = patch_questions(pd.DataFrame({"neuron": "n", "spine": [4, 5], "probability": [0.6, 0.9], **nm}), "p")
     assert asked["worth"].tolist() == pytest.approx([0.4, 0.1]) and asked["subject"].tolist() == [4, 5]
     assert asked[POSITION].to_numpy().tolist() == [[1.0, 2.0, 3.0]] * 2
+
+
+def test_two_peaks_are_asked_about_the_more_the_nearer_they_are_to_the_border():
+    nm = {"z_nm": 1000.0, "y_nm": 2000.0, "x_nm": 3000.0, "next_z_nm": 1100.0, "next_y_nm": 2100.0, "next_x_nm": 3100.0}
+    pairs = pd.DataFrame({"neuron": "n", "spine": [4, 5, 5], "next_spine": [4, 6, 7], "rise_nm": [100, 320, 900], **nm})
+    asked = pair_questions(pairs, 300.0, "p")
+    assert asked["now"].tolist() == ["one", "two", "two"] and by_worth(asked)[0] == 1
+    assert asked["probability"].tolist() == pytest.approx([5 / 6, 1 - 300 / 640, 5 / 6])
+    assert asked[NEXT].to_numpy()[0] == pytest.approx([1.1, 2.1, 3.1]) and asked["subject"].tolist() == [4, 5, 5]
 
 
 def test_lost_spines_links_synapses_and_labels_are_asked_about():

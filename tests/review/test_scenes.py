@@ -1,12 +1,14 @@
 """What movable views show."""
 
+import time
+
 import numpy as np
 import pytest
 
 from spinome.io.volumes import Volume
 from spinome.mesh.surface import vertex_areas
 from spinome.review import scenes
-from spinome.review.pictures import facing
+from spinome.review.pictures import facing, mesh_views
 from spinome.review.scenes import MOST_VOXELS, block_of, coarse, surface_around
 
 VOXEL = (40.0, 8.0, 8.0)
@@ -62,3 +64,24 @@ def test_a_place_without_surface_is_looked_at_from_some_side():
     axes = facing(np.zeros((0, 3)), np.zeros(3))
     assert axes @ axes.T == pytest.approx(np.eye(3))
     assert coarse(np.zeros((0, 3)), np.zeros((0, 3), int))[1].shape == (0, 3)
+
+
+def test_a_neuron_of_two_million_vertices_is_shown_within_seconds():
+    side = 1450
+    y, x = np.mgrid[:side, :side]
+    vertices = np.stack([x, y, 3 * np.sin(x / 7) * np.cos(y / 9)], -1).reshape(-1, 3) * 40.0
+    number = np.arange(side * side).reshape(side, side)
+    corners = [number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]]
+    a, b, c, d = (corner.reshape(-1) for corner in corners)
+    faces = np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
+    place = vertices[side * side // 2 + 700][::-1]
+    started = time.process_time()
+    assert len(mesh_views(vertices, faces, place)) == 2
+    surface = surface_around(vertices, faces, place, lambda: coarse(vertices, faces))
+    # what is near comes first, and by itself
+    near, near_faces = surface.parts[0]()
+    assert time.process_time() - started < 10
+    assert 0 < len(near_faces) < len(faces) / 20 and len(near) < len(vertices) / 20
+    _, far_faces = surface.parts[1]()
+    assert time.process_time() - started < 30
+    assert 0 < len(far_faces) < len(faces) / 10

@@ -191,6 +191,13 @@ def test_a_neuroglancer_that_does_not_run_is_named(monkeypatch, capsys):
     assert "no movable views" in capsys.readouterr().out
 
 
+def test_a_study_without_results_has_no_questions_and_takes_answers(tmp_path):
+    review = Review(Catalogue(Sources(tmp_path / "none", {"m.f": ["m.f.0"]})), Answers(tmp_path / "answers.parquet"), 0)
+    told = review.state("ann")
+    assert told["kinds"] == [] and told["faults"] == [] and review.queue("spine", "ann") == []
+    assert review.answer(ROW | {"who": "ann"})["gone"] is False and len(review.rows()) == 1
+
+
 def test_of_thousands_of_questions_the_next_ones_are_told(tmp_path):
     # an order over 20,000 questions, of which each page load asks for the first ones
     judged = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": "0", "candidate": range(20_000)})

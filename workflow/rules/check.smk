@@ -15,8 +15,8 @@ onstart:
         config["max_failed_fraction"],
     )
     problems += check_configured(config, study.stacks, study.volumes)
-    if study.neurons and neurons_plan.model.given:
-        problems += check_forest(neurons_plan.model.given, neurons_plan.solver)
+    if study.neurons and neurons_plan.taught_model.given:
+        problems += check_forest(neurons_plan.taught_model.given, neurons_plan.solver)
     if problems:
         raise WorkflowError(f"{len(problems)} problem(s) with the input:", *problems)
     print(*study.design.remarks, sep="\n", end="\n" if study.design.remarks else "", file=sys.stderr)

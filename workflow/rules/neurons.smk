@@ -252,6 +252,7 @@ rule neurons_spines:
     resources:
         **asks("neurons_spines", neurons_plan.shard_size),
     params:
+        each=neurons_plan.decided,
         min_area=config["neurons"]["spines"]["min_area_um2"],
         rise=config["neurons"]["spines"]["rise_nm"],
         inputs=neurons_plan.stamps("mesh"),
@@ -338,6 +339,7 @@ rule neurons_tables:
             caption="../report/neurons_spines.rst",
             category="Neurons",
         ),
+        pairs=directory("<results>/neurons/pairs.parquet"),
         neurons="<results>/neurons/neurons.parquet",
     log:
         "<logs>/neurons_tables.log",

@@ -129,3 +129,44 @@ rule review_learn_links:
         code=script_hash("review_learn_links"),
     script:
         "../../scripts/review_learn_links.py"
+
+
+rule review_learn_neurons:
+    """Teach the forest of neurons from answers; the old one is kept where the new one is not better."""
+    input:
+        **neurons_plan.step("condense", study.neurons),
+        meshes=neurons_plan.files_of(study.neurons, "mesh"),
+        fetched=neurons_plan.fetched_of(study.neurons),
+        synapses=neurons_plan.files_of(study.neurons, "synapses"),
+        model=neurons_plan.taught_model.trained,
+    output:
+        model="<results>/review/learn_neurons/neurons.skops",
+        scores="<results>/review/learn_neurons/scores.tsv",
+    log:
+        "<logs>/review_learn_neurons.log",
+    benchmark:
+        "<benchmarks>/review_learn_neurons.tsv"
+    conda:
+        "../../envs/neurons.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
+        hks=neurons_plan.solver,
+        max_distance=config["neurons"]["synapses"]["max_distance_nm"],
+        seed=config["seed"],
+        model=neurons_plan.taught_model.stamp,
+        inputs=[
+            *neurons_plan.stamps_of(study.neurons, "mesh", "synapses"),
+            *(study.given([config["review"]["answers"]]) if neurons_plan.learns else []),
+        ],
+        aside=study.aside(
+            rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
+            model=neurons_plan.taught_model.given,
+            answers=config["review"]["answers"],
+        ),
+        code=script_hash("review_learn_neurons"),
+    script:
+        "../../scripts/review_learn_neurons.py"

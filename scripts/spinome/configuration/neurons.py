@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from spinome.configuration.base import SampleNames, Section, require_order
+from spinome.configuration.base import GivenPath, SampleNames, Section, require_order
 
 
 class Simplify(Section):
@@ -125,6 +125,13 @@ class NeuronSpines(Section):
         description=(
             "two heads in one region are two spines where both rise this far above the place where they meet, "
             "measured along the surface"
+        ),
+    )
+    decisions: GivenPath | None = Field(
+        None,
+        description=(
+            "TSV of a person's decisions on pairs of places of neurons of the sheet, `neuron z_nm y_nm x_nm next_z_nm "
+            "next_y_nm next_x_nm decision`: `one` joins the spines at both, `two` parts the spine that both are on"
         ),
     )
     same_head_nm: float = Field(

@@ -63,6 +63,30 @@ def label_synapses(
     ValueError: if there are `SUSPICIOUS` synapses and all are too far: they are another neuron's or in another unit.
     """
     table = unlabelled(synapses, None)
+    vertex, distance, reason = on_surface(synapses, vertices, faces, max_distance_nm)
+    labelled = reason == None  # noqa: E711 (an array of objects)
+    winner = probability[vertex].argmax(axis=1)
+    table["distance_nm"] = distance
+    table["reason"] = pd.array(reason, "string")
+    table["tag"] = pd.array(np.where(labelled, np.array(CLASSES, object)[winner], None), "string")
+    table["value"] = np.where(labelled, probability[vertex].max(axis=1), np.nan)
+    for code, name in enumerate(CLASSES):
+        table[f"p_{name}"] = np.where(labelled, probability[vertex, code], np.nan)
+    on_spine = labelled & (winner == CLASSES.index("spine")) & (spine_of[vertex] >= 0)
+    table["spine"] = pd.array(np.where(on_spine, spine_of[vertex], 0), "Int64")
+    table.loc[~on_spine, "spine"] = pd.NA
+    return table
+
+
+def on_surface(
+    synapses: pd.DataFrame, vertices: np.ndarray, faces: np.ndarray, max_distance_nm: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the synapses (N) of a neuron lie on its surface; takes and raises what `label_synapses` does.
+
+    Returns
+    -------
+    vertex (N,), distance (N,) in nm, and the reason (N,) why a synapse has no label, None where it has one
+    """
     points = synapses[POSITION].to_numpy(float)
     placed = np.isfinite(points).all(axis=1)
     vertex, distance = np.zeros(len(points), np.int64), np.full(len(points), np.nan)
@@ -80,18 +104,7 @@ def label_synapses(
     reason[far] = [f"{d:.0f} nm from the surface, farther than {max_distance_nm:g}" for d in distance[far]]
     reason[autapse] = "autapse: the presynaptic neuron is the neuron itself"
     reason[~placed] = "has no position"
-    labelled = reason == None  # noqa: E711 (an array of objects)
-    winner = probability[vertex].argmax(axis=1)
-    table["distance_nm"] = distance
-    table["reason"] = pd.array(reason, "string")
-    table["tag"] = pd.array(np.where(labelled, np.array(CLASSES, object)[winner], None), "string")
-    table["value"] = np.where(labelled, probability[vertex].max(axis=1), np.nan)
-    for code, name in enumerate(CLASSES):
-        table[f"p_{name}"] = np.where(labelled, probability[vertex, code], np.nan)
-    on_spine = labelled & (winner == CLASSES.index("spine")) & (spine_of[vertex] >= 0)
-    table["spine"] = pd.array(np.where(on_spine, spine_of[vertex], 0), "Int64")
-    table.loc[~on_spine, "spine"] = pd.NA
-    return table
+    return vertex, distance, reason
 
 
 def unlabelled(synapses: pd.DataFrame, reason: str | None) -> pd.DataFrame:

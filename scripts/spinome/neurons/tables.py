@@ -13,7 +13,7 @@ from spinome.io.tables import read_table
 from spinome.neurons import morphometry as spines
 from spinome.neurons import synapses
 from spinome.neurons.classify import CLASSES
-from spinome.neurons.spines import read_spines
+from spinome.neurons.spines import PAIR_COLUMNS, read_pairs, read_spines
 from spinome.neurons.units import SHEET, NeuronUnit
 
 NEURON_COLUMNS = {
@@ -87,6 +87,21 @@ def all_spines(
             table.loc[unknown, spines.CARRIED] = pd.NA
             parts.append(table.assign(source=neuron.source, neuron=neuron.neuron))
     return _joined(parts, spines.COLUMNS)
+
+
+def all_pairs(neurons: Iterable[NeuronUnit], folders: Mapping[str, str | Path]) -> pd.DataFrame:
+    """One row for each doubtful pair of peaks of each neuron (`spinome.neurons.spines.PAIR_COLUMNS`).
+
+    Parameters
+    ----------
+    folders : labelled mesh by unit
+    """
+    parts = [
+        read_pairs(folders[neuron.unit]).assign(source=neuron.source, neuron=neuron.neuron)
+        for neuron in neurons
+        if neuron.unit in folders
+    ]
+    return _joined(parts, PAIR_COLUMNS)
 
 
 def neuron_table(

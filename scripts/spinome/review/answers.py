@@ -22,6 +22,7 @@ from scipy.spatial import cKDTree
 from sklearn.metrics import cohen_kappa_score
 
 from spinome.io.damage import DamagedError
+from spinome.review.extent import read_extent
 
 POSITION = ["z_um", "y_um", "x_um"]
 NEXT = [f"next_{axis}" for axis in POSITION]
@@ -43,7 +44,10 @@ ANSWER_COLUMNS = {
     "note": "string",
     "drawn": "string",
     "seconds": "float64",
+    "extent": "string",
 }
+# answers that were given before there was such a column have none
+LATER = ("extent",)
 UNSURE = "unsure"
 # what may be answered; of a link the answer "shaft" goes with `chosen`
 ANSWERS = {
@@ -55,7 +59,10 @@ ANSWERS = {
     "link": ("shaft", "none of them", "no orphan", UNSURE),
     "label": ("spine", "shaft", "soma", UNSURE),
     "patch": ("spine", "shaft", "soma", UNSURE),
+    "one spine": ("one", "two", UNSURE),
 }
+# kinds whose question is about two places
+TWO_PLACES = ("same spine", "one spine")
 # kinds whose place a person gives, where others answer a question of the run
 MARKS = ("missed spine", "missed synapse")
 # how a question came to be asked: by what its answer is worth, by lot, by the person's own will, or from a table
@@ -70,6 +77,7 @@ REACH_UM = {
     "link": 0.3,
     "label": 0.1,
     "patch": 0.3,
+    "one spine": 0.3,
 }
 # depth is known less well than the plane in two-photon stacks (`spinome.twophoton.correspond`)
 Z_WEIGHT = {"spine": 0.3, "missed spine": 0.3, "same spine": 0.3}
@@ -194,6 +202,9 @@ def _open(path: Path) -> pyarrow.Table:
         raise
     except (OSError, pyarrow.ArrowException) as error:
         raise DamagedError(path, f"cannot be read as answers ({error}); move it out of the folder") from error
+    for name in LATER:
+        if name not in table.column_names:
+            table = table.append_column(name, pyarrow.array([""] * len(table), SCHEMA.field(name).type))
     missing = [name for name in ANSWER_COLUMNS if name not in table.column_names]
     if missing:
         raise DamagedError(path, f"is no table of answers, it lacks {missing[0]}; move it out of the folder")
@@ -224,12 +235,16 @@ def _check(row: Mapping[str, Any]) -> None:
         raise ValueError(f"{answer!r} is no answer to a question of the kind '{kind}'; {', '.join(ANSWERS[kind])} are")
     if answer == "shaft" and kind == "link" and row.get("chosen") is None:
         raise ValueError("an answer 'shaft' must say which one, in `chosen`")
+    if row.get("extent"):
+        if answer not in ("synapse", "missed synapse"):
+            raise ValueError(f"an extent is that of a synapse, and not of the answer {answer!r}")
+        read_extent(row["extent"])
     if not row.get("who", "").strip():
         raise ValueError("an answer must say who gave it")
     if row.get("drawn") not in DRAWN:
         raise ValueError(f"an answer is drawn {', '.join(DRAWN)}, not {row.get('drawn')!r}")
     place = [row.get(axis) for axis in POSITION]
-    if kind == "same spine":
+    if kind in TWO_PLACES:
         place += [row.get(axis) for axis in NEXT]
     if any(value is None or not np.isfinite(value) for value in place):
         raise ValueError("an answer must have a place: z_um, y_um and x_um, and next_* of two spines")
@@ -245,7 +260,7 @@ def standing(rows: pd.DataFrame) -> pd.DataFrame:
     kept = rows[~rows["answer_id"].isin(rows.loc[rows["replaces"] != "", "replaces"])]
     kept = kept[kept["answer"] != ""]
     # the other place of a link is that of the shaft, which is the answer and not the question
-    asked = kept.assign(**{axis: kept[axis].where(kept["kind"] == "same spine") for axis in NEXT})
+    asked = kept.assign(**{axis: kept[axis].where(kept["kind"].isin(TWO_PLACES)) for axis in NEXT})
     again = asked.duplicated(["who", "kind", "unit", "next_unit", *POSITION, *NEXT], keep="last")
     return kept[~again].reset_index(drop=True)
 
@@ -277,7 +292,7 @@ def match(questions: pd.DataFrame, answers: pd.DataFrame) -> np.ndarray:
 def _near(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[list[tuple[float, int]]]:
     """For each row of `first` those of `second` within reach, with their distance; of two places the greater one."""
     weight = np.array([Z_WEIGHT.get(kind, 1.0), 1.0, 1.0])
-    ends = [POSITION, NEXT] if kind == "same spine" else [POSITION]
+    ends = [POSITION, NEXT] if kind in TWO_PLACES else [POSITION]
     here, there = ([frame[columns].to_numpy(float) * weight for columns in ends] for frame in (first, second))
     out = []
     for row, near in enumerate(cKDTree(there[0]).query_ball_point(here[0], REACH_UM[kind])):
@@ -330,6 +345,18 @@ def agreed(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     differs = said.groupby(sure["thing"]).transform("nunique") > 1
     kept = sure[~differs].drop_duplicates("thing", keep="last").drop(columns="thing")
     return kept.reset_index(drop=True), int(sure.loc[differs, "thing"].nunique())
+
+
+def candidates_said(answers: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """What people agree on about candidates: answers of a kind, "spine" or "synapse", and what they marked as missed.
+
+    Parameters
+    ----------
+    answers : of `standing`
+    """
+    missed = f"missed {kind}"
+    kept = answers[answers["kind"].isin([kind, missed])]
+    return agreed(kept.assign(kind=kind, answer=kept["answer"].replace(missed, kind)))[0]
 
 
 def agreement(answers: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from spinome.io.units import VoxelSize
 from spinome.io.volumes import EM, STACK, Volume, label_at, open_labels, open_volume, require_voxel_size
 from spinome.linking.measure import INSIDE
 from spinome.mesh.surface import Mesh
+from spinome.neurons.instances import RISE_NM
 from spinome.review import questions as asking
 from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
@@ -33,7 +34,7 @@ TRACK_UM, TRACK_PX, TRACK_SLICES = 5.0, 200, 3
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
 # kinds that have a movable view, and the box that it shows
-MOVABLE = ("synapse", "link", "label", "patch")
+MOVABLE = ("synapse", "link", "label", "patch", "one spine")
 SYNAPSE_BOX_UM, LINK_BOX_UM = 2.5, 5.0
 # a spine moves between sessions as so many of its nearest neighbours do, in the median
 NEIGHBOURS = 5
@@ -45,6 +46,7 @@ TEXTS = {
     "link": "Which shaft does the white orphan belong to?",
     "label": "What does this synapse lie on?",
     "patch": "What is the surface at the mark?",
+    "one spine": "Are the two marks on one spine or on two?",
 }
 WORDS = {
     "spine": "spine",
@@ -57,6 +59,8 @@ WORDS = {
     "no orphan": "no orphan",
     "shaft": "shaft",
     "soma": "soma",
+    "one": "one spine",
+    "two": "two spines",
     UNSURE: "not sure",
 }
 
@@ -73,6 +77,7 @@ class Sources:
         them
     voxels : size of a voxel (z, y, x) in nm of each volume whose file does not say it
     meshes : mesh of each neuron
+    rise_nm : how far two heads of a neuron must rise to be two spines
     """
 
     results: Path
@@ -82,6 +87,7 @@ class Sources:
     synapses: Mapping[str, str] = field(default_factory=dict)
     voxels: Mapping[str, VoxelSize | None] = field(default_factory=dict)
     meshes: Mapping[str, str] = field(default_factory=dict)
+    rise_nm: float = RISE_NM
 
     def stack(self, unit: str) -> str:
         """The registered stack of a unit."""
@@ -131,6 +137,7 @@ class Catalogue:
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
             makers[results / "neurons" / "spines.parquet"] = self._patch_questions
+            makers[results / "neurons" / "pairs.parquet"] = self._pair_questions
             for path, maker in makers.items():
                 state = _state(path)
                 known = self._tables.get(str(path))
@@ -214,11 +221,11 @@ class Catalogue:
         if kind == "link":
             own = [int(one["chosen"]) for one in self._candidates(row)]
             return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
-        if kind in ("label", "patch"):
+        if kind in ("label", "patch", "one spine"):
             mesh, path = self._mesh_of(unit), self.sources.meshes[unit]
-            here = self.on_surface(unit, here) if kind == "patch" else here
-            vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
-            return surface_around(vertices, faces, here * 1000, lambda: self._coarse(path, _state(Path(path))))
+            marks = self._marks(row)
+            shape = np.asarray(mesh.vertices), np.asarray(mesh.faces), marks.mean(axis=0)
+            return surface_around(*shape, lambda: self._coarse(path, _state(Path(path))), marks)
         return None
 
     def on_surface(self, neuron: str, place_um: np.ndarray) -> np.ndarray:
@@ -268,6 +275,17 @@ class Catalogue:
     def _patch_questions(self, spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
         return asking.patch_questions(spines[spines["neuron"].isin(list(self.sources.meshes))], provenance)
 
+    def _pair_questions(self, pairs: pd.DataFrame, provenance: str) -> pd.DataFrame:
+        known = pairs[pairs["neuron"].isin(list(self.sources.meshes))]
+        return asking.pair_questions(known, self.sources.rise_nm, provenance)
+
+    def _marks(self, row: pd.Series) -> np.ndarray:
+        """The places (M, 3) z y x in nm that a question about a neuron marks."""
+        place = row[POSITION].to_numpy(float)
+        place = self.on_surface(row["unit"], place) if row["kind"] == "patch" else place
+        both = [place, row[NEXT].to_numpy(float)] if row["kind"] == "one spine" else [place]
+        return np.array(both) * 1000
+
     def _read_queue(self, path: Path) -> pd.DataFrame | None:
         if not path.exists():
             return None
@@ -306,9 +324,8 @@ class Catalogue:
         if kind == "link":
             candidates = self._candidates(row)
             return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
-        mesh, place = self._mesh_of(row["unit"]), row[POSITION].to_numpy(float)
-        place = self.on_surface(row["unit"], place) if kind == "patch" else place
-        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), place * 1000), answers
+        mesh, marks = self._mesh_of(row["unit"]), self._marks(row)
+        return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), marks.mean(axis=0), marks), answers
 
     def _mesh_of(self, neuron: str) -> Mesh:
         path = self.sources.meshes[neuron]

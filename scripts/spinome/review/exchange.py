@@ -13,6 +13,7 @@ import pandas as pd
 
 from spinome.linking.measure import INSIDE
 from spinome.linking.proofread import DECISION_COLUMNS
+from spinome.neurons.spines import PAIR_PLACES
 from spinome.review.answers import NEXT, POSITION, match
 from spinome.review.questions import NM_PER_UM
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
@@ -94,6 +95,34 @@ def labels_of(answers: pd.DataFrame, on_surface: OnSurface) -> dict[str, pd.Data
         points = dict(zip(["z_nm", "y_nm", "x_nm"], place.T.round(3)))
         out[str(neuron)] = pd.DataFrame(points).assign(tag=rows["answer"].to_numpy())[POINT_COLUMNS]
     return out
+
+
+def spine_decisions_of(answers: pd.DataFrame) -> pd.DataFrame:
+    """Decisions on pairs of places of neurons, one spine or two (`neurons.spines.decisions`).
+
+    Parameters
+    ----------
+    answers : of `spinome.review.answers.agreed`
+
+    Returns
+    -------
+    frame `neuron`, `spinome.neurons.spines.PAIR_PLACES` and `decision`
+    """
+    kept = answers[answers["kind"] == "one spine"]
+    places = kept[[*POSITION, *NEXT]].to_numpy(float) * NM_PER_UM
+    out = pd.DataFrame(places.round(3), columns=PAIR_PLACES).assign(decision=kept["answer"].to_numpy())
+    out.insert(0, "neuron", kept["unit"].to_numpy())
+    return out
+
+
+def from_spine_decisions(decisions: pd.DataFrame, who: str) -> list[dict[str, Any]]:
+    """Answers of a table of decisions on pairs of places of neurons (`spinome.neurons.spines.read_decisions`)."""
+    places = decisions[PAIR_PLACES].to_numpy(float) / NM_PER_UM
+    said = {"kind": "one spine", **_imported(who)}
+    return [
+        {**said, "unit": str(neuron), "answer": str(decision), **dict(zip([*POSITION, *NEXT], map(float, place)))}
+        for neuron, decision, place in zip(decisions["neuron"], decisions["decision"], places)
+    ]
 
 
 def from_corrections(corrections: pd.DataFrame, who: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
 
-from spinome.review.answers import POSITION, agreed, match
+from spinome.review.answers import POSITION, match
 from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
 from spinome.review.questions import answered_by, spine_questions
 from spinome.twophoton.judge import LEAF, SHARE, TREES
@@ -24,18 +24,6 @@ SURE, UNSURE_BELOW, REMEMBERED = 0.8, 0.2, 20.0
 # fewer answers of either kind teach nothing
 LEAST_OF_EACH = 5
 FOLDS = 5
-
-
-def spines_said(answers: pd.DataFrame) -> pd.DataFrame:
-    """What people agree on about single spines, as answers of the kind "spine".
-
-    Parameters
-    ----------
-    answers : of `spinome.review.answers.standing`
-    """
-    kept = answers[answers["kind"].isin(["spine", "missed spine"])]
-    kept = kept.assign(kind="spine", answer=kept["answer"].replace("missed spine", "spine"))
-    return agreed(kept)[0]
 
 
 def questions_of(judged: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +39,7 @@ def taught(
     Parameters
     ----------
     judged : candidates of all stacks as the old judge has them (`twophoton_judge`)
-    answers : of `spines_said`
+    answers : of `spinome.review.answers.candidates_said`
     seed : of the lot by which questions are drawn
 
     Returns
@@ -113,7 +101,7 @@ def learn(
     ----------
     judged : candidates of all stacks as the old judge has them, and which of them the run has `accepted`
     features, groups : as `teach` takes them, rows as `judged`
-    answers : of `spines_said`
+    answers : of `spinome.review.answers.candidates_said`
     threshold : of the old judge
 
     Returns
@@ -148,7 +136,7 @@ def without_answer(places: pd.DataFrame, answers: pd.DataFrame) -> int:
     Parameters
     ----------
     places : of `questions_of`
-    answers : of `spines_said`
+    answers : of `spinome.review.answers.candidates_said`
     """
     seen = answers[answers["answer"] == "spine"].dropna(subset=POSITION)
     return int((match(places, seen) < 0).sum())

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spinome.review.answers import agreed
+from spinome.review.extent import read_extent, within
 from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
 from spinome.synapses.objects.judge import Judge, fit_judge
@@ -32,21 +32,29 @@ FOLDS = 5
 CUBE_UM = 1.0
 
 
-def synapses_said(answers: pd.DataFrame) -> pd.DataFrame:
-    """What people agree on about synapses, as answers of the kind "synapse".
-
-    Parameters
-    ----------
-    answers : of `spinome.review.answers.standing`
-    """
-    kept = answers[answers["kind"].isin(["synapse", "missed synapse"])]
-    kept = kept.assign(kind="synapse", answer=kept["answer"].replace("missed synapse", "synapse"))
-    return agreed(kept)[0]
-
-
 def asked_about(candidates: pd.DataFrame) -> pd.DataFrame:
     """The questions about candidates, a row for each in their order, however improbable; see `synapse_questions`."""
     return synapse_questions(candidates, "", least=0.0)
+
+
+def painted(candidates: pd.DataFrame, answers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (M,) of the candidates whose middle lies within a painted extent, and the `answer_id` (M,) of the extent.
+
+    Parameters
+    ----------
+    answers : of `spinome.review.answers.candidates_said`
+    """
+    rows, owner = [np.zeros(0, int)], [np.zeros(0, object)]
+    place = candidates[["z_nm", "y_nm", "x_nm"]].to_numpy(float) / NM_PER_UM
+    shown = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
+    for unit, text, name in zip(shown["unit"], shown["extent"], shown["answer_id"]):
+        own = np.flatnonzero((candidates["volume"] == unit).to_numpy())
+        # a middle lies between sections where an object has an even number of them
+        section = float(candidates["section_um"].iloc[own[0]]) if len(own) else 0.0
+        inside = own[within(read_extent(text), place[own], section)]
+        rows.append(inside)
+        owner.append(np.full(len(inside), name, object))
+    return np.concatenate(rows), np.concatenate(owner)
 
 
 def cubes(candidates: pd.DataFrame) -> np.ndarray:
@@ -105,8 +113,9 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
 
     Parameters
     ----------
-    candidates : of all volumes: `volume`, columns of `merge_candidates`, measured, by the model without answers
-    answers : of `synapses_said`
+    candidates : of all volumes: `volume`, columns of `merge_candidates`, measured, by the model without answers, and
+        `section_um`, the thickness of a section
+    answers : of `spinome.review.answers.candidates_said`
     seed : of the lot by which questions are drawn
 
     Returns
@@ -117,6 +126,14 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
     about = answered_by(questions, answers)
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     weight = drawn(questions, about, seed)
+    # what lies within a painted extent is a part of that synapse, whatever number of candidates it was cut into; it is
+    # no answer to a question, and so is not held out. With an extent that is held out its other parts are left out, too
+    parts, owner = painted(candidates, answers)
+    held_out = set(about.loc[weight > 0, "answer_id"])
+    parts = parts[[name not in held_out for name in owner]]
+    parts = np.setdiff1d(parts, rows)
+    rows, true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
+    weight = np.concatenate([weight, np.zeros(len(parts))])
     held = weight > 0
     verdict, card = Verdict(int(held.sum()), np.nan, np.nan, np.nan, np.nan), None
     first = teach(candidates, rows[~held], true[~held], seed)
@@ -128,7 +145,13 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
     if verdict.better and (judge := teach(candidates, rows, true, seed)) is not None:
         card = {"judge": judge.for_card(), "min_probability": best_threshold(judge.probability(candidates))}
     people = " ".join(sorted(answers["who"].unique()))
-    row = {"answers": len(rows), "synapses": int(true.sum()), "people": people, "held_out": verdict.held_out}
+    row = {
+        "answers": len(about),
+        "synapses": int(true.sum()),
+        "painted": len(parts),
+        "people": people,
+        "held_out": verdict.held_out,
+    }
     row |= {"gain_bits": verdict.gain, "gain_error": verdict.error, "old_f1": verdict.old, "new_f1": verdict.new}
     row |= {"without_candidate": len(answers) - len(about), "taken": card is not None}
     return card, pd.DataFrame([row | {"reason": reason}])

@@ -96,10 +96,13 @@ def _state(scene: Scene) -> neuroglancer.ViewerState:
         scales = np.ones(3)
         space = neuroglancer.CoordinateSpace(names=AXES, units="nm", scales=scales)
         state.layers["surface"] = _segments(_Mesh(scene), scene.colours)
-        # a ball, which sticks out of the surface where a point would be hidden in it
-        ball = neuroglancer.EllipsoidAnnotation(id="place", center=scene.place_nm[::-1], radii=[PLACE_NM] * 3)
+        # balls, which stick out of the surface where a point would be hidden in it
+        balls = [
+            neuroglancer.EllipsoidAnnotation(id=f"place {number}", center=mark[::-1], radii=[PLACE_NM] * 3)
+            for number, mark in enumerate(scene.marks_nm)
+        ]
         state.layers["place"] = neuroglancer.LocalAnnotationLayer(
-            dimensions=space, annotations=[ball], annotation_color=PLACE
+            dimensions=space, annotations=balls, annotation_color=PLACE
         )
         right, up, toward = scene.axes
         # Neuroglancer's axes go right, down and away from the viewer

@@ -291,15 +291,19 @@ def facing(vertices: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.stack([right, np.cross(toward, right), toward])
 
 
-def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) -> list[View]:
-    """The patch of a mesh around a place from two sides, the place as a ring.
+def mesh_views(
+    vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray, marks_nm: np.ndarray | None = None
+) -> list[View]:
+    """The patch of a mesh around a place from two sides, with rings around marks.
 
     Parameters
     ----------
     vertices, faces : (V, 3) x y z in nm, (F, 3)
     place_nm : (3,) z y x
+    marks_nm : (M, 3) z y x; the place itself where none are given
     """
     centre = np.asarray(place_nm, float)[::-1]
+    marks = centre[None] if marks_nm is None else np.asarray(marks_nm, float)[:, ::-1]
     near = (np.abs(vertices - centre) < PATCH_NM).all(axis=1)
     kept = faces[near[faces].all(axis=1)]
     if not len(kept):
@@ -312,10 +316,10 @@ def mesh_views(vertices: np.ndarray, faces: np.ndarray, place_nm: np.ndarray) ->
     for title, axes in (("from the front", [right, up, toward]), ("from the side", [-toward, up, right])):
         camera = fit_camera(patch, (MESH_PX, MESH_PX), np.array(axes))
         picture = Image.fromarray(render_mesh(patch, packed, np.array([0.75, 0.78, 0.82]), camera=camera))
-        x, y, _ = camera.project(centre[None])[0]
         draw = ImageDraw.Draw(picture)
-        for radius, colour in ((9, "black"), (8, "#D55E00"), (7, "#D55E00"), (6, "black")):
-            draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=colour)
+        for x, y, _ in camera.project(marks):
+            for radius, colour in ((9, "black"), (8, "#D55E00"), (7, "#D55E00"), (6, "black")):
+                draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=colour)
         address = data_address(np.asarray(picture)[None])
         place = (float(place_nm[0]) / 1000, 1.0, float(place_nm[1]) / 1000, float(place_nm[2]) / 1000)
         out.append(View(title, "", address, "", 1, 0, MESH_PX, camera.nm_per_px / 1000, *place))

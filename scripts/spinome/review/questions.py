@@ -33,7 +33,16 @@ QUESTION_COLUMNS = {
 # one question in so many is drawn by lot
 ONE_RANDOM_IN = 4
 # questions of one cube of this edge in um say much the same: each further one of it counts half
-CELL_UM = {"spine": 15.0, "same spine": 15.0, "track": 15.0, "synapse": 2.0, "link": 2.0, "label": 10.0, "patch": 10.0}
+CELL_UM = {
+    "spine": 15.0,
+    "same spine": 15.0,
+    "track": 15.0,
+    "synapse": 2.0,
+    "link": 2.0,
+    "label": 10.0,
+    "patch": 10.0,
+    "one spine": 10.0,
+}
 HALF = 0.5
 NM_PER_UM = 1000.0
 # a candidate this improbable is not worth a look
@@ -254,6 +263,33 @@ def patch_questions(spines: pd.DataFrame, provenance: str) -> pd.DataFrame:
         now="spine",
         probability=probability,
         worth=1 - probability,
+        counted=True,
+        provenance=provenance,
+    )
+
+
+def pair_questions(pairs: pd.DataFrame, rise_nm: float, provenance: str) -> pd.DataFrame:
+    """Whether two places of a neuron are on one spine or on two.
+
+    The run is taken for right the more often the farther the rise is from the border: in half of all cases at the
+    border itself, and in five of six where the rise is three times as high or as low.
+
+    Parameters
+    ----------
+    pairs : `pairs.parquet` of the neurons branch (`spinome.neurons.spines.PAIR_COLUMNS`)
+    rise_nm : the border
+    """
+    rise = pairs["rise_nm"].to_numpy(float)
+    wrong = 0.5 * np.minimum(rise / rise_nm, rise_nm / np.maximum(rise, 1e-9))
+    after = pairs[["next_z_nm", "next_y_nm", "next_x_nm"]].to_numpy(float) / NM_PER_UM
+    return _table(
+        _in_um(pairs).assign(**dict(zip(NEXT, after.T))),
+        kind="one spine",
+        unit=pairs["neuron"],
+        subject=pairs["spine"],
+        now=np.where(pairs["spine"] == pairs["next_spine"], "one", "two"),
+        probability=1 - wrong,
+        worth=wrong,
         counted=True,
         provenance=provenance,
     )

@@ -60,11 +60,13 @@ class Surface(Scene):
     parts : for each a function that gives vertices (V, 3) x y z in nm and faces (F, 3)
     colours : of the parts
     axes : (3, 3) directions x y z to the right, up and toward the viewer
+    marks_nm : (M, 3) z y x, the places that are marked
     """
 
     parts: tuple[Callable[[], tuple[np.ndarray, np.ndarray]], ...]
     colours: tuple[str, ...]
     axes: np.ndarray
+    marks_nm: np.ndarray
 
 
 def block_of(
@@ -104,6 +106,7 @@ def surface_around(
     faces: np.ndarray,
     place_nm: np.ndarray,
     far: Callable[[], tuple[np.ndarray, np.ndarray]],
+    marks_nm: np.ndarray | None = None,
 ) -> Surface:
     """A mesh around a place, in full where it is near and coarse elsewhere.
 
@@ -112,6 +115,7 @@ def surface_around(
     vertices, faces : (V, 3) x y z in nm, (F, 3)
     place_nm : (3,) z y x
     far : gives the whole mesh as `coarse` makes it
+    marks_nm : (M, 3) z y x; the place itself where none are given
     """
 
     def near(places: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -125,7 +129,8 @@ def surface_around(
         return used(few, few_faces[~near(few, few_faces)])
 
     centre = np.asarray(place_nm, float)
-    return Surface(centre, WIDTH_NM, (patch, rest), (SURFACE, FAR), facing(vertices, centre[::-1]))
+    marks = centre[None] if marks_nm is None else np.asarray(marks_nm, float)
+    return Surface(centre, WIDTH_NM, (patch, rest), (SURFACE, FAR), facing(vertices, centre[::-1]), marks)
 
 
 def used(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ AHEAD, LISTED = 40, 1000
 MATTERS = 0.1
 # the rate of answers is that of so many last ones, without pauses longer than this
 RATED, PAUSE_S, AT_ONCE_S = 20, 60.0, 0.1
-LARGEST_BODY = 1 << 16
+LARGEST_BODY = 1 << 18
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; form-action 'none'; "
     "frame-ancestors 'none'; base-uri 'none'"

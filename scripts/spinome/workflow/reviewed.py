@@ -10,6 +10,7 @@ import pandas as pd
 
 from spinome.io.atomic import nearest_existing
 from spinome.io.tables import read_table, write_table
+from spinome.neurons.spines import PAIR_PLACES, read_decisions
 from spinome.review.answers import Answers, agreed, standing
 from spinome.review.catalogue import Catalogue, Sources
 from spinome.review.exchange import (
@@ -19,7 +20,9 @@ from spinome.review.exchange import (
     from_corrections,
     from_decisions,
     from_labels,
+    from_spine_decisions,
     labels_of,
+    spine_decisions_of,
 )
 from spinome.seeds import number_of
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
@@ -56,6 +59,7 @@ def sources_of(study: Study) -> Sources:
         {volume: str(results / "synapses" / "labels" / f"{volume}.zarr") for volume in synapses.detected},
         {row.volume: row.voxel_nm for row in study.volumes},
         {row.neuron: row.mesh for row in study.neurons},
+        study.config["neurons"]["spines"]["rise_nm"],
     )
 
 
@@ -116,6 +120,10 @@ def export(study: Study, folder: str | Path) -> list[str]:
     if len(decisions):
         write_table(decisions, folder / "decisions.tsv")
         said.append(f"{len(decisions)} decisions; linking.proofread.decisions: {folder / 'decisions.tsv'}")
+    pairs = spine_decisions_of(rows)
+    if len(pairs):
+        write_table(pairs, folder / "spine_decisions.tsv")
+        said.append(f"{len(pairs)} pairs of places; neurons.spines.decisions: {folder / 'spine_decisions.tsv'}")
     for neuron, points in labels_of(rows, catalogue.on_surface).items():
         write_table(points, folder / "truth_labels" / f"{neuron}.tsv")
         file = folder / "truth_labels" / f"{neuron}.tsv"
@@ -130,7 +138,7 @@ def export(study: Study, folder: str | Path) -> list[str]:
 
 
 def import_table(study: Study, table: str | Path, who: str, neuron: str | None = None) -> int:
-    """Take a table of corrections, of decisions, or of labelled synapses of a neuron as answers; returns how many.
+    """Take a table of corrections, of decisions, or of labelled places of a neuron as answers; returns how many.
 
     Raises
     ------
@@ -146,6 +154,8 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
             answers = from_decisions(exact, Catalogue(sources_of(study)).segments(), who)
         except ValueError as error:
             raise ValueError(f"{table}: {error}") from None
+    elif {"neuron", *PAIR_PLACES, "decision"} <= set(frame.columns):
+        answers = from_spine_decisions(read_decisions(table, list(study.neuron_of)), who)
     elif set(POINT_COLUMNS) <= set(frame.columns):
         known = {row.neuron for row in study.neurons}
         if neuron not in known:
@@ -153,7 +163,8 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
             raise ValueError(f"{table}: say by --neuron whose synapses these are; the study has {names}")
         answers = from_labels(frame, str(neuron), who)
     else:
-        kinds = f"corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan shaft)"
+        kinds = f"corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan shaft; "
+        kinds += "neuron z_nm y_nm x_nm next_z_nm next_y_nm next_x_nm decision)"
         there = ", ".join(map(str, frame.columns))
         raise ValueError(
             f"{table}: is no table of {kinds} or of labelled points ({' '.join(POINT_COLUMNS)}); it has {there}"

@@ -85,3 +85,15 @@ def test_units_count_as_read_until_a_step_that_reads_them_changes(plan):
     readers = plan(keep="condensed").readers
     assert readers == plan(keep="condensed", simplify={"reduction": 0.5}).readers
     assert readers != plan(keep="condensed", condense={"distance": 2.0}).readers
+
+
+def test_a_forest_that_learns_from_answers_is_not_scored(study):
+    meshes = [{"neuron": name, "mesh": f"{name}.ply", "truth_labels": f"{name}.npz"} for name in "ab"]
+    asked, plain = (
+        NeuronsPlan(study(meshes=meshes, neurons={"train": ["a"]}, review={"learn": learn}), ())
+        for learn in (True, False)
+    )
+    assert asked.model.trained == ["<results>/review/learn_neurons/neurons.skops"] and asked.model.answered
+    # it begins with the one that there would be without answers
+    assert asked.taught_model == plain.model and plain.model.trained == ["<results>/models/neurons.skops"]
+    assert asked.scored == [] and [row.neuron for row in plain.scored] == ["b"]

@@ -4,12 +4,14 @@
 
 const UNSENT = "spinome-unsent:", RETRY_MS = 1500, AHEAD = 8, SHEET = 24, STEP_PX = 4,
   // who answers faster than this does not wait for a movable view, and the server need not make one
-  LOOK_MS = 300;
+  LOOK_MS = 300,
+  // width of the brush that paints the extent of a synapse, as a share of the picture's
+  BRUSH = 0.03, MOST_STROKES = 150, MOST_POINTS = 4000;
 const find = (name) => document.getElementById(name);
 const state = {
   who: localStorage.getItem("spinome-who") || "", kind: "", mode: "one", queue: [], cache: new Map(), done: new Set(),
   skipped: new Set(), failed: new Set(), current: null, shown: 0, slice: 0, contrast: 1, colours: true, history: [], cursor: null,
-  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], tiles: [], tile: 0, sending: null, editing: null, kinds: [], generation: 0,
+  movable: false, wanted: localStorage.getItem("spinome-movable") !== "off", looking: 0, marks: [], strokes: [], brush: false, stroke: null, tiles: [], tile: 0, sending: null, editing: null, kinds: [], generation: 0,
 };
 
 async function ask(what, values = {}) {
@@ -85,7 +87,9 @@ function put(rows, entry) {
   return full;
 }
 
-const taken = (row) => ({ ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false });
+const taken = (row) => ({
+  ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false, extent: "",
+});
 
 // rows in place of those of an earlier answer to the same question
 function instead(rows, earlier) {
@@ -219,7 +223,8 @@ function look() {
 }
 
 function clear(text) {
-  state.current = null;
+  Object.assign(state, { current: null, strokes: [], stroke: null });
+  find("brush").hidden = true;
   look();
   find("text").textContent = text;
   find("context").textContent = "";
@@ -228,7 +233,12 @@ function clear(text) {
 }
 
 function open(question, drawn, editing = null) {
-  Object.assign(state, { current: question, drawn, editing, shown: performance.now(), cursor: null, marks: [] });
+  Object.assign(state, {
+    current: question, drawn, editing, shown: performance.now(), cursor: null, marks: [], strokes: [], stroke: null,
+    brush: state.brush && paintable(question),
+  });
+  find("brush").hidden = !paintable(question);
+  find("brush").setAttribute("aria-pressed", String(state.brush));
   state.slice = 0;
   find("note").value = editing ? editing.note : "";
   find("text").textContent = question.text;
@@ -259,11 +269,26 @@ function open(question, drawn, editing = null) {
     canvas.width = canvas.height = view.side_px;
     canvas.className = view.unit ? "marks" : "";
     canvas.setAttribute("role", "img");
-    canvas.onclick = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const scale = view.side_px / box.width;
-      mark(number, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    canvas.style.touchAction = state.brush ? "none" : "";
+    const place = (event) => {
+      const box = canvas.getBoundingClientRect(), scale = view.side_px / box.width;
+      return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     };
+    canvas.onclick = (event) => { if (!state.brush) mark(number, ...place(event)); };
+    canvas.onpointerdown = (event) => {
+      if (!state.brush || !view.unit) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      state.stroke = dab(number, ...place(event));
+    };
+    canvas.onpointermove = (event) => {
+      if (!state.stroke) return;
+      const [x, y] = place(event), [lastX, lastY] = state.stroke.way[state.stroke.way.length - 1];
+      // points as near as these tell no more
+      const far = Math.hypot(x - lastX, y - lastY) >= brushOf(view) / 2;
+      if (far && painted() < MOST_POINTS) { state.stroke.way.push([x, y]); draw(); }
+    };
+    canvas.onpointerup = canvas.onpointercancel = () => { state.stroke = null; };
     canvas.onwheel = (event) => {
       if (view.slices < 2) return;
       event.preventDefault();
@@ -290,6 +315,7 @@ function draw() {
     figure.firstChild.textContent = `${view.title}${where}, ${side} um wide`;
     canvas.setAttribute("aria-label", `${view.title}, depth ${depth} um`);
     const pen = canvas.getContext("2d");
+    for (const one of state.strokes.filter((own) => own.view === number && own.slide === slide)) smear(pen, one);
     for (const one of state.marks.filter((own) => own.view === number)) cross(pen, one.x, one.y, "#F0E442");
     if (state.cursor && state.cursor.view === number) cross(pen, state.cursor.x, state.cursor.y, "#56B4E9");
   });
@@ -317,6 +343,54 @@ function corners(pen, side) {
     }
     pen.stroke();
   }
+}
+
+const paintable = (question) => Boolean(question) && question.kind === "synapse";
+const brushOf = (view) => BRUSH * view.side_px;
+
+const painted = () => state.strokes.reduce((count, stroke) => count + stroke.way.length, 0);
+
+function dab(number, x, y) {
+  // what the server would not take is not painted
+  if (state.strokes.length >= MOST_STROKES || painted() >= MOST_POINTS) return null;
+  const view = state.current.views[number], stroke = { view: number, slide: slideOf(view), way: [[x, y]], radius: brushOf(view) };
+  state.strokes.push(stroke);
+  draw();
+  return stroke;
+}
+
+function smear(pen, stroke) {
+  pen.save();
+  pen.globalAlpha = 0.45;
+  pen.strokeStyle = "#56B4E9";
+  pen.lineWidth = 2 * stroke.radius;
+  pen.lineCap = pen.lineJoin = "round";
+  pen.beginPath();
+  pen.moveTo(...stroke.way[0]);
+  // a line of no length is drawn as a dot where its ends are round
+  for (const point of [...stroke.way, stroke.way[stroke.way.length - 1]]) pen.lineTo(...point);
+  pen.stroke();
+  pen.restore();
+}
+
+function paintBrush(on) {
+  state.brush = on && paintable(state.current);
+  find("brush").setAttribute("aria-pressed", String(state.brush));
+  for (const figure of find("views").children) figure.lastChild.style.touchAction = state.brush ? "none" : "";
+}
+
+// what was painted, in um, for an answer that says that there is a synapse
+function extentOf(answer) {
+  if (!state.strokes.length || !["synapse", "missed synapse"].includes(answer)) return {};
+  const round = (value) => Math.round(value * 10000) / 10000;
+  const strokes = state.strokes.map((stroke) => {
+    const view = state.current.views[stroke.view], um = view.um_per_px, half = view.side_px / 2;
+    return {
+      z_um: round(view.z_um + stroke.slide * view.step_um), radius_um: round(stroke.radius * um),
+      way_um: stroke.way.map(([x, y]) => [round(view.y_um + (y - half) * um), round(view.x_um + (x - half) * um)]),
+    };
+  });
+  return { extent: JSON.stringify(strokes) };
 }
 
 function cross(pen, x, y, colour) {
@@ -354,8 +428,11 @@ function answerWith(number) {
   const question = state.current;
   if (!question || !question.answers[number] || !named()) return;
   const note = find("note").value, seconds = Math.round(performance.now() - state.shown) / 1000;
-  const rows = rowsOf(question, question.answers[number], state.drawn).map((row) => ({ ...row, note, seconds }));
+  const rows = rowsOf(question, question.answers[number], state.drawn)
+    .map((row) => ({ ...row, note, seconds, ...extentOf(row.answer) }));
   const editing = state.editing;
+  // who changes a word keeps what was painted
+  if (editing && editing.extent && rows[0].answer === "synapse" && !rows[0].extent) rows[0].extent = editing.extent;
   state.done.add(question.id);
   put(editing ? instead(rows, [editing]) : rows, { question, drawn: state.drawn });
   find("note").blur();
@@ -371,8 +448,9 @@ function mark(number, x, y) {
   const row = {
     kind, answer: kind, unit: view.unit, z_um: view.z_um + slideOf(view) * view.step_um, y_um: view.y_um + place(y),
     x_um: view.x_um + place(x), drawn: "by hand", provenance: state.current.row.provenance, note: find("note").value,
-    projected: spine && view.slices === 1,
+    projected: spine && view.slices === 1, ...extentOf(kind),
   };
+  state.strokes = [];
   state.marks.push({ view: number, x, y });
   state.cursor = null;
   put([row], { marked: true });
@@ -380,6 +458,7 @@ function mark(number, x, y) {
 }
 
 function undo() {
+  if (state.mode === "one" && state.strokes.length) { state.strokes.pop(); draw(); return; }
   const last = state.history.pop();
   if (!last) return;
   put(last.rows.filter((row) => row.answer).map(taken), null);
@@ -505,6 +584,7 @@ async function list() {
 function steer(event) {
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   if (event.key === "Escape") state.cursor = null;
+  else if (event.key === "Enter" && state.brush) dab(state.cursor.view, state.cursor.x, state.cursor.y);
   else if (event.key === "Enter") return mark(state.cursor.view, state.cursor.x, state.cursor.y);
   else if (event.key === "PageUp") state.slice--;
   else if (event.key === "PageDown") state.slice++;
@@ -546,6 +626,7 @@ function key(event) {
     state.contrast = Math.min(Math.max(state.contrast * (event.key === "]" ? 1.25 : 0.8), 0.3), 6);
     draw();
   } else if (inOne && event.key === "o") { state.colours = !state.colours; draw(); }
+  else if (inOne && event.key === "b") paintBrush(!state.brush);
   else if (inOne && event.key === "v") {
     state.wanted = !state.wanted;
     localStorage.setItem("spinome-movable", state.wanted ? "on" : "off");
@@ -571,7 +652,8 @@ async function begin() {
   };
   for (const button of find("modes").children) button.onclick = () => { button.blur(); show(button.dataset.mode); };
   for (const button of document.querySelectorAll("#tools button")) {
-    button.onclick = () => { button.blur(); if (button.dataset.key === "u") undo(); else skip(); };
+    const act = { u: undo, s: skip, b: () => paintBrush(!state.brush) }[button.dataset.key];
+    button.onclick = () => { button.blur(); act(); };
   }
   find("more").onclick = () => { find("more").blur(); sheet(); };
   find("rest").onclick = () => {

@@ -15,6 +15,7 @@ from typing import Any
 
 from spinome.hashing import content_hash
 from spinome.names import VOLUME
+from spinome.neurons.spines import read_decisions
 from spinome.workflow.asking import SizeOf
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
@@ -34,6 +35,8 @@ STEPS = ("simplify", "hks", "condense", "classify", "spines", "synapses")
 # those whose units go once the neurons are condensed, where `neurons.keep` is `condensed`, and those that read them
 UNKEPT = ("simplify", "hks")
 READERS = ("hks", "condense")
+# the forest that has learned from what people answered
+LEARNED = "<results>/review/learn_neurons/neurons.skops"
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,8 +53,8 @@ class NeuronsPlan:
     linked_volumes: tuple[str, ...]
 
     def __post_init__(self):
-        # what is wrong with the names for training is told when the plan is made
-        _ = self.trained
+        # what is wrong with the names for training and the decisions is told when the plan is made
+        _ = self.trained, self.decisions
 
     @property
     def config(self) -> dict[str, Any]:
@@ -99,7 +102,30 @@ class NeuronsPlan:
     @property
     def scored(self) -> list[NeuronRow]:
         """Rows with a truth that no model is trained on."""
+        # answers may be about any of them, and a forest is not scored on what it was told
+        if self.learns:
+            return []
         return [row for row in self.study.neurons if row.truth_labels and row.neuron not in self.config["train"]]
+
+    @cached_property
+    def decisions(self) -> dict[str, list[list[Any]]]:
+        """What a person says of pairs of places, one spine or two, by neuron; rows are `PAIR_PLACES` and the decision.
+
+        Raises
+        ------
+        ValueError: as `spinome.neurons.spines.read_decisions`
+        """
+        table = self.config["spines"]["decisions"]
+        if not table or not self.study.neurons:
+            return {}
+        rows = read_decisions(table, list(self.study.neuron_of))
+        return {
+            str(neuron): own.drop(columns="neuron").to_numpy(object).tolist() for neuron, own in rows.groupby("neuron")
+        }
+
+    def decided(self, wildcards: Any) -> dict[str, list[list[Any]]]:
+        """The decisions on neurons of the rule's shard, by neuron."""
+        return {name: self.decisions[name] for name in self.by_shard.get(wildcards.shard, []) if name in self.decisions}
 
     @cached_property
     def solver(self) -> dict[str, Any]:
@@ -188,9 +214,19 @@ class NeuronsPlan:
     def _known_millions(self) -> dict[str, float]:
         return {}
 
+    @property
+    def learns(self) -> bool:
+        """Whether the forest learns from what people answered in `spinome review`, about neurons of the sheet."""
+        return bool(self.study.neurons) and self.study.config["review"]["learn"]
+
     @cached_property
     def model(self) -> Model:
         """The forest of soma, shaft and spine."""
+        return Model([LEARNED], None, "", answered=True) if self.learns else self.taught_model
+
+    @cached_property
+    def taught_model(self) -> Model:
+        """The forest as it is before it learns from answers."""
         return self.study.model("neurons", self.config["train"])
 
     @property

@@ -1,0 +1,33 @@
+"""Teach the forest of soma, shaft and spine from answers, and keep the old one where the new one is not better."""
+
+import pandas as pd
+
+from spinome.io.meshes import read_mesh
+from spinome.neurons.classify import load_forest
+from spinome.neurons.condense import Domains
+from spinome.neurons.units import load, sheet_neurons
+from spinome.review.answers import Answers, standing
+from spinome.review.conclude import conclude, save_taken
+from spinome.review.learn_neurons import asked_about, learn, neurons_said, taught
+from spinome.review.questions import no_questions
+from spinome.workflow import step
+from spinome.workflow.shards import Finished
+
+inputs, params, output = step.begin(snakemake)
+file = step.model_file(snakemake)
+old = load_forest(file, params.hks)
+answers = neurons_said(standing(Answers(params.aside.answers).read()))
+condensed = Finished.read(*step.by_name(inputs, "condense").values())
+answered, neurons, questions = set(answers["unit"]), {}, [no_questions()]
+for neuron in sheet_neurons(params.aside.rows, Finished.read(*inputs.fetched).files()).values():
+    # of thousands of neurons a person looked at a few
+    if neuron.unit in answered and neuron.unit in condensed:
+        mesh = read_mesh(neuron.mesh)
+        neurons[neuron.unit] = mesh, Domains(**load(condensed[neuron.unit]))
+        if neuron.synapses:
+            questions.append(asked_about(neuron.unit, neuron.read_synapses(), mesh, params.max_distance))
+taken, row = learn(old, taught(neurons, pd.concat(questions, ignore_index=True), answers, params.seed), params.seed)
+scores = pd.DataFrame([row | {"people": " ".join(sorted(answers["who"].unique()))}])
+# what meshes the old trees know, and how signatures are made, holds on
+card = {name: old.card[name] for name in ("training data", "options") if name in old.card}
+save_taken(output.model, taken, conclude(scores, output.scores), old, file, **card)
