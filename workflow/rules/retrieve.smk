@@ -90,7 +90,7 @@ rule retrieve_neuroproof:
         sections="<resources>/neuroproof_examples/training_sample2/grayscale_maps",
         places=str(Path(workflow.current_basedir) / "../../config/training/neuroproof_ts2_synapses.tsv"),
     output:
-        directory(expand("<resources>/neuroproof_ts2/{view}.zarr", view=["z30", "z50", "y30", "y50", "x30", "x50"])),
+        directory(expand("<resources>/neuroproof_bars/{view}.zarr", view=["z30", "z50", "y30", "y50", "x30", "x50"])),
     log:
         "<logs>/retrieve_neuroproof.log",
     conda:
