@@ -9,8 +9,8 @@ from spinome.retrieve.neuroproof import SECTIONS, VOXEL_NM, checked_sections, gr
 from spinome.workflow import step
 
 inputs, _, output = step.begin(snakemake)
-image = open_volume(inputs.sections, (VOXEL_NM,) * 3)
-image = checked_sections(image[:SECTIONS], inputs.sections)
+volume = open_volume(inputs.sections, (VOXEL_NM, VOXEL_NM, VOXEL_NM))
+image = checked_sections(volume[:SECTIONS], inputs.sections)
 bars = grow_bars(image, read_table(inputs.places, ["z", "y", "x"]).to_numpy(int))
 stores = {Path(file).stem: file for file in output}
 for name, grey, truth, voxel_nm in views(image, bars):
