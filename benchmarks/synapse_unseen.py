@@ -28,20 +28,16 @@ from synapse_objects import (
     CUBOID,
     DATA,
     MODELS,
-    REPOSITORY,
     VNC_NM,
     at_its_own_point,
     default_learner,
     f1,
-    fitted,
     fly,
     published_file,
 )
 
 MOUSE_NM = (40.0, 7.16, 7.16)
 MOUSE_LABELS = Path(__file__).parent / "modelzoo_mouse_synapses.tsv"
-# a trial that does not ship
-TAUGHT = REPOSITORY / "results" / "training_taught" / "models" / "synapses.safetensors"
 # an object lies on a label if it comes this close to a place of it
 NEAR_NM = 60.0
 # the first of five synapses in a row along x, of the draws
@@ -116,19 +112,6 @@ def mouse_row(words: str, result: Matched, target: float | None) -> Row:
     return Row(f"{what}, 95 % {low:.2f} to {high:.2f}", f1(result), "F1", target)
 
 
-def taught_rows() -> list[Row]:
-    """The trial of `config/training/synapses_taught.yaml`, where somebody has made it: it has seen the mouse cutout."""
-    if not TAUGHT.exists():
-        return [Row("network taught by the published one on real grey values: not made", float("nan"), "F1")]
-    network = load_network(TAUGHT)
-    value, (low, high) = fitted(network)
-    what = "all objects on drosophila_vnc by the trial that the published network has taught on mouse cortex"
-    return [
-        Row(f"{what}, fitted to the volume without labels, 95 % {low:.2f} to {high:.2f}", value, "F1"),
-        mouse_row("trial that the published network has taught on this cutout", on_mouse(network), None),
-    ]
-
-
 def unseen_rows() -> list[Row]:
     """Five labels in several draws, and mouse cortex by the shipped network and by the published one."""
     drawn = [measure(five_labels, first).result for first in DRAWS]
@@ -147,7 +130,6 @@ def unseen_rows() -> list[Row]:
         mouse_row(
             "shipped network, fitted to the volume", on_mouse(load_network(MODELS / "synapses.safetensors")), 0.55
         ),
-        *taught_rows(),
     ]
     try:
         peer = translate(published_file())

@@ -28,9 +28,9 @@ BROUGHT = {
         "resources/rr30a_upper/spines.csv",
         "resources/rr30a_upper/dendrites.csv",
     ],
-    "config/training/synapses_taught.yaml": [
-        "resources/modelzoo_mouse/sample1_input.h5",
+    "config/training/synapses.yaml": [
         "resources/modelzoo_mouse/sample2_input.h5",
+        "resources/neuroproof_examples/training_sample2/grayscale_maps",
     ],
 }
 

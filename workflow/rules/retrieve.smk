@@ -81,6 +81,26 @@ rule retrieve_neuron_hks:
         "../../scripts/retrieve_neuron_hks.py"
 
 
+rule retrieve_neuroproof:
+    """Bring a fly volume of neuroproof_examples, with the presynaptic bars marked in it, into volumes to train on."""
+    input:
+        sections="<resources>/neuroproof_examples/training_sample2/grayscale_maps",
+        places=str(Path(workflow.current_basedir) / "../../config/training/neuroproof_ts2_synapses.tsv"),
+    output:
+        directory(expand("<resources>/neuroproof_bars/{view}.zarr", view=["z30", "z50", "y30", "y50", "x30", "x50"])),
+    log:
+        "<logs>/retrieve_neuroproof.log",
+    conda:
+        "../../envs/retrieve.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=10,
+    params:
+        code=script_hash("retrieve_neuroproof"),
+    script:
+        "../../scripts/retrieve_neuroproof.py"
+
+
 rule retrieve_microns:
     """Bring hand labels of the MICrONS release, their synapses and a sheet of their neurons into tables."""
     input:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # folders below `resources` that rules alone fill
-UNPACKED = ("archives", "meshparty", "morph_spines", "neuron_hks", "units")
+UNPACKED = ("archives", "meshparty", "morph_spines", "neuron_hks", "neuroproof_bars", "units")
 
 
 def is_made(file: str | Path, results: Path, resources: Path, config: Mapping[str, Any]) -> bool:

@@ -123,6 +123,21 @@ def test_crops_show_their_synapse_and_weigh_nothing_outside():
     assert min(float(weight.mean()) for _, _, weight in drawn) < 0.9
 
 
+def test_rough_crops_differ_in_their_grey_values_and_stay_within_the_volume():
+    image = np.random.default_rng(0).standard_normal((14, 320, 320)).astype(np.float32)
+    truth = np.zeros_like(image)
+    truth[6:8, 2:22, 2:22] = 1
+    source = teacher(image, truth)
+    crops = {rough: [draw_crop(source, np.random.default_rng(n), rough) for n in range(20)] for rough in (False, True)}
+    assert all(part.shape == CROP and torch.isfinite(part).all() for parts in crops[True] for part in parts)
+    spread = {rough: np.std([float(image.std()) for image, _, _ in drawn]) for rough, drawn in crops.items()}
+    assert spread[True] > spread[False]
+    weight = {rough: np.mean([float(weight.mean()) for _, _, weight in drawn]) for rough, drawn in crops.items()}
+    assert weight[True] > weight[False] + 0.1
+    # the synapse in the corner is still shown
+    assert sum(bool(truth.any()) for _, truth, _ in crops[True]) > 5
+
+
 def test_the_loss_is_small_for_the_truth_alone():
     truth = torch.zeros(1, 1, 2, 8, 8)
     truth[..., 2:6, 2:6] = 1
@@ -148,8 +163,8 @@ def test_training_goes_on_with_the_networks_that_are_there(tmp_path, monkeypatch
         torch.testing.assert_close(again.net.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(TypeError):
         network_learner(volumes, steps=4, seed=0, store=tmp_path, code="code")((1,))
-    coarse = Volume(image, (45.0, 16.0, 16.0), "i"), Volume(truth, (45.0, 16.0, 16.0), "t")
-    with pytest.raises(ValueError, match="pixels of 10 to 16 nm"):
+    coarse = Volume(image, (45.0, 18.0, 18.0), "i"), Volume(truth, (45.0, 18.0, 18.0), "t")
+    with pytest.raises(ValueError, match="pixels of 10 to 18 nm"):
         mixed = volumes | {"w": (Evidence(coarse[0], GREY), coarse[1])}
         network_learner(mixed, steps=1, seed=0, store=tmp_path, code="code")
 

@@ -74,7 +74,7 @@ def test_a_crop_covers_as_much_as_its_zoom_says(monkeypatch):
         assert np.median(found) == pytest.approx(zoom, rel=0.25)
 
 
-def test_a_quarter_of_the_crops_comes_from_taught_volumes(grey, tmp_path, monkeypatch):
+def test_a_share_of_the_crops_comes_from_taught_volumes(grey, tmp_path, monkeypatch):
     seen = []
 
     def record(teachers, steps, seed, start):
@@ -97,6 +97,35 @@ def test_a_quarter_of_the_crops_comes_from_taught_volumes(grey, tmp_path, monkey
     assert own.truth.max() == 1
     # each is seen at the sizes of both
     np.testing.assert_allclose([own.zoom, theirs.zoom], [(7.16 / 11, 1), (1, 11 / 7.16)])
+
+
+def test_each_volume_gives_as_many_crops_whatever_its_size(grey, tmp_path, monkeypatch):
+    seen = []
+
+    def record(teachers, steps, seed, start):
+        seen.extend(teachers)
+        raise InterruptedError
+
+    monkeypatch.setattr("spinome.synapses.network.fit.fit_network", record)
+    volumes = {}
+    for name, deep in (("large", 9), ("small", 3)):
+        image = grey[:deep]
+        truth = np.zeros(image.shape, np.uint8)
+        truth[1:2, 10:20, 10:20] = 1
+        volumes[name] = evidence_of(image, (40.0, 11.0, 11.0)), Volume(truth, (40.0, 11.0, 11.0), name)
+    with pytest.raises(InterruptedError):
+        network_learner(volumes, steps=1, seed=0, store=tmp_path, code="")(())
+    large, small = (source.image.size * source.weight for source in seen)
+    assert large == pytest.approx(small)
+
+
+def test_pixels_that_differ_too_much_are_told_of(grey, tmp_path):
+    volumes = {}
+    for name, size in (("fine", 7.0), ("coarse", 13.0)):
+        voxel_nm = (40.0, size, size)
+        volumes[name] = evidence_of(grey, voxel_nm), Volume(np.ones(grey.shape, np.uint8), voxel_nm, name)
+    with pytest.raises(ValueError, match=r"fine, coarse have pixels of 7 to 13 nm.*train one network a pixel size"):
+        network_learner(volumes, steps=1, seed=0, store=tmp_path, code="")
 
 
 @pytest.mark.parametrize(

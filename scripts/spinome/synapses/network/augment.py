@@ -1,7 +1,8 @@
 """Crops to train the synapse network on: turned, stretched, bent, with sections that slip, fade and fail.
 
 Twenty synapses are few. What an annotator would call the same synapse in another direction, on a section that is
-darker, blurred or shifted against its neighbours, is made at random here.
+darker, blurred or shifted against its neighbours, is made at random here. A network that is to work in tissue that it
+has not seen gets rougher crops than one that is trained for tissue like that of its training.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from spinome.synapses.grey import MIDDLE, SPREAD
 
 # sections and pixels of a crop
 CROP = (12, 128, 128)
@@ -48,8 +51,12 @@ def teacher(
     return Teacher(image, truth, objects, zoom, weight)
 
 
-def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """Draw a crop.
+
+    Parameters
+    ----------
+    rough : other grey values than those of the teacher by far, as other staining and other microscopes give
 
     Returns
     -------
@@ -57,6 +64,10 @@ def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor
     """
     depth, height, width = source.image.shape
     centre = _centre(source, rng)
+    if rough:
+        # small volumes of many looks: what lies beyond them teaches nothing
+        room = np.minimum(np.array(CROP[1:]) * np.mean(source.zoom) / 2, np.array([height, width]) / 2)
+        centre[1:] = np.clip(centre[1:], room, np.array([height, width]) - room)
     sections = round(centre[0] - CROP[0] / 2) + np.arange(CROP[0])
     if rng.random() < 0.5:
         sections = sections[::-1]
@@ -70,6 +81,8 @@ def draw_crop(source: Teacher, rng: np.random.Generator) -> tuple[Tensor, Tensor
     image = functional.grid_sample(stacked[:, :1], sampled, padding_mode="border", align_corners=False)[:, 0]
     truth, inside = functional.grid_sample(stacked[:, 1:], sampled, align_corners=False).unbind(1)
     weight = (inside > 0.99) & torch.from_numpy((sections >= 0) & (sections < depth))[:, None, None]
+    if rough:
+        image = _roughen(image, rng)
     image, weight = _spoil(image, weight.float(), rng)
     return image, truth * weight, weight
 
@@ -93,6 +106,29 @@ def _places(centre: np.ndarray, zoom: tuple[float, float], rng: np.random.Genera
     bend = functional.interpolate(bend, CROP[1:], mode="bicubic", align_corners=True)[0].permute(1, 2, 0).numpy()
     plane = np.stack(np.meshgrid(*axes, indexing="ij"), -1) @ turn.T + centre + bend
     return plane + rng.normal(0, 1.0, (CROP[0], 1, 1, 2))
+
+
+def _roughen(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another curve of grey values, a softer or sharper image, coarse grain, and sections of other brightness."""
+    curved = ((image * SPREAD + MIDDLE) / 255).clamp(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
+    # a volume of such grey values would be scaled to the same spread
+    scale = float(np.exp(rng.normal(0, 0.1))) * image.std() / curved.std().clamp(min=1e-3)
+    image = (curved - curved.mean()) * scale + image.mean()
+    fate = rng.random()
+    if fate < 0.7:
+        soft = image
+        for _ in range(rng.integers(1, 4)):
+            soft = functional.avg_pool2d(soft[:, None], 3, 1, 1, count_include_pad=False)[:, 0]
+        image = soft if fate < 0.45 else image + float(rng.uniform(0.3, 1.2)) * (image - soft)
+    if rng.random() < 0.5:
+        coarse = (1, CROP[0], CROP[1] // 2, CROP[2] // 2)
+        grain = torch.from_numpy(rng.standard_normal(coarse, np.float32))
+        image = image + float(rng.uniform(0, 0.5)) * functional.interpolate(grain, CROP[1:], mode="bilinear")[0]
+    if rng.random() < 0.5:
+        a_section = (CROP[0], 1, 1)
+        gain, shift = np.exp(rng.normal(0, 0.15, a_section)), rng.normal(0, 0.25, a_section)
+        image = image * torch.from_numpy(gain).float() + torch.from_numpy(shift).float()
+    return image
 
 
 def _spoil(image: Tensor, weight: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

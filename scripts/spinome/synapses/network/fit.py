@@ -30,9 +30,9 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
 
     Parameters
     ----------
-    teachers : drawn in proportion to their pixels and their weights
+    teachers : drawn in proportion to their pixels times their weights
     steps : steps of the optimiser
-    start : is left as it is
+    start : is left as it is; without one the crops are rough (`augment.draw_crop`), for tissue that nobody has seen yet
 
     Raises
     ------
@@ -50,7 +50,7 @@ def fit_network(teachers: Sequence[Teacher], steps: int, seed: int, start: UNet 
     losses, started = [], time.process_time()
     for step in range(steps):
         drawn = rng.choice(len(teachers), BATCH, p=sizes / sizes.sum())
-        crops = zip(*(draw_crop(teachers[index], rng) for index in drawn))
+        crops = zip(*(draw_crop(teachers[index], rng, rough=start is None) for index in drawn))
         image, truth, weight = (torch.stack(part)[:, None].to(device) for part in crops)
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # of the network, where there are few synapses: more only learn these by heart
 FEW_STEPS = 60
 # share of crops from volumes that somebody else's network has labelled; not tried otherwise
-TAUGHT = 0.25
+TAUGHT = 0.1
+# the pixels of the volumes may differ by this factor after shrinking; by more, they would show other things
+LARGEST_RATIO = 1.75
 
 Volumes = Mapping[str, tuple[Evidence, Volume]]
 # trains on all volumes but some slabs and their close surround
@@ -86,15 +88,16 @@ def network_learner(
     synapses are learnt in at most `FEW_STEPS`.
 
     What somebody else's network says of a volume (`spinome.synapses.training.taught`) is learnt as it says it, by its
-    probability in `targets`; a quarter of the crops (`TAUGHT`) come from such volumes, whatever their size. Where the
-    pixels of volumes differ, each is learnt at sizes between the smallest and the largest.
+    probability in `targets`; a tenth of the crops (`TAUGHT`) comes from such volumes. Among them and among the others
+    each volume gives as many crops as another, whatever its size. Where the pixels of volumes differ, each is learnt at
+    sizes between the smallest and the largest.
 
     A trained network stays in `store` under a key of data, settings, `code` (a hash) and seed, so that training goes on
     after a kill with the slabs it was at.
 
     Raises
     ------
-    ValueError: if the pixels of the volumes with truth differ by more than a fifth.
+    ValueError: if the pixels of the volumes with truth differ by more than `LARGEST_RATIO`.
     """
     from spinome.synapses.network.adapt import adapt
     from spinome.synapses.network.augment import teacher
@@ -109,7 +112,7 @@ def network_learner(
         wanted = targets[name][:] if name in targets else (truth[:] > 0).astype(np.uint8)
         images[name] = image, average(wanted, factors), factors[1]
     labelled = [size for name, size in sizes.items() if name not in targets]
-    if max(labelled) > 1.2 * min(labelled):
+    if max(labelled) > LARGEST_RATIO * min(labelled):
         raise ValueError(
             f"the training volumes {', '.join(volumes)} have pixels of {min(labelled):.3g} to {max(labelled):.3g} nm "
             "after shrinking; train one network a pixel size"
@@ -118,10 +121,7 @@ def network_learner(
         steps = min(steps, FEW_STEPS)
     smallest, largest = min(sizes.values()), max(sizes.values())
     pixel_nm = float(np.sqrt(smallest * largest))
-    pixels_of = [
-        sum(image.size for name, (image, _, _) in images.items() if (name in targets) == taught)
-        for taught in (False, True)
-    ]
+    shares = {name: TAUGHT / len(targets) if name in targets else (1 - TAUGHT) / len(labelled) for name in images}
     sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
     key = content_hash(sums, sizes, steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None
@@ -136,7 +136,7 @@ def network_learner(
             evidence, labels = volumes[name]
             width = labels.shape[2]
             zoom = smallest / sizes[name], largest / sizes[name]
-            weight = TAUGHT / (1 - TAUGHT) * pixels_of[0] / pixels_of[1] if name in targets else 1.0
+            weight = shares[name] / image.size
             for part in around_slabs(slabs, width, evidence.voxel_nm):
                 pixels = slice(-(-part.start // factor), part.stop // factor)
                 teachers.append(teacher(image[:, :, pixels], truth[:, :, pixels], zoom, weight))
