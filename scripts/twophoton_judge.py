@@ -12,7 +12,8 @@ from spinome.twophoton.registered import read_registered, standing
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks, candidates, projections = (step.by_name(inputs, kind) for kind in ("stacks", "candidates", "projections"))
+kinds = ("stacks", "candidates", "heads", "projections")
+stacks, candidates, heads, projections = (step.by_name(inputs, kind) for kind in kinds)
 names, file = standing(params.timepoints, stacks), step.model_file(snakemake)
 sessions, threshold = [read_table(candidates[name]) for name in names], 0.5
 if file:
@@ -21,7 +22,8 @@ if file:
         raise ValueError(f"{file}: does not say how deep heads lie; train the judge again with `twophoton.train_judge`")
     for number, name in enumerate(names):
         stack = read_registered(stacks[name])
-        sessions[number] = judge_stack(stack.voxels, stack.voxel_um, sessions[number], model)
+        found = sessions[number], read_table(heads[name])
+        sessions[number] = judge_stack(stack.voxels, stack.voxel_um, *found, model)
         voxels.append(stack.voxel_um)
         sizes.append(stack.size_um)
     if params.across_sessions:

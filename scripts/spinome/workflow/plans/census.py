@@ -213,7 +213,8 @@ class CensusPlan:
         """
         config = self.study.config
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
-        trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
+        keys = ("train", "train_heatmap", "train_judge")
+        trained["twophoton"] = [name for key in keys for name in config["twophoton"][key]]
         if config["review"]["learn"]:
             # answers may be about any series and any volume
             trained["twophoton"] = [row.series for row in self.study.stacks]
