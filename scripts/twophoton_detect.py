@@ -23,7 +23,9 @@ else:
     model, _ = load_detector(inputs.model or params.aside.model)
     boxes = detect(stack.voxels, stack.voxel_um, model)
     finder = load_finder(inputs.heatmap or params.aside.heatmap)
-    heads = find_heads(stack.voxels, stack.voxel_um, finder, f"{snakemake.wildcards.specimen}.{snakemake.wildcards.field}")
+    heads = find_heads(
+        stack.voxels, stack.voxel_um, finder, f"{snakemake.wildcards.specimen}.{snakemake.wildcards.field}"
+    )
 print(f"{len(boxes)} boxes and {len(heads)} heads in {len(stack.voxels)} slices")
 write_table(boxes, output.boxes)
 write_table(heads, output.heads)

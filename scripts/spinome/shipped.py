@@ -36,8 +36,8 @@ def load_shipped(name: str) -> Any:
 
     Parameters
     ----------
-    name : `neurons` (forest of soma, shaft and spine), `detector`, `heatmap` and `judge` (two-photon spines), `synapses`
-        (network), `membranes`, `agglomeration`, `links` or `typing` (forests of the linking branch)
+    name : `neurons` (forest of soma, shaft and spine), `detector`, `heatmap` and `judge` (two-photon spines),
+        `synapses` (network), `membranes`, `agglomeration`, `links` or `typing` (forests of the linking branch)
 
     Returns
     -------

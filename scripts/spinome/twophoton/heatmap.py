@@ -25,7 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from spinome.io.atomic import atomic
 from spinome.twophoton.detector import HALF
-from spinome.twophoton.preprocess import PIXEL_UM, compress, resample, scale_intensity
+from spinome.twophoton.preprocess import compress, resample, scale_intensity
 
 # planes that are seen above and below a slice, and their distance
 AROUND, STEP_UM = 3, 1.0
@@ -125,7 +125,7 @@ def heat_map(image: np.ndarray, step_um: float, networks: Sequence[HeatMap], apa
 
     Parameters
     ----------
-    image : (Z, Y, X) at `PIXEL_UM`, scaled and compressed (`spinome.twophoton.preprocess`)
+    image : (Z, Y, X) at `spinome.twophoton.preprocess.PIXEL_UM`, scaled and compressed as there
     step_um : distance of slices
     apart : each half of the field from the network of the other half alone
     """
@@ -165,7 +165,7 @@ def peaks(heat: np.ndarray, voxel_um: tuple[float, float, float], pixel_um: tupl
     found = np.argwhere((heat == highest) & (heat >= LEAST_HEAT))
     deep = 2 * near
     padded = np.pad(heat, ((deep, deep), (1, 1), (1, 1)))
-    z, y, x = (found + [deep, 1, 1]).T
+    z, y, x = (found + np.array([deep, 1, 1])).T
     beside = np.stack([[padded[z, y + i, x + j] for j in (-1, 0, 1)] for i in (-1, 0, 1)]) ** 2
     total = np.maximum(beside.sum(axis=(0, 1)), 1e-12)
     moved = [(beside[2].sum(0) - beside[0].sum(0)) / total, (beside[:, 2].sum(0) - beside[:, 0].sum(0)) / total]

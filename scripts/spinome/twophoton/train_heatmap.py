@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from torch.nn import functional
 
-from spinome.twophoton.heatmap import AROUND, STRIDE, HeadFinder, HeatMap, half_of, planes_around
+from spinome.twophoton.heatmap import STRIDE, HeadFinder, HeatMap, half_of, planes_around
 from spinome.twophoton.preprocess import PIXEL_UM, compress, resample, scale_intensity
 
 # optimiser steps of each of the two networks, 0.2 CPU-s each, and crops of a step
@@ -54,7 +54,8 @@ def teacher(
     resampled, pixel = resample(stack, voxel_um)
     size = np.array((voxel_um[0], *pixel))
     heads, nodes = (
-        None if table is None else table[["z_um", "y_um", "x_um"]].to_numpy(float) / size for table in (truth, dendrites)
+        None if table is None else table[["z_um", "y_um", "x_um"]].to_numpy(float) / size
+        for table in (truth, dendrites)
     )
     return Teacher(compress(scale_intensity(resampled)), voxel_um[0], heads, nodes, simulated)
 

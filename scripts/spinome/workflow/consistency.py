@@ -64,7 +64,12 @@ def _unknown_samples(
     twophoton, synapses, linking = config["twophoton"], config["synapses"], config["linking"]
     lists = [
         ("twophoton.train", twophoton["train"], series, "series `specimen.field` of the sheet `stacks`"),
-        ("twophoton.train_heatmap", twophoton["train_heatmap"], series, "series `specimen.field` of the sheet `stacks`"),
+        (
+            "twophoton.train_heatmap",
+            twophoton["train_heatmap"],
+            series,
+            "series `specimen.field` of the sheet `stacks`",
+        ),
         ("twophoton.train_judge", twophoton["train_judge"], series, "series `specimen.field` of the sheet `stacks`"),
         ("synapses.train", synapses["train"], every, "volume of the sheet `volumes`"),
         (
