@@ -3,9 +3,9 @@
 The detector sees three slices; it takes noise and the edge of a shaft for a spine more often than a person does. What
 tells them apart is measured here, at the depth that `spinome.twophoton.depth` gives, in the frame of the shaft: how
 bright the candidate is against the shaft beside it, how the light falls off outward, inward and along the shaft, and
-how far it reaches through the slices. The heat map counts as well: how high it stands there and how far off its peak is. Its
-peaks that no box lies near are candidates, too. A forest on these features is trained in seconds, so a laboratory
-can have its own from a hundred labelled spines.
+how far it reaches through the slices. The heat map counts as well: how high it stands there and how far off its peak
+is. Its peaks that no box lies near are candidates, too. A forest on these features is trained in seconds, so a
+laboratory can have its own from a hundred labelled spines.
 """
 
 from __future__ import annotations
