@@ -11,7 +11,7 @@ from spinome.twophoton.heatmap import HEAD_COLUMNS, find_heads, load_finder
 from spinome.twophoton.registered import read_registered
 from spinome.workflow import step
 
-inputs, params, output = step.begin(snakemake)
+inputs, _, output = step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
 stack = read_registered(inputs.stack)
 if inputs.boxes:
@@ -20,9 +20,9 @@ if inputs.boxes:
     # who gave the boxes has decided
     heads = pd.DataFrame(columns=HEAD_COLUMNS, dtype=float)
 else:
-    model, _ = load_detector(inputs.model or params.aside.model)
+    model, _ = load_detector(step.model_file(snakemake))
     boxes = detect(stack.voxels, stack.voxel_um, model)
-    finder = load_finder(inputs.heatmap or params.aside.heatmap)
+    finder = load_finder(step.model_file(snakemake, "heatmap"))
     heads = find_heads(
         stack.voxels, stack.voxel_um, finder, f"{snakemake.wildcards.specimen}.{snakemake.wildcards.field}"
     )
