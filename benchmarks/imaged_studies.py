@@ -29,7 +29,6 @@ from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
 from spinome.twophoton.evaluate import compare, evaluation
-from spinome.twophoton.heatmap import find_heads, load_finder
 from spinome.twophoton.judge import FEATURES, judge_stack
 from spinome.twophoton.measure import measure_stack
 from spinome.twophoton.register import as_stored, register
@@ -96,9 +95,9 @@ def _imaged_animal(seed: int, spines_per_um: float) -> tuple[pd.DataFrame, pd.Da
     placed = register(raw, reach, max_angle_deg=keys.registration.max_rotation_deg, pixel=voxel_um[1:])
     stack = as_stored(placed.stack, raw.dtype)
     detector, _ = load_detector(MODELS / "detector.safetensors")
-    judge, finder = load_model(MODELS / "judge.skops", FEATURES), load_finder(MODELS / "heatmap.safetensors")
+    judge = load_model(MODELS / "judge.skops", FEATURES)
     found, _ = find_spines(detect(stack, voxel_um, detector), stack, voxel_um, keys.detect.gap_slices)
-    candidates = judge_stack(stack, voxel_um, found, find_heads(stack, voxel_um, finder), judge)
+    candidates = judge_stack(stack, voxel_um, found, judge)
     candidates["accepted"] = candidates["score"] >= judge.card["threshold"]
     accepted = candidates[candidates["accepted"]].drop(columns="accepted").assign(corrected=False)
     spines, lengths = measure_stack(stack, voxel_um, accepted, keys.measure.psf_xy_um, keys.measure.psf_z_um)

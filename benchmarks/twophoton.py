@@ -31,9 +31,9 @@ from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
 from spinome.twophoton.dynamics import turnover
 from spinome.twophoton.evaluate import REACH, SCORED_UM, compare, evaluation
-from spinome.twophoton.heatmap import find_heads, load_finder
 from spinome.twophoton.judge import (
     FEATURES,
+    LEAST_SCORE,
     TRAINED_UM,
     blocks,
     candidate_features,
@@ -51,7 +51,6 @@ from spinome.twophoton.register import TURNABLE, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
 from spinome.twophoton.train import fit
-from spinome.twophoton.train_heatmap import teach, teacher
 from spinome.twophoton.training_images import held_out_fields, read_fields, stack_view
 from spinome.twophoton.truth import TIP_TO_HEAD_UM, distance_to_dendrites, read_truth_dendrites, read_truth_spines
 
@@ -254,11 +253,7 @@ def find_simulated() -> dict[str, float]:
     """Scores of the shipped models on a simulated series that they have not seen, and recall of each kind of spine."""
     stacks, candidates, truths = simulated(UNSEEN_SEED)
     judge, count = load_model(MODELS / "judge.skops", FEATURES), len(stacks)
-    finder = load_finder(MODELS / "heatmap.safetensors")
-    heads = [find_heads(stack, LARGE_VOXEL_UM, finder) for stack in stacks]
-    sessions = [
-        judge_stack(stack, LARGE_VOXEL_UM, own, peaks, judge) for stack, own, peaks in zip(stacks, candidates, heads)
-    ]
+    sessions = [judge_stack(stack, LARGE_VOXEL_UM, own, judge) for stack, own in zip(stacks, candidates)]
     sizes = [np.multiply(stack.shape, LARGE_VOXEL_UM) for stack in stacks]
     projections = [stack.max(axis=0) for stack in stacks]
     sessions = agreed(sessions, projections, [LARGE_VOXEL_UM] * count, sizes, MAX_SHIFT_UM, GATE_UM)
@@ -325,56 +320,47 @@ def find_crossed(
 ) -> list[pd.DataFrame]:
     """Judged candidates of each session, those that count marked, cross-validated over the two dendrites.
 
-    The shipped detector has seen nothing of `rr30a_upper`; the heat map and the judge of each dendrite's candidates are
-    trained on the other dendrite and on a simulated series, and the weights of its depths on the other dendrite. The
-    judge learns from what the heat map says of the half that each of its networks was not taught by. The threshold is
-    that of the greatest expected F1, without a label, and how the sessions weigh on each other has no trained number.
+    The shipped detector has seen nothing of `rr30a_upper`; the judge of each dendrite's candidates is trained on the
+    other dendrite and on a simulated series, and the weights of its depths on the other dendrite. The threshold is that
+    of the greatest expected F1, without a label, and how the sessions weigh on each other has no trained number.
     """
     model, _ = load_detector(MODELS / "detector.safetensors")
     candidates = [find_spines(detect(stack, voxel, model), stack, voxel)[0] for stack, voxel in zip(stacks, voxels)]
+    candidates = [own[own["score"] >= LEAST_SCORE].reset_index(drop=True) for own in candidates]
     made = list(zip(*simulated(TAUGHT_SEED)))
-    simulated_teachers = [teacher(stack, LARGE_VOXEL_UM, truth, None, True) for stack, _, truth in made]
     tables: list[list[pd.DataFrame]] = [[] for _ in stacks]
     for dendrite in np.unique(np.concatenate([own["dendrite"] for own in traced])):
         others = [truth[truth["dendrite"] != dendrite] for truth in truths]
-        beside = [own[own["dendrite"] != dendrite] for own in traced]
-        real = [teacher(*own, False) for own in zip(stacks, voxels, others, beside)]
-        finder = teach([*real, *simulated_teachers], ["rr30a", "simulated"])
-        known = [find_heads(stack, voxel, finder, "rr30a") for stack, voxel in zip(stacks, voxels)]
-        depths = [depth_examples(*own) for own in zip(stacks, voxels, candidates, known, others)]
+        depths = [depth_examples(*own) for own in zip(stacks, voxels, candidates, others)]
         depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
-        taught = []
-        for stack, voxel, own, heads, truth, dendrites in zip(stacks, voxels, candidates, known, truths, traced):
-            spines, described = candidate_features(stack, voxel, own, heads, depth)
-            distance, nearest = _nearest(spines, dendrites)
-            rows = (distance <= TRAINED_UM) & (nearest != dendrite)
-            label = label_candidates(spines, truth, voxel[0])
-            taught.append((described.to_numpy()[rows], label[rows], blocks(spines, "rr30a")[rows]))
-        real_count = sum(len(own[1]) for own in taught)
-        for stack, own, truth in made:
-            heads = find_heads(stack, LARGE_VOXEL_UM, finder, "simulated")
-            taught.append(examples(stack, LARGE_VOXEL_UM, own, heads, truth, None, "simulated", depth))
-        both = (np.concatenate(parts) for parts in zip(*taught))
+        found, features, nearest, scored, labels = [], [], [], [], []
+        for stack, voxel, truth, dendrites, own in zip(stacks, voxels, truths, traced, candidates):
+            spines, described = candidate_features(stack, voxel, own, depth)
+            distance, node = cKDTree(dendrites[POSITION]).query(spines[POSITION])
+            found.append(spines)
+            features.append(described)
+            nearest.append(dendrites["dendrite"].to_numpy()[node])
+            scored.append(distance <= TRAINED_UM)
+            labels.append(label_candidates(spines, truth, voxel[0]))
+        used = [near & (own != dendrite) for near, own in zip(scored, nearest)]
+        table = np.concatenate([own.to_numpy()[rows] for own, rows in zip(features, used)])
+        label = np.concatenate([own[rows] for own, rows in zip(labels, used)])
+        place = np.concatenate([blocks(own, "rr30a")[rows] for own, rows in zip(found, used)])
+        taught = [examples(stack, LARGE_VOXEL_UM, own, truth, None, "simulated", depth) for stack, own, truth in made]
+        both = (np.concatenate(parts) for parts in zip((table, label, place), *taught))
         count = sum(len(own) for own in others)
-        which = np.arange(sum(len(own[1]) for own in taught)) >= real_count
+        which = np.repeat([False, True], [len(label), sum(len(own[1]) for own in taught)])
         forest, *_ = train_judge(*both, count, simulated=which)
-        for session, (stack, voxel, own, dendrites) in enumerate(zip(stacks, voxels, candidates, traced)):
-            spines, described = candidate_features(stack, voxel, own, find_heads(stack, voxel, finder), depth)
-            mine = _nearest(spines, dendrites)[1] == dendrite
-            probability = forest.predict_proba(described.to_numpy()[mine])[:, 1]
-            tables[session].append(judged(spines[mine], probability, voxel[0]))
+        for session, own in enumerate(nearest):
+            mine, described = found[session][own == dendrite], features[session][own == dendrite]
+            probability = forest.predict_proba(described.to_numpy())[:, 1]
+            tables[session].append(judged(mine, probability, voxels[session][0]))
     judged_sessions = [pd.concat(own, ignore_index=True) for own in tables]
     projections = [stack.max(axis=0) for stack in stacks]
     sizes = [np.multiply(stack.shape, voxel) for stack, voxel in zip(stacks, voxels)]
     placed = agreed(judged_sessions, projections, voxels, sizes, MAX_SHIFT_UM, GATE_UM)
     threshold = expected_threshold(np.concatenate([own["score"] for own in placed]))
     return [own.assign(accepted=own["score"] >= threshold) for own in placed]
-
-
-def _nearest(spines: pd.DataFrame, dendrites: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (N,) of candidates to the traced dendrites, and the number (N,) of the nearest one."""
-    distance, node = cKDTree(dendrites[POSITION]).query(spines[POSITION])
-    return distance, dendrites["dendrite"].to_numpy()[node]
 
 
 def hits(
@@ -435,8 +421,7 @@ def whole_stack(path: Path) -> int:
     raw = opened.read()
     placed = register(raw, (12.0, 12.0)).stack
     spines, _ = find_spines(detect(placed, opened.voxel_um, model), placed, opened.voxel_um)
-    heads = find_heads(placed, opened.voxel_um, load_finder(MODELS / "heatmap.safetensors"))
-    spines = judge_stack(placed, opened.voxel_um, spines, heads, judge)
+    spines = judge_stack(placed, opened.voxel_um, spines, judge)
     spines = spines[spines["score"] >= expected_threshold(spines["score"].to_numpy())]
     return len(measure_spines(placed, opened.voxel_um, spines, 0.4, 2.0, saturation(raw)))
 

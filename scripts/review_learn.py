@@ -10,20 +10,21 @@ from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table, write_table
 from spinome.review.answers import Answers, standing
 from spinome.review.learn import learn, spines_said
-from spinome.twophoton.judge import FEATURES, blocks, candidate_features, expected_threshold, judged
+from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, expected_threshold, judged
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.registered import standing as registered
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks, candidates, heads = (step.by_name(inputs, kind) for kind in ("stacks", "candidates", "heads"))
+stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
 file = step.model_file(snakemake)
 old = load_model(file, FEATURES)
 tables, features, groups = [], [], []
 for name in registered(params.each, stacks):
     row, stack = params.each[name], read_registered(stacks[name])
-    found = read_table(candidates[name]), read_table(heads[name])
-    found, described = candidate_features(stack.voxels, stack.voxel_um, *found, old.card["depth"])
+    found = read_table(candidates[name])
+    found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
+    found, described = candidate_features(stack.voxels, stack.voxel_um, found, old.card["depth"])
     probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
     scored = judged(found, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))

@@ -12,8 +12,7 @@ from spinome.twophoton.registered import read_registered, standing
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-kinds = ("stacks", "candidates", "heads", "projections")
-stacks, candidates, heads, projections = (step.by_name(inputs, kind) for kind in kinds)
+stacks, candidates, projections = (step.by_name(inputs, kind) for kind in ("stacks", "candidates", "projections"))
 names, file = standing(params.timepoints, stacks), step.model_file(snakemake)
 sessions, threshold = [read_table(candidates[name]) for name in names], 0.5
 if file:
@@ -22,8 +21,7 @@ if file:
         raise ValueError(f"{file}: does not say how deep heads lie; train the judge again with `twophoton.train_judge`")
     for number, name in enumerate(names):
         stack = read_registered(stacks[name])
-        found = sessions[number], read_table(heads[name])
-        sessions[number] = judge_stack(stack.voxels, stack.voxel_um, *found, model)
+        sessions[number] = judge_stack(stack.voxels, stack.voxel_um, sessions[number], model)
         voxels.append(stack.voxel_um)
         sizes.append(stack.size_um)
     if params.across_sessions:

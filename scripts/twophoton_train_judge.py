@@ -11,28 +11,28 @@ from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks, candidates, heads = (step.by_name(inputs, kind) for kind in ("stacks", "candidates", "heads"))
+stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
 spines, dendrites = step.by_name(inputs, "truth_spines"), step.by_name(inputs, "truth_dendrites")
 rows, names = params.each, to_train_on(params.each, stacks, params.aside.max_failed_fraction)
 
 
 def teaching(name):
-    """Stack, voxel size, candidates, heads of the heat map and truth of a stack."""
+    """Stack, voxel size, candidates and truth of a stack."""
     stack = read_registered(stacks[name])
     truth, traced = read_truth(spines[name], dendrites.get(name), rows[name]["timepoint"], stack.voxel_um)
-    return stack.voxels, stack.voxel_um, read_table(candidates[name]), read_table(heads[name]), truth, traced
+    return stack.voxels, stack.voxel_um, read_table(candidates[name]), truth, traced
 
 
 # depth first: candidates are described where they lie; simulated slices say little of how light spreads in tissue
 real = [name for name in names if not rows[name]["simulated"]]
-depths = [depth_examples(*teaching(name)[:5]) for name in real or names]
+depths = [depth_examples(*teaching(name)[:4]) for name in real or names]
 depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
 learned, simulated, truths = [], [], 0
 for name in names:
     taught = teaching(name)
     learned.append(examples(*taught, rows[name]["series"], depth))
     simulated.append(np.full(len(learned[-1][1]), name not in real))
-    truths += len(taught[4]) if name in (real or names) else 0
+    truths += len(taught[3]) if name in (real or names) else 0
 features, labels, groups = (np.concatenate(parts) for parts in zip(*learned))
 model, threshold, f1 = train_judge(features, labels, groups, truths, params.seed, np.concatenate(simulated))
 series = sorted({row["series"] for row in rows.values()})

@@ -36,13 +36,13 @@ def load_shipped(name: str) -> Any:
 
     Parameters
     ----------
-    name : `neurons` (forest of soma, shaft and spine), `detector`, `heatmap` and `judge` (two-photon spines),
-        `synapses` (network), `membranes`, `agglomeration`, `links` or `typing` (forests of the linking branch)
+    name : `neurons` (forest of soma, shaft and spine), `detector` and `judge` (two-photon spines), `synapses`
+        (network), `membranes`, `agglomeration`, `links` or `typing` (forests of the linking branch)
 
     Returns
     -------
-    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.unet.Network`, the
-    detector with its facts, or the `spinome.twophoton.heatmap.HeadFinder`
+    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.unet.Network`, or the
+    detector with its facts
 
     Raises
     ------
@@ -54,10 +54,6 @@ def load_shipped(name: str) -> Any:
         from spinome.twophoton.detector import load_detector
 
         return load_detector(file)
-    if name == "heatmap":
-        from spinome.twophoton.heatmap import load_finder
-
-        return load_finder(file)
     if name == "synapses":
         from spinome.synapses.network.unet import load_network
 

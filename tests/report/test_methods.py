@@ -14,12 +14,7 @@ PROVENANCE = {
 SHIPPED = {"origin": "shipped", "file": "judge.skops", "stamp": "f00"}
 GIVEN = {"origin": "given", "file": "mine.safetensors", "stamp": "b0b"}
 TRAINED = {"origin": "trained", "teachers": ["a", "b", "c"]}
-TWOPHOTON = {
-    "series": 2,
-    "stacks": 6,
-    "repeated": True,
-    "models": {"detector": GIVEN, "heatmap": SHIPPED, "judge": SHIPPED},
-}
+TWOPHOTON = {"series": 2, "stacks": 6, "repeated": True, "models": {"detector": GIVEN, "judge": SHIPPED}}
 SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "learns": False,
             "models": {"synapses": TRAINED}}  # fmt: skip
 LINKING = {"volumes": 2, "computed": 2, "graphs": 1,

@@ -18,7 +18,6 @@ from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS
-from spinome.twophoton.heatmap import HEAD_COLUMNS
 from spinome.twophoton.judge import candidate_features
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
@@ -225,9 +224,8 @@ def test_a_flat_image_is_detected_judged_and_measured(phantom_stack):
     assert registered.shape == flat.shape
     boxes = pd.DataFrame(phantom_stack.heads[:, 1:], columns=["y_um", "x_um"]).assign(slice=0, score=0.9, side_um=1.1)
     candidates, _ = find_spines(boxes, registered, VOXEL)
-    none = pd.DataFrame(columns=HEAD_COLUMNS, dtype=float)
     assert candidates["score"].tolist() == pytest.approx([0.9] * len(boxes))
-    found, features = candidate_features(registered, VOXEL, candidates, none, [0.0] * (len(ESTIMATES) + 1))
+    found, features = candidate_features(registered, VOXEL, candidates, [0.0] * (len(ESTIMATES) + 1))
     assert np.isfinite(features.to_numpy()).all() and not found["z_um"].any()
     assert len(measure(registered, VOXEL, found, 0.4, 2.0)) == len(boxes)
 

@@ -4,7 +4,6 @@ import pytest
 
 from spinome.io.models import Model
 from spinome.twophoton.depth import ESTIMATES, learn_depth
-from spinome.twophoton.heatmap import HEAD_COLUMNS
 from spinome.twophoton.judge import (
     FEATURES,
     blocks,
@@ -16,7 +15,6 @@ from spinome.twophoton.judge import (
     judged,
     label_candidates,
     train_judge,
-    with_heads,
 )
 
 VOXEL = (1.0, 0.12, 0.12)
@@ -25,14 +23,7 @@ VOXEL = (1.0, 0.12, 0.12)
 def candidates(place, score=0.5):
     frame = pd.DataFrame(place, columns=["z_um", "y_um", "x_um"]).assign(z_slice=lambda own: own["z_um"])
     frame = frame.assign(first_slice=lambda own: own["z_um"], last_slice=lambda own: own["z_um"])
-    return frame.assign(candidate=range(len(frame)), score=score, slices=3, side_um=1.2, given=False)
-
-
-def heads(place, heat=0.6):
-    return pd.DataFrame(place, columns=["z_um", "y_um", "x_um"]).assign(heat=heat)[HEAD_COLUMNS]
-
-
-NONE = heads(np.zeros((0, 3)))
+    return frame.assign(candidate=range(len(frame)), score=score, slices=3, side_um=1.2)
 
 
 # weights that leave candidates at their depth
@@ -51,8 +42,8 @@ def mixture(phantom, seed):
 
 def test_features_do_not_depend_on_gain_and_offset(phantom_stack):
     frame, _ = mixture(phantom_stack, 0)
-    one = candidate_features(phantom_stack.stack, VOXEL, frame, NONE, STILL)[1]
-    other = candidate_features(3 * phantom_stack.stack + 70, VOXEL, frame, NONE, STILL)[1]
+    one = candidate_features(phantom_stack.stack, VOXEL, frame, STILL)[1]
+    other = candidate_features(3 * phantom_stack.stack + 70, VOXEL, frame, STILL)[1]
     assert list(one.columns) == FEATURES
     steady = [name for name in FEATURES if name != "shaft_level"]
     np.testing.assert_allclose(one[steady], other[steady], rtol=2e-3, atol=2e-3)
@@ -62,7 +53,7 @@ def test_heads_are_told_from_what_only_lies_near(phantom_stack):
     tables, labels, groups = [], [], []
     for seed in range(3):
         frame, true = mixture(phantom_stack, seed)
-        tables.append(candidate_features(phantom_stack.stack, VOXEL, frame, NONE, STILL)[1].to_numpy())
+        tables.append(candidate_features(phantom_stack.stack, VOXEL, frame, STILL)[1].to_numpy())
         labels.append(true)
         groups.append(blocks(frame, "s.f"))
     model, threshold, f1 = train_judge(np.concatenate(tables), np.concatenate(labels), np.concatenate(groups), 24)
@@ -70,7 +61,7 @@ def test_heads_are_told_from_what_only_lies_near(phantom_stack):
     fresh = phantom_stack.render(phantom_stack.heads[::-1] * [1, 1, -1] + [0, 0, 24], phantom_stack.radii, noise=3.0)
     frame, true = mixture(phantom_stack, 7)
     frame["x_um"] = 24 - frame["x_um"]
-    features = candidate_features(fresh, VOXEL, frame, NONE, STILL)[1]
+    features = candidate_features(fresh, VOXEL, frame, STILL)[1]
     found = model.predict_proba(features.to_numpy())[:, 1] >= threshold
     assert (found == true).mean() > 0.9
 
@@ -106,36 +97,9 @@ def test_simulated_candidates_alone_are_as_good_as_real_ones():
 
 
 def test_the_best_candidate_near_a_head_is_the_spine():
-    frame = candidates([(5, 2, 2.0), (5, 2, 2.4), (5, 2, 9.0), (9, 2, 2.0)])
-    frame = frame.assign(score=[0.4, 0.8, 0.9, 0.9], heat=[0.3, 0.1, 0.0, 0.0])
+    frame = candidates([(5, 2, 2.0), (5, 2, 2.4), (5, 2, 9.0), (9, 2, 2.0)]).assign(score=[0.4, 0.8, 0.9, 0.9])
     truth = pd.DataFrame({"z_um": [5.0], "y_um": [2.0], "x_um": [2.1]})
     assert label_candidates(frame, truth, 1.0).tolist() == [False, True, False, False]
-
-
-def test_a_peak_moves_the_candidate_beside_it_and_stands_for_itself_elsewhere():
-    frame = candidates([(5, 2, 2.0), (5, 6, 6.0), (5, 9, 9.0)], score=[0.5, 0.6, 0.1])
-    found = with_heads(frame, heads([(6, 2, 2.4), (9, 6, 6.0), (4, 9, 9.0)], heat=[0.9, 0.7, 0.5]), VOXEL)
-    assert found["candidate"].tolist() == [0, 1, 3, 4] and found["boxed"].tolist() == [True, True, False, False]
-    # halfway in the plane; along z the offset is one of the estimates of depth
-    np.testing.assert_allclose(
-        found.loc[0, ["x_um", "heat", "heat_away_um", "heat_above_um"]].tolist(), [2.2, 0.9, 0.4, 1]
-    )
-    # a peak four slices away is of another head, and a box that scores too little is none
-    np.testing.assert_allclose(found["x_um"], [2.2, 6.0, 6.0, 9.0])
-    np.testing.assert_allclose(found["heat"], [0.9, 0.0, 0.7, 0.5])
-    assert with_heads(frame, NONE, VOXEL)["candidate"].tolist() == [0, 1]
-    only = with_heads(candidates(np.zeros((0, 3))), heads([(6, 2, 2.4)]), VOXEL)
-    assert only["candidate"].tolist() == [0] and only["z_slice"].tolist() == [6]
-
-
-def test_the_depth_of_a_peak_is_an_estimate(phantom_stack):
-    place = phantom_stack.heads
-    weights = STILL.copy()
-    weights[ESTIMATES.index("heat")] = 1.0
-    found, _ = candidate_features(
-        phantom_stack.stack, VOXEL, candidates(place + np.array([1.0, 0, 0])), heads(place), weights
-    )
-    np.testing.assert_allclose(found["z_um"], place[:, 0], atol=1e-6)
 
 
 def test_doubles_go(phantom_stack):
@@ -153,9 +117,9 @@ def test_depth_is_learned_from_one_stack_and_found_in_another(phantom_stack):
         stack = phantom_stack.render(moved, phantom_stack.radii, noise=1.0, seed=seed)
         wrong = candidates(moved + np.column_stack([rng.normal(0, 1.2, len(heads)), np.zeros((len(heads), 2))]))
         places.append((stack, wrong, pd.DataFrame(moved, columns=["z_um", "y_um", "x_um"])))
-    weights = learn_depth(*depth_examples(places[0][0], VOXEL, places[0][1], NONE, places[0][2]))
+    weights = learn_depth(*depth_examples(places[0][0], VOXEL, *places[0][1:]))
     stack, wrong, truth = places[1]
-    found, _ = candidate_features(stack, VOXEL, wrong, NONE, weights)
+    found, _ = candidate_features(stack, VOXEL, wrong, weights)
     error = (found["z_um"] - truth["z_um"]).std()
     assert error < 0.6 * (wrong["z_um"] - truth["z_um"]).std()
     np.testing.assert_allclose(found["z_slice"] * VOXEL[0], found["z_um"])
@@ -177,11 +141,11 @@ def test_candidates_far_from_what_was_traced_and_dim_ones_teach_nothing(phantom_
     heads = phantom_stack.heads[:3]
     frame = candidates(heads, score=[0.5, 0.2, 0.5])
     truth = pd.DataFrame(heads[:1], columns=["z_um", "y_um", "x_um"])
-    features, labels, groups = examples(phantom_stack.stack, VOXEL, frame, NONE, truth, None, "s.f", STILL)
+    features, labels, groups = examples(phantom_stack.stack, VOXEL, frame, truth, None, "s.f", STILL)
     assert (len(features), labels.tolist(), len(groups)) == (2, [True, False], 2)
     node = heads[2] + [0, 2, 0]
     traced = pd.DataFrame([node], columns=["z_um", "y_um", "x_um"])
-    features, labels, _ = examples(phantom_stack.stack, VOXEL, frame, NONE, truth, traced, "s.f", STILL)
+    features, labels, _ = examples(phantom_stack.stack, VOXEL, frame, truth, traced, "s.f", STILL)
     assert (np.linalg.norm(heads[[0, 2]] - node, axis=1) <= 3).tolist() == [False, True]
     assert len(features) == 1 and labels.tolist() == [False]
 
@@ -196,16 +160,16 @@ class Halves:
 def test_a_stack_is_judged_whether_or_not_it_has_candidates(phantom_stack):
     model = Model(Halves(), FEATURES, {"depth": STILL})
     frame = candidates(phantom_stack.heads[:3], score=[0.9, 0.9, 0.1])
-    out = judge_stack(phantom_stack.stack, VOXEL, frame, NONE, model)
+    out = judge_stack(phantom_stack.stack, VOXEL, frame, model)
     assert out["candidate"].tolist() == [0, 1] and out["score"].tolist() == [0.5, 0.5]
-    none = judge_stack(phantom_stack.stack, VOXEL, frame.assign(score=0.1), NONE, model)
+    none = judge_stack(phantom_stack.stack, VOXEL, frame.assign(score=0.1), model)
     assert none.empty and "score" in none
 
 
 def test_no_candidates_and_no_shaft():
     dark = np.random.default_rng(0).normal(5, 1, (6, 40, 50))
-    assert candidate_features(dark, VOXEL, candidates(np.zeros((0, 3))), NONE, STILL)[1].empty
-    assert np.isfinite(candidate_features(dark, VOXEL, candidates([(2, 2, 3.0)]), NONE, STILL)[1].to_numpy()).all()
+    assert candidate_features(dark, VOXEL, candidates(np.zeros((0, 3))), STILL)[1].empty
+    assert np.isfinite(candidate_features(dark, VOXEL, candidates([(2, 2, 3.0)]), STILL)[1].to_numpy()).all()
 
 
 def test_spines_in_one_place_are_too_few():

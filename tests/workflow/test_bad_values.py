@@ -246,7 +246,6 @@ VALUES = [
     ("twophoton: {train: [m]}", "twophoton.train: names m, which is no series"),
     ("twophoton: {train_judge: [m.f.0]}", "twophoton.train_judge: names m.f.0, which is no series"),
     ("twophoton: {train: [m.f]}", "twophoton.train: names m.f, whose timepoint 0 has no truth_spines"),
-    ("twophoton: {train_heatmap: [m.f]}", "twophoton.train_heatmap: names m.f, whose timepoint 0 has no truth_spines"),
     ("twophoton: {train_judge: [m.f]}", "twophoton.train_judge: names m.f, whose timepoint 0 has no truth_spines"),
     (
         "synapses: {train: [vv]}",

@@ -44,7 +44,6 @@ CHOICES = ("small", "other")
 # keys whose changed value does not follow from their type
 CHANGED = {
     "models.detector": "detector.safetensors",
-    "models.heatmap": "detector.safetensors",
     "models.judge": "forest.skops",
     "models.synapses": "forest.skops",
     "models.membranes": "forest.skops",
@@ -57,7 +56,6 @@ CHANGED = {
     "retrieve.files": {"mesh.ply": {"url": "https://example.org/mesh.ply", "checksum": f"md5:{'b' * 32}"}},
     "retrieve.records": {"s3d": {"url": "https://example.org/api/records/1"}},
     "twophoton.train": ["small.field"],
-    "twophoton.train_heatmap": ["small.field"],
     "twophoton.train_judge": ["small.field"],
     "twophoton.detect.score": 0.5,
     "twophoton.detect.boxes": "boxes.csv",
@@ -139,7 +137,6 @@ def configurations(folder):
         "models.neurons": str(MODELS / "neurons.skops"),
         "retrieve.files": {"mesh.ply": {"url": "https://example.org/a.ply", "checksum": f"md5:{'a' * 32}"}},
         "twophoton.train": ["small.field"],
-        "twophoton.train_heatmap": ["small.field"],
         "twophoton.train_judge": ["small.field"],
         "twophoton.detect.across_sessions": False,
         "twophoton.training.fields": "fields",
@@ -347,7 +344,7 @@ def test_a_model_counts_by_its_content_and_not_by_its_place(tmp_path):
     for folder in (tmp_path / "one", tmp_path / "another"):
         folder.mkdir()
         config = yaml.safe_load((REPOSITORY / "config" / "small" / "config.yaml").read_text())
-        for file in [*MODELS.glob("*.skops"), MODELS / "detector.safetensors", MODELS / "heatmap.safetensors"]:
+        for file in [*MODELS.glob("*.skops"), MODELS / "detector.safetensors"]:
             shutil.copy(file, folder)
             put(config, f"models.{file.stem}", str(folder / file.name))
         configs.append(complete(config))

@@ -255,7 +255,6 @@ def study(tmp_path):
         ("models: {links: text.skops}", "text.skops: is not a model of Spinome"),
         ("models: {synapses: text.safetensors}", "text.safetensors"),
         ("models: {detector: text.safetensors}", "text.safetensors: is not a detector of Spinome"),
-        ("models: {heatmap: text.safetensors}", "text.safetensors: is no heat map of Spinome"),
         ("twophoton: {training: {start: text.safetensors}}", "text.safetensors: is not a detector of Spinome"),
     ],
 )
@@ -271,7 +270,7 @@ def test_shipped_models_are_models_and_one_in_the_place_of_another_is_none(study
     shipped = REPOSITORY / "workflow" / "models"
     names = ["judge", "membranes", "agglomeration", "links", "typing"]
     right = {name: str(shipped / f"{name}.skops") for name in names}
-    right |= {name: str(shipped / f"{name}.safetensors") for name in ("detector", "heatmap", "synapses")}
+    right |= {name: str(shipped / f"{name}.safetensors") for name in ("detector", "synapses")}
     assert problems(models=right) == []
     (problem,) = problems(models={"links": right["typing"]})
     assert "typing.skops: was trained on other features" in problem

@@ -7,7 +7,6 @@ rule review_learn:
     input:
         **twophoton_plan.per_stack("stacks", study.stacks),
         **twophoton_plan.per_stack("candidates", study.stacks),
-        **twophoton_plan.per_stack("heads", study.stacks),
         model=twophoton_plan.taught_judge.trained,
     output:
         model="<results>/review/learn/judge.skops",

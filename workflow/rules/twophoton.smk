@@ -95,43 +95,14 @@ rule twophoton_train:
         "../../scripts/twophoton_train.py"
 
 
-rule twophoton_train_heatmap:
-    """Train the heat map of heads on the series that the configuration names."""
-    input:
-        **twophoton_plan.per_stack("stacks", twophoton_plan.heatmap_trained),
-        **twophoton_plan.given(twophoton_plan.heatmap_trained, *TRUTH),
-    output:
-        model="<results>/models/heatmap.safetensors",
-    log:
-        "<logs>/twophoton_train_heatmap.log",
-    benchmark:
-        "<benchmarks>/twophoton_train_heatmap.tsv"
-    conda:
-        "../../envs/twophoton.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=60,
-    params:
-        each=twophoton_plan.told_of(twophoton_plan.heatmap_trained),
-        seed=config["seed"],
-        inputs=twophoton_plan.stamps_of(twophoton_plan.heatmap_trained, *TRUTH),
-        aside=study.aside(),
-        code=script_hash("twophoton_train_heatmap"),
-    script:
-        "../../scripts/twophoton_train_heatmap.py"
-
-
 rule twophoton_detect:
-    """Detect spines in every slice of a stack and find heads in all of it, or take the boxes of another detector."""
+    """Detect spines in every slice of a stack, or take the boxes of another detector."""
     input:
         stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
         model=twophoton_plan.detector.trained,
-        heatmap=twophoton_plan.heatmap.trained,
         boxes=twophoton_plan.given_boxes or [],
     output:
         boxes="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.parquet",
-        heads="<results>/twophoton/detect/{specimen}.{field}.{timepoint}.heads.parquet",
     log:
         "<logs>/twophoton_detect/{specimen}.{field}.{timepoint}.log",
     benchmark:
@@ -144,9 +115,8 @@ rule twophoton_detect:
         runtime=60,
     params:
         model=twophoton_plan.detector.stamp,
-        heatmap=twophoton_plan.heatmap.stamp,
         inputs=study.given([twophoton_plan.given_boxes]),
-        aside=study.aside(model=twophoton_plan.detector.given, heatmap=twophoton_plan.heatmap.given),
+        aside=study.aside(model=twophoton_plan.detector.given),
         code=script_hash("twophoton_detect"),
     script:
         "../../scripts/twophoton_detect.py"
@@ -181,7 +151,6 @@ rule twophoton_train_judge:
     input:
         **twophoton_plan.per_stack("stacks", twophoton_plan.judge_trained),
         **twophoton_plan.per_stack("candidates", twophoton_plan.judge_trained),
-        **twophoton_plan.per_stack("heads", twophoton_plan.judge_trained),
         **twophoton_plan.given(twophoton_plan.judge_trained, *TRUTH),
     output:
         model="<results>/models/judge.skops",
@@ -196,7 +165,7 @@ rule twophoton_train_judge:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=30,
     params:
-        each=twophoton_plan.told_of(twophoton_plan.judge_trained),
+        each=twophoton_plan.judge_teachers,
         seed=config["seed"],
         inputs=twophoton_plan.stamps_of(twophoton_plan.judge_trained, *TRUTH),
         aside=study.aside(),
@@ -208,7 +177,7 @@ rule twophoton_train_judge:
 rule twophoton_judge:
     """Judge which candidates of a series are spines."""
     input:
-        unpack(twophoton_plan.of_series("stacks", "projections", "candidates", "heads")),
+        unpack(twophoton_plan.of_series("stacks", "projections", "candidates")),
         model=twophoton_plan.judge.trained,
     output:
         spines="<results>/twophoton/judge/{specimen}.{field}.parquet",

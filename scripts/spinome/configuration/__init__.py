@@ -60,7 +60,6 @@ class Models(Section):
     shipped one."""
 
     detector: Network | None = Field(None, description="two-photon spine detector (.safetensors)")
-    heatmap: Network | None = Field(None, description="two-photon heat map of spine heads (.safetensors)")
     judge: Forest | None = Field(None, description="forest that judges two-photon spine candidates (.skops)")
     synapses: PathOrAddress | None = Field(
         None,

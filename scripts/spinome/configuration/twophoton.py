@@ -93,10 +93,6 @@ class Twophoton(Section):
         [],
         description="series `specimen.field` with truth to train the detector on; they are left out of the evaluation",
     )
-    train_heatmap: SampleNames = Field(
-        [],
-        description="series with truth to train the heat map of heads on, in minutes; left out of the evaluation",
-    )
     train_judge: SampleNames = Field(
         [],
         description="series with truth to train the judge of candidates on, in seconds; left out of the evaluation",

@@ -102,9 +102,7 @@ def _twophoton(facts: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[
         )
         yield (
             "Spines were detected in each slice by a small transformer with deformable attention [@zhu2021] "
-            f"({_model(facts['models']['detector'])}) and joined through depth, and their heads by a convolutional "
-            f"network that sees seven planes around each slice ({_model(facts['models']['heatmap'])}). These "
-            f"candidates were judged{judged}: "
+            f"({_model(facts['models']['detector'])}) and joined through depth. These candidates were judged{judged}: "
             "a forest of extremely randomised trees [@geurts2006] gives each the calibrated probability [@platt1999] "
             f"of being a spine ({_model(facts['models']['judge'])})."
         )

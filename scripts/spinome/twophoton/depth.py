@@ -21,7 +21,7 @@ BAND_UM, LIGHT_UM = (3.0, 2.0), (3.0, 2.0, 1.2, 5.0)
 ESTIMATES = [
     *(f"band_{reach}" for reach in BAND_UM),
     *(f"light_{reach}" for reach in LIGHT_UM),
-    *("boxes", "shaft", "heat"),
+    *("boxes", "shaft"),
 ]
 # a head is learned from within this of a candidate, in the plane and along z; a miss by more than a few um is a mistake
 LEARNED_UM, LEARNED_Z_UM, CLIPPED_UM = 1.0, 5.0, 4.0
@@ -38,8 +38,7 @@ def depth_estimates(
     ----------
     stack : (Z, Y, X), registered, any unit
     voxel_um : voxel size (z, y, x)
-    spines : frame `z_slice y_um x_um first_slice last_slice heat_above_um`, the last one how far above its slice the
-        heat map has its peak
+    spines : frame `z_slice y_um x_um first_slice last_slice`
     above_shaft_um : (N,) height of each over its shaft, 0 where there is none
     """
     if spines.empty:
@@ -70,7 +69,7 @@ def depth_estimates(
 
     boxes = ((spines["first_slice"] + spines["last_slice"]) / 2).to_numpy(float) - start
     centres = [centre(band, reach) for reach in BAND_UM] + [centre(light, reach) for reach in LIGHT_UM]
-    return np.column_stack([*centres, boxes * voxel_um[0], -above_shaft_um, spines["heat_above_um"]])
+    return np.column_stack([*centres, boxes * voxel_um[0], -above_shaft_um])
 
 
 def true_offsets(spines: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:

@@ -3,9 +3,8 @@
 The detector sees three slices; it takes noise and the edge of a shaft for a spine more often than a person does. What
 tells them apart is measured here, at the depth that `spinome.twophoton.depth` gives, in the frame of the shaft: how
 bright the candidate is against the shaft beside it, how the light falls off outward, inward and along the shaft, and
-how far it reaches through the slices. The heat map counts as well: how high it stands there and how far off its peak
-is. Its peaks that no box lies near are candidates, too. A forest on these features is trained in seconds, so a
-laboratory can have its own from a hundred labelled spines.
+how far it reaches through the slices. A forest on these features is trained in seconds, so a laboratory can have its
+own from a hundred labelled spines.
 """
 
 from __future__ import annotations
@@ -29,11 +28,6 @@ from spinome.twophoton.truth import distance_to_dendrites
 
 # candidates that the detector scores lower are not judged: of 437 real spines 424 score as much
 LEAST_SCORE = 0.25
-# a peak of the heat map within so much of a candidate, in the plane and along z, is of the same head; a micrometre
-# along z counts as so much in the plane
-SAME_UM, SAME_Z_UM, Z_COUNTS = 0.6, 3.0, 0.15
-# a peak that no box lies near counts as a box that scores this share of its height, of this side
-BOX_SHARE, BOX_UM = 0.6, 1.1
 # Gaussian widths in um that brightness is taken at, and width along z
 SCALES_UM = (0.12, 0.24, 0.42, 0.72)
 AXIAL_UM = 0.7
@@ -49,7 +43,6 @@ CROWD_UM = (0.8, 1.5)
 FAR_UM = 4.0
 # of two candidates this close the better one is the spine
 APART_UM = 0.9
-FROM_HEADS = ["heat", "heat_away_um", "heat_above_um", "boxed"]
 # a candidate is trained on as a spine this near to a head, in the plane (um) and in slices
 LABEL_REACH = (1.0, 3)
 # annotators trace some dendrites only; what lies farther from them is not trained on
@@ -61,7 +54,6 @@ TREES, LEAF, SHARE, FOLDS = 200, 5, 0.3, 5
 SIMULATED = 0.3
 RING_RANKS = (0, 3, 6, 9, 11)
 FEATURES = [
-    *("heat", "heat_away_um", "boxed"),
     *("score", "slices", "side_um", "shaft_distance_um", "shaft_radius_um", "shaft_level", "above_shaft_um"),
     *(f"level_{width}" for width in SCALES_UM),
     *(f"brightness_{width}" for width in SCALES_UM),
@@ -86,70 +78,24 @@ class _Beside:
     outward: np.ndarray
 
 
-def with_heads(spines: pd.DataFrame, heads: pd.DataFrame, voxel_um: tuple[float, float, float]) -> pd.DataFrame:
-    """Candidates that score `LEAST_SCORE`, each halfway to the peak of the heat map near it, and the other peaks.
-
-    Parameters
-    ----------
-    spines : frame with `spinome.twophoton.depth_track.SPINE_COLUMNS`
-    heads : frame with `spinome.twophoton.heatmap.HEAD_COLUMNS`
-    voxel_um : voxel size (z, y, x)
-
-    Returns
-    -------
-    frame as `spines` with `heat`, the height of the peak, 0 where there is none, `heat_away_um` in the plane,
-    `heat_above_um` along z, and `boxed`: whether the detector found it
-    """
-    following = int(spines["candidate"].max()) + 1 if len(spines) else 0
-    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
-    place, peak = (frame[["z_um", "y_um", "x_um"]].to_numpy(float) for frame in (spines, heads))
-    heat = heads["heat"].to_numpy(float)
-    near = cKDTree(peak[:, 1:]).query_ball_point(place[:, 1:], SAME_UM) if len(peak) else [[] for _ in place]
-    free = np.ones(len(peak), bool)
-    moved = spines.assign(heat=0.0, heat_away_um=SAME_UM, heat_above_um=0.0, boxed=True)
-    filled = [*FROM_HEADS[:3], "y_um", "x_um"]
-    columns = moved[filled].to_numpy(float, copy=True)
-    for row, own in enumerate(near):
-        own = [head for head in own if abs(peak[head, 0] - place[row, 0]) <= SAME_Z_UM]
-        if own:
-            free[own] = False
-            away, above = np.linalg.norm(peak[own, 1:] - place[row, 1:], axis=1), peak[own, 0] - place[row, 0]
-            best = int(np.argmin(away + Z_COUNTS * np.abs(above)))
-            middle = (place[row, 1:] + peak[own[best], 1:]) / 2
-            columns[row] = [heat[own[best]], away[best], above[best], *middle]
-    moved[filled] = columns
-    rest = heads[free].reset_index(drop=True)
-    z_slice = rest["z_um"] / voxel_um[0]
-    alone = rest.assign(candidate=following + np.arange(len(rest)), given=False, z_slice=z_slice, slices=0)
-    alone = alone.assign(score=(BOX_SHARE * rest["heat"]).clip(lower=LEAST_SCORE), side_um=BOX_UM, boxed=False)
-    around = z_slice.round().astype(int)
-    alone = alone.assign(first_slice=around - 1, last_slice=around + 1, heat_away_um=0.0, heat_above_um=0.0)
-    return pd.concat([moved, alone[moved.columns]], ignore_index=True) if len(alone) else moved
-
-
 def candidate_features(
-    stack: np.ndarray,
-    voxel_um: tuple[float, float, float],
-    spines: pd.DataFrame,
-    heads: pd.DataFrame,
-    depth: list[float],
+    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, depth: list[float]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Join what the detector and the heat map found in a stack, bring each to its depth, and describe it there.
+    """Bring each candidate of a stack to its depth, and describe it there.
 
     Parameters
     ----------
     stack : (Z, Y, X), registered, any unit
     voxel_um : voxel size (z, y, x)
     spines : frame with `spinome.twophoton.depth_track.SPINE_COLUMNS`
-    heads : frame with `spinome.twophoton.heatmap.HEAD_COLUMNS`
     depth : weights of estimates of depth (`spinome.twophoton.depth.learn_depth`)
 
     Returns
     -------
-    candidates (`with_heads`) with their `z_um z_slice`, and a frame with `FEATURES`, a row for each; brightness is
-    counted in that of the shaft nearby
+    `spines` with their `z_um z_slice`, and a frame with `FEATURES`, rows as `spines`; brightness is counted in that of
+    the shaft nearby
     """
-    spines = with_heads(spines, heads, voxel_um)
+    spines = spines.reset_index(drop=True)
     if spines.empty:
         return spines, pd.DataFrame(columns=FEATURES, dtype=float)
     smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
@@ -175,8 +121,7 @@ def candidate_features(
     centre = scaled(here[0])
     outward = beside.outward
     along = np.column_stack([outward[:, 1], -outward[:, 0]])
-    named = ("heat", "heat_away_um", "boxed", "score", "slices", "side_um")
-    columns = [spines[name].to_numpy(float) for name in named]
+    columns = [spines[name].to_numpy(float) for name in ("score", "slices", "side_um")]
     columns += [beside.distance_um, beside.radius_um, np.log(beside.level), (z - beside.slice) * voxel_um[0]]
     columns += [scaled(values) for values in here]
     noise = max(1.48 * float(np.median(np.abs(fine))), 1e-6 * float(beside.level.max()))
@@ -199,18 +144,17 @@ def depth_examples(
     stack: np.ndarray,
     voxel_um: tuple[float, float, float],
     spines: pd.DataFrame,
-    heads: pd.DataFrame,
     truth: pd.DataFrame,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a stack with truth teaches of depth: estimates and offsets, as `learn_depth` takes them.
 
     Parameters
     ----------
-    stack, voxel_um, spines, heads : as `candidate_features` takes them
+    stack, voxel_um, spines : as `candidate_features` takes them
     truth : of `spinome.twophoton.truth.read_truth`
     """
-    spines = with_heads(spines, heads, voxel_um)
-    offsets = true_offsets(spines.assign(score=spines["score"] + spines["heat"]), truth)
+    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
+    offsets = true_offsets(spines, truth)
     spines, offsets = spines[np.isfinite(offsets)].reset_index(drop=True), offsets[np.isfinite(offsets)]
     if spines.empty:
         return depth_estimates(stack, voxel_um, spines, np.zeros(0)), offsets
@@ -224,7 +168,6 @@ def examples(
     stack: np.ndarray,
     voxel_um: tuple[float, float, float],
     spines: pd.DataFrame,
-    heads: pd.DataFrame,
     truth: pd.DataFrame,
     dendrites: pd.DataFrame | None,
     name: str,
@@ -234,7 +177,7 @@ def examples(
 
     Parameters
     ----------
-    stack, voxel_um, spines, heads, depth : as `candidate_features` takes them
+    stack, voxel_um, spines, depth : as `candidate_features` takes them
     truth, dendrites : of `spinome.twophoton.truth.read_truth`; where dendrites are traced, candidates within
         `TRAINED_UM` of them alone are learned from
     name : of the series
@@ -243,7 +186,7 @@ def examples(
     -------
     features (N, F), labels (N,) and groups (N,), as `train_judge` takes them
     """
-    spines, features = candidate_features(stack, voxel_um, spines, heads, depth)
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth)
     used = np.ones(len(spines), bool)
     if dendrites is not None:
         used = distance_to_dendrites(spines[["z_um", "y_um", "x_um"]].to_numpy(float), dendrites) <= TRAINED_UM
@@ -251,11 +194,10 @@ def examples(
 
 
 def label_candidates(spines: pd.DataFrame, truth: pd.DataFrame, slice_um: float) -> np.ndarray:
-    """Which candidates (N,) are true spines: the one that detector and heat map together score best within
-    `LABEL_REACH` of each head."""
+    """Which candidates (N,) are true spines: the best one within `LABEL_REACH` of each head."""
     place, heads = (frame[["z_um", "y_um", "x_um"]].to_numpy(float) for frame in (spines, truth))
     labels, free = np.zeros(len(place), bool), np.ones(len(heads), bool)
-    for row in np.argsort(-(spines["score"] + spines["heat"]).to_numpy(), kind="stable"):
+    for row in np.argsort(-spines["score"].to_numpy(), kind="stable"):
         apart = np.linalg.norm(heads[:, 1:] - place[row, 1:], axis=1)
         deep = np.abs(heads[:, 0] - place[row, 0])
         near = np.flatnonzero(free & (apart <= LABEL_REACH[0]) & (deep <= LABEL_REACH[1] * slice_um))
@@ -335,28 +277,23 @@ def _calibrated_forest(
 
 
 def judge_stack(
-    stack: np.ndarray,
-    voxel_um: tuple[float, float, float],
-    spines: pd.DataFrame,
-    heads: pd.DataFrame,
-    model: Model,
+    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, model: Model
 ) -> pd.DataFrame:
     """Candidates of a stack with the probability that a forest gives them as their `score` (`judged`).
 
     Parameters
     ----------
-    stack, voxel_um, spines, heads : as `candidate_features` takes them
+    stack, voxel_um, spines : as `candidate_features` takes them; candidates below `LEAST_SCORE` are left out
     model : forest on `FEATURES`
     """
-    spines, features = candidate_features(stack, voxel_um, spines, heads, model.card["depth"])
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], model.card["depth"])
     probability = model.probabilities(features.to_numpy())[:, 1] if len(spines) else features["score"].to_numpy()
     return judged(spines, probability, voxel_um[0])
 
 
 def judged(spines: pd.DataFrame, probability: np.ndarray, slice_um: float) -> pd.DataFrame:
     """Candidates with the forest's probability as their `score`, and doubles left out."""
-    spines = spines.drop(columns=FROM_HEADS, errors="ignore").reset_index(drop=True)
-    return without_doubles(spines.assign(score=probability), slice_um, APART_UM)
+    return without_doubles(spines.reset_index(drop=True).assign(score=probability), slice_um, APART_UM)
 
 
 def expected_threshold(scores: np.ndarray, otherwise: float = 0.5) -> float:

@@ -64,12 +64,6 @@ def _unknown_samples(
     twophoton, synapses, linking = config["twophoton"], config["synapses"], config["linking"]
     lists = [
         ("twophoton.train", twophoton["train"], series, "series `specimen.field` of the sheet `stacks`"),
-        (
-            "twophoton.train_heatmap",
-            twophoton["train_heatmap"],
-            series,
-            "series `specimen.field` of the sheet `stacks`",
-        ),
         ("twophoton.train_judge", twophoton["train_judge"], series, "series `specimen.field` of the sheet `stacks`"),
         ("synapses.train", synapses["train"], every, "volume of the sheet `volumes`"),
         (
@@ -99,7 +93,7 @@ def _without_truth(
 ) -> Iterator[str]:
     """Samples to train on that nothing can be learned from; where a model is given, none is trained."""
     models, trained = config["models"], {}
-    for key, model in (("train", "detector"), ("train_heatmap", "heatmap"), ("train_judge", "judge")):
+    for key, model in (("train", "detector"), ("train_judge", "judge")):
         trained[f"twophoton.{key}"] = [
             (f"{row.series}, whose timepoint {row.timepoint}", "truth_spines")
             for row in stacks

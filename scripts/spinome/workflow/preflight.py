@@ -412,10 +412,6 @@ def _load(name: str, path: str) -> None:
         from spinome.twophoton.detector import load_detector
 
         load_detector(path)
-    elif name == "heatmap":
-        from spinome.twophoton.heatmap import load_finder
-
-        load_finder(path)
     elif name == "synapses" and path.endswith(".safetensors"):
         from spinome.synapses.network.unet import load_network
 

@@ -60,7 +60,6 @@ def test_every_sample_of_a_simulated_specimen_is_a_view(plan):
     ("keys", "gone"),
     [
         ({"twophoton": {"train": ["q.f"]}}, {"twophoton/q"}),
-        ({"twophoton": {"train_heatmap": ["q.f"]}}, {"twophoton/q"}),
         ({"twophoton": {"train_judge": ["q.f"]}}, {"twophoton/q"}),
         ({"synapses": {"train": ["v"]}}, {"chain/v"}),
         ({"linking": {"train": ["v"]}}, {"linking/v", "chain/v"}),

@@ -88,34 +88,29 @@ def test_series_with_truth_that_teach_no_model_are_scored(study):
     assert [row.timepoint for row in plan.scored] == ["b", "x"]
     taught = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={"train": ["s.f"]}))
     assert [row.timepoint for row in taught.scored] == ["x"]
-    for key in ("train_heatmap", "train_judge"):
-        taught = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={key: ["s.g"]}))
-        assert [row.timepoint for row in taught.scored] == ["b"]
+    taught = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={"train_judge": ["s.g"]}))
+    assert [row.timepoint for row in taught.scored] == ["b"]
 
 
-def test_a_training_is_told_which_of_its_stacks_are_simulated(study):
+def test_the_judge_is_told_which_of_its_teachers_are_simulated(study):
     made = study(
         stacks=SERIES + OTHER,
         phantom={"specimens": {"s": {}}},
         twophoton={"train_judge": ["s.f"]},
     )
-    plan = TwophotonPlan(made)
-    told = plan.told_of(plan.judge_trained)
+    told = TwophotonPlan(made).judge_teachers
     assert told == {"s.f.b": {"series": "s.f", "timepoint": "b", "simulated": True}}
-    real = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={"train_heatmap": ["s.f"]}))
-    assert not real.told_of(real.heatmap_trained)["s.f.b"]["simulated"]
+    real = TwophotonPlan(study(stacks=SERIES + OTHER, twophoton={"train_judge": ["s.f"]})).judge_teachers
+    assert not real["s.f.b"]["simulated"]
 
 
 def test_models_ship_are_trained_or_are_given(study):
     shipped = TwophotonPlan(study(stacks=SERIES))
     assert shipped.detector.trained == [] and shipped.detector.given.endswith("workflow/models/detector.safetensors")
     assert shipped.judge.given.endswith("workflow/models/judge.skops")
-    assert shipped.heatmap.given.endswith("workflow/models/heatmap.safetensors")
     trained = TwophotonPlan(study(stacks=SERIES, twophoton={"train": ["s.f"], "train_judge": ["s.f"]}))
     assert trained.detector.trained == ["<results>/models/detector.safetensors"]
     assert trained.judge.trained == ["<results>/models/judge.skops"]
-    trained_map = TwophotonPlan(study(stacks=SERIES, twophoton={"train_heatmap": ["s.f"]}))
-    assert trained_map.heatmap.trained == ["<results>/models/heatmap.safetensors"]
     # a session without a truth teaches nothing
     assert [row.timepoint for row in trained.trained] == [row.timepoint for row in trained.judge_trained] == ["b"]
     Path("own.skops").touch()
@@ -126,7 +121,7 @@ def test_models_ship_are_trained_or_are_given(study):
 def test_given_boxes_need_no_model_and_are_not_judged(study):
     Path("boxes.csv").touch()
     plan = TwophotonPlan(study(stacks=SERIES, twophoton={"train": ["s.f"], "detect": {"boxes": "boxes.csv"}}))
-    for model in (plan.detector, plan.heatmap, plan.judge):
+    for model in (plan.detector, plan.judge):
         assert (model.trained, model.given) == ([], None)
     assert plan.across_sessions is None
 
@@ -184,7 +179,7 @@ def test_a_correction_of_no_session_is_named(study):
         TwophotonPlan(study(stacks=SERIES, twophoton=section))
 
 
-@pytest.mark.parametrize("key", ["train", "train_heatmap", "train_judge"])
+@pytest.mark.parametrize("key", ["train", "train_judge"])
 def test_a_series_without_truth_cannot_teach(study, key):
     with pytest.raises(ValueError, match=rf"twophoton\.{key} names s\.q without truth_spines.*: s\.f"):
         TwophotonPlan(study(stacks=SERIES, twophoton={key: ["s.f", "s.q"]}))

@@ -213,8 +213,7 @@ class CensusPlan:
         """
         config = self.study.config
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
-        keys = ("train", "train_heatmap", "train_judge")
-        trained["twophoton"] = [name for key in keys for name in config["twophoton"][key]]
+        trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
         if config["review"]["learn"]:
             # answers may be about any series and any volume
             trained["twophoton"] = [row.series for row in self.study.stacks]

@@ -16,7 +16,7 @@ from spinome.workflow.study import Model, Study
 
 # of the configuration: where things are, what is told of samples and models in words, and what no result depends on
 ELSEWHERE = ("samples", "design", "compare", "results", "resources", "seed", "models", "retrieve", "phantom")
-NO_RESULT = ("shards", "train", "train_heatmap", "train_judge", "cuboid", "storage", "viewer", "url")
+NO_RESULT = ("shards", "train", "train_judge", "cuboid", "storage", "viewer", "url")
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,10 +50,8 @@ class MethodsPlan:
         plan = self.twophoton
         if not plan.series:
             return {}
-        models = {"detector": plan.detector, "heatmap": plan.heatmap, "judge": plan.judge}
-        models = {} if plan.given_boxes else models
-        keys = {"detector": "train", "heatmap": "train_heatmap", "judge": "train_judge"}
-        teachers = {name: plan.config[key] for name, key in keys.items()}
+        models = {} if plan.given_boxes else {"detector": plan.detector, "judge": plan.judge}
+        teachers = {"detector": plan.config["train"], "judge": plan.config["train_judge"]}
         return {
             "series": len(plan.series),
             "stacks": len(self.study.stacks),

@@ -22,7 +22,6 @@ PER_STACK = {
     "projections": ("register", ".tif"),
     "boxes": ("depth_track", ".boxes.parquet"),
     "candidates": ("depth_track", ".parquet"),
-    "heads": ("detect", ".heads.parquet"),
     "spines": ("measure", ".parquet"),
     "dendrites": ("measure", ".dendrites.parquet"),
     "corrections": ("measure", ".corrections.parquet"),
@@ -46,7 +45,7 @@ class TwophotonPlan:
             sheet = self.study.config["samples"]["stacks"]
             raise ValueError("\n".join(f"{sheet}: {problem}" for problem in problems))
         # what is wrong with the corrections and the names for training is told when the plan is made
-        _ = self.corrections, self.trained, self.heatmap_trained, self.judge_trained
+        _ = self.corrections, self.trained, self.judge_trained
 
     @property
     def config(self) -> dict[str, Any]:
@@ -83,20 +82,19 @@ class TwophotonPlan:
         return self._teachers("train", "detector")
 
     @cached_property
-    def heatmap_trained(self) -> list[StackRow]:
-        """Stacks that the heat map of heads is trained on."""
-        return self._teachers("train_heatmap", "heatmap")
-
-    @cached_property
     def judge_trained(self) -> list[StackRow]:
         """Stacks that the judge of candidates is trained on."""
         return self._teachers("train_judge", "judge")
 
-    def told_of(self, teachers: list[StackRow]) -> dict[str, dict[str, Any]]:
-        """What a training is told of its stacks, and whether each is simulated."""
+    @property
+    def judge_teachers(self) -> dict[str, dict[str, Any]]:
+        """What the training of the judge is told of its stacks, and whether each is simulated."""
         simulated = self.study.config["phantom"]["specimens"]
-        told = stack_rows(teachers, "series", "timepoint")
-        return {stack_name(row): told[stack_name(row)] | {"simulated": row.specimen in simulated} for row in teachers}
+        told = stack_rows(self.judge_trained, "series", "timepoint")
+        return {
+            stack_name(row): told[stack_name(row)] | {"simulated": row.specimen in simulated}
+            for row in self.judge_trained
+        }
 
     def _teachers(self, key: str, model: str) -> list[StackRow]:
         """The rows with truth of the series that a key names; none where a model is given.
@@ -121,7 +119,7 @@ class TwophotonPlan:
         # answers may be about any of them, and a judge is not scored on what it was told
         if self.learns:
             return []
-        taught = {*self.config["train"], *self.config["train_heatmap"], *self.config["train_judge"]}
+        taught = {*self.config["train"], *self.config["train_judge"]}
         return [row for row in self.study.stacks if row.truth_spines and row.series not in taught]
 
     @property
@@ -133,11 +131,6 @@ class TwophotonPlan:
     def detector(self) -> Model:
         """The network that detects spines; none where boxes are given."""
         return self._model("detector", self.trained, ".safetensors")
-
-    @cached_property
-    def heatmap(self) -> Model:
-        """The networks that find heads in the whole of a stack; none where boxes are given."""
-        return self._model("heatmap", self.heatmap_trained, ".safetensors")
 
     @property
     def learns(self) -> bool:
