@@ -46,15 +46,24 @@ def fit_head(image: np.ndarray, pixel_um: tuple[float, float], place_um: tuple[f
     floor = float(values.min())
     values = (values - floor) / scale
 
-    def linear(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        blob = np.exp(-((y - shape[0]) ** 2 + (x - shape[1]) ** 2) / (2 * shape[2] ** 2))
-        design = np.column_stack([blob, np.ones_like(y), y, x])
-        weights, *_ = np.linalg.lstsq(design, values, rcond=None)
-        return weights, design @ weights - values, design
+    plane = np.column_stack([np.ones_like(y), y, x])
+    # what a plane does not explain: the best plane beside each blob need not be solved for again and again
+    basis = np.linalg.qr(plane)[0]
+    above = values - basis @ (basis.T @ values)
+
+    def blob_of(shape: np.ndarray) -> np.ndarray:
+        return np.exp(-((y - shape[0]) ** 2 + (x - shape[1]) ** 2) / (2 * shape[2] ** 2))
+
+    def residual(shape: np.ndarray) -> np.ndarray:
+        blob = blob_of(shape)
+        blob -= basis @ (basis.T @ blob)
+        return blob * ((blob @ above) / max(blob @ blob, 1e-12)) - above
 
     bounds = ([-MOVE_UM, -MOVE_UM, 0.08], [MOVE_UM, MOVE_UM, WIDEST_UM])
-    result = optimize.least_squares(lambda shape: linear(shape)[1], [0.0, 0.0, 0.25], bounds=bounds, max_nfev=25)
-    weights, left, design = linear(result.x)
+    result = optimize.least_squares(residual, [0.0, 0.0, 0.25], bounds=bounds, max_nfev=25)
+    design = np.column_stack([blob_of(result.x), plane])
+    weights, *_ = np.linalg.lstsq(design, values, rcond=None)
+    left = design @ weights - values
     amplitude = float(weights[0])
     if amplitude <= 0:
         return None
