@@ -23,7 +23,6 @@ from spinome.workflow.code import KEPT, code_by_package, script_hash
 from spinome.workflow.sizes import of_files
 from spinome.workflow.study import read_study
 
-
 KEPT.read(CACHES / "code.json")
 
 

@@ -424,8 +424,7 @@ rule linking_train_typing:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        **asks("linking_train_typing", linking_plan.every(linking_plan.typing_teachers)),
     params:
         each=linking_plan.voxels_of(linking_plan.typing_teachers),
         tissues=linking_plan.tissues(linking_plan.typing_teachers),

@@ -93,8 +93,7 @@ rule retrieve_neuroproof:
     conda:
         "../../envs/retrieve.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=10,
+        **asks("retrieve_neuroproof", of_files),
     params:
         code=script_hash("retrieve_neuroproof"),
     script:

@@ -150,8 +150,7 @@ rule review_learn_neurons:
         "../../envs/neurons.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        **asks("review_learn_neurons", neurons_plan.sizes_of(study.neurons)),
     params:
         each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
         hks=neurons_plan.solver,

@@ -15,7 +15,6 @@ from typing import Any
 
 from spinome.hashing import content_hash
 from spinome.names import VOLUME
-from spinome.neurons.spines import read_decisions
 from spinome.workflow.asking import SizeOf
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
@@ -118,6 +117,9 @@ class NeuronsPlan:
         table = self.config["spines"]["decisions"]
         if not table or not self.study.neurons:
             return {}
+        # imported where it is needed, since it loads slowly, for every job anew
+        from spinome.neurons.spines import read_decisions
+
         rows = read_decisions(table, list(self.study.neuron_of))
         return {
             str(neuron): own.drop(columns="neuron").to_numpy(object).tolist() for neuron, own in rows.groupby("neuron")
