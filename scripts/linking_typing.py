@@ -43,7 +43,7 @@ if model:
     shapes = voxel_features(known, size).merge(surfaces.astype({"segment": "int64"}), on="segment")
     types = type_probabilities(load_model(model, FEATURES), shapes)
     if inputs.unseen:
-        unseen = read_table(inputs.unseen)
+        unseen = read_table(inputs.unseen[0])
         types = with_unseen(types, unseen[unseen["volume"] == snakemake.wildcards.volume])
     typed = segments.merge(types, on="segment", how="left")
     kind = kinds_of_types(typed) if params.by_shape else without_axons(typed, least_probability)
