@@ -119,7 +119,7 @@ def simulated_unseen(vertices_per_um2: float | None = None) -> np.ndarray:
     """Confusion (3, 4) of the synapses of simulated neurons of unseen seeds, on meshes simplified to a density."""
     confusion = np.zeros((3, 4))
     for seed in UNSEEN_SEEDS:
-        settings = Specimen(seed=seed, days=[0], passing_dendrites=0).model_dump()
+        settings = Specimen(seed=seed, days=[0], passing_dendrites=0).model_dump(exclude={"em_staining"})
         grid, slices, field = (settings.pop(key) for key in ("mesh_grid_nm", "slices", "field_px"))
         specimen = grow_specimen(field_shape=(slices, *field), **settings)
         table = mesh_synapses(specimen)
@@ -143,7 +143,7 @@ def simulated_spines() -> tuple[pd.DataFrame, int, int, int]:
     """
     pairs, spines = [], []
     for seed in SIZED_SEEDS:
-        settings = Specimen(seed=seed).model_dump()
+        settings = Specimen(seed=seed).model_dump(exclude={"em_staining"})
         grid, slices, field = (settings.pop(key) for key in ("mesh_grid_nm", "slices", "field_px"))
         specimen = grow_specimen(field_shape=(slices, *field), **settings)
         mesh = neuron_mesh(specimen, grid)

@@ -196,8 +196,9 @@ def cut_up(folder: str) -> tuple[float, float, float]:
         blocks = list(cuboids(membrane.shape, size, reach(VOXEL_NM, SETTINGS["smoothing_nm"], SETTINGS["spacing_nm"])))
         found = [basins(*landscape(membrane[b.padded], VOXEL_NM, **SETTINGS), b, membrane.shape) for b in blocks]
         labels = np.empty_like(whole)
-        for block, (basin, _), names in zip(blocks, found, flood([left for _, left in found])):
-            labels[block.core] = paint(basin, names)
+        by_name = {block.name: each for block, each in zip(blocks, found)}
+        for block, names in flood(blocks, lambda block, each=by_name: each[block.name][1]):
+            labels[block.core] = paint(by_name[block.name][0], names)
         seconds.append(time.process_time() - started)
         same.append(float((labels == whole).mean()))
     whole_s, default_s = (each / (membrane.size / 1e6) for each in seconds[:2])

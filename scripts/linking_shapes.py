@@ -44,5 +44,5 @@ def compute(unit, path):
     write_table(table, path)
 
 
-units = step.own_units(snakemake, groups, source_stamp(inputs.segments, *inputs.pieces))
+units = step.own_units(snakemake, groups, source_stamp(inputs.segments, *inputs.pieces, inputs.types or None))
 step.run_units(snakemake, units, compute, suffix=".parquet")

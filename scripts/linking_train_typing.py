@@ -8,7 +8,7 @@ from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.thinned import Thinned
 from spinome.io.volumes import open_labels
 from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
-from spinome.linking.typing import TYPE_COLUMNS, train_types, unseen_probabilities
+from spinome.linking.typing import TYPE_COLUMNS, require_types, train_types, unseen_probabilities
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -17,7 +17,9 @@ segmentations = step.sources(snakemake, "segmentation")
 measured, tables = step.by_name(inputs, "segments"), step.by_name(inputs, "truth_types")
 links, lessons = step.by_name(inputs, "truth_links"), []
 for volume, tissue in params.tissues.items():
-    types = read_table(tables[volume], TYPE_COLUMNS)[[*TYPE_COLUMNS]].astype({"segment": np.int64, "type": str})
+    types = read_table(tables[volume], TYPE_COLUMNS, integers=["segment"])[[*TYPE_COLUMNS]]
+    require_types(tables[volume], types)
+    types = types.astype({"segment": np.int64, "type": str})
     segments = read_table(measured[volume])
     segments = segments[segments["segment"].isin(types["segment"])]
     print(f"{volume}: {len(segments)} of {len(types)} segments of the table of types are in the volume")
@@ -25,12 +27,14 @@ for volume, tissue in params.tissues.items():
     done = Finished.read(*step.by_name(inputs, f"shapes/{volume}").values())
     surfaces = concatenate(done.values(), ["segment", *HKS_FEATURES]).astype({"segment": "int64"})
     table = voxel_features(segments, size).merge(surfaces, on="segment").merge(types, on="segment")
-    own = table["segment"]
+    print(f"{volume}: the surfaces of {len(segments) - len(table)} of these are not known, so that they teach nothing")
+    # whole numbers to the last digit, which floats would round
+    own = table["segment"].astype("Int64")
     if volume in links:
         # a spine that was cut off is of the same specimen as its dendrite
-        cut = read_table(links[volume], ["orphan", "shaft"]).drop_duplicates("orphan").set_index("orphan")["shaft"]
-        own = own.map(cut).fillna(own)
-    lessons.append(table.assign(volume=volume, specimen=[f"{tissue}/{name:.0f}" for name in own]))
+        cut = read_table(links[volume], ["orphan", "shaft"]).drop_duplicates("orphan").astype("int64", errors="ignore")
+        own = own.map(cut.set_index("orphan")["shaft"].astype("Int64")).fillna(own)
+    lessons.append(table.assign(volume=volume, specimen=[f"{tissue}/{name}" for name in own]))
 lesson = pd.concat(lessons, ignore_index=True)
 specimens = lesson["specimen"].factorize()[0]
 forest, unseen = train_types(lesson, lesson["type"].to_numpy(), specimens, params.seed)

@@ -24,8 +24,12 @@ for neuron in sheet_neurons(params.aside.rows, Finished.read(*inputs.fetched).fi
     if neuron.unit in answered and neuron.unit in condensed:
         mesh = read_mesh(neuron.mesh)
         neurons[neuron.unit] = mesh, Domains(**load(condensed[neuron.unit]))
-        if neuron.synapses:
-            questions.append(asked_about(neuron.unit, neuron.read_synapses(), mesh, params.max_distance))
+        try:
+            if neuron.synapses:
+                questions.append(asked_about(neuron.unit, neuron.read_synapses(), mesh, params.max_distance))
+        except (ValueError, OSError) as error:
+            # which is a failed unit where its synapses are labelled
+            print(f"{neuron.unit}: its synapses teach nothing: {error}")
 taken, row = learn(old, taught(neurons, pd.concat(questions, ignore_index=True), answers, params.seed), params.seed)
 scores = pd.DataFrame([row | {"people": " ".join(sorted(answers["who"].unique()))}])
 # what meshes the old trees know, and how signatures are made, holds on

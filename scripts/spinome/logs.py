@@ -48,8 +48,10 @@ def log_to(log: Iterable[str], asked: Mapping[str, Any] | None = None) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout.reconfigure(line_buffering=True)
-    if asked and "mem_mb" in asked:
-        print(f"{ASKED} {asked['mem_mb']} MB, {asked['runtime']} min, {asked['disk_mb']} MB of disk", flush=True)
+    # Snakemake's list of resources has names, but does not say so when it is asked what is in it
+    mb, minutes, disk_mb = (asked and asked.get(name) for name in ("mem_mb", "runtime", "disk_mb"))
+    if mb and minutes and disk_mb:
+        print(f"{ASKED} {mb} MB, {minutes} min, {disk_mb} MB of disk", flush=True)
     atexit.register(_tell_used, time.monotonic())
 
 

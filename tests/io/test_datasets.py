@@ -113,3 +113,10 @@ def test_a_data_set_that_is_not_finished_is_not_there(tmp_path):
         add("a", FRAME)
         raise RuntimeError("stopped")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_part_without_rows_makes_no_floats_of_long_ids(tmp_path):
+    ids = pd.DataFrame({"id": np.array([2**53 + 1], np.int64)})
+    parts = [("full", ids), ("none", pd.DataFrame({"id": np.zeros(0)}))]
+    write_dataset(parts, tmp_path / "ids.parquet")
+    assert read_table(tmp_path / "ids.parquet")["id"].tolist() == [2**53 + 1]

@@ -129,6 +129,9 @@ def test_decisions_that_name_no_neuron_or_no_place_are_told(tmp_path):
     good = tmp_path / "good.tsv"
     pd.DataFrame([row]).to_csv(good, sep="\t", index=False)
     assert read_decisions(good, ["n"])["decision"].tolist() == ["one"]
+    # a name that is a number stays as it is written
+    pd.DataFrame([row | {"neuron": "007"}]).to_csv(good, sep="\t", index=False)
+    assert read_decisions(good, ["007"])["neuron"].tolist() == ["007"]
     for change, said in (
         ({"neuron": "m"}, "the neuron m"),
         ({"z_nm": None}, "row 1 lacks"),

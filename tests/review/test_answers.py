@@ -188,6 +188,13 @@ def test_agreed_answers_leave_out_what_people_dispute(tmp_path):
     assert kept["x_um"].tolist() == [1.0] and disputed == 1
 
 
+def test_an_extent_stays_when_another_agrees_without_painting_one(tmp_path):
+    extent = "[[[0.0,1.0,1.0],[0.0,1.0,9.0],[0.0,9.0,9.0]]]"
+    rows = [answer(1.0), answer(1.0, who="bob")]
+    answers = table(tmp_path, *rows).assign(extent=pd.array([extent, None], "string"))
+    assert agreed(answers)[0]["extent"].tolist() == [extent]
+
+
 def test_kappa_of_two_people_is_that_of_the_textbook(tmp_path):
     # Cohen's example as in Fleiss: 20 both yes, 15 both no, 5 and 10 apart: kappa 0.4
     told = [("spine", "spine")] * 20 + [("no spine", "no spine")] * 15

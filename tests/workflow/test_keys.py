@@ -85,6 +85,7 @@ CHANGED = {
     "neurons.hks.selected_inversion.cutoff": 1e-5,
     "neurons.features.storage": "parquet",
     "neurons.keep": "condensed",
+    "neurons.spines.decisions": "pairs.tsv",
     "review.answers": "elsewhere.parquet",
 }
 # in `retrieve.files` and `retrieve.records`, by name
@@ -117,6 +118,9 @@ def configurations(folder):
     (folder / "corrections.tsv").write_text(
         "specimen\tfield\tdecision\ttimepoint\tz_um\ty_um\tx_um\tnext_timepoint\tnext_z_um\tnext_y_um\tnext_x_um\n"
         "small\tfield\tno spine\t0\t1\t2\t3\t\t\t\t\nsmall\tfield\tsame\t0\t1\t2\t3\t1\t1\t2\t3\n"
+    )
+    (folder / "pairs.tsv").write_text(
+        "neuron\tz_nm\ty_nm\tx_nm\tnext_z_nm\tnext_y_nm\tnext_x_nm\tdecision\nsmall\t1\t2\t3\t4\t5\t6\tone\n"
     )
     # a volume that has segments and no mask, and neurons that a rule retrieves
     sheets = {}

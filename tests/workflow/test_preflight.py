@@ -338,3 +338,19 @@ def test_failed_units_are_told_of_at_the_end(tmp_path):
     first, second = failed_units(tmp_path / "failures.parquet")
     assert first.startswith("1 unit(s) failed")
     assert "neurons_simplify n: ValueError: um.ply" in second
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        ("1\tshaft\n2\tbouton\n", "bouton"),
+        ("1\taxon\n2\tspine\n", "no segment is a shaft"),
+        ("1\tshaft\n1\taxon\n", "segment 1 has two rows"),
+        ("one\tshaft\n", "'one' is no number"),
+    ],
+)
+def test_a_table_of_types_that_cannot_be_learned_from(em, tmp_path, rows, word):
+    types = tmp_path / "types.tsv"
+    types.write_text("segment\ttype\n" + rows)
+    (problem,) = check_volume(volume(image=f"{em}::image", truth_types=types))
+    assert str(types) in problem and word in problem

@@ -234,6 +234,8 @@ rule census_completeness:
         "<results>/complete",
     log:
         "<logs>/census_completeness.log",
+    # what is missing is still missing a moment later
+    retries: 0
     conda:
         "../../envs/census.yaml"
     params:

@@ -44,5 +44,6 @@ onsuccess:
         raise WorkflowError(
             f"more is missing than max_failed_fraction {config['max_failed_fraction']:g} allows:",
             *lacking,
-            "Mend the reasons and run again, which tries these units again and computes no finished one.",
+            "Mend the reasons and run again, which tries these units again and computes no finished one; a target that "
+            f"is a file is made again with --forcerun {' '.join(line.partition(':')[0] for line in lacking)}.",
         )

@@ -16,6 +16,8 @@ localrules:
 rule linking:
     """Run the linking branch."""
     input:
+        # of those that were forgotten, so that they are tried again
+        linking_plan.failures,
         branch(
             bool(linking_plan.volumes),
             then=[

@@ -15,6 +15,8 @@ localrules:
 rule neurons:
     """Run the neurons branch."""
     input:
+        # of those that were forgotten, so that they are tried again
+        neurons_plan.all_failures,
         branch(
             bool(neurons_plan.shards),
             then=[

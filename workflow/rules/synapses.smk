@@ -16,6 +16,8 @@ localrules:
 rule synapses:
     """Run the synapses branch."""
     input:
+        # of those that were forgotten, so that they are tried again
+        synapses_plan.failures,
         branch(
             bool(synapses_plan.volumes),
             then=["<results>/synapses/objects.parquet", "<results>/synapses/blocks.parquet"],

@@ -14,6 +14,8 @@ localrules:
 rule twophoton:
     """Run the twophoton branch."""
     input:
+        # of those that were forgotten, so that they are tried again
+        twophoton_plan.failures,
         branch(
             bool(study.stacks),
             then=[

@@ -72,10 +72,10 @@ def dataset(path: str | Path, write: Write | None = None) -> Iterator[Callable[[
         for part, schema in schemas.items():
             if schema.names != first.names:
                 raise ValueError(f"{path}: the columns of {part.stem} are {schema.names}, those before {first.names}")
+        # what a part without rows takes a column for says nothing
+        filled = [schema for part, schema in schemas.items() if pyarrow.parquet.read_metadata(part).num_rows]
         mixed = [
-            name
-            for name in first.names
-            if {_kind(schema.field(name).type) for schema in schemas.values()} == {"whole", "float"}
+            name for name in first.names if {_kind(schema.field(name).type) for schema in filled} == {"whole", "float"}
         ]
         for part, schema in schemas.items():
             if whole := [name for name in mixed if _kind(schema.field(name).type) == "whole"]:

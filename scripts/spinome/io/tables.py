@@ -16,13 +16,13 @@ import pyarrow.parquet
 from spinome.io.atomic import atomic
 from spinome.io.damage import DamagedError
 
-# integers of text are read as text, since a column with empty cells would be read as floats
+# integers of text, and names, are read as text, since a column with empty cells would be read as floats
 READERS = {
-    ".parquet": lambda path, columns, integers: pd.read_parquet(path, columns=columns),
-    ".feather": lambda path, columns, integers: pd.read_feather(path, columns=columns),
-    ".csv": lambda path, columns, integers: pd.read_csv(path, usecols=columns, dtype=dict.fromkeys(integers, "string")),
-    ".tsv": lambda path, columns, integers: pd.read_csv(
-        path, sep="\t", usecols=columns, dtype=dict.fromkeys(integers, "string")
+    ".parquet": lambda path, columns, as_text: pd.read_parquet(path, columns=columns),
+    ".feather": lambda path, columns, as_text: pd.read_feather(path, columns=columns),
+    ".csv": lambda path, columns, as_text: pd.read_csv(path, usecols=columns, dtype=dict.fromkeys(as_text, "string")),
+    ".tsv": lambda path, columns, as_text: pd.read_csv(
+        path, sep="\t", usecols=columns, dtype=dict.fromkeys(as_text, "string")
     ),
 }
 # the columns of tables of Arrow as they are stored; pandas makes floats of integers where some are empty
@@ -51,6 +51,7 @@ def read_table(
     required: Iterable[str] = (),
     integers: Iterable[str] = (),
     columns: Iterable[str] | None = None,
+    text: Iterable[str] = (),
 ) -> pd.DataFrame:
     """Read a table by its suffix and check that it has the required columns.
 
@@ -60,15 +61,19 @@ def read_table(
     integers : columns of whole numbers, which are read exactly (`Int64`) even where some are empty; without being
         told, such a column is read as floats, and ids of 64 bits lose their last digits
     columns : the only columns to read; None reads all
+    text : columns of names, which are read as they are written, even where all of them are numbers
 
     Raises
     ------
     ValueError: if the format is unknown, the file cannot be read, a column is missing or one of `integers` does not
         hold whole numbers; the message names the file, the column and the columns that are there.
     """
-    columns, integers = None if columns is None else list(columns), list(integers)
-    frame = _by_kind(READERS, path, columns, integers)
+    columns, integers, text = None if columns is None else list(columns), list(integers), list(text)
+    frame = _by_kind(READERS, path, columns, [*integers, *text])
     require_columns(path, frame.columns, required)
+    for name in text:
+        # an empty cell is no name
+        frame[name] = frame[name].astype("string")
     for column in integers:
         if column not in frame:
             continue

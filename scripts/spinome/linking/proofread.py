@@ -163,10 +163,9 @@ def read_decisions(path: str | Path, volumes: Collection[str]) -> pd.DataFrame:
     ------
     ValueError: as `read_table`, and if a row names none of the volumes; the message names the file and the remedy.
     """
-    table = read_table(path, DECISION_COLUMNS, integers=["orphan", "shaft"])[DECISION_COLUMNS]
+    table = read_table(path, DECISION_COLUMNS, integers=["orphan", "shaft"], text=["volume"])[DECISION_COLUMNS]
     if table.isna().any(axis=None):
         raise ValueError(f"{path}: a decision needs volume, orphan and shaft (0 for no parent); fill the empty cells")
-    table["volume"] = table["volume"].astype(str)
     if unknown := sorted(set(table["volume"]) - set(volumes)):
         raise ValueError(
             f"{path}: names the volume {unknown[0]}, which is none of {', '.join(volumes)}; correct the row"

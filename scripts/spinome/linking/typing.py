@@ -77,6 +77,17 @@ def type_segments(
     return pd.Series(kind, index=segments.index, name="kind")
 
 
+def require_types(source: str, table: pd.DataFrame) -> None:
+    """Raise a ValueError, naming the file and the remedy, where a table of TYPE_COLUMNS cannot be learned from."""
+    types = table["type"].astype(str)
+    if unknown := sorted(set(types) - set(TYPES)):
+        raise ValueError(f"{source}: types {', '.join(unknown)} are none of {', '.join(TYPES)}; correct the rows")
+    if not (types == "shaft").any():
+        raise ValueError(f"{source}: no segment is a shaft, so that none could be told from others; add some that are")
+    if (twice := table["segment"].duplicated()).any():
+        raise ValueError(f"{source}: segment {table.loc[twice, 'segment'].iloc[0]} has two rows; keep one of them")
+
+
 def train_types(
     shapes: pd.DataFrame, types: np.ndarray, specimens: np.ndarray, seed: int
 ) -> tuple[ExtraTreesClassifier, np.ndarray]:

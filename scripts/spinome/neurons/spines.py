@@ -166,8 +166,7 @@ def read_decisions(path: str | Path, neurons: Collection[str]) -> pd.DataFrame:
         names the file and the remedy.
     """
     columns = ["neuron", *PAIR_PLACES, "decision"]
-    table = read_table(path, columns)[columns]
-    table = table.assign(neuron=table["neuron"].astype(str))
+    table = read_table(path, columns, text=["neuron"])[columns]
     places = table[PAIR_PLACES].apply(pd.to_numeric, errors="coerce")
     if (lacking := ~np.isfinite(places.to_numpy(float)).all(axis=1)).any():
         row = int(lacking.argmax()) + 1

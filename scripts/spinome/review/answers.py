@@ -341,6 +341,8 @@ def agreed(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """
     sure = answers[answers["answer"] != UNSURE].reset_index(drop=True)
     sure = sure.assign(thing=things(sure)).drop_duplicates(["thing", "who"], keep="last")
+    # who agrees with a painted extent without painting one anew leaves it as it is
+    sure["extent"] = sure.groupby("thing")["extent"].ffill()
     said = sure["answer"] + " " + sure["chosen"].astype("string").fillna("")
     differs = said.groupby(sure["thing"]).transform("nunique") > 1
     kept = sure[~differs].drop_duplicates("thing", keep="last").drop(columns="thing")

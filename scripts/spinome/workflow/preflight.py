@@ -36,7 +36,7 @@ from spinome.io.volumes import (
 )
 from spinome.limits import tell_unlike
 from spinome.linking.proofread import DECISION_COLUMNS
-from spinome.linking.typing import TYPE_COLUMNS
+from spinome.linking.typing import TYPE_COLUMNS, require_types
 from spinome.synapses.density.uniformity import BLOCK_COLUMNS
 from spinome.twophoton.truth import DENDRITE_COLUMNS, SPINE_COLUMNS
 from spinome.workflow.samples import (
@@ -325,6 +325,8 @@ def _check_tables(row: Row) -> list[str]:
 def _check_table(row: Row, column: str, source: str) -> None:
     numbers = [name for name in COLUMNS[column] if name.endswith("_px") or name in ("orphan", "shaft", "segment")]
     _check_numbers(source, numbers, COLUMNS[column])
+    if column == "truth_types" and (table := _small_table(source)) is not None:
+        require_types(source, table)
     if isinstance(row, StackRow):
         _require_timepoint(source, row.timepoint)
 
@@ -368,7 +370,7 @@ def _require_timepoint(source: str, timepoint: str) -> None:
 
 def _check_decisions(source: str, volumes: set[str]) -> None:
     _check_numbers(source, ("orphan", "shaft"), DECISION_COLUMNS)
-    named = dict.fromkeys(read_table(source)["volume"].astype(str))
+    named = dict.fromkeys(read_table(source, text=["volume"])["volume"])
     if unknown := [name for name in named if name not in volumes]:
         raise ValueError(
             f"{source}: decides on {unknown[0]}, which is no volume of the sample sheet; take its rows out, or add it"

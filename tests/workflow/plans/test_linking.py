@@ -159,7 +159,7 @@ def test_segments_are_typed_by_rules_or_by_a_forest_that_reads_fewer_keys(plan):
 
 def test_detached_volumes_need_a_segmentation(plan):
     assert plan(detach={"volumes": ["shapes"]}).detached == ["shapes"]
-    assert set(plan().detaching) == {"gap_nm", "kinds", "noise_nm", "share"}
+    assert set(plan().detaching) == {"gap_nm", "kinds", "noise_nm", "share", "draws"}
     with pytest.raises(ValueError, match=r"linking\.detach\.volumes names grey, nobody, which is no volume with a seg"):
         plan(detach={"volumes": ["nobody", "shapes", "grey"]})
 

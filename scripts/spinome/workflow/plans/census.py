@@ -215,9 +215,10 @@ class CensusPlan:
         trained = {branch: config[branch]["train"] for branch in ("synapses", "linking", "neurons")}
         trained["twophoton"] = [*config["twophoton"]["train"], *config["twophoton"]["train_judge"]]
         if config["review"]["learn"]:
-            # answers may be about any series and any volume
+            # answers may be about any of them
             trained["twophoton"] = [row.series for row in self.study.stacks]
             trained["synapses"] = trained["linking"] = [row.volume for row in self.study.volumes]
+            trained["neurons"] = [row.neuron for row in self.study.neurons]
         trained["chain"] = [*trained["synapses"], *trained["linking"], *trained["neurons"]]
         last: dict[str, StackRow] = {}
         for row in self.study.stacks:
