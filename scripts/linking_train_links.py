@@ -19,6 +19,9 @@ for volume, tissue in params.tissues.items():
     failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, Finished.read(*done))
     truth = truth[~truth["orphan"].isin(failed)]
     print(f"{volume}: {len(failed)} orphans whose candidates are not known are left out")
+    if tissue != volume:
+        # of a volume whose spines were cut off nobody knows where the other orphans belong
+        candidates = candidates[candidates["orphan"].isin(truth["orphan"])].reset_index(drop=True)
     lessons.append(lesson(candidates, truth, tissue))
     bare.append(lesson(without_scars(candidates, truth), truth, tissue))
     unseen_tables.append((candidates, truth))
