@@ -1,13 +1,12 @@
 """Links on real dendrites: spines of `pinky40` cut off at the neck, so that the shaft of each is known.
 
-`python benchmarks/pinky40.py FOLDER` trains the forests of links and of types on all of it and writes them to FOLDER.
-All that is scored is by forests that saw neither the true dendrite of a spine nor, where it is said, its kind of cut.
+The forests that ship are made by `config/training/links.yaml`. All that is scored here is by forests that saw neither the
+true dendrite of a spine nor, where it is said, its kind of cut.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -19,7 +18,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from spinome.configuration.linking import Candidates, Links, Typing
-from spinome.io.models import Model, save_model
+from spinome.io.models import Model
 from spinome.linking.candidates import FEATURES, TYPED, compare, find_candidates, group_candidates, with_types
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
@@ -29,12 +28,10 @@ from spinome.linking.links import (
     link_forest,
     parents,
     rank_links,
-    train_links,
     without_scars,
 )
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
-from spinome.linking.traits import known_of
 from spinome.linking.typing import measure_segments, train_types, type_probabilities, type_segments, without_axons
 from spinome.scores.graphs import score_graphs
 
@@ -266,29 +263,3 @@ def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     shapes = shape_features(labels, segments[segments["segment"].isin(known.index)], WORKING_NM)
     specimen = shapes["segment"].map(links.set_index("orphan")["shaft"]).fillna(shapes["segment"])
     return shapes, shapes["segment"].map(known).to_numpy(), specimen.to_numpy(np.int64)
-
-
-def main(folder: str) -> None:
-    data = "pinky40 (seung-lab/cloud-volume test data, BSD-3)"
-    parts = list(draws().values())
-    own = sum(len(part.candidates) for part in parts)
-    forest, _ = train_links(*pooled([*parts, *map(scarless, parts)]), seed=0, own=own)
-    card = {
-        "trained_on": f"half of the spines of {data} cut off, a draw of each kind of cut: {', '.join(KINDS)}",
-        "rows": sum(len(part.candidates) for part in parts),
-        "true_links": sum(len(part.links) for part in parts),
-        "training data": known_of([part.candidates for part in parts]).for_card(),
-    }
-    save_model(Path(folder) / "links.skops", Model(forest, FEATURES, card))
-    shapes, found, specimen = typed()
-    forest, unseen = train_types(shapes, found, specimen, seed=0)
-    card = {
-        "trained_on": f"segments of {data} labelled by eye, and spines cut off at the neck",
-        "segments": {str(kind): int(count) for kind, count in zip(*np.unique(found, return_counts=True))},
-        "cross_validated_accuracy": round(float((forest.classes_[unseen.argmax(axis=1)] == found).mean()), 4),
-    }
-    save_model(Path(folder) / "typing.skops", Model(forest, SHAPE_FEATURES, card))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
