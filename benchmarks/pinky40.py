@@ -1,7 +1,7 @@
 """Links on real dendrites: spines of `pinky40` cut off at the neck, so that the shaft of each is known.
 
-The forests that ship are made by `config/training/links.yaml`. All that is scored here is by forests that saw neither the
-true dendrite of a spine nor, where it is said, its kind of cut.
+The forests that ship are made by `config/training/links.yaml`. All that is scored here is by forests that saw neither
+the true dendrite of a spine nor, where it is said, its kind of cut.
 """
 
 from __future__ import annotations
