@@ -30,9 +30,9 @@ def compute(unit, path):
     read = volume[and_next(block, volume.shape)].astype(np.uint64)
     pieces = find_pieces(lambda _: rename(read, labels[large], labels[large]), block, volume.shape)
     core = read[tuple(map(slice, block.shape))]
-    # the table holds the whole volume, and its labels are sorted
+    # the labels of the table are sorted; what lies in cuboids alone that could not be measured is not among them
     held = fastremap.unique(core)
-    own = np.searchsorted(labels, held[held != 0])
+    own = np.searchsorted(labels, held[np.isin(held, labels)])
     away, nearest = nearest_voxels(core, block, labels[own], centres[own], volume.voxel_nm)
     save_pieces(path, pieces, segments=labels[own], away=away, nearest=nearest)
 

@@ -1,7 +1,9 @@
 """A log says what its job asked for and what it used."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from spinome.logs import Asked, read_asked, read_used
 
@@ -15,7 +17,9 @@ print("done")
 
 
 def write_log(path, asked):
-    subprocess.run([sys.executable, "-c", SCRIPT.format(log=str(path), asked=asked)], check=True)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "scripts")}
+    command = [sys.executable, "-c", SCRIPT.format(log=str(path), asked=asked)]
+    subprocess.run(command, check=True, env=environment)
     return path
 
 

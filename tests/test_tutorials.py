@@ -33,6 +33,16 @@ NEEDED = {
     "README.md": ["data/n1.ply", "data/n1_synapses.csv"],
     "judge.md": [f"resources/rr30a_upper/{name}" for name in ("spines.csv", "dendrites.csv")]
     + [f"resources/rr30a_upper/tp{number}.ome.tif" for number in range(6)],
+    "synapses.md": [
+        "resources/modelzoo_mouse/sample2_input.h5",
+        "resources/neuroproof_examples/training_sample2/grayscale_maps",
+    ],
+    "links.md": ["resources/pinky40/segmentation_z000-320.h5"]
+    + [
+        f"results/training_cuts/linking/detach/pinky40/{kind}_{draw}.{suffix}"
+        for draw in range(1, 7)
+        for kind, suffix in (("segmentation", "zarr"), ("truth_links", "parquet"), ("truth_types", "parquet"))
+    ],
     "detector.md": ["FOLDER/boxes.csv", "FOLDER/images/one.jpg"],
 }
 NEURONS = "neuron\tmesh\nphantom\tresources/phantom/phantom/mesh.npz\n"

@@ -18,6 +18,7 @@ MACHINE_ERRORS = frozenset(
     {
         errno.ENOSPC,
         errno.EDQUOT,
+        errno.EFBIG,
         errno.ENOMEM,
         errno.EIO,
         errno.EROFS,
@@ -34,6 +35,7 @@ MACHINE_ERRORS = frozenset(
 MACHINE_WORDS = (
     "no space left on device",
     "disk quota exceeded",
+    "file too large",
     "cannot allocate memory",
     "can't allocate memory",
     "unable to allocate",

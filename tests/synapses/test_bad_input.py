@@ -212,7 +212,7 @@ def full_disk():
 
 
 def test_a_full_disk_fails_cleanly_and_a_retry_completes(tmp_path, full_disk):
-    with pytest.raises(RuntimeError, match="0-0-0: OSError"):
+    with pytest.raises(OSError, match="File too large"):
         run_units(tmp_path, write)
     assert list((tmp_path / "store").glob("*.npz")) == [] and not (tmp_path / "done.parquet").exists()
     full_disk()

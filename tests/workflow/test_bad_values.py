@@ -254,7 +254,7 @@ VALUES = [
     ("synapses: {train: [w]}", "synapses.train: names w, which has no image and truth_synapses"),
     ("synapses: {classify: {marked_vesicles: {w: table.csv}}}", "names w, which is no volume with an image"),
     ("linking: {train: [V]}", "linking.train: names V, which is no volume"),
-    ("linking: {train: [v]}", "linking.train: names v, which has no truth_segmentation or truth_links"),
+    ("linking: {train: [v]}", "linking.train: names v, which has no truth_segmentation, truth_links or truth_types"),
     ("linking: {detach: {volumes: [v]}}", "linking.detach.volumes: names v, which is no volume with a segmentation"),
     ("linking: {detach: {volumes: ['']}}", "linking.detach.volumes: names , which is no volume"),
     ("neurons: {train: [n3]}", "neurons.train: names n3, which is no neuron of the sheet `neurons`"),

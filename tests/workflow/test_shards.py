@@ -433,7 +433,7 @@ def compute(unit, path):
         time.sleep(0.1)
 
 run_shard([Unit(f"u{i}") for i in range(4)], compute, step="step", store=sys.argv[1] + "/store", suffix=".txt", key="k",
-          done=sys.argv[1] + "/done.parquet", failures=sys.argv[1] + "/failures.parquet", max_failed_fraction=0)
+          done=sys.argv[1] + "/done.parquet", failures=sys.argv[1] + "/failures.parquet")
 """
 
 
