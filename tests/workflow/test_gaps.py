@@ -263,7 +263,7 @@ def test_a_full_disk_leaves_no_superpixels_and_the_next_run_makes_them(tmp_path,
     done, made = [finished_basins("again")], {"superpixels": str(tmp_path / "later.zarr")}
     aside = {"row": {"membrane": str(tmp_path / "membrane.zarr")}}
     # several chunks are written at once, and the first to fail may do so on what another one could not begin
-    with full_disk(), pytest.raises(OSError, match="File too large|No such file"):
+    with full_disk(), pytest.raises(OSError, match=r"File too large|No such file"):
         run_script("linking_watershed", {"done": done}, made, aside, voxel_nm=None, cuboid=CUBOID)
     assert not Path(made["superpixels"]).exists()
     run_script("linking_watershed", {"done": done}, made, aside, voxel_nm=None, cuboid=CUBOID)
