@@ -155,7 +155,13 @@ def _surroundings(path: Path) -> list[bytes]:
     """What counts beside a source file itself: which modules there are, and files that are no code in its folder."""
     beside = sorted(file for file in path.parent.iterdir() if file.is_file() and file.suffix != ".py")
     states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode() for file in beside]
-    return [sys.version.encode(), _modules(LIBRARY), *states]
+    return [sys.version.encode(), _own_code(), _modules(LIBRARY), *states]
+
+
+@cache
+def _own_code() -> bytes:
+    """This file: another version of it may find something else in the same sources."""
+    return Path(__file__).read_bytes()
 
 
 def _parsed(path: Path, module: str, text: str) -> tuple[bytes, set[str]]:
