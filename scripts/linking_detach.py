@@ -7,7 +7,7 @@ from spinome.io.tables import read_table, write_table
 from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, require_voxel_size, write_volume
 from spinome.linking.detach import detach_spines
-from spinome.linking.typing import TYPE_COLUMNS
+from spinome.linking.typing import read_types
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
@@ -17,7 +17,7 @@ voxel_nm = require_voxel_size(volume)
 stride = working_stride(voxel_nm, params.working_nm)
 working_nm = tuple(size * step for size, step in zip(voxel_nm, stride))
 if inputs.types:
-    types = read_table(inputs.types, TYPE_COLUMNS)[[*TYPE_COLUMNS]]
+    types = read_types(inputs.types)
     shafts = types.loc[types["type"] == "shaft", "segment"].to_numpy()
 else:
     typing = read_table(inputs.typing)

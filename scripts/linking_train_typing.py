@@ -1,6 +1,5 @@
 """Train the forest that types segments by their shape, scored with dendrites and their spines kept apart."""
 
-import numpy as np
 import pandas as pd
 
 from spinome.io.models import Model, save_model
@@ -8,7 +7,7 @@ from spinome.io.tables import concatenate, read_table, write_table
 from spinome.io.thinned import Thinned
 from spinome.io.volumes import open_labels
 from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
-from spinome.linking.typing import TYPE_COLUMNS, require_types, train_types, unseen_probabilities
+from spinome.linking.typing import read_types, train_types, unseen_probabilities
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -17,10 +16,7 @@ segmentations = step.sources(snakemake, "segmentation")
 measured, tables = step.by_name(inputs, "segments"), step.by_name(inputs, "truth_types")
 links, lessons = step.by_name(inputs, "truth_links"), []
 for volume, tissue in params.tissues.items():
-    types = read_table(tables[volume], TYPE_COLUMNS, integers=["segment"])[[*TYPE_COLUMNS]]
-    require_types(tables[volume], types)
-    types = types.astype({"segment": np.int64, "type": str})
-    segments = read_table(measured[volume])
+    types, segments = read_types(tables[volume]), read_table(measured[volume])
     segments = segments[segments["segment"].isin(types["segment"])]
     print(f"{volume}: {len(segments)} of {len(types)} segments of the table of types are in the volume")
     size = Thinned.to(open_labels(segmentations[volume], params.each[volume]), params.working_nm).voxel_nm
@@ -32,8 +28,8 @@ for volume, tissue in params.tissues.items():
     own = table["segment"].astype("Int64")
     if volume in links:
         # a spine that was cut off is of the same specimen as its dendrite
-        cut = read_table(links[volume], ["orphan", "shaft"]).drop_duplicates("orphan").astype("int64", errors="ignore")
-        own = own.map(cut.set_index("orphan")["shaft"].astype("Int64")).fillna(own)
+        cut = read_table(links[volume], integers=["orphan", "shaft"]).drop_duplicates("orphan")
+        own = own.map(cut.set_index("orphan")["shaft"]).fillna(own)
     lessons.append(table.assign(volume=volume, specimen=[f"{tissue}/{name}" for name in own]))
 lesson = pd.concat(lessons, ignore_index=True)
 specimens = lesson["specimen"].factorize()[0]

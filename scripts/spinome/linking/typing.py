@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from spinome.cuboids import cuboids
 from spinome.io.models import Model
+from spinome.io.tables import read_table
 from spinome.io.units import VoxelSize
 from spinome.linking.measure import centroids, join_measured, measure, nearest_voxels, with_inside
 from spinome.linking.shape import FEATURES
@@ -86,6 +87,13 @@ def require_types(source: str, table: pd.DataFrame) -> None:
         raise ValueError(f"{source}: no segment is a shaft, so that none could be told from others; add some that are")
     if (twice := table["segment"].duplicated()).any():
         raise ValueError(f"{source}: segment {table.loc[twice, 'segment'].iloc[0]} has two rows; keep one of them")
+
+
+def read_types(source: str) -> pd.DataFrame:
+    """The table `segment type` of a volume's segments; raises as `read_table` and `require_types`."""
+    types = read_table(source, TYPE_COLUMNS, integers=["segment"])[[*TYPE_COLUMNS]]
+    require_types(source, types)
+    return types.astype({"segment": np.int64, "type": str})
 
 
 def train_types(
