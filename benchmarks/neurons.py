@@ -15,6 +15,7 @@ import scipy.linalg
 from sklearn.model_selection import GroupKFold
 
 from runner import BENCHMARKS, ENVIRONMENTS, PeerUnavailable, Row, measure, measure_command, write_rows
+from simulated import grow
 from spinome.configuration.phantom import Specimen
 from spinome.io.cave import POSITION, read_synapses
 from spinome.io.meshes import read_mesh, write_mesh
@@ -40,7 +41,6 @@ from spinome.neurons.simplify import simplify
 from spinome.neurons.spines import find_spines, label_mesh
 from spinome.neurons.validation_groups import branches
 from spinome.phantom.mesh import mesh_synapses, neuron_mesh
-from spinome.phantom.specimen import grow_specimen
 from spinome.retrieve.neuron_hks import label_dendrite
 from spinome.scores.classification import accuracy, f1_scores, recall, weighted_f1
 
@@ -119,9 +119,8 @@ def simulated_unseen(vertices_per_um2: float | None = None) -> np.ndarray:
     """Confusion (3, 4) of the synapses of simulated neurons of unseen seeds, on meshes simplified to a density."""
     confusion = np.zeros((3, 4))
     for seed in UNSEEN_SEEDS:
-        settings = Specimen(seed=seed, days=[0], passing_dendrites=0).model_dump(exclude={"em_staining"})
-        grid, slices, field = (settings.pop(key) for key in ("mesh_grid_nm", "slices", "field_px"))
-        specimen = grow_specimen(field_shape=(slices, *field), **settings)
+        settings = Specimen(seed=seed, days=[0], passing_dendrites=0).model_dump()
+        grid, specimen = settings["mesh_grid_nm"], grow(settings)
         table = mesh_synapses(specimen)
         found, _ = shipped_labels(neuron_mesh(specimen, grid), table[POSITION].to_numpy(float), vertices_per_um2)
         confusion += confusion_of(table["tag"].map(CLASSES.index).to_numpy(), found)
@@ -143,9 +142,8 @@ def simulated_spines() -> tuple[pd.DataFrame, int, int, int]:
     """
     pairs, spines = [], []
     for seed in SIZED_SEEDS:
-        settings = Specimen(seed=seed).model_dump(exclude={"em_staining"})
-        grid, slices, field = (settings.pop(key) for key in ("mesh_grid_nm", "slices", "field_px"))
-        specimen = grow_specimen(field_shape=(slices, *field), **settings)
+        settings = Specimen(seed=seed).model_dump()
+        grid, specimen = settings["mesh_grid_nm"], grow(settings)
         mesh = neuron_mesh(specimen, grid)
         true = mesh.vertex_data["spine_id"].astype(int)
         found, table = find_spines(mesh, true >= 0, (true >= 0) * 1.0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from sklearn.calibration import CalibratedClassifierCV
 
 import pinky40
 from review_curves import COUNTS, Point
+from simulated import grow
 from spinome.configuration.linking import Candidates, Typing
 from spinome.configuration.phantom import Specimen
 from spinome.io.models import load_model
@@ -30,7 +30,6 @@ from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.typing import measure_segments, type_probabilities, type_segments
 from spinome.phantom.em import render_cutout
-from spinome.phantom.specimen import grow_specimen
 from spinome.review.held_out import drawn
 from spinome.review.learn_links import held_against, teach
 from spinome.review.questions import in_order, no_questions
@@ -83,9 +82,7 @@ def cuts() -> Cuts:
 def simulated_forest() -> CalibratedClassifierCV:
     """The forest that learned from the orphans of a simulated specimen, that of the demo's training."""
     settings = Specimen(seed=2).model_dump()
-    drawn_by = {name: value for name, value in settings.items() if name in signature(grow_specimen).parameters}
-    field = (settings["slices"], *settings["field_px"])
-    specimen = grow_specimen(field_shape=field, **drawn_by)
+    specimen = grow(settings)
     volumes, links, _ = render_cutout(specimen)
     stride = working_stride(tuple(specimen.em_voxel_nm), Typing().working_nm)
     labels = np.ascontiguousarray(volumes["detached"][tuple(slice(None, None, step) for step in stride)])

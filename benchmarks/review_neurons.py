@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.model_selection import GroupKFold
 
 from neurons import BIG, BY_EYE, DENDRITE, LABELLED, MODEL, REPOSITORY, confusion_of
 from review_curves import COUNTS, Point
+from simulated import grow
 from spinome.configuration.phantom import Specimen
 from spinome.io.meshes import read_mesh
 from spinome.io.models import Model
@@ -41,7 +41,6 @@ from spinome.neurons.pipeline import condense_mesh
 from spinome.neurons.train import coarser_copies, copy_shares
 from spinome.neurons.validation_groups import BLOCK_NM, branches
 from spinome.phantom.mesh import neuron_mesh
-from spinome.phantom.specimen import grow_specimen
 from spinome.retrieve.neuron_hks import label_dendrite
 from spinome.review.learn_neurons import REMEMBERED_DOMAINS, Taught, learn, teach
 from spinome.review.questions import in_order, no_questions
@@ -200,9 +199,7 @@ def _others() -> Examples:
 
 def _simulated(specimen: Specimen) -> tuple[Mesh, np.ndarray]:
     settings = specimen.model_dump()
-    drawn_by = {name: value for name, value in settings.items() if name in signature(grow_specimen).parameters}
-    made = grow_specimen(field_shape=(settings["slices"], *settings["field_px"]), **drawn_by)
-    mesh = neuron_mesh(made, settings["mesh_grid_nm"])
+    mesh = neuron_mesh(grow(settings), settings["mesh_grid_nm"])
     return mesh, mesh.vertex_data["label"].astype(int)
 
 

@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from runner import PeerUnavailable, Row, measure, measure_command, peer_python, write_rows
+from simulated import grow
 from spinome.configuration import complete
 from spinome.io.models import load_model
 from spinome.io.stacks import open_stack
-from spinome.phantom.specimen import grow_specimen
 from spinome.phantom.twophoton import render_session, session_spines
 from spinome.scores.detection import average_precision, match_boxes
 from spinome.scores.matching import match_points
@@ -235,10 +234,7 @@ def scores(tracks: list[np.ndarray], truths: list[pd.DataFrame]) -> tuple[float,
 def simulated(seed: int) -> tuple[list[np.ndarray], list[pd.DataFrame], list[pd.DataFrame]]:
     """Registered stacks of a simulated series, their candidates, and their true spines with the `kind` of each."""
     keys = complete({"phantom": {"specimens": {"s": {**SIMULATED, "seed": seed}}}})["phantom"]["specimens"]["s"]
-    specimen = grow_specimen(
-        field_shape=(keys.pop("slices"), *keys.pop("field_px")),
-        **{name: value for name, value in keys.items() if name in signature(grow_specimen).parameters},
-    )
+    specimen = grow(keys)
     raw = [render_session(specimen, number) for number in range(len(specimen.days))]
     stacks = [register(stack, (12.0, 12.0)).stack for stack in raw]
     model, _ = load_detector(MODELS / "detector.safetensors")
