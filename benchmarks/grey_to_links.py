@@ -3,6 +3,10 @@
 The volumes are `neuroproof_ts2` (grey values of fly FIB-SEM, 150 x 250 x 250 voxels) tiled by mirrored copies of
 itself: a neurite that leaves a tile goes on in the next one, and many cross the whole volume. They are made cuboid by
 cuboid. CPU and memory of every job are those of Snakemake's own benchmark files.
+
+Two gigavoxels take three and a half hours of one core, a quarter of them in membranes and half in candidates, which see
+a cuboid and some cubes of orphans at a time. So the largest volume is given the membranes of its source, tiled as its
+grey values are, and is run from there to what candidates are searched in.
 """
 
 import json
@@ -19,15 +23,22 @@ import pandas as pd
 
 from runner import ONE_THREAD, Row
 from spinome.cuboids import Box, Shape, cuboids
+from spinome.flat_forest import flatten_forest
+from spinome.io.models import load_model
 from spinome.io.volumes import create_volume, fill_pyramid
+from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes
 
 REPOSITORY = Path(__file__).parents[1]
+MODELS = REPOSITORY / "workflow" / "models"
 SHARED = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
 DATA = SHARED / "em" / "neuroproof_ts2" / "volume_z000-150.h5"
 VOXEL_NM = (10.0, 10.0, 10.0)
 CUBOID: Shape = (64, 256, 256)
-# gigavoxels; three CPU-seconds a megavoxel, so that two gigavoxels take more than an hour and a half of one core
+# gigavoxels; six CPU-seconds a megavoxel
 SIZES: dict[str, Shape] = {"0.02": (128, 400, 400), "0.07": (140, 700, 700), "0.3": (300, 1000, 1000)}
+# with membranes given, to the last steps before candidates: one and a half CPU-seconds a megavoxel
+GIVEN: dict[str, Shape] = {"0.07": (140, 700, 700), "2": (320, 2500, 2500)}
+BEFORE_CANDIDATES = ("linking_pieces", "linking_shapes")
 
 
 def mirrored(source: np.ndarray, box: Box) -> np.ndarray:
@@ -39,21 +50,41 @@ def mirrored(source: np.ndarray, box: Box) -> np.ndarray:
     return source[np.ix_(*places)]
 
 
-def make_volume(path: str | Path, shape: Shape) -> None:
-    """Write the grey values of a tiled volume."""
-    with h5py.File(DATA) as file:
-        source = file["raw"][()]
+def make_volume(path: str | Path, source: np.ndarray, shape: Shape) -> None:
+    """Write a volume tiled by mirrored copies."""
     array = create_volume(path, shape, source.dtype, VOXEL_NM, CUBOID, kind="image")
     for block in cuboids(shape, CUBOID):
         array[block.core] = mirrored(source, block.core)
     fill_pyramid(path)
 
 
-def run(shape: Shape, folder: str) -> pd.DataFrame:
-    """One row a job of the linking branch: its step, CPU-seconds and highest memory in MB."""
-    make_volume(f"{folder}/grey.zarr", shape)
+def grey_values() -> np.ndarray:
+    """Those of the source."""
+    with h5py.File(DATA) as file:
+        return file["raw"][()]
+
+
+def membranes() -> np.ndarray:
+    """What the shipped forest says of the source: uint8, 255 is a membrane."""
+    source = grey_values()
+    forests = [flatten_forest(forest) for forest in load_model(MODELS / "membranes.skops", FEATURES).estimator]
+    found, grey = np.empty(source.shape, np.uint8), grey_range(source)
+    for block in cuboids(source.shape, CUBOID, halo(VOXEL_NM)):
+        found[block.core] = predict_membranes(source[block.padded], block.inner, grey, VOXEL_NM, forests)
+    return found
+
+
+def run(shape: Shape, folder: str, given: bool = False) -> pd.DataFrame:
+    """One row a job of the linking branch: its step, CPU-seconds and highest memory in MB.
+
+    With membranes given, the branch stops before candidates.
+    """
+    make_volume(f"{folder}/grey.zarr", grey_values(), shape)
     sheet, config = Path(folder, "volumes.tsv"), Path(folder, "config.yaml")
     sheet.write_text(f"volume\timage\ntiled\t{folder}/grey.zarr\n")
+    if given:
+        make_volume(f"{folder}/membrane.zarr", membranes(), shape)
+        sheet.write_text(f"volume\timage\tmembrane\ntiled\t{folder}/grey.zarr\t{folder}/membrane.zarr\n")
     keys = {
         "samples": {"volumes": str(sheet)},
         "results": f"{folder}/results",
@@ -62,7 +93,7 @@ def run(shape: Shape, folder: str) -> pd.DataFrame:
     }
     config.write_text(json.dumps(keys))
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
-    command += ["--configfile", str(config), "--", "linking"]
+    command += ["--configfile", str(config), *(("--until", *BEFORE_CANDIDATES) if given else ()), "--", "linking"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD)
     parts = []
     for file in Path(folder, "results", "benchmarks").rglob("*.tsv"):
@@ -71,15 +102,22 @@ def run(shape: Shape, folder: str) -> pd.DataFrame:
     return pd.concat(parts)[["step", "cpu_time", "max_rss"]]
 
 
-def grey_rows(sizes: Sequence[str] = tuple(SIZES)) -> list[Row]:
-    """Highest memory of each step and what a voxel costs it, job starts included, and how both grow with the volume."""
-    rows, cost = [], {}
+def grey_rows(sizes: Sequence[str] = tuple(SIZES), given: bool = False) -> list[Row]:
+    """Highest memory of each step and what a voxel costs it, job starts included, and how both grow with the volume.
+
+    Parameters
+    ----------
+    sizes : names of `SIZES`, or of `GIVEN`; the first one is what the others are held against
+    given : whether membranes are given
+    """
+    rows, cost, shapes = [], {}, GIVEN if given else SIZES
+    way = "grey values and their membranes to shapes of segments" if given else "grey values to links"
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            jobs = run(SIZES[size], folder)
+            jobs = run(shapes[size], folder, given)
         steps = jobs.groupby("step", sort=False).agg({"cpu_time": "sum", "max_rss": "max"})
-        cost[size] = steps["cpu_time"] / (np.prod(SIZES[size]) / 1e6)
-        what = f"grey values to links, {size} gigavoxels"
+        cost[size] = steps["cpu_time"] / (np.prod(shapes[size]) / 1e6)
+        what = f"{way}, {size} gigavoxels"
         rows.append(Row(f"{what}: highest memory of any job", steps["max_rss"].max(), "MB", 2000, True))
         rows.append(Row(f"{what}: all steps, a megavoxel", cost[size].sum(), "CPU-s"))
         for step, (_, memory) in steps.iterrows():
@@ -87,7 +125,7 @@ def grey_rows(sizes: Sequence[str] = tuple(SIZES)) -> list[Row]:
             rows.append(Row(f"{what}: {step}, a megavoxel", cost[size][step], "CPU-s"))
     smallest, *larger = sizes
     for size in larger:
-        what = f"CPU of grey values to links per voxel, {size} against {smallest} gigavoxels"
+        what = f"CPU of {way} per voxel, {size} against {smallest} gigavoxels"
         rows.append(Row(what, cost[size].sum() / cost[smallest].sum(), "times", 1.15, True))
         rows += [Row(f"{what}: {step}", times, "times") for step, times in (cost[size] / cost[smallest]).items()]
     return rows

@@ -23,7 +23,7 @@ import pandas as pd
 import psutil
 
 from census_rows import census_rows
-from grey_to_links import grey_rows
+from grey_to_links import GIVEN, grey_rows
 from many_neurons import fetched_rows, plan_rows
 from runner import Row, _peak_mb, measure, write_rows
 from spinome.cuboids import Box, Cuboid, Shape, and_next, cuboids
@@ -384,4 +384,4 @@ def kept_rows() -> list[Row]:
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
     rows = [*plan_rows(), *flood_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows(), *fetched_rows()]
-    write_rows("scale", [*rows, *grey_rows(), *census_rows(), *cost_rows()])
+    write_rows("scale", [*rows, *grey_rows(), *grey_rows(tuple(GIVEN), given=True), *census_rows(), *cost_rows()])
