@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -185,11 +187,11 @@ def test_the_form_comes_back_as_corrections(tmp_path):
     again = read_corrections(tmp_path / "review.tsv", STACKS)
     assert [row.decision for row in again] == ["same", "missed spine"]
     # the link that was confirmed is not asked about again
-    same, different, _ = correct_links(table_of([again[0].model_dump()]), ["a", "b", "c"], places)
+    same, different, _ = correct_links(table_of([asdict(again[0])]), ["a", "b", "c"], places)
     spines, links, _ = track_series(sessions, DAYS, expected, [np.array([20.0] * 3)] * 3, traced, 1.2, same, different)
     spines, links = (table.assign(specimen="s", field="f") for table in (spines, links))
     tables = follow_series(
-        dict(zip("abc", sessions)), dict(DAYS), table_of([again[0].model_dump()]), expected, [np.array([20.0] * 3)] * 3,
+        dict(zip("abc", sessions)), dict(DAYS), table_of([asdict(again[0])]), expected, [np.array([20.0] * 3)] * 3,
         traced, 1.2,
     )  # fmt: skip
     pd.testing.assert_frame_equal(tables["links"].assign(specimen="s", field="f"), links)

@@ -46,7 +46,9 @@ def parse(config):
     """What `workflow/rules/common.smk` and `twophoton_inputs.smk` do with a configuration."""
     config = complete(config)
     sheets = read_sheets(config["samples"], [config["results"], config["resources"]], [REPOSITORY])
-    problems = contradictions(config, sheets["stacks"], sheets["volumes"], sheets["neurons"])
+    rows = sheets["stacks"], sheets["volumes"], sheets["neurons"]
+    files = dict.fromkeys(file for kind in rows for row in kind for file in row.files())
+    problems = contradictions(config, *rows, files)
     problems += series_problems(sheets["stacks"])
     if problems:
         raise ValueError("\n".join(problems))

@@ -14,7 +14,7 @@ def library(tmp_path, monkeypatch):
     """A small library in place of Spinome's own; returns a function that writes one of its modules."""
     monkeypatch.setattr(code, "LIBRARY", tmp_path)
     monkeypatch.setattr(code, "SCRIPTS", tmp_path / "scripts")
-    caches = [code._path, code._read]
+    caches = [code._path, code._read, code._states]
 
     def write(name, text):
         path = tmp_path / name

@@ -142,6 +142,66 @@ def test_meshes_are_fetched_in_shards_from_a_server_that_fails_now_and_then(host
 
 
 @pytest.mark.slow
+def test_meshes_of_a_shard_from_a_server_that_answers_garbage_stops_midway_or_never_ends(hostile, snakemake, tmp_path):
+    """Those alone fail, each with its reason; the steps after go on with the others, and the next run asks again."""
+    faults = {
+        1: "the manifest 1:0 cannot be used",
+        2: "2:0:0",
+        3: "3:0:0: out of reach after 2 attempts",
+        4: "4:0:0: out of reach after 2 attempts (only",
+        5: "5:0:0: is larger than 0.002 GB",
+        6: "6:0: out of reach after 2 attempts",
+    }
+    broken = set(faults)
+
+    def behave(request):
+        name = request.path.rpartition("/")[2]
+        if name == "info":
+            return request.answer(b'{"@type": "neuroglancer_legacy_mesh"}')
+        neuron, is_manifest = int(name.partition(":")[0]), not name.endswith(":0:0")
+        content = json.dumps({"fragments": [f"{name}:0"]}).encode() if is_manifest else fragment(neuron)
+        fault = neuron if neuron in broken and is_manifest == (neuron in (1, 6)) else None
+        match fault:
+            case 1 | 2:
+                return request.answer(np.random.default_rng(neuron).bytes(1000))
+            case 3:
+                return request.answer(content[: len(content) // 2], length=len(content))
+            case 4 | 5:
+                request.answer(length=False)
+                return request.for_ever(b"x" if fault == 4 else b"x" * 65536, pause=0.02 if fault == 4 else 0)
+            case 6:
+                return request.pause(60)
+        request.answer(content)
+
+    hostile.behave = behave
+    rows = [f"n{name}\t{hostile.url}/mesh::{name}" for name in range(12)]
+    (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh", *rows]) + "\n")
+    limits = {"max_mesh_gb": 0.002, "patience_s": 0.5, "min_kb_per_s": 20, "attempts": 2}
+    content = {"samples": {"neurons": "neurons.tsv"}, "neurons": {"shards": 1}, "retrieve": {"limits": limits}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    results, simplified = tmp_path / "results", "results/neurons/simplify/0.parquet"
+
+    def run():
+        targets = simplified, "results/failures/retrieve_mesh/0.parquet"
+        found = snakemake(tmp_path, "--configfile", tmp_path / "config.yaml", "--cores", "1", "--", *targets)
+        return found, sorted(pd.read_parquet(tmp_path / simplified)["unit"])
+
+    first, done = run()
+    assert done == sorted(f"n{name}" for name in range(12) if name not in faults)
+    assert first.returncode == 1 and "retrieve_mesh: 6 of 12 units are missing" in first.stdout, first.stdout
+    log = (results / "logs" / "retrieve_mesh" / "0.log").read_text()
+    assert not [words for words in faults.values() if words not in log], log
+    # so many failed that they are tried again, and nothing else is
+    before = len(hostile.asked)
+    broken.clear()
+    second, done = run()
+    assert second.returncode == 0 and len(done) == 12, second.stdout
+    assert pd.read_parquet(results / "failures" / "retrieve_mesh" / "0.parquet").empty
+    asked = {request.path.rpartition("/")[2].partition(":")[0] for request in hostile.asked[before:]} - {"info"}
+    assert asked == {str(name) for name in faults}
+
+
+@pytest.mark.slow
 def test_a_network_that_is_named_by_its_address(hostile, retrieve, tmp_path):
     """Fetched, held against its checksum and translated; what is no such network is told, and what has another sum."""
     torch.manual_seed(0)

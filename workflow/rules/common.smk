@@ -1,4 +1,5 @@
 # The study that every branch plans from: configuration and sample sheets, read and validated once.
+import gc
 import sys
 from pathlib import Path
 
@@ -46,8 +47,10 @@ def in_results(file):
 
 config.update(planned(configuration.complete, config))
 study = planned(read_study, config, REPOSITORY)
+# all of it stays until the end; without this, Python looks for garbage among many thousand rows again and again
+gc.freeze()
 problems = [problem for file in workflow.configfiles for problem in repeated_keys(file)]
-problems += contradictions(config, study.stacks, study.volumes, study.neurons)
+problems += contradictions(config, study.stacks, study.volumes, study.neurons, study.files)
 if problems:
     raise WorkflowError(*first_lines(problems))
 tell_limits(config["retrieve"]["limits"])

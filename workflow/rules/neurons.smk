@@ -351,7 +351,7 @@ rule neurons_tables:
     resources:
         **asks("neurons_tables", neurons_plan.every_size),
     params:
-        each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
+        told=neurons_plan.told_of(study.neurons, "synapse_voxel_nm", "root_id"),
         same_head=config["neurons"]["spines"]["same_head_nm"],
         design=study.design.of("neurons", *(["volumes"] if neurons_plan.linked_volumes else [])),
         inputs=neurons_plan.stamps_of(study.neurons, "synapses"),

@@ -152,17 +152,17 @@ rule review_learn_neurons:
     resources:
         **asks("review_learn_neurons", neurons_plan.sizes_of(study.neurons)),
     params:
-        each=rows_of(study.neurons, "synapse_voxel_nm", "root_id"),
+        told=lambda wildcards: neurons_plan.told_of(study.neurons, "synapse_voxel_nm", "root_id"),
         hks=neurons_plan.solver,
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
         seed=config["seed"],
         model=neurons_plan.taught_model.stamp,
-        inputs=[
+        inputs=lambda wildcards: [
             *neurons_plan.stamps_of(study.neurons, "mesh", "synapses"),
             *(study.given([config["review"]["answers"]]) if neurons_plan.learns else []),
         ],
         aside=study.aside(
-            rows=rows_of(study.neurons, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
+            rows=Told(study.neurons, ("mesh", "synapses", "synapse_voxel_nm", "root_id")),
             model=neurons_plan.taught_model.given,
             answers=config["review"]["answers"],
         ),

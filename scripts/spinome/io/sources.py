@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 # no file system takes a longer name, and none of a longer path
@@ -34,6 +35,7 @@ def given_files(files: Mapping[str, str | list[str]]) -> dict[str, str]:
     return {name: file for name, file in files.items() if isinstance(file, str) and file}
 
 
+@lru_cache
 def path_problem(path: str) -> str | None:
     """Why a path cannot be used, such as `begins or ends with a space`; None where it can. No disk is asked."""
     if not path.strip():

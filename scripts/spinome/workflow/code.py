@@ -153,9 +153,14 @@ def _modules(library: Path) -> bytes:
 
 def _surroundings(path: Path) -> list[bytes]:
     """What counts beside a source file itself: which modules there are, and files that are no code in its folder."""
-    beside = sorted(file for file in path.parent.iterdir() if file.is_file() and file.suffix != ".py")
-    states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode() for file in beside]
-    return [sys.version.encode(), _own_code(), _modules(LIBRARY), *states]
+    return [sys.version.encode(), _own_code(), _modules(LIBRARY), *_states(path.parent)]
+
+
+@cache
+def _states(folder: Path) -> list[bytes]:
+    """Name, size and time of the files of a folder that are no code."""
+    beside = sorted(file for file in folder.iterdir() if file.suffix != ".py" and file.is_file())
+    return [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode() for file in beside]
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spinome.names import plain_name, same_files
-from spinome.workflow.samples import NeuronRow, Row, StackRow, VolumeRow, is_produced
+from spinome.workflow.samples import NeuronRow, StackRow, VolumeRow, is_produced
 
 # kinds of tables that `spinome.io.tables` reads, which takes a second to load
 TABLES = (".parquet", ".feather", ".csv", ".tsv")
@@ -35,7 +35,11 @@ MOST_LISTED, MOST_COMPARED = 8, 5000
 
 
 def contradictions(
-    config: Mapping[str, Any], stacks: Sequence[StackRow], volumes: Sequence[VolumeRow], neurons: Sequence[NeuronRow]
+    config: Mapping[str, Any],
+    stacks: Sequence[StackRow],
+    volumes: Sequence[VolumeRow],
+    neurons: Sequence[NeuronRow],
+    files: Iterable[str],
 ) -> list[str]:
     """Names in the configuration that no sheet has, files that are not there, and results that would share a file.
 
@@ -43,6 +47,7 @@ def contradictions(
     ----------
     config : complete
     stacks, volumes, neurons : rows of the sample sheets
+    files : that these rows name, each once
 
     Returns
     -------
@@ -53,7 +58,7 @@ def contradictions(
         *_without_truth(config, stacks, volumes, neurons),
         *_absent_files(config),
         *_shared_names(config, volumes),
-        *_absent_simulations(config, [*stacks, *volumes, *neurons]),
+        *_absent_simulations(config, files),
     ]
 
 
@@ -191,10 +196,10 @@ def _shared_names(config: Mapping[str, Any], volumes: Sequence[VolumeRow]) -> It
             yield f"linking.detach.volumes: {volume}_detached, as the volume with cut spines is named, {error}"
 
 
-def _absent_simulations(config: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[str]:
+def _absent_simulations(config: Mapping[str, Any], files: Iterable[str]) -> Iterator[str]:
     """Files of simulated specimens that a sheet asks for and that would not be made."""
     folder, specimens = f"{config['resources']}/phantom/", config["phantom"]["specimens"]
-    for file in dict.fromkeys(file for row in rows for file in row.files() if file.startswith(folder)):
+    for file in filter(lambda file: file.startswith(folder), files):
         name, _, made = file.removeprefix(folder).partition("/")
         session = SESSION.fullmatch(made)
         if name not in specimens and (session or made in SIMULATED):

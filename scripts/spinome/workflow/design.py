@@ -11,7 +11,7 @@ from typing import Any
 
 from spinome.names import NO_TEXT
 from spinome.ranges import first_lines, shown
-from spinome.workflow.samples import SHEETS, CellRow, NeuronRow, SampleRow, StackRow, VolumeRow
+from spinome.workflow.samples import SHEETS, CellRow, NeuronRow, SampleRow, StackRow, VolumeRow, columns_of
 
 # columns of the tables that a design is carried to (a test compares them): a factor of such a name would be another one
 TABLE_COLUMNS = """
@@ -149,7 +149,7 @@ def _said_of_animals(name: str, places: Sequence[_Place]) -> dict[str, str]:
 
 def _name_problems(config: Mapping[str, Any], places: Sequence[_Place]) -> Iterator[str]:
     """Names that a column of results or of a sheet has already, or that no row fills."""
-    known = {column for kind in SHEETS.values() for column in kind.model_fields}
+    known = {column for kind in SHEETS.values() for column in columns_of(kind)}
     filled = {column for place in places for column in place.design}
     for key in ("factors", "covariates"):
         for name in config[key]:

@@ -48,6 +48,7 @@ from spinome.workflow.samples import (
     RowType,
     StackRow,
     VolumeRow,
+    columns_of,
     is_produced,
 )
 
@@ -255,8 +256,8 @@ def unlike_inputs(table: str | Path, model: str) -> list[str]:
 
 def _without(row: RowType, produced: Sequence[str]) -> RowType:
     """The row without the files that this workflow makes."""
-    made = {column: None for column, value in row if column in PATH_COLUMNS and value and is_produced(value, produced)}
-    return row.model_copy(update=made)
+    named = ((column, getattr(row, column)) for column in columns_of(type(row)) if column in PATH_COLUMNS)
+    return row.with_files({column: None for column, value in named if value and is_produced(value, produced)})
 
 
 def _check_own(table: str, row: NeuronRow, owners: Collection[int] | None) -> None:

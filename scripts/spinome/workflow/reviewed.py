@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import webbrowser
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -147,7 +148,7 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
     frame = read_table(table)
     if set(CORRECTION_COLUMNS) <= set(frame.columns):
         rows = read_corrections(table, study.stacks)
-        answers = from_corrections(pd.DataFrame([row.model_dump() for row in rows], columns=CORRECTION_COLUMNS), who)
+        answers = from_corrections(pd.DataFrame([asdict(row) for row in rows], columns=CORRECTION_COLUMNS), who)
     elif {"volume", "orphan", "shaft"} <= set(frame.columns):
         exact = read_table(table, integers=["orphan", "shaft"])
         try:

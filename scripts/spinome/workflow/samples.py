@@ -5,23 +5,17 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypedDict, TypeVar, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
-from spinome.io.sources import file_of, is_address, path_problem, split_source
+from spinome.io.sources import is_address, path_problem, split_source
 from spinome.names import LONGEST, VOLUME, bytes_in_file_names, plain_name, same_files
 from spinome.ranges import allowed, first_lines, shown
 
@@ -76,44 +70,68 @@ PATH_COLUMNS = {
 }
 
 
-@cache
-def _path_columns(row_type: type[BaseModel]) -> tuple[str, ...]:
-    return tuple(column for column in row_type.model_fields if column in PATH_COLUMNS)
+STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+NO_DESIGN: Mapping[str, str] = MappingProxyType({})
 
 
-class Row(BaseModel):
-    """A row of a sample sheet."""
+class Row:
+    """A row of a sample sheet.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
+    Every job reads the sheets anew, and one may have very many rows: rows have slots, and no dictionaries of their own.
+    """
+
+    __slots__ = ("_design", "_line")
 
     def files(self) -> list[str]:
         """The files that the row names, without the name of a data set inside of them."""
-        values = (getattr(self, column) for column in _path_columns(type(self)))
-        return [file for value in values if value and isinstance(file := file_of(value), str) and file]
+        values = [getattr(self, column) for column in _path_columns(type(self))]  # type: ignore[arg-type]
+        return [file for value in values if value and not is_address(value) and (file := value.partition("::")[0])]
 
-    def with_files(self, files: Mapping[str, str]) -> Self:
+    def with_files(self, files: Mapping[str, str | None]) -> Self:
         """The row with other files in these columns; itself where they are the same."""
-        return self.model_copy(update=files) if any(getattr(self, name) != files[name] for name in files) else self
-
-
-class SampleRow(Row):
-    """A row of a sheet that names inputs, with what it says of the design of the study."""
-
-    animal: str | None = None
-    _line: int = PrivateAttr(0)
-    _design: dict[str, str] = PrivateAttr(default_factory=dict)
+        if all(getattr(self, name) == files[name] for name in files):
+            return self
+        # not by `dataclasses.replace`, which would validate the whole row again
+        other = object.__new__(type(self))
+        for name in columns_of(type(self)):
+            object.__setattr__(other, name, files[name] if name in files else getattr(self, name))
+        other.at(self.line, self.design)
+        return other
 
     @property
     def line(self) -> int:
         """Line of the row in its sheet."""
-        return self._line
+        return getattr(self, "_line", 0)
 
     @property
     def design(self) -> Mapping[str, str]:
         """Text of the columns that the configuration names under `design`; empty cells are not there."""
-        return self._design
+        return getattr(self, "_design", NO_DESIGN)
+
+    def at(self, line: int, design: Mapping[str, str]) -> None:
+        """Say where a row that has just been read stands, and what it says of the design."""
+        object.__setattr__(self, "_line", line)
+        object.__setattr__(self, "_design", design or NO_DESIGN)
 
 
+@cache
+def _path_columns(row_type: type[Row]) -> tuple[str, ...]:
+    return tuple(column for column in columns_of(row_type) if column in PATH_COLUMNS)
+
+
+def columns_of(row_type: type[Row]) -> Mapping[str, FieldInfo]:
+    """The columns of a kind of sheet, and what a cell of each may hold."""
+    return row_type.__pydantic_fields__  # type: ignore[attr-defined]
+
+
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
+class SampleRow(Row):
+    """A row of a sheet that names inputs, with what it says of the design of the study."""
+
+    animal: str | None = None
+
+
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class StackRow(SampleRow):
     """One two-photon stack: one field of a specimen at one timepoint."""
 
@@ -151,6 +169,7 @@ class StackRow(SampleRow):
         return self
 
 
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class VolumeRow(SampleRow):
     """One EM volume."""
 
@@ -198,6 +217,7 @@ class VolumeRow(SampleRow):
 BroadClass = Literal["excitatory", "inhibitory"]
 
 
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class NeuronRow(SampleRow):
     """One neuron's mesh, vertices in nm; a name that is a number is its root id where the sheet gives no other."""
 
@@ -231,17 +251,12 @@ class NeuronRow(SampleRow):
         """The class of the cell and the broad one, where they are given, each once."""
         return _each_once(self.cell_class, self.broad_class)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _take_root_from_name(cls, values):
-        name = str(values.get("neuron", ""))
-        if values.get("root_id") is None and name.isdecimal() and len(name) < 20 and 0 < int(name) < 1 << 63:
-            return {**values, "root_id": int(name)}
-        return values
-
     @model_validator(mode="after")
     def _check(self):
         _ = self.soma_nm, self.synapse_voxel_nm
+        name = self.neuron
+        if self.root_id is None and name.isdecimal() and len(name) < 20 and 0 < int(name) < 1 << 63:
+            object.__setattr__(self, "root_id", int(name))
         if self.neuron.lower().startswith(VOLUME):
             raise ValueError(
                 f"column neuron: names that begin with '{VOLUME}' are those of neurons made from a volume; use "
@@ -252,6 +267,7 @@ class NeuronRow(SampleRow):
         return self
 
 
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class CellRow(SampleRow):
     """A cell of known class, with or without a mesh, by its root id in the tables of synapses."""
 
@@ -265,6 +281,7 @@ class CellRow(SampleRow):
         return _each_once(self.cell_class, self.broad_class)
 
 
+@dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class Correction(Row):
     """What a person says of one spine, or of two spines of a series, named by timepoint and place."""
 
@@ -298,11 +315,11 @@ def _each_once(*names: str | None) -> list[str]:
 
 
 def _all_or_none(first: float | None, second: float | None, third: float | None) -> tuple[float, float, float] | None:
+    if first is second is third is None:
+        return None
     if first is not None and second is not None and third is not None:
         return first, second, third
-    if any(value is not None for value in (first, second, third)):
-        raise ValueError("columns *voxel_* or soma_*: give the value along all three axes, or along none")
-    return None
+    raise ValueError("columns *voxel_ or soma_*: give the value along all three axes, or along none")
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -324,7 +341,7 @@ IDENTITY = {
     NeuronRow: ("neuron",),
     CellRow: ("root_id",),
     Correction: tuple(
-        name for name in Correction.model_fields if name not in ("decision", "spine", "probability", "question")
+        name for name in columns_of(Correction) if name not in ("decision", "spine", "probability", "question")
     ),
 }
 
@@ -353,6 +370,8 @@ def read_sheet(
     """
     sheet = Path(sheet)
     header, records = _read_cells(sheet)
+    columns, validate = columns_of(row_type), TypeAdapter(row_type).validate_python
+    paths = [column for column in sorted(PATH_COLUMNS) if column in header]
     errors = [f"header, {problem}" for problem in _header_problems(header, row_type, design)]
     rows: list[RowType] = []
     lines: dict[tuple[str, ...], int] = {}
@@ -363,33 +382,35 @@ def read_sheet(
             errors.append(f"row {number}: has {len(cells)} cells, the header has {len(header)} columns")
             continue
         values = {column: text for column, cell in zip(header, cells) if (text := cell.strip())}
-        of_design = {column: values[column] for column in values if column not in row_type.model_fields}
+        of_design = {column: values.pop(column) for column in list(values) if column not in columns}
         problems = [
-            f"column {column}: {found}" for column in values if (found := _cell_problem(column, values[column]))
+            f"column {column}: {found}"
+            for column, text in (values | of_design).items()
+            if (found := _cell_problem(column, text))
         ]
         try:
-            row = row_type.model_validate({column: values[column] for column in values if column not in of_design})
+            row = validate(values)
         except ValidationError as error:
             problems += [_explain(item, row_type) for item in error.errors()]
         if problems:
             errors += [f"row {number}, {problem}" for problem in dict.fromkeys(problems)]
             continue
-        if isinstance(row, SampleRow):
-            row._line, row._design = number, of_design
+        row.at(number, of_design)
         identity = tuple(str(getattr(row, column)) for column in IDENTITY[row_type])
         if identity in lines:
-            columns = ", ".join(IDENTITY[row_type])
-            errors.append(f"row {number}, column {columns}: {' '.join(identity)} is in row {lines[identity]}")
+            named = ", ".join(IDENTITY[row_type])
+            errors.append(f"row {number}, column {named}: {' '.join(identity)} is in row {lines[identity]}")
         lines.setdefault(identity, number)
         resolved = {}
-        for column in sorted(set(values) & PATH_COLUMNS):
-            if is_address(values[column]) and column != "mesh" and row_type is not VolumeRow:
+        for column in paths:
+            source = values.get(column)
+            if source is None or (is_address(source) and (column == "mesh" or row_type is VolumeRow)):
+                continue
+            if is_address(source):
                 errors.append(f"row {number}, column {column}: only meshes and volumes are read from an address")
                 continue
-            if is_address(values[column]):
-                continue
             try:
-                resolved[column] = resolve(values[column])
+                resolved[column] = resolve(source)
             except FileNotFoundError as error:
                 errors.append(f"row {number}, column {column}: {error}")
         rows.append(row.with_files(resolved))
@@ -484,7 +505,7 @@ def series_problems(stacks: Sequence[StackRow]) -> list[str]:
     return problems
 
 
-def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _read_cells(sheet: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The header and the rows with their line numbers; blank lines and lines that begin with # are passed over."""
     try:
         # utf-8-sig: spreadsheet programs put a byte order mark in front
@@ -504,21 +525,25 @@ def _read_cells(sheet: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ValueError(f"{sheet}: cannot be read ({error.strerror or error})") from error
     # not `splitlines`, which also splits where Unicode has a line or a page end of its own
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    if not numbered:
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#"))
+    # one after another, since of very many the cells of all would take more memory than the rows
+    cells = ((number, _split(sheet, number, line)) for number, line in numbered)
+    first = next(cells, None)
+    if first is None:
         raise ValueError(f"{sheet}: is empty; leave the sheet out of `samples` if there is nothing of its kind")
-    cells = [(number, _split(sheet, number, line)) for number, line in numbered]
-    header = [column.strip() for column in cells[0][1]]
+    header = [column.strip() for column in first[1]]
     if len(header) == 1 and (other := next((mark for mark in (",", ";", " ") if mark in header[0]), None)):
         name = {",": "commas", ";": "semicolons", " ": "spaces"}[other]
         raise ValueError(f"{sheet}: has one column only; separate the columns by tabs, not by {name}")
-    return header, cells[1:]
+    return header, cells
 
 
 def _split(sheet: Path, number: int, line: str) -> list[str]:
     """The cells of a line; empty ones at its end, which spreadsheet programs write, are left out."""
+    # of very many rows, to set up a reader for each takes half as long again as all else
+    plain = '"' not in line and len(line) < csv.field_size_limit()
     try:
-        cells = next(csv.reader([line], delimiter="\t", strict=True))
+        cells = line.split("\t") if plain else next(csv.reader([line], delimiter="\t", strict=True))
     except csv.Error as error:
         raise ValueError(
             f"{sheet}: row {number}: cannot be split into cells ({error}); is a quotation mark opened and not closed?"
@@ -529,7 +554,7 @@ def _split(sheet: Path, number: int, line: str) -> list[str]:
 
 
 def _header_problems(header: list[str], row_type: type[Row], design: Collection[str]) -> list[str]:
-    known = row_type.model_fields
+    known = columns_of(row_type)
     named = [*known, *(name for name in design if name not in known)]
     problems = []
     for place, column in enumerate(header, 1):
@@ -578,7 +603,7 @@ def _explain(item: Mapping[str, Any], row_type: type[Row]) -> str:
             if message.startswith("is ")
             else f"column {column}: {message}, not {value}"
         )
-    field = row_type.model_fields[column]
+    field = columns_of(row_type)[column]
     return f"column {column}: give {allowed(field.annotation, field.metadata).removesuffix(' or nothing')}, not {value}"
 
 

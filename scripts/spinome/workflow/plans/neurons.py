@@ -98,7 +98,7 @@ class NeuronsPlan:
             )
         return [row for row in self.study.neurons if row.neuron in wanted]
 
-    @property
+    @cached_property
     def scored(self) -> list[NeuronRow]:
         """Rows with a truth that no model is trained on."""
         # answers may be about any of them, and a forest is not scored on what it was told
@@ -271,6 +271,8 @@ class NeuronsPlan:
 
     def shards_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that hold these rows."""
+        if rows is self.study.neurons:
+            return self.sheet_shards
         wanted = {self._shard_of[row.neuron] for row in rows}
         return [shard for shard in self.by_shard if shard in wanted]
 
@@ -304,14 +306,14 @@ class NeuronsPlan:
     def _files(self) -> Callable[[str, str], list[str]]:
         return cache(lambda shard, column: self.files_of(self.shard_rows(shard), column))
 
-    def files_of(self, rows: Iterable[NeuronRow], column: str) -> list[str]:
+    def files_of(self, rows: Sequence[NeuronRow], column: str) -> list[str]:
         """The files of a column, without the name of a group inside of them.
 
         Of meshes that are fetched the tables of those that could be had: one of a shard, however many there are. Of
         very many neurons files from outside are left out: Snakemake would look at each again and again, and the stamps
         (`stamps_of`) tell of every change.
         """
-        rows, addresses = list(rows), self.study.mesh_addresses if column == "mesh" else {}
+        addresses = self.study.mesh_addresses if column == "mesh" else {}
         tables = self.fetched_of(rows) if addresses else []
         sources = (getattr(row, column) for row in rows if row.neuron not in addresses)
         # many neurons may share a table
@@ -336,6 +338,9 @@ class NeuronsPlan:
     def fetching(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The shards that fetch meshes of rows."""
         known = self.study.mesh_addresses
+        if rows is self.study.neurons:
+            # asked again and again, and the first of a shard tells
+            return [shard for shard, names in self.by_shard.items() if any(name in known for name in names)]
         return self.shards_of(row for row in rows if row.neuron in known) if known else []
 
     def fetched(self, wildcards: Any) -> list[str]:
@@ -359,6 +364,10 @@ class NeuronsPlan:
     @cached_property
     def _stamps(self) -> Callable[..., list[str]]:
         return cache(lambda shard, *columns: self.stamps_of(self.shard_rows(shard), *columns))
+
+    def told_of(self, rows: Iterable[NeuronRow], *columns: str) -> str:
+        """A hash of what the sheet says of rows in these columns, no paths, for a rule that takes them from `aside`."""
+        return content_hash([[row.neuron, *(getattr(row, column) for column in columns)] for row in rows])
 
     def stamps_of(self, rows: Sequence[NeuronRow], *columns: str) -> list[str]:
         """One stamp of the given files of these columns of rows: Snakemake keeps it for each of many jobs."""

@@ -7,7 +7,7 @@ writes files per stack, named `specimen.field.timepoint`, or per series, named `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -201,7 +201,11 @@ class TwophotonPlan:
 
     def corrections_of(self, *decisions: str) -> Callable[[Any], list[dict[str, Any]]]:
         """A function of wildcards: what a person decided of a stack or a series, as plain values."""
-        rows = [row.model_dump(include=DECIDED) for row in self.corrections if row.decision in decisions]
+        rows = [
+            {name: value for name, value in asdict(row).items() if name in DECIDED}
+            for row in self.corrections
+            if row.decision in decisions
+        ]
         return lambda wildcards: [row for row in rows if all(row[key] == value for key, value in wildcards.items())]
 
     def column(self, column: str) -> Callable[[Any], Any]:
