@@ -31,6 +31,7 @@ from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
 from spinome.twophoton.dynamics import turnover
 from spinome.twophoton.evaluate import REACH, SCORED_UM, compare, evaluation
+from spinome.twophoton.fields import read_fields
 from spinome.twophoton.judge import (
     FEATURES,
     LEAST_SCORE,
@@ -51,7 +52,7 @@ from spinome.twophoton.register import TURNABLE, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
 from spinome.twophoton.train import fit
-from spinome.twophoton.training_images import held_out_fields, read_fields, stack_view
+from spinome.twophoton.training_images import held_out_fields, stack_view
 from spinome.twophoton.truth import TIP_TO_HEAD_UM, distance_to_dendrites, read_truth_dendrites, read_truth_spines
 
 REPOSITORY = Path(__file__).parents[1]

@@ -165,7 +165,7 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
             f"questions with `spinome review`, or set {wants[0]} to false"
         )
     pixels = twophoton["training"]["pixel_um"]
-    if len(pixels) not in (1, max(1, len(fields))):
+    if fields and len(pixels) not in (1, len(fields)):
         yield (
             f"twophoton.training.pixel_um: has {len(pixels)} pixels for {len(fields)} folders of field views; give one "
             "for all, or one for each in the order of twophoton.training.fields"
