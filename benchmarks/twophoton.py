@@ -57,8 +57,7 @@ from spinome.twophoton.truth import TIP_TO_HEAD_UM, distance_to_dendrites, read_
 
 REPOSITORY = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"
-# folders of field views in the order of the training (config/detector/config.yaml), with the pixel of each in um
-FIELDS = {DATA.parent / "spinedetector": 0.073, DATA.parent / "smirnov": 0.05, DATA.parent / "spine_outlines": 0.09}
+FIELDS = DATA.parent / "spinedetector"
 MODELS = REPOSITORY / "workflow" / "models"
 SESSIONS = [str(number) for number in range(6)]
 MAX_SHIFT_UM, GATE_UM, GAP_SESSIONS = 6.0, 1.5, 1
@@ -78,8 +77,8 @@ SIMULATED = {"days": [0, 3, 7], "slices": 44, "field_px": (420, 520), "filopodia
 # annotated spines from tip to backbone: shorter ones are bumps on the shaft, longer ones reach as far as filopodia
 SHORT_UM, LONG_UM = 1.2, 3.0
 TIMED_STEPS = 6
-# least score of a box in a field view
-KEPT_IN_FIELDS = 0.02
+# pixel of the field views as in the training, and the least score of a box in them
+FIELD_PIXEL_UM, KEPT_IN_FIELDS = 0.073, 0.02
 LEAST_IOUS = (0.5, 0.3)
 ELASTIX = ["itk-elastix==0.23.0"]
 ELASTIX_SCRIPT = """
@@ -383,26 +382,26 @@ def train_on_fields() -> Path:
     """
     target = "results/detector/models/detector.safetensors"
     configuration = ["--configfile", REPOSITORY / "config" / "detector" / "config.yaml"]
-    configuration += ["--config", f"twophoton={{training: {{fields: {FIELDS}}}}}"]
+    configuration += ["--config", f"twophoton={{training: {{fields: [{FIELDS}]}}}}"]
     place = ["--snakefile", REPOSITORY / "Snakefile", "--directory", REPOSITORY]
     measure_command([sys.executable, "-m", "snakemake", *place, *configuration, "--cores", "1", "--", target], 7200)
     return REPOSITORY / target
 
 
-def find_in_fields(detector: Path, folder: Path) -> list[float]:
-    """Average precision at `LEAST_IOUS` on the field views of a folder that were held out in the training.
+def find_in_fields(detector: Path) -> list[float]:
+    """Average precision at `LEAST_IOUS` on the field views of `spinedetector` that were held out in the training.
 
-    They are held out by group, or in blocks by name. Their pixel is that of the training, and boxes are compared as
-    they were drawn.
+    They are held out in blocks by image number. A view of unknown pixel size is taken to have that of the training
+    views, and boxes are compared as they were drawn.
     """
     model, _ = load_detector(detector)
-    fields, pixel_um = list(read_fields(folder)), FIELDS[folder]
+    fields = list(read_fields(FIELDS))
     per_view = []
     for (image, true, _), held_out in zip(fields, held_out_fields([field.group for field in fields])):
         if held_out:
-            found = detect(image[None], (1.0, pixel_um, pixel_um), model, KEPT_IN_FIELDS)
-            centre, half = found[["x_um", "y_um"]].to_numpy() / pixel_um + 0.5, found["side_um"].to_numpy() / 2
-            boxes = np.hstack([centre - half[:, None] / pixel_um, centre + half[:, None] / pixel_um])
+            found = detect(image[None], (1.0, FIELD_PIXEL_UM, FIELD_PIXEL_UM), model, KEPT_IN_FIELDS)
+            centre, half = found[["x_um", "y_um"]].to_numpy() / FIELD_PIXEL_UM + 0.5, found["side_um"].to_numpy() / 2
+            boxes = np.hstack([centre - half[:, None] / FIELD_PIXEL_UM, centre + half[:, None] / FIELD_PIXEL_UM])
             per_view.append((boxes, found["score"].to_numpy(), true))
     score = np.concatenate([own for _, own, _ in per_view])
     truths = sum(len(true) for _, _, true in per_view)
