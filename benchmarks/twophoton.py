@@ -31,6 +31,7 @@ from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
 from spinome.twophoton.dynamics import turnover
 from spinome.twophoton.evaluate import REACH, SCORED_UM, compare, evaluation
+from spinome.twophoton.fields import read_fields
 from spinome.twophoton.judge import (
     FEATURES,
     LEAST_SCORE,
@@ -51,7 +52,7 @@ from spinome.twophoton.register import TURNABLE, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
 from spinome.twophoton.train import fit
-from spinome.twophoton.training_images import held_out_fields, read_fields, stack_view
+from spinome.twophoton.training_images import held_out_fields, stack_view
 from spinome.twophoton.truth import TIP_TO_HEAD_UM, distance_to_dendrites, read_truth_dendrites, read_truth_spines
 
 REPOSITORY = Path(__file__).parents[1]
@@ -381,7 +382,7 @@ def train_on_fields() -> Path:
     """
     target = "results/detector/models/detector.safetensors"
     configuration = ["--configfile", REPOSITORY / "config" / "detector" / "config.yaml"]
-    configuration += ["--config", f"twophoton={{training: {{fields: {FIELDS}}}}}"]
+    configuration += ["--config", f"twophoton={{training: {{fields: [{FIELDS}]}}}}"]
     place = ["--snakefile", REPOSITORY / "Snakefile", "--directory", REPOSITORY]
     measure_command([sys.executable, "-m", "snakemake", *place, *configuration, "--cores", "1", "--", target], 7200)
     return REPOSITORY / target
@@ -396,7 +397,7 @@ def find_in_fields(detector: Path) -> list[float]:
     model, _ = load_detector(detector)
     fields = list(read_fields(FIELDS))
     per_view = []
-    for (image, true), held_out in zip(fields, held_out_fields(len(fields))):
+    for (image, true, _), held_out in zip(fields, held_out_fields([field.group for field in fields])):
         if held_out:
             found = detect(image[None], (1.0, FIELD_PIXEL_UM, FIELD_PIXEL_UM), model, KEPT_IN_FIELDS)
             centre, half = found[["x_um", "y_um"]].to_numpy() / FIELD_PIXEL_UM + 0.5, found["side_um"].to_numpy() / 2

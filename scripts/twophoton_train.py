@@ -6,9 +6,10 @@ import torch
 from spinome.hashing import content_hash
 from spinome.io.tables import write_table
 from spinome.twophoton.detector import load_detector, save_detector
+from spinome.twophoton.fields import read_fields
 from spinome.twophoton.registered import read_registered, to_train_on
 from spinome.twophoton.train import calibrate, fit
-from spinome.twophoton.training_images import field_view, hold_out, read_fields, stack_view
+from spinome.twophoton.training_images import field_view, hold_out, stack_view
 from spinome.twophoton.truth import read_truth
 from spinome.workflow import step
 
@@ -20,11 +21,16 @@ for name in to_train_on(params.each, stacks, params.aside.max_failed_fraction):
     stack = read_registered(stacks[name])
     truth = read_truth(spines[name], dendrites.get(name), params.each[name]["timepoint"], stack.voxel_um)
     views.append(stack_view(stack.voxels, stack.voxel_um, *truth))
-if inputs.fields:
-    views += [field_view(*field, settings["pixel_um"]) for field in read_fields(inputs.fields)]
+for number, folder in enumerate(inputs.fields):
+    # one pixel for all folders, or one for each
+    pixel_um = settings["pixel_um"][number % len(settings["pixel_um"])]
+    views += [field_view(field, pixel_um, number) for field in read_fields(folder)]
 training, held_out = hold_out(views)
 print(f"{len(training)} views to train on, {len(held_out)} held out")
-facts = [[list(view.stack.shape), float(view.stack.sum()), float(np.sum(view.spines))] for view in views]
+facts = [
+    [list(view.stack.shape), float(view.stack.sum()), float(np.sum(view.spines)), view.folder, view.group]
+    for view in views
+]
 start = load_detector(params.aside.start)[0] if params.aside.start else None
 weights = [float(weight.double().sum()) for weight in start.parameters()] if start else []
 key = content_hash(facts, weights, settings, params.seed, params.code)

@@ -43,7 +43,7 @@ NEEDED = {
         for draw in range(1, 7)
         for kind, suffix in (("segmentation", "zarr"), ("truth_links", "parquet"), ("truth_types", "parquet"))
     ],
-    "detector.md": ["FOLDER/boxes.csv", "FOLDER/images/one.jpg"],
+    "detector.md": ["resources/spinedetector/boxes.csv"],
 }
 NEURONS = "neuron\tmesh\nphantom\tresources/phantom/phantom/mesh.npz\n"
 VOLUMES = "volume\timage\nphantom\tresources/phantom/phantom/em.zarr::image\n"

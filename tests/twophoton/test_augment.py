@@ -1,6 +1,6 @@
 import numpy as np
 
-from spinome.twophoton.augment import augmented_crop
+from spinome.twophoton.augment import augmented_crop, chances
 from spinome.twophoton.detector import CROP
 from spinome.twophoton.training_images import View
 
@@ -21,3 +21,17 @@ def test_spines_out_of_focus_are_no_targets(view):
     shifted = View(view.stack, view.spines + np.array([50, 0, 0, 0]), 1.0)
     _, spines = augmented_crop(shifted, np.random.default_rng(0))
     assert len(spines) == 0
+
+
+def test_folders_are_drawn_by_their_spines_and_groups_equally(view):
+    spine, flat = view.spines[:1], view.stack[:1]
+    lone = View(flat, np.repeat(spine, 40, axis=0), 1.0, 0, "a")
+    alike = [View(flat, spine, 1.0, 1, "a")] * 9
+    views = [view, view, lone, *alike, View(flat, spine, 1.0, 1, "b")]
+    chance = chances(views)
+    assert chance.sum() == 1
+    np.testing.assert_allclose(chance[:3], [0.25, 0.25, 0.5 * 40 / 50])
+    np.testing.assert_allclose([chance[3:12].sum(), chance[12]], 0.5 * 10 / 50 / 2)
+    # one kind alone, and views without a spine
+    np.testing.assert_allclose(chances([view, view]), 0.5)
+    np.testing.assert_allclose(chances([View(flat, spine[:0], 1.0)] * 4), 0.25)

@@ -2,52 +2,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.training_images import View, field_view, hold_out, read_fields, stack_view
+from spinome.twophoton.fields import Field
+from spinome.twophoton.training_images import View, field_view, held_out_fields, hold_out, stack_view
 
 
 def test_small_field_views_are_mirrored_with_their_boxes():
     image = np.zeros((40, 60), np.float32)
     image[10:14, 20:24] = 100
-    boxes = np.array([[20.0, 10, 24, 14]])
-    out = field_view(image, boxes, 0.12)
+    out = field_view(Field(image, np.array([[20.0, 10, 24, 14]]), "a"), 0.12, 3)
     assert out.stack.shape == (1, 80, 120) and len(out.spines) == 4
+    assert (out.folder, out.group) == (3, "a")
     for _, y, x, side in out.spines:
         assert out.stack[0, round(y), round(x)] > 0.5
         assert side == pytest.approx(4)
 
 
-def test_the_last_stacks_and_blocks_of_field_views_are_held_out(view):
-    flat = [View(view.stack[:1], view.spines, 1.0) for _ in range(70)]
+def test_the_last_stacks_and_every_third_group_of_field_views_are_held_out(view):
+    flat = [View(view.stack[:1], view.spines, 1.0, 0, str(number // 5)) for number in range(70)]
     training, held_out = hold_out([view] * 10 + flat)
     assert [len(one.stack) for one in held_out] == [5] + [1] * 20
     assert len(training) == 9 + 50
-    # the third of fourteen blocks of five is the first that is held out
-    assert [number for number, one in enumerate(flat) if any(one is own for own in held_out)][:6] == [
-        10,
-        11,
-        12,
-        13,
-        14,
-        25,
-    ]
+    held = [number for number, one in enumerate(flat) if any(one is own for own in held_out)]
+    assert held[:6] == [10, 11, 12, 13, 14, 25]
     assert hold_out(flat[:1]) == (flat[:1], flat[:1])
     with pytest.raises(ValueError, match="nothing to train"):
         hold_out([])
 
 
-def test_fields_are_read_from_their_folder(tmp_path):
-    import imageio.v3 as imageio
-
-    (tmp_path / "images").mkdir()
-    images = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
-    for name, image in zip("ba", images):
-        imageio.imwrite(tmp_path / "images" / f"{name}.png", image)
-    boxes = [["b.png", 1, 2, 3, 4], *(["a.png", x, 10, x + 12, 22] for x in (5, 20, 40))]
-    columns = ["image", "x_min_px", "y_min_px", "x_max_px", "y_max_px"]
-    pd.DataFrame(boxes, columns=columns).to_csv(tmp_path / "boxes.csv", index=False)
-    first, second = read_fields(tmp_path)
-    np.testing.assert_allclose(first[0], images[1].mean(axis=2), rtol=1e-5)
-    assert first[1].tolist() == [[x, 10, x + 12, 22] for x in (5, 20, 40)] and second[1].tolist() == [[1, 2, 3, 4]]
+def test_views_of_one_group_are_never_across(view):
+    groups = np.random.default_rng(0).integers(0, 11, 90).astype(str)
+    # folders are held out each for itself: the same name in two folders is no group
+    flat = [View(view.stack[:1], view.spines, 1.0, folder, group) for folder in (0, 1) for group in groups]
+    training, held_out = ({(one.folder, one.group) for one in part} for part in hold_out(flat))
+    assert not training & held_out
+    assert len(training) == 16 and len(held_out) == 6
+    assert held_out_fields(["a"] * 9).sum() == 0
 
 
 def test_what_lies_far_from_the_traced_dendrites_becomes_dark():

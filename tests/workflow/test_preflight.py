@@ -234,6 +234,10 @@ def study(tmp_path):
     (tmp_path / "blocks.csv").write_text("z_nm,y_nm,x_nm,synapses\n1,2,3,4\n")
     (tmp_path / "fields" / "images").mkdir(parents=True)
     (tmp_path / "fields" / "boxes.csv").write_text("image,x_min_px,y_min_px,x_max_px,y_max_px\na.png,1,1,4,4\n")
+    (tmp_path / "outlined").mkdir()
+    (tmp_path / "outlined" / "outlines.csv").write_text("image,spine,y_px,x_px\na.png,0,1,2\n")
+    (tmp_path / "grouped").mkdir()
+    (tmp_path / "grouped" / "boxes.csv").write_text("image,group,x_min_px,y_min_px,x_max_px,y_max_px\na.png,,1,1,4,4\n")
     (tmp_path / "text.skops").write_text("no model")
     (tmp_path / "text.safetensors").write_text("no model")
 
@@ -251,7 +255,9 @@ def study(tmp_path):
         ("linking: {proofread: {decisions: marked.tsv}}", "marked.tsv: lacks the column volume, orphan, shaft"),
         ("synapses: {classify: {marked_vesicles: {v: marked.tsv}}}", "column x_nm: 'far' is no number"),
         ("synapses: {uniformity: {block_tables: {b: blocks.csv}}}", "blocks.csv: lacks the column unmasked_um3"),
-        ("twophoton: {training: {fields: fields}}", "boxes.csv: names a.png, which is not in"),
+        ("twophoton: {training: {fields: [fields]}}", "boxes.csv: names a.png, which is not in"),
+        ("twophoton: {training: {fields: [outlined]}}", "outlines.csv: names a.png, which is not in"),
+        ("twophoton: {training: {fields: [grouped]}}", "boxes.csv: a.png has no group"),
         ("models: {links: text.skops}", "text.skops: is not a model of Spinome"),
         ("models: {synapses: text.safetensors}", "text.safetensors"),
         ("models: {detector: text.safetensors}", "text.safetensors: is not a detector of Spinome"),

@@ -67,7 +67,7 @@ rule twophoton_train:
     input:
         **twophoton_plan.per_stack("stacks", twophoton_plan.trained),
         **twophoton_plan.given(twophoton_plan.trained, *TRUTH),
-        fields=config["twophoton"]["training"]["fields"] or [],
+        fields=config["twophoton"]["training"]["fields"],
     output:
         model="<results>/models/detector.safetensors",
         history="<results>/twophoton/training.tsv",
@@ -87,7 +87,7 @@ rule twophoton_train:
         seed=config["seed"],
         inputs=[
             *twophoton_plan.stamps_of(twophoton_plan.trained, *TRUTH),
-            *study.given([config["twophoton"]["training"]["fields"]]),
+            *study.given(config["twophoton"]["training"]["fields"]),
         ],
         aside=study.aside(start=twophoton_plan.start.given),
         code=script_hash("twophoton_train"),

@@ -74,10 +74,19 @@ class Train(Section):
     """Training of the detector."""
 
     steps: int = Field(700, ge=1, le=100_000, description="optimiser steps, 0.7 to 1.3 CPU-s each")
-    fields: GivenPath | None = Field(
-        None, description="folder of flat field views: `boxes.csv` (`image x_min_px ...`) and `images/`"
+    fields: list[GivenPath] = Field(
+        [],
+        description=(
+            "folders of flat field views: `images/` and `boxes.csv` (`image x_min_px y_min_px x_max_px y_max_px`), or "
+            "`outlines.csv` (`image spine y_px x_px`); a column `group` keeps near-duplicates together"
+        ),
     )
-    pixel_um: float = Field(0.073, ge=0.005, le=5, description="pixel of the flat field views")
+    pixel_um: list[Annotated[float, Field(ge=0.005, le=5)]] = Field(
+        [0.073],
+        min_length=1,
+        max_length=100,
+        description="pixel of the flat field views, one for all folders or one for each",
+    )
     start: Annotated[GivenPath, AfterValidator(file_with(".safetensors"))] | None = Field(
         None,
         description=(

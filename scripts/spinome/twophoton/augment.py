@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 
 from spinome.twophoton.detector import CROP
@@ -18,15 +19,32 @@ FAINTEST = 0.25
 
 
 def sampler(views: Sequence[View]) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:
-    """Return a function that draws one augmented crop, from stacks and field views with equal chance."""
-    kinds = [[view for view in views if len(view.stack) > 1], [view for view in views if len(view.stack) == 1]]
-    kinds = [kind for kind in kinds if kind]
+    """Return a function that draws one augmented crop of views that are drawn by `chances`."""
+    chance = chances(views)
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        kind = kinds[rng.integers(len(kinds))]
-        return augmented_crop(kind[rng.integers(len(kind))], rng)
+        return augmented_crop(views[rng.choice(len(views), p=chance)], rng)
 
     return draw
+
+
+def chances(views: Sequence[View]) -> np.ndarray:
+    """How often each view is drawn, the sum is 1.
+
+    Stacks and field views are drawn equally often. A folder of field views is drawn by its number of spines, and each
+    of its groups equally often, so that many near-duplicates count no more than a few.
+    """
+    flat = np.array([len(view.stack) == 1 for view in views])
+    chance = (~flat).astype(float) / max(1, np.count_nonzero(~flat))
+    table = pd.DataFrame(
+        [(view.folder, view.group, len(view.spines)) for view in views], columns=["folder", "group", "spines"]
+    )[flat]
+    folder, group = table.groupby("folder"), table.groupby(["folder", "group"])
+    # a folder without any spine is drawn as one with one
+    share = folder["spines"].transform("sum").clip(lower=1)
+    share /= folder["spines"].sum().clip(lower=1).sum()
+    chance[flat] = share / folder["group"].transform("nunique") / group["spines"].transform("size")
+    return chance / chance.sum()
 
 
 def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

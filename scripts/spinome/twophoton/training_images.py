@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import imageio.v3 as imageio
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from spinome.io.tables import read_table
 from spinome.twophoton.detector import CROP
+from spinome.twophoton.fields import Field
 from spinome.twophoton.preprocess import PIXEL_UM, resample, scale_intensity
 
 # reach of the annotation of a traced dendrite, along z and in the plane
 BESIDE_UM = (6.0, 3.6, 3.6)
-# field views are held out in blocks, every third of so many
-FIELD_BLOCKS = 14
 
 
 @dataclass(frozen=True)
@@ -26,12 +22,14 @@ class View:
     """A training image on the scale of `scale_intensity`, resampled to `PIXEL_UM`.
 
     `stack` (Z, Y, X) float32 (Z = 1 for a flat field view), `spines` (N, 4): z in slices, y, x and box side in
-    pixels, `step_um` between slices.
+    pixels, `step_um` between slices. A field view has the number of its `folder`, and its `group` there.
     """
 
     stack: np.ndarray
     spines: np.ndarray
     step_um: float
+    folder: int = 0
+    group: str = ""
 
 
 def stack_view(
@@ -66,37 +64,15 @@ def _beside(dendrites: pd.DataFrame, shape: tuple[int, int, int], voxel_um: tupl
     return ndimage.gaussian_filter((distance <= 1).astype(np.float32), (0, 2, 2))
 
 
-def read_fields(folder: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read flat field views: `boxes.csv` with `image x_min_px y_min_px x_max_px y_max_px`, and `images` beside it.
-
-    They come in the order of their names, so that near-duplicates of one dendrite follow each other.
-
-    Yields
-    ------
-    image (Y, X) float32 and its boxes (N, 4): x_min, y_min, x_max, y_max in pixels from the image's corner
-    """
-    folder = Path(folder)
-    corners = ["x_min_px", "y_min_px", "x_max_px", "y_max_px"]
-    for name, own in read_table(folder / "boxes.csv", ["image", *corners]).groupby("image", sort=True):
-        image = np.asarray(imageio.imread(folder / "images" / str(name)), np.float32)
-        yield image if image.ndim == 2 else image[..., :3].mean(axis=2), own[corners].to_numpy(float)
-
-
-def field_view(image: np.ndarray, boxes: np.ndarray, pixel_um: float) -> View:
-    """Make a training view of a flat field view.
-
-    Parameters
-    ----------
-    image : (Y, X)
-    boxes : (N, 4) x_min, y_min, x_max, y_max in pixels
-    pixel_um : size of a pixel
-    """
+def field_view(field: Field, pixel_um: float, folder: int = 0) -> View:
+    """Make a training view of a flat field view with pixels of `pixel_um`, from the folder of this number."""
+    image, boxes, group = field
     side = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
     stack, (pixel_y, pixel_x) = resample(image[None], (1.0, pixel_um, pixel_um))
     centre_y = (boxes[:, 1] + boxes[:, 3]) / 2 * pixel_um / pixel_y - 0.5
     centre_x = (boxes[:, 0] + boxes[:, 2]) / 2 * pixel_um / pixel_x - 0.5
     spines = np.column_stack([np.zeros(len(boxes)), centre_y, centre_x, side * pixel_um / PIXEL_UM])
-    view = View(scale_intensity(stack), spines, 1.0)
+    view = View(scale_intensity(stack), spines, 1.0, folder, group)
     return _mirrored(view) if min(stack.shape[1:]) < 1.3 * CROP else view
 
 
@@ -107,11 +83,12 @@ def _mirrored(view: View) -> View:
     below = view.spines * [1, -1, 1, 1] + [0, 2 * height - 1, 0, 0]
     spines = np.concatenate([view.spines, below])
     right = spines * [1, 1, -1, 1] + [0, 0, 2 * width - 1, 0]
-    return View(np.concatenate([rows, rows[:, :, ::-1]], axis=2), np.concatenate([spines, right]), view.step_um)
+    both = np.concatenate([rows, rows[:, :, ::-1]], axis=2)
+    return replace(view, stack=both, spines=np.concatenate([spines, right]))
 
 
 def hold_out(views: Sequence[View]) -> tuple[list[View], list[View]]:
-    """Hold the last tenth of the stacks out and the field views of `held_out_fields`.
+    """Hold the last tenth of the stacks out, and of each folder the field views of `held_out_fields`.
 
     Raises
     ------
@@ -121,15 +98,18 @@ def hold_out(views: Sequence[View]) -> tuple[list[View], list[View]]:
         raise ValueError("there is nothing to train the detector on; name series with truth in `twophoton.train`")
     stacks, flat = ([view for view in views if (len(view.stack) == 1) == kind] for kind in (False, True))
     count = max(1, round(len(stacks) / 10))
-    held = held_out_fields(len(flat))
-    training = (stacks[:-count] or stacks) + [view for view, out in zip(flat, held) if not out]
-    held_out = stacks[-count:] + [view for view, out in zip(flat, held) if out]
+    training, held_out = stacks[:-count] or stacks, stacks[-count:]
+    for folder in dict.fromkeys(view.folder for view in flat):
+        own = [view for view in flat if view.folder == folder]
+        for view, out in zip(own, held_out_fields([view.group for view in own])):
+            (held_out if out else training).append(view)
     return training, held_out or training[-1:]
 
 
-def held_out_fields(count: int) -> np.ndarray:
-    """Which of `count` field views in the order of their names are held out, (count,) bool: every third block.
+def held_out_fields(groups: Sequence[str]) -> np.ndarray:
+    """Which field views of a folder, given by their groups, are held out, bool: every third group.
 
-    Neighbours by name are often near-duplicates of one dendrite, so they are held out in blocks.
+    Views of one group are near-duplicates, so that all are held out or none.
     """
-    return np.arange(count) * FIELD_BLOCKS // max(count, 1) % 3 == 2
+    order = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return np.array([order[group] % 3 == 2 for group in groups], bool)

@@ -18,6 +18,8 @@ from spinome.workflow.samples import NeuronRow, StackRow, VolumeRow, is_produced
 
 # kinds of tables that `spinome.io.tables` reads, which takes a second to load
 TABLES = (".parquet", ".feather", ".csv", ".tsv")
+# tables of a folder of field views (`spinome.twophoton.fields`, which takes as long)
+FIELD_TABLES = ("boxes.csv", "outlines.csv")
 # what the rules of simulated specimens make of one
 SESSION = re.compile(r"session_(.*)\.ome\.tif")
 SIMULATED = {
@@ -167,15 +169,22 @@ def _absent_files(config: Mapping[str, Any]) -> Iterator[str]:
             f"review.answers: {review['answers']}: no such folder of answers, looked up from {Path.cwd()}; answer "
             f"questions with `spinome review`, or set {wants[0]} to false"
         )
-    for key, path in {**files, **tables, "twophoton.detect.boxes": boxes, "twophoton.training.fields": fields}.items():
+    pixels = twophoton["training"]["pixel_um"]
+    if fields and len(pixels) not in (1, len(fields)):
+        yield (
+            f"twophoton.training.pixel_um: has {len(pixels)} pixels for {len(fields)} folders of field views; give one "
+            "for all, or one for each in the order of twophoton.training.fields"
+        )
+    named = [*{**files, **tables, "twophoton.detect.boxes": boxes}.items()]
+    for key, path in [*named, *(("twophoton.training.fields", folder) for folder in fields)]:
         if not path or is_produced(path, produced):
             continue
         if not os.path.exists(path):  # noqa: PTH110, `Path.exists` raises an error where a name is too long
             yield f"{key}: {path}: no such file, looked up from {Path.cwd()}"
         elif (key in files or key in tables) and not Path(path).is_file():
             yield f"{key}: {path}: is a folder, where a file is needed"
-        elif key == "twophoton.training.fields" and not Path(path, "boxes.csv").is_file():
-            yield f"{key}: {path}: needs to be a folder with `boxes.csv` and `images/`"
+        elif key == "twophoton.training.fields" and not any(Path(path, name).is_file() for name in FIELD_TABLES):
+            yield f"{key}: {path}: needs to be a folder with `images/` and {' or '.join(FIELD_TABLES)}"
         elif key in tables and not {*TABLES} & {suffix.lower() for suffix in Path(path).suffixes}:
             yield f"{key}: {path}: unknown kind of table; use one of {', '.join(TABLES)}"
 

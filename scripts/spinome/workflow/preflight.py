@@ -63,7 +63,6 @@ LABELS = ("segmentation", "synapses", "vesicles", "mask", "truth_segmentation", 
 # what a size of voxels is asked of; that of the others is the same
 SIZED = ("image", "segmentation", "synapses")
 MARKED_COLUMNS = ("z_nm", "y_nm", "x_nm")
-FIELD_COLUMNS = ("image", "x_min_px", "y_min_px", "x_max_px", "y_max_px")
 MESHES = {".npz", *HDF5, ".ply", ".obj", ".stl", ".off", ".gltf", ".glb"}
 # how the files of a kind of mesh begin, where they all begin alike
 STARTS = {".ply": (b"ply",), ".off": (b"OFF", b"COFF", b"NOFF", b"CNOFF", b"#"), ".glb": (b"glTF",)}
@@ -219,7 +218,7 @@ def check_configured(config: Mapping[str, Any], stacks: Sequence[StackRow], volu
     models = {name: path for name, path in config["models"].items() if isinstance(path, str)}
     checks = [(path, partial(_load, name, path)) for name, path in models.items()]
     checks.append((training["start"], lambda: _load("detector", training["start"])))
-    checks.append((training["fields"], lambda: _check_fields(Path(training["fields"]))))
+    checks += [(folder, partial(_check_fields, Path(folder))) for folder in training["fields"]]
     checks.append((decisions, lambda: _check_decisions(decisions, {row.volume for row in volumes})))
     checks += [
         (twophoton["detect"]["boxes"], partial(_check_boxes, twophoton["detect"]["boxes"], row)) for row in stacks
@@ -384,11 +383,16 @@ def _check_boxes(source: str, row: StackRow) -> None:
 
 
 def _check_fields(folder: Path) -> None:
-    boxes = folder / "boxes.csv"
-    _check_numbers(str(boxes), FIELD_COLUMNS[1:], FIELD_COLUMNS)
-    names = dict.fromkeys(read_table(boxes)["image"].astype(str))
-    if absent := [name for name in names if not (folder / "images" / name).is_file()]:
-        raise ValueError(f"{boxes}: names {absent[0]}, which is not in {folder / 'images'}; {len(absent)} are absent")
+    # imported here, since it loads what reads images
+    from spinome.twophoton.fields import FIELD_TABLES, fields_table, groups_of, read_rows
+
+    source = fields_table(folder)
+    columns = FIELD_TABLES[source.name]
+    _check_numbers(str(source), [column for column in columns if column.endswith("_px")], columns)
+    table = read_rows(source)
+    groups_of(table, source)
+    if absent := [name for name in table["image"].unique() if not (folder / "images" / name).is_file()]:
+        raise ValueError(f"{source}: names {absent[0]}, which is not in {folder / 'images'}; {len(absent)} are absent")
 
 
 def _check_truth_labels(source: str) -> None:

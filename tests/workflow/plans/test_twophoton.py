@@ -133,8 +133,8 @@ def test_keys_that_a_step_does_not_read_do_not_count_for_it(study):
     alone = {"detect": {"across_sessions": False}, "track": track}
     assert TwophotonPlan(study(stacks=SERIES, twophoton=alone)).across_sessions is None
     assert plan.training == {"steps": 700}
-    with_fields = TwophotonPlan(study(stacks=SERIES, twophoton={"training": {"fields": "views"}}))
-    assert with_fields.training == {"steps": 700, "pixel_um": 0.073}
+    with_fields = TwophotonPlan(study(stacks=SERIES, twophoton={"training": {"fields": ["views"]}}))
+    assert with_fields.training == {"steps": 700, "pixel_um": [0.073]}
 
 
 def test_training_begins_with_the_content_of_a_file(study):
