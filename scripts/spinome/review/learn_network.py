@@ -177,7 +177,7 @@ def under_brush(strokes: Sequence[Stroke], cuboid: Cuboid, voxel_nm: Sequence[fl
         way = np.column_stack([np.full(len(stroke.way_um), stroke.z_um), stroke.way_um])
         low = np.floor((way.min(axis=0) - reach) / size_um).astype(int) - start
         high = np.floor((way.max(axis=0) + reach) / size_um).astype(int) - start + 1
-        near = tuple(slice(a, b) for a, b in zip(np.maximum(low, 0), np.clip(high, 0, inside.shape)))
+        near = tuple(slice(*ends) for ends in np.clip([low, high], 0, inside.shape).T.tolist())
         where = np.stack(np.mgrid[near], -1).reshape(-1, 3)
         # the section that the stroke lies in is chosen already
         found = within([stroke], (where + start + 0.5) * size_um, size_um[0])
