@@ -1,38 +1,52 @@
 """How fast the judge of synapse candidates learns from answers, where nobody was asked in the fly volume.
 
-The candidates are those of the shipped network, which has seen simulated tissue alone, fitted to the volume. A person
+The candidates are those of the shipped network, which has seen another fly, fitted to the volume. A person
 simulated from the truth is asked about the candidates of three quarters along x, and those of the fourth are scored;
 then the quarters change places.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 
 from review_curves import COUNTS, Point
+from spinome.cuboids import cuboids
 from spinome.review.held_out import best_threshold, drawn
-from spinome.review.learn_synapses import asked_about, held_against, teach
-from spinome.review.questions import in_order
+from spinome.review.learn_network import Source, relearn
+from spinome.review.learn_synapses import Said, asked_about, before, compare, learn, retrained, teach
+from spinome.review.questions import answered_by, in_order
 from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.classifiers import of_network
 from spinome.synapses.network.adapt import adapt
-from spinome.synapses.network.unet import load_network
+from spinome.synapses.network.unet import Network, load_network
+from spinome.synapses.objects.judge import Judge
+from spinome.synapses.objects.merge import Rules, merge_parts
+from spinome.synapses.objects.patches import find_parts
 from spinome.synapses.training.candidates import Candidates, find_candidates
-from spinome.synapses.training.folds import SLABS
+from spinome.synapses.training.folds import SLABS, slab_width
 from synapse_objects import MODELS, first_map, fly
 
 WHERE = "synapses, F1 of objects on drosophila_vnc in the quarter that nobody was asked about, shipped network"
 
 
+@cache
+def shipped() -> tuple[Network, np.ndarray]:
+    """The shipped network, and what it says of each voxel of the fly volume when it is fitted to it."""
+    network, evidence = load_network(MODELS / "synapses.safetensors"), fly()["fly"][0]
+    return network, first_map(evidence, of_network(adapt(network, evidence)))
+
+
 def candidates() -> Candidates:
     """All candidates of the fly volume, `synapse` 0 where the rules of the shipped network drop one."""
     evidence, truth = fly()["fly"]
-    classifier = of_network(adapt(load_network(MODELS / "synapses.safetensors"), evidence))
-    card = classifier.card
-    found = find_candidates(first_map(evidence, classifier), evidence, truth, (card["threshold"],))[card["threshold"]]
+    network, probability = shipped()
+    card = network.card
+    found = find_candidates(probability, evidence, truth, (card["threshold"],))[card["threshold"]]
     table = found.table
     kept = (table["volume_um3"] >= card["min_volume_um3"]) & (table["max_score"] >= card["min_peak"])
     return replace(found, table=table.assign(volume="fly", synapse=np.where(kept, table["synapse"], 0)))
@@ -68,12 +82,12 @@ def curve(found: Candidates, order: str, wrong: float, seed: int) -> list[Point]
 def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) -> list[tuple[Matched, bool]]:
     """What becomes of the candidates of a quarter by what was answered about the others."""
     asked, elsewhere = np.flatnonzero(found.slab != slab), found.slab == slab
-    before = found.table.iloc[asked].reset_index(drop=True)
+    own = found.table.iloc[asked].reset_index(drop=True)
     rng = np.random.default_rng([seed, slab, len(order)])
     said = (found.partner[asked] >= 0) ^ (rng.random(len(asked)) < wrong)
     # of a second piece of a synapse a person is not sure
     sure = found.teaches[asked]
-    shuffled, done, table, out = rng.permutation(len(asked)), np.zeros(len(asked), bool), before, []
+    shuffled, done, table, out = rng.permutation(len(asked)), np.zeros(len(asked), bool), own, []
     for count in COUNTS:
         queue = [row for row, _ in in_order(asked_about(table), done, seed)] if order == "active" else shuffled
         fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
@@ -83,14 +97,14 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
             continue
         done[fresh] = True
         rows = np.flatnonzero(done & sure)
-        judge = teach(before, rows, said[rows], seed)
+        judge = teach(own, rows, said[rows], seed)
         kept, taken = found.table["synapse"].to_numpy() > 0, False
         if judge is not None:
             likely = judge.probability(found.table)
             kept = likely >= best_threshold(likely[elsewhere])
-            table = before.assign(probability=likely[asked])
+            table = own.assign(probability=likely[asked])
             table["synapse"] = np.where(likely[asked] >= best_threshold(likely[asked]), np.arange(1, len(asked) + 1), 0)
-            taken = _takes(before, done, rows, said, seed)
+            taken = _takes(own, done, rows, said, seed)
         out.append((found.outcome(kept.astype(float), kept, slab), taken))
     return out
 
@@ -103,4 +117,109 @@ def _takes(table: pd.DataFrame, done: np.ndarray, rows: np.ndarray, said: np.nda
     about = pd.DataFrame({"answer": answer, "drawn": "active"})[done]
     weight = drawn(asked_about(table), about, seed)[np.isin(np.flatnonzero(done), rows)]
     first = teach(table, rows[weight == 0], said[rows][weight == 0], seed)
-    return first is not None and held_against(table, first, rows, said[rows], weight).better
+    if first is None:
+        return False
+    likely = first.probability(table)
+    new = Said(likely[rows], likely[rows] >= best_threshold(likely))
+    return compare(before(table, rows, said[rows], weight > 0), new, said[rows], weight).better
+
+
+def networks(found: Candidates, count: int, seed: int) -> dict[str, Matched | float]:
+    """What the network learns from so many answers in active order, and what `review.learn` ends with.
+
+    Returns
+    -------
+    by name what became of the objects of the quarters that nobody was asked about: "network" and "network and judge" as
+    they learned from all answers, "taken" as the rule takes one of them, the judge alone or the old ones; `seconds` of
+    the processor that learning took in a quarter, and `share` of quarters in which the rule takes a network
+    """
+    quarters = [_networks(found, slab, count, seed) for slab in range(SLABS)]
+    outcomes = {name: f1([quarter[name] for quarter in quarters]) for name in ("network", "network and judge", "taken")}
+    return outcomes | {name: float(np.mean([one[name] for one in quarters])) for name in ("seconds", "share")}
+
+
+def _networks(found: Candidates, slab: int, count: int, seed: int) -> dict:
+    asked = np.flatnonzero(found.slab != slab)
+    table = found.table.iloc[asked].reset_index(drop=True)
+    evidence, truth = fly()["fly"]
+    table["section_um"] = evidence.voxel_nm[0] / 1000
+    # a person answers all that is asked up to the count as the judge alone makes the order
+    done = _asked_first(found, asked, table, count, seed)
+    said = np.where(found.partner[asked] >= 0, "synapse", "no synapse")
+    rows = np.flatnonzero(done & found.teaches[asked])
+    answers = asked_about(table).iloc[rows].assign(answer=said[rows], who="simulated", extent="", drawn="active")
+    answers["answer_id"] = [str(row) for row in rows]
+    started = time.process_time()
+    again = partial(relearn, shipped()[0], [_source(asked, slab)], table, seed=seed)
+    kept: dict = {}
+
+    def noted(*told):
+        # learning again with the same answers gives the same
+        key = str([np.asarray(one).tolist() for one in told[:2]])
+        if key not in kept:
+            kept[key] = again(*told)
+        return kept[key]
+
+    learned, scores = learn(table, answers, seed, noted)
+    seconds = time.process_time() - started
+    about = answered_by(asked_about(table), answers)
+    weight = drawn(asked_about(table), about, seed)
+    course = retrained(table, answers, about, weight > 0, noted, seed)
+    taken, out = scores.loc[0, "learned"], {}
+    print(slab, count, seed, scores.T.to_string(header=False).replace("\n", "; "), f"{seconds:.0f} CPU-s", flush=True)
+    old = found.table["synapse"].to_numpy() > 0
+    out["taken"] = found.outcome(old.astype(float), old, slab)
+    if taken == "judge":
+        likely = Judge.of_card(learned.card).probability(found.table)
+        judged = likely >= learned.card["min_probability"]
+        out["taken"] = found.outcome(likely, judged, slab)
+    for name in ("network", "network and judge"):
+        ended = course.finish(name if name in course.said else "network")
+        out[name] = _outcome(ended.network, ended.card, evidence, truth, slab)
+        if taken == name:
+            out["taken"] = out[name]
+    return out | {"seconds": seconds, "share": float("network" in taken)}
+
+
+def _asked_first(found: Candidates, asked: np.ndarray, table: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    """Which candidates (N,) are asked about in active order, as the judge has them after each of `COUNTS`."""
+    done, now = np.zeros(len(table), bool), table
+    for step in [one for one in COUNTS if one < count] + [count]:
+        fresh = [row for row, _ in in_order(asked_about(now), done, seed) if not done[row]][: step - int(done.sum())]
+        done[fresh] = True
+        rows = np.flatnonzero(done & found.teaches[asked])
+        judge = teach(table, rows, found.partner[asked][rows] >= 0, seed)
+        if judge is not None:
+            likely = judge.probability(table)
+            kept = np.where(likely >= best_threshold(likely), np.arange(1, len(table) + 1), 0)
+            now = table.assign(probability=likely, synapse=kept)
+    return done
+
+
+def _source(asked: np.ndarray, slab: int) -> Source:
+    """The quarters of the fly volume that are asked about; candidates of the others have no number."""
+    (evidence, _), (network, probability) = fly()["fly"], shipped()
+    shape, parts = probability.shape, []
+    quarters = list(cuboids(shape, (*shape[:2], slab_width(shape[2]))))
+    for one in quarters:
+        own = probability[one.core]
+        inside = (own >= network.card["threshold"]).astype(np.uint8)
+        parts.append(find_parts(inside, own, one.start, shape, evidence))
+    table, ids = merge_parts(parts, shape, evidence.voxel_nm)
+    number = np.zeros(len(table) + 1, np.int64)
+    number[asked + 1] = np.arange(1, len(asked) + 1)
+    kept = [place for place in range(SLABS) if place != slab]
+    lists = ([values[place] for place in kept] for values in (quarters, parts, [number[own] for own in ids]))
+    open_ = dict.fromkeys(("min_volume_um3", "min_peak", "min_probability"))
+    return Source("fly", evidence, 0, *lists, {"connectivity": 18, **vars(Rules()), **open_})
+
+
+def _outcome(network: Network, card: dict | None, evidence, truth, slab: int) -> Matched:
+    """What becomes of the objects of a quarter by a network that learned, and its judge if it has one."""
+    threshold = network.card["threshold"]
+    found = find_candidates(first_map(evidence, of_network(network)), evidence, truth, (threshold,))[threshold]
+    if card is None:
+        rank = found.table["volume_um3"].to_numpy()
+        return found.outcome(rank, rank >= network.card["min_volume_um3"], slab)
+    likely = Judge.of_card(card).probability(found.table)
+    return found.outcome(likely, likely >= card["min_probability"], slab)

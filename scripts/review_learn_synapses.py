@@ -1,36 +1,66 @@
-"""Teach the judge of synapse candidates from what people answered, and keep the old one where that is not better."""
+"""Teach what finds synapses from what people answered, and keep the old model where that is not better."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from spinome.cuboids import cuboids
 from spinome.io.atomic import atomic
-from spinome.io.volumes import open_volume, require_voxel_size
+from spinome.io.volumes import require_voxel_size
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.conclude import conclude
 from spinome.review.learn_synapses import learn
 from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import load_card
+from spinome.synapses.classify import open_evidence
+from spinome.synapses.grey import read_grey
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import Rules, merge_candidates
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-cuboid, settings, models = tuple(params.cuboid), dict(params.rules), step.by_name(inputs, "model")
-connectivity, tables = settings.pop("connectivity"), []
+cuboid, models, greys = tuple(params.cuboid), step.by_name(inputs, "model"), step.by_name(inputs, "grey")
+settings = {name: value for name, value in params.rules.items() if name != "connectivity"}
+connectivity, tables, found = params.rules["connectivity"], [], []
 for name, row in params.aside.rows.items():
-    volume = open_volume(row["image"], row["voxel_nm"])
+    evidence = open_evidence(row, read_grey(greys[name]))
+    shape, voxel_nm = evidence.image.shape, require_voxel_size(evidence.image)
     files = Finished.read(*step.by_name(inputs, f"parts/{name}").values())
-    parts = [files[block.name] for block in cuboids(volume.shape, cuboid) if block.name in files]
+    blocks = [block for block in cuboids(shape, cuboid) if block.name in files]
+    parts = [files[block.name] for block in blocks]
     card = load_card(models.get(name) or params.aside.model)
-    taken = volume.shape, require_voxel_size(volume), connectivity, Rules.of(settings, card), Judge.of_card(card)
-    candidates, _ = merge_candidates(parts, *taken, measured=True)
-    tables.append(candidates.assign(volume=name, section_um=require_voxel_size(volume)[0] / NM_PER_UM))
+    taken = shape, voxel_nm, connectivity
+    candidates, _ = merge_candidates(parts, *taken, Rules.of(settings, card), Judge.of_card(card), measured=True)
+    # rules on patches alone number all candidates, in the same order
+    areas = Rules(min_area_um2=settings["min_area_um2"], max_area_um2=settings["max_area_um2"])
+    _, ids = merge_candidates(parts, *taken, areas)
+    found.append((name, evidence, sum(map(len, tables)), blocks, parts, ids))
+    tables.append(candidates.assign(volume=name, section_um=voxel_nm[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
-card, scores = learn(pd.concat(tables, ignore_index=True), answers, params.seed)
+every, relearn = pd.concat(tables, ignore_index=True), None
+if params.relearns:
+    import torch
+
+    from spinome.review import learn_network
+    from spinome.synapses.network.unet import UNet, load_network, save_network
+
+    torch.set_num_threads(snakemake.threads)
+    start = load_network(next(iter(models.values()), None) or params.aside.model)
+    if isinstance(start.net, UNet):
+        sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
+        relearn = partial(learn_network.relearn, start, sources, every, seed=params.seed)
+learned, scores = learn(every, answers, params.seed, relearn)
 said = conclude(scores, output.scores)
+if learned.network:
+    learned.network.card["learned_from_answers"] = said
+    save_network(output.network, learned.network)
+else:
+    # nothing has learned, or it is no network
+    with atomic(Path(output.network)) as part:
+        part.touch()
+card = {"judge": None, **(learned.card or {}), "network": learned.network is not None}
 with atomic(Path(output.judge)) as part:
-    part.write_text(json.dumps((card or {"judge": None}) | {"learned_from_answers": said}, indent=1))
+    part.write_text(json.dumps(card | {"learned_from_answers": said}, indent=1))

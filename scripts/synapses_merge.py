@@ -31,6 +31,7 @@ else:
     tuned = load_card(step.model_file(snakemake))
     # what people answered goes before what the model came with
     learned = json.loads(Path(inputs.learned).read_text()) if inputs.learned else {}
+    tuned = load_card(inputs.network) if learned.get("network") else tuned
     tuned = learned if learned.get("judge") else tuned
     rules, judge = Rules.of(settings, tuned), Judge.of_card(tuned)
 parts = [files[name] for name in names]

@@ -7,6 +7,7 @@ import pytest
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.learn_synapses import (
     LEAST_OF_EACH,
+    Learned,
     asked_about,
     believed,
     cubes,
@@ -43,7 +44,9 @@ def told(folder, frame, true, count):
 
 def test_a_judge_that_learned_is_taken_and_goes_onto_a_card(tmp_path):
     frame, true = measured()
-    card, row = learn(frame, candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse"), 0)
+    learned, row = learn(frame, candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse"), 0)
+    card = learned.card
+    assert row.loc[0, "learned"] == "judge" and learned.network is None
     assert row.loc[0, "taken"] and row.loc[0, "people"] == "ann" and row.loc[0, "answers"] == 120
     assert row.loc[0, "new_f1"] > row.loc[0, "old_f1"]
     # as synapses_merge reads it
@@ -62,10 +65,10 @@ def test_the_old_one_is_kept_where_the_new_one_is_no_better(tmp_path):
     frame, true = measured()
     # a judge of before that is right on the whole
     wise = frame.assign(probability=np.where(true, 0.98, 0.02), synapse=np.where(true, np.cumsum(true), 0))
-    card, row = learn(wise, candidates_said(standing(told(tmp_path, wise, true, 80).read()), "synapse"), 0)
-    assert card is None and not row.loc[0, "taken"] and row.loc[0, "reason"].startswith("not better")
-    card, row = learn(frame, candidates_said(standing(told(tmp_path / "few", frame, true, 6).read()), "synapse"), 0)
-    assert card is None and "fewer than" in row.loc[0, "reason"]
+    learned, row = learn(wise, candidates_said(standing(told(tmp_path, wise, true, 80).read()), "synapse"), 0)
+    assert learned == Learned() and not row.loc[0, "taken"] and row.loc[0, "reason"].startswith("not better")
+    learned, row = learn(frame, candidates_said(standing(told(tmp_path / "few", frame, true, 6).read()), "synapse"), 0)
+    assert learned == Learned() and "fewer than" in row.loc[0, "reason"]
     assert row.loc[0, "old_f1"] != row.loc[0, "old_f1"]
 
 
@@ -82,9 +85,9 @@ def test_a_missed_synapse_is_about_the_candidate_at_its_place(tmp_path):
     mark = {"kind": "missed synapse", "answer": "missed synapse", "unit": "v", "who": "ann", "drawn": "by hand"}
     for y_um in (6.1, 7.0):
         answers.append(mark | {"z_um": 0.5, "y_um": y_um, "x_um": 0.5})
-    card, row = learn(frame, candidates_said(standing(answers.read()), "synapse"), 0)
+    learned, row = learn(frame, candidates_said(standing(answers.read()), "synapse"), 0)
     # the second one lies between two candidates
-    assert card is None and row.loc[0, ["answers", "synapses", "without_candidate"]].tolist() == [1, 1, 1]
+    assert learned == Learned() and row.loc[0, ["answers", "synapses", "without_candidate"]].tolist() == [1, 1, 1]
 
 
 def test_what_the_run_says_without_answers():
@@ -107,3 +110,59 @@ def test_too_few_answers_teach_nothing():
     near = frame.assign(y_nm=500.0)
     assert teach(near, np.arange(100), true[:100], 0) is None
     assert len(np.unique(cubes(near))) == 1 and len(np.unique(cubes(frame))) == len(frame)
+
+
+def a_network(frame, true, found, calls):
+    """As `relearn`: a network that finds the candidates that `found` says, and notes what it was told."""
+
+    def relearn(rows, said, told):
+        calls.append((rows.tolist(), said.tolist(), told["answer_id"].tolist()))
+        kept = found(rows)
+        return f"network {len(calls)}", frame.assign(synapse=np.where(kept, np.cumsum(kept), 0), section_um=0.04)
+
+    return relearn
+
+
+def test_a_network_alone_is_taken_where_nothing_more_is_needed(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    # measures tell nothing here, so that no judge is better than the network
+    blind = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
+    calls = []
+    learned, row = learn(blind, answers, 0, a_network(blind, true, lambda rows: true, calls))
+    assert row.loc[0, "learned"] == "network" and learned.card is None and learned.network == "network 4"
+    halves, other, first, last = ({*rows} for rows, _, _ in calls)
+    assert not halves & other and halves | other == first and len(last) == 120
+    assert len(last - first) == row.loc[0, "held_out"]
+    for rows, said, _ in calls:
+        assert said == true[rows].tolist()
+
+
+def test_a_network_is_judged_where_that_is_better_and_not_taken_where_it_knows_its_answers_alone(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(section_um=0.04)
+    sharp = frame.assign(**{MEASURES[1]: true + 0.05 * np.random.default_rng(1).normal(size=len(true))})
+    old = frame.assign(**{MEASURES[0]: 0.0})
+    learned, row = learn(old, answers, 0, a_network(sharp, true, lambda rows: np.ones(len(true), bool), []))
+    assert row.loc[0, "learned"] == "network and judge" and learned.network == "network 4"
+    kept = Judge.of_card(learned.card).probability(sharp) >= learned.card["min_probability"]
+    assert (kept == true).mean() > 0.95
+    # what it was told it finds, and of the others it knows nothing
+    by_heart = a_network(old, true, lambda rows: np.isin(np.arange(len(true)), rows) & true, [])
+    learned, row = learn(old, answers, 0, by_heart)
+    assert learned.network is None and "network" not in row.loc[0, "learned"]
+
+
+def test_an_answer_whose_candidate_a_network_does_not_find_is_dropped_by_it(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
+
+    def relearn(rows, said, told):
+        return "network", frame[true].assign(synapse=np.arange(1, true.sum() + 1)).reset_index(drop=True)
+
+    learned, row = learn(frame, answers, 0, relearn)
+    assert row.loc[0, ["learned", "new_f1"]].tolist() == ["network", 1.0] and learned.network == "network"
+    learned, row = learn(frame, answers, 0, lambda rows, said, told: None)
+    assert learned == Learned() and not row.loc[0, "taken"]

@@ -55,13 +55,15 @@ rule review_sample:
 
 
 rule review_learn_synapses:
-    """Teach the judge of synapse candidates from answers; the old one is kept where the new one is not better."""
+    """Teach the judge and the network of synapses from answers; the old ones are kept where new ones are not better."""
     input:
         **synapses_plan.files_of(synapses_plan.detected, "image"),
         **synapses_plan.parts(synapses_plan.detected),
         **synapses_plan.models_of(synapses_plan.detected),
+        **per_volume("grey", synapses_plan.detected, "<results>/synapses/grey/{volume}.json"),
     output:
         judge="<results>/review/learn_synapses/judge.json",
+        network="<results>/review/learn_synapses/network.safetensors",
         scores="<results>/review/learn_synapses/scores.tsv",
     log:
         "<logs>/review_learn_synapses.log",
@@ -76,6 +78,7 @@ rule review_learn_synapses:
         each=synapses_plan.voxels_of(synapses_plan.detected),
         cuboid=config["synapses"]["cuboid"],
         rules=synapses_plan.ruling,
+        relearns=synapses_plan.relearns,
         seed=config["seed"],
         model="" if synapses_plan.adapts or not synapses_plan.detected else synapses_plan.model.stamp,
         inputs=[
@@ -90,6 +93,36 @@ rule review_learn_synapses:
         code=script_hash("review_learn_synapses"),
     script:
         "../../scripts/review_learn_synapses.py"
+
+
+rule review_detect_synapses:
+    """Find the parts of synapses in the cuboids of a shard again, where the network learned from answers."""
+    input:
+        volumes=synapses_plan.detection_files,
+        grey="<results>/synapses/grey/{volume}.json",
+        judge="<results>/review/learn_synapses/judge.json",
+        model="<results>/review/learn_synapses/network.safetensors",
+        parts="<results>/synapses/detect/{volume}/{shard}.parquet",
+    output:
+        done="<results>/review/detect_synapses/{volume}/{shard}.parquet",
+        failures="<results>/failures/review_detect_synapses/{volume}/{shard}.parquet",
+    log:
+        "<logs>/review_detect_synapses/{volume}/{shard}.log",
+    conda:
+        "../../envs/synapses.yaml"
+    threads: 1
+    resources:
+        **asks("review_detect_synapses", synapses_plan.detection_size),
+    params:
+        voxel_nm=synapses_plan.voxel_nm,
+        cuboid=config["synapses"]["cuboid"],
+        threshold=config["synapses"]["merge"]["threshold"],
+        inputs=synapses_plan.detection_stamps,
+        aside=synapses_plan.detection_aside,
+        shards=config["synapses"]["shards"],
+        code=script_hash("review_detect_synapses"),
+    script:
+        "../../scripts/review_detect_synapses.py"
 
 
 rule review_learn_links:

@@ -261,9 +261,10 @@ rule synapses_merge:
     """Merge the parts of all cuboids of a volume to objects."""
     input:
         volume=synapses_plan.grid_file,
-        parts=expand("<results>/synapses/detect/{{volume}}/{shard}.parquet", shard=synapses_plan.shards),
+        parts=synapses_plan.found,
         model=synapses_plan.model_made,
         learned=synapses_plan.learned,
+        network=synapses_plan.learned_network,
     output:
         **synapses_plan.ids(),
         objects="<results>/synapses/merge/{volume}.parquet",
@@ -325,7 +326,7 @@ rule synapses_density:
             then="<results>/synapses/mask/{volume}.zarr",
             otherwise=synapses_plan.file("mask"),
         ),
-        parts="<results>/synapses/detect/{volume}/{shard}.parquet",
+        parts=synapses_plan.found_in_shard,
         ids="<results>/synapses/ids/{volume}/{shard}.npz",
         labels="<results>/synapses/labels/{volume}.zarr",
     output:

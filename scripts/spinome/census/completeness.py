@@ -13,6 +13,7 @@ from spinome.io.tables import read_table
 COLUMNS = ["step", "units", "missing", "fraction"]
 # the step before, whose failed units a step never sees and lacks all the same
 BEFORE = {
+    "review_detect_synapses": "synapses_detect",
     "synapses_density": "synapses_detect",
     "linking_basins": "linking_membranes",
     "linking_contacts": "linking_basins",

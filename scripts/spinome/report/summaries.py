@@ -16,6 +16,10 @@ COLUMNS = {"objects": ["volume"], "links": ["volume", "orphan", "shaft", "linked
 WITHOUT = {
     "twophoton_register": ("sessions", "their spines are not known, and they count in no turnover"),
     "synapses_detect": ("cuboids", "no synapse was looked for there, and blocks that they touch have no density"),
+    "review_detect_synapses": (
+        "cuboids",
+        "no synapse was looked for there, and blocks that they touch have no density",
+    ),
     "synapses_density": ("cuboids", "blocks that they touch have no density"),
     "linking_membranes": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),
     "linking_basins": ("cuboids", "nothing is segmented there, and what reaches into them is cut"),

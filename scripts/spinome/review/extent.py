@@ -66,11 +66,9 @@ def within(strokes: list[Stroke], places_um: np.ndarray, section_um: float) -> n
         starts, ends = stroke.way_um[:-1], stroke.way_um[1:]
         if len(stroke.way_um) == 1:
             starts = ends = stroke.way_um
-        along = ends - starts
-        length = np.maximum((along**2).sum(axis=1), 1e-18)
-        for place in np.flatnonzero(near & ~inside):
-            off = places_um[place, 1:] - starts
-            share = ((off * along).sum(axis=1) / length).clip(0, 1)
-            apart = np.linalg.norm(off - share[:, None] * along, axis=1)
-            inside[place] = apart.min() <= stroke.radius_um
+        left = np.flatnonzero(near & ~inside)
+        for start, along in zip(starts, ends - starts):
+            off = places_um[left, 1:] - start
+            share = (off @ along / max(along @ along, 1e-18)).clip(0, 1)
+            inside[left] |= np.linalg.norm(off - share[:, None] * along, axis=1) <= stroke.radius_um
     return inside

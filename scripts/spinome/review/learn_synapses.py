@@ -1,13 +1,16 @@
-"""What the judge of synapse candidates learns from answers.
+"""What finds synapses learns from answers: the judge of candidates, the network, or both.
 
-The network that finds candidates stays as it is. What tells the true ones among them, the second classifier of
-`spinome.synapses.objects.judge`, is fitted to what people said of candidates, whether the run keeps these or not. It
-goes by few measures, so that some dozens of answers are enough.
+The judge tells the true ones among candidates, the second classifier of `spinome.synapses.objects.judge`. It is fitted
+to what people said of candidates, whether the run keeps these or not, and goes by few measures, so that some dozens of
+answers are enough. The network learns in `spinome.review.learn_network`, alone or with a judge of what it finds then.
+The simplest is taken that does best on answers drawn by lot.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,9 @@ from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
 from spinome.synapses.objects.judge import Judge, fit_judge
 from spinome.synapses.objects.measures import MEASURES
+
+if TYPE_CHECKING:
+    from spinome.synapses.network.unet import Network
 
 # fewer answers of either kind teach nothing
 LEAST_OF_EACH = 5
@@ -101,14 +107,37 @@ def believed(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray) -> np
     ----------
     candidates, rows, true : as `teach` takes them; `synapse` is 0 where the run drops a candidate
     """
-    kept = candidates["synapse"].to_numpy() > 0
-    shares = {of: (true[kept[rows] == of].sum() + 1) / ((kept[rows] == of).sum() + 2) for of in (False, True)}
-    ruled = np.where(kept, shares[True], shares[False])
+    kept, known, said = candidates["synapse"].to_numpy() > 0, np.zeros(len(candidates), bool), np.zeros(len(candidates))
+    known[rows], said[rows] = True, true
+    ruled = _shares(kept, said, known)
     judged = candidates["probability"].to_numpy(float)
     return np.where(np.isnan(judged), ruled, judged)
 
 
-def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[dict[str, Any] | None, pd.DataFrame]:
+# gives a network that learned from answers, and its candidates in places that were answered, with the columns of those
+# that the answers are about: from rows of the latter (A,), whether each is a synapse (A,), and answers with an extent
+Relearn = Callable[[np.ndarray, np.ndarray, pd.DataFrame], "tuple[Network, pd.DataFrame] | None"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned: `judge min_probability` for a card, a network, both, or neither."""
+
+    card: dict[str, Any] | None = None
+    network: Network | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """How likely answered candidates (A,) are synapses by a way to find them, and which of them it keeps (A,)."""
+
+    likely: np.ndarray
+    kept: np.ndarray
+
+
+def learn(
+    candidates: pd.DataFrame, answers: pd.DataFrame, seed: int, relearn: Relearn | None = None
+) -> tuple[Learned, pd.DataFrame]:
     """Teach, hold against what the run does without answers, and teach again with all of them where that is better.
 
     Parameters
@@ -117,10 +146,11 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
         `section_um`, the thickness of a section
     answers : of `spinome.review.answers.candidates_said`
     seed : of the lot by which questions are drawn
+    relearn : how the network learns; without it the judge learns alone
 
     Returns
     -------
-    `judge min_probability` for a card, None where the old one is to be kept; a table of one row that says why
+    what was learned, nothing where the old model is to be kept; a table of one row that says why
     """
     questions = asked_about(candidates)
     about = answered_by(questions, answers)
@@ -132,43 +162,149 @@ def learn(candidates: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[d
     held_out = set(about.loc[weight > 0, "answer_id"])
     parts = parts[[name not in held_out for name in owner]]
     parts = np.setdiff1d(parts, rows)
-    rows, true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
-    weight = np.concatenate([weight, np.zeros(len(parts))])
-    held = weight > 0
-    verdict, card = Verdict(int(held.sum()), np.nan, np.nan, np.nan, np.nan), None
-    first = teach(candidates, rows[~held], true[~held], seed)
-    if first is None:
+    every, all_true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
+    held = np.concatenate([weight, np.zeros(len(parts))]) > 0
+    seen = weight > 0
+    tried = {"": before(candidates, rows, true, seen)}
+    first = teach(candidates, every[~held], all_true[~held], seed)
+    if first is not None:
+        likely = first.probability(candidates)
+        tried["judge"] = Said(likely[rows], likely[rows] >= best_threshold(likely))
+    again = relearn and retrained(candidates, answers, about, seen, relearn, seed)
+    tried |= again.said if again else {}
+    # from the simplest on, each against the best so far
+    verdict, taken = Verdict(int(seen.sum()), np.nan, np.nan, np.nan, np.nan), ""
+    for name in [name for name in tried if name]:
+        if compare(tried[taken], tried[name], true, weight).better:
+            taken = name
+    if len(tried) == 1:
         reason = f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     else:
-        verdict = held_against(candidates, first, rows, true, weight)
-        reason = "better" if verdict.better else "not better on the answers drawn by lot"
-    if verdict.better and (judge := teach(candidates, rows, true, seed)) is not None:
-        card = {"judge": judge.for_card(), "min_probability": best_threshold(judge.probability(candidates))}
+        verdicts = {name: compare(tried[""], said, true, weight) for name, said in tried.items() if name}
+        verdict = verdicts[taken or max(verdicts, key=lambda name: verdicts[name].gain)]
+        reason = "better" if taken else "not better on the answers drawn by lot"
+    learned = Learned()
+    if taken == "judge" and (judge := teach(candidates, every, all_true, seed)) is not None:
+        learned = Learned(_for_card(judge, candidates))
+    elif again and taken:
+        learned = again.finish(taken)
     people = " ".join(sorted(answers["who"].unique()))
     row = {
         "answers": len(about),
-        "synapses": int(true.sum()),
+        "synapses": int(all_true.sum()),
         "painted": len(parts),
         "people": people,
         "held_out": verdict.held_out,
     }
     row |= {"gain_bits": verdict.gain, "gain_error": verdict.error, "old_f1": verdict.old, "new_f1": verdict.new}
-    row |= {"without_candidate": len(answers) - len(about), "taken": card is not None}
-    return card, pd.DataFrame([row | {"reason": reason}])
+    row |= {"without_candidate": len(answers) - len(about), "taken": learned != Learned(), "learned": taken}
+    return learned, pd.DataFrame([row | {"reason": reason}])
 
 
-def held_against(
-    candidates: pd.DataFrame, judge: Judge, rows: np.ndarray, true: np.ndarray, weight: np.ndarray
-) -> Verdict:
-    """Hold a judge against the run without answers, on those drawn by lot.
+def _for_card(judge: Judge, candidates: pd.DataFrame) -> dict[str, Any]:
+    return {"judge": judge.for_card(), "min_probability": best_threshold(judge.probability(candidates))}
+
+
+def before(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray, held: np.ndarray) -> Said:
+    """What the run says without answers of the candidates that they are about.
 
     Parameters
     ----------
     candidates, rows, true : as `teach` takes them
-    weight : of `spinome.review.held_out.drawn`, 0 for the answers that the judge has learned from
+    held : which of them (A,) are held out
+    """
+    return Said(believed(candidates, rows[~held], true[~held])[rows], candidates["synapse"].to_numpy()[rows] > 0)
+
+
+def compare(old: Said, new: Said, true: np.ndarray, weight: np.ndarray) -> Verdict:
+    """Hold a new way to find synapses against another, on the answers that are held out.
+
+    Parameters
+    ----------
+    true, weight : (A,) what the answers say, and how many candidates each of those held out stands for, else 0
     """
     held = weight > 0
-    old, new = believed(candidates, rows[~held], true[~held]), judge.probability(candidates)
-    seen = rows[held]
-    said = candidates["synapse"].to_numpy()[seen] > 0, new[seen] >= best_threshold(new)
-    return weigh(old[seen], new[seen], true[held], weight[held], said)
+    return weigh(old.likely[held], new.likely[held], true[held], weight[held], (old.kept[held], new.kept[held]))
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What networks that learned from a part of the answers say of the others, and how to end with all answers.
+
+    said : of "network" alone, and of "network and judge" where there is enough to judge by
+    finish : gives what was learned under one of these names
+    """
+
+    said: dict[str, Said]
+    finish: Callable[[str], Learned]
+
+
+def retrained(
+    candidates: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame, held: np.ndarray, relearn: Relearn, seed: int
+) -> Retrained | None:
+    """Let the network learn, and a judge of what it finds then; None where there is too little to learn from.
+
+    A network is sure of what it was told, and a judge that learned from that would rely on it too much. So each half
+    of the answers is judged as a network finds them that has learned from the other half; those held out, as one finds
+    them that has learned from both.
+
+    Parameters
+    ----------
+    about : of `spinome.review.questions.answered_by`, to the questions about `candidates`
+    held : which of them (A,) are held out
+    """
+    rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
+    # answers about the same cube may be about one synapse
+    names, cube = np.unique(cubes(candidates)[rows], return_inverse=True)
+    part = np.where(held, 2, np.random.default_rng(seed).permutation(len(names))[cube] % 2)
+
+    def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame] | None:
+        told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
+        other = set(about["answer_id"].to_numpy()[~used])
+        told = told[~told["answer_id"].isin(other)]
+        masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
+        return relearn(rows[used & ~masked], true[used & ~masked], told)
+
+    kept, frames, places = np.zeros(len(rows), bool), [], []
+    for number in range(3):
+        made = with_answers((part != number) & ~held)
+        if made is None:
+            return None
+        found = made[1]
+        there = _found_again(found, answers, about)
+        own = np.flatnonzero((part == number) & (there >= 0))
+        kept[own] = found["synapse"].to_numpy()[there[own]] > 0
+        frames.append(found.iloc[there[own]])
+        places.append(own)
+    order = np.concatenate(places)
+    measured = pd.concat(frames, ignore_index=True)
+    seen, known = np.isin(np.arange(len(rows)), order), ~held
+    said = {"network": Said(_shares(kept, true, known), kept)}
+    mine = known[order]
+    judge = teach(measured[mine], np.arange(mine.sum()), true[order][mine], seed)
+    if judge is not None:
+        likely = _shares(seen, true, known)
+        likely[order] = judge.probability(measured)
+        said["network and judge"] = Said(likely, seen & (likely >= best_threshold(judge.probability(found))))
+
+    def finish(name: str) -> Learned:
+        network, found = with_answers(np.ones(len(rows), bool))
+        if name == "network":
+            return Learned(None, network)
+        last = teach(measured, np.arange(len(measured)), true[order], seed)
+        return Learned(_for_card(last or judge, found), network)
+
+    return Retrained(said, finish)
+
+
+def _found_again(found: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame) -> np.ndarray:
+    """The row of another network's candidate that each answer of `about` (A,) is about, -1 where there is none."""
+    again = answered_by(asked_about(found), answers)
+    row_of = pd.Series(again.index.to_numpy(int), again["answer_id"])
+    return row_of.reindex(about["answer_id"]).fillna(-1).to_numpy(int)
+
+
+def _shares(of: np.ndarray, true: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """How likely each is true (A,): as often as others that are known, of the same kind `of` (A,) bool."""
+    shares = [(true[known & (of == kind)].sum() + 1) / ((known & (of == kind)).sum() + 2) for kind in (False, True)]
+    return np.where(of, shares[1], shares[0])

@@ -65,6 +65,21 @@ def test_where_a_judge_learns_from_answers_nothing_is_scored(plan):
     assert sorted(one.parts(one.detected)) == [f"parts/{name}/{n}" for name in ("found", "taught") for n in (0, 1)]
 
 
+def test_where_the_network_learns_from_answers_cuboids_are_looked_through_again(plan, tmp_path):
+    one = plan(learn=True)
+    again = [f"<results>/review/detect_synapses/found/{shard}.parquet" for shard in "01"]
+    assert one.found(of("found")) == again and one.learned_network(of("found"))
+    assert one.found_in_shard(SimpleNamespace(volume="found", shard="1")) == again[1]
+    assert one.finished["review_detect_synapses"][:2] == again
+    assert "<results>/failures/review_detect_synapses/taught/1.parquet" in one.failures
+    # what is given stays, and forests do not learn
+    before = [f"<results>/synapses/detect/given/{shard}.parquet" for shard in "01"]
+    assert one.found(of("given")) == before and one.learned_network(of("given")) == []
+    forest = plan(learn=True, models={"synapses": "m.skops"})
+    assert not forest.relearns and forest.learns and "review_detect_synapses" not in forest.finished
+    assert forest.found(of("found"))[0] == plan().found(of("found"))[0] == before[0].replace("given", "found")
+
+
 def test_a_volume_without_truth_is_none_to_train_on_unless_a_model_is_given(plan):
     with pytest.raises(ValueError, match=r"synapses\.train names given: a training volume is a row"):
         plan(train=["given", "taught"])

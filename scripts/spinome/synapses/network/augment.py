@@ -7,6 +7,7 @@ has not seen gets rougher crops than one that is trained for tissue like that of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cc3d
@@ -29,7 +30,8 @@ class Teacher:
 
     `objects` lists the pixels (N, 3) of each true synapse, so that a small one is drawn as often as a large one.
     `zoom` is the least and the greatest number of its pixels that a pixel of a crop covers, `weight` how often it is
-    drawn for its size.
+    drawn for its size. Where `known` (Z, Y, X) is given the truth holds where that is 1 alone, and `refused` lists the
+    pixels of each thing that was said to be no synapse: crops are drawn around these and around synapses.
     """
 
     image: np.ndarray
@@ -37,18 +39,24 @@ class Teacher:
     objects: list[np.ndarray]
     zoom: tuple[float, float] = (1.0, 1.0)
     weight: float = 1.0
+    known: np.ndarray | None = None
+    refused: Sequence[np.ndarray] = ()
 
 
 def teacher(
     image: np.ndarray, truth: np.ndarray, zoom: tuple[float, float] = (1.0, 1.0), weight: float = 1.0
 ) -> Teacher:
     """Make a teacher of an image and its truth (Z, Y, X)."""
-    labels = cc3d.connected_components((truth > 0.5).astype(np.uint8), connectivity=18)
+    return Teacher(image, truth, pixels_of(truth > 0.5), zoom, weight)
+
+
+def pixels_of(inside: np.ndarray) -> list[np.ndarray]:
+    """The pixels (N, 3) of each object of a mask (Z, Y, X)."""
+    labels = cc3d.connected_components(inside.astype(np.uint8), connectivity=18)
     where = np.argwhere(labels)
     order = np.argsort(labels[tuple(where.T)], kind="stable")
     counts = np.bincount(labels.ravel())[1:]
-    objects = np.split(where[order], np.cumsum(counts)[:-1]) if len(counts) else []
-    return Teacher(image, truth, objects, zoom, weight)
+    return np.split(where[order], np.cumsum(counts)[:-1]) if len(counts) else []
 
 
 def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,7 +68,8 @@ def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) ->
 
     Returns
     -------
-    image, truth and weight, each `CROP` float32; the weight is 0 outside of the teacher and in failed sections
+    image, truth and weight, each `CROP` float32; the weight is 0 outside of the teacher, where its truth is not known,
+    and in failed sections
     """
     depth, height, width = source.image.shape
     centre = _centre(source, rng)
@@ -74,9 +83,8 @@ def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) ->
     place = _places(centre[1:], source.zoom, rng)
     grid = ((place[..., ::-1] + 0.5) * 2 / [width, height] - 1).astype(np.float32)
     taken = np.clip(sections, 0, depth - 1)
-    stacked = torch.from_numpy(
-        np.stack([source.image[taken], source.truth[taken], np.ones_like(source.image[taken])], 1)
-    )
+    known = np.ones_like(source.image[taken]) if source.known is None else source.known[taken]
+    stacked = torch.from_numpy(np.stack([source.image[taken], source.truth[taken], known], 1))
     sampled = torch.from_numpy(grid)
     image = functional.grid_sample(stacked[:, :1], sampled, padding_mode="border", align_corners=False)[:, 0]
     truth, inside = functional.grid_sample(stacked[:, 1:], sampled, align_corners=False).unbind(1)
@@ -88,8 +96,12 @@ def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) ->
 
 
 def _centre(source: Teacher, rng: np.random.Generator) -> np.ndarray:
-    if source.objects and rng.random() < ON_SYNAPSE:
-        pixels = source.objects[rng.integers(len(source.objects))]
+    chosen = source.objects if source.objects and rng.random() < ON_SYNAPSE else source.refused
+    if not chosen and source.known is not None:
+        # away from what was answered there is nothing to learn
+        chosen = source.objects
+    if chosen:
+        pixels = chosen[rng.integers(len(chosen))]
         return pixels[rng.integers(len(pixels))] + rng.uniform(-1, 1, 3) * BESIDE
     return rng.uniform(0, 1, 3) * source.image.shape
 

@@ -27,8 +27,14 @@ EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
 STEPS = ("detect", "density")
 # voxels that are read around a cuboid in which synapses are looked for
 HALO = (10, 70, 70)
-# what judges candidates by what people answered
+# what judges candidates by what people answered, and what finds them
 LEARNED = "<results>/review/learn_synapses/judge.json"
+LEARNED_NETWORK = "<results>/review/learn_synapses/network.safetensors"
+
+
+def of_volume(volume: str) -> SimpleNamespace:
+    """The wildcards of a rule that is about a volume."""
+    return SimpleNamespace(volume=volume)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +89,15 @@ class SynapsesPlan(VolumesPlan):
     def learned(self, wildcards: Any) -> str | list[str]:
         """What judges candidates by the answers, where it learns and the rule's volume has candidates."""
         return LEARNED if self.learns and self.is_detected(wildcards) else []
+
+    @cached_property
+    def relearns(self) -> bool:
+        """Whether the network learns from the answers, too; a published one does not."""
+        return self.learns and self.kind == "network" and not self.model.published
+
+    def learned_network(self, wildcards: Any) -> str | list[str]:
+        """The network that learned from answers, where it does and the rule's volume has candidates."""
+        return LEARNED_NETWORK if self.relearns and self.is_detected(wildcards) else []
 
     @cached_property
     def masked(self) -> list[str]:
@@ -220,12 +235,16 @@ class SynapsesPlan(VolumesPlan):
             for step in STEPS
             for volume in self.volumes
             for shard in self.shards
+        ] + [
+            f"<results>/failures/review_detect_synapses/{volume}/{shard}.parquet"
+            for volume in (self.detected if self.relearns else [])
+            for shard in self.shards
         ]
 
     @property
     def finished(self) -> dict[str, list[str]]:
         """Tables of finished units of the branch, by step."""
-        return {
+        finished = {
             f"synapses_{step}": [
                 f"<results>/synapses/{step}/{volume}/{shard}.parquet"
                 for volume in self.volumes
@@ -233,6 +252,8 @@ class SynapsesPlan(VolumesPlan):
             ]
             for step in STEPS
         }
+        again = [file for volume in self.detected if self.relearns for file in self.found(of_volume(volume))]
+        return finished | ({"review_detect_synapses": again} if again else {})
 
     def is_detected(self, wildcards: Any) -> bool:
         """Whether synapses are found in the image of the rule's volume."""
@@ -299,9 +320,7 @@ class SynapsesPlan(VolumesPlan):
 
     def models_of(self, volumes: Iterable[str]) -> dict[str, str]:
         """Named inputs `model/<volume>`: the models that are made, as `model_made`."""
-        return {
-            f"model/{volume}": file for volume in volumes for file in self.model_made(SimpleNamespace(volume=volume))
-        }
+        return {f"model/{volume}": file for volume in volumes for file in self.model_made(of_volume(volume))}
 
     def model_stamp(self, wildcards: Any) -> str:
         """What counts of the model, where it is given, taken as it is, and the rule's volume needs one."""
@@ -322,6 +341,16 @@ class SynapsesPlan(VolumesPlan):
             for volume in volumes
             for shard in self.shards
         }
+
+    def found(self, wildcards: Any) -> list[str]:
+        """What was found in the cuboids of the rule's volume, by a network that learned from answers where one does."""
+        again = self.relearns and self.is_detected(wildcards)
+        folder = "review/detect_synapses" if again else "synapses/detect"
+        return [f"<results>/{folder}/{wildcards.volume}/{shard}.parquet" for shard in self.shards]
+
+    def found_in_shard(self, wildcards: Any) -> str:
+        """The same of the rule's shard."""
+        return self.found(wildcards)[int(wildcards.shard)]
 
     def painted(self, volume: str) -> list[str]:
         """What says that all cuboids of a volume's label volume are painted."""
