@@ -26,10 +26,12 @@ CYTOPLASM, DARK, PALE = 160.0, 45.0, 205.0
 # nm between an axis and the rim of a bar on the presynaptic side, and how far it reaches into the axon
 BAR_RADIUS, BAR_DEPTH = (30.0, 75.0), (40.0, 85.0)
 # of the bodies that are placed at random: radius in nm
-CORE_RADIUS, ORGANELLE_RADIUS, SPECK_RADIUS = (28.0, 55.0), (60.0, 180.0), (12.0, 45.0)
+CORE_RADIUS, ORGANELLE_RADIUS, SPECK_RADIUS = (28.0, 55.0), (40.0, 180.0), (12.0, 45.0)
 GRANULE_RADIUS, RING_RADIUS, CISTERN_RADIUS = (11.0, 17.0), (16.0, 24.0), (25.0, 110.0)
 # these are up to so many times longer than wide, in the plane of a section
 LONG, STRETCH = (ORGANELLE_RADIUS, CISTERN_RADIUS), (1.0, 5.0)
+# share of a long body's radius that a neurite must have room for
+NARROWEST = 0.4
 # the dark membrane of a mitochondrion reaches so far into it, nm
 MITOCHONDRION_RIM = 22.0
 # how far from its middle a soft edge reaches, nm
@@ -62,6 +64,7 @@ class Staining:
     bars: float
     cores: float
     organelles: float
+    organelle_shade: float
     specks: float
     granules: float
     rings: float
@@ -95,7 +98,8 @@ class Staining:
             thin_synapses=between(0.2, 0.9),
             bars=between(0, 0.6),
             cores=between(0, 3),
-            organelles=between(0, 1.5),
+            organelles=between(0, 2.5),
+            organelle_shade=between(-120, -30),
             specks=between(0, 6),
             granules=between(0, 60),
             rings=between(0, 220),
@@ -201,7 +205,7 @@ def _bodies(
             ORGANELLE_RADIUS,
             (1, FIRST_OTHER),
             lambda away, size: (
-                look.mitochondria * _soft(size - away) - look.rim * _band(away - size, MITOCHONDRION_RIM)
+                look.organelle_shade * _soft(size - away) - look.rim * _band(away - size, MITOCHONDRION_RIM)
             ),
         ),
         (
@@ -224,6 +228,8 @@ def _bodies(
         places = rng.integers(0, tissue.labels.shape, (rng.poisson(3 * per_um3 * um3), 3))
         labels, room = tissue.labels[tuple(places.T)], boundary[tuple(places.T)]
         radius = rng.uniform(*sizes, len(places))
+        # a long body fills a thin neurite
+        room = room / NARROWEST if sizes in LONG else room
         fits = (labels >= low) & (labels < high) & (room > radius) & ~tissue.mitochondria[tuple(places.T)]
         for place, size in zip(places[fits], radius[fits]):
             centre = place * specimen.em_voxel_nm
