@@ -164,12 +164,12 @@ class VolumeReader(Reader):
     def open(self, source):
         return open_volume(source)
 
-    # whether the format has integers of 64 bits with a sign
-    signed = True
+    # whether the format has integers of 64 bits, and such with a sign
+    large, signed = True, True
 
     @pytest.mark.parametrize("dtype", [np.uint64, np.int64])
     def test_ids_of_64_bits(self, tmp_path, dtype):
-        if dtype == np.int64 and not self.signed:
+        if not self.large or (dtype == np.int64 and not self.signed):
             pytest.skip("the format has no such type")
         top = int(np.iinfo(dtype).max)
         data = np.array([0, 1, 2**53 + 1, 2**62 + 3, 2**63 - 1, top - 1, top, top], dtype).reshape(2, 2, 2)
@@ -406,6 +406,29 @@ class TestSections(VolumeReader):
 
     def truncate(self, folder):
         cut(folder / "v" / "s9.tif")
+
+
+class TestPngSections(VolumeReader):
+    """A folder with one PNG a section."""
+
+    large = signed = False
+
+    def write(self, folder, data):
+        (folder / "v").mkdir()
+        for number, section in enumerate(data, start=8):
+            imageio.imwrite(folder / "v" / f"iso.{number}.png", section)
+        return str(folder / "v")
+
+    def damage(self, folder):
+        content = bytearray((folder / "v" / "iso.9.png").read_bytes())
+        content[len(content) // 2] ^= 255
+        (folder / "v" / "iso.9.png").write_bytes(content)
+
+    def lose(self, folder):
+        (folder / "v" / "iso.9.png").unlink()
+
+    def truncate(self, folder):
+        cut(folder / "v" / "iso.9.png")
 
 
 class TestPrecomputed(VolumeReader):

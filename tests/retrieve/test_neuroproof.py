@@ -4,9 +4,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 
+from spinome.io.tables import read_table
 from spinome.retrieve.neuroproof import checked_sections, grow_bars, views
 
 PLACES = Path(__file__).parents[2] / "config" / "training" / "neuroproof_ts2_synapses.tsv"
@@ -49,6 +49,8 @@ def test_another_image_is_named_with_the_remedy(two_bars):
 def test_every_marked_place_is_dark(shared_data):
     with h5py.File(shared_data("em/neuroproof_ts2/volume_z000-150.h5")) as file:
         image = checked_sections(file["raw"][:], "raw")
-    bars = grow_bars(image, pd.read_table(PLACES, comment="#").to_numpy())
-    assert all(bars[tuple(place)] for place in pd.read_table(PLACES, comment="#").to_numpy())
+    # as the rule reads them
+    places = read_table(PLACES, ["z", "y", "x"]).to_numpy(int)
+    bars = grow_bars(image, places)
+    assert all(bars[tuple(place)] for place in places)
     assert 0.003 < bars.mean() < 0.02

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import h5py
+import imageio.v3 as imageio
 import numpy as np
 import tensorstore
 import tifffile
@@ -23,6 +24,7 @@ from spinome.io.atomic import final_path
 from spinome.io.damage import DamagedError
 from spinome.io.hdf5 import data_set
 from spinome.io.ome import multiscales, read_image, xml_sizes
+from spinome.io.png import require_whole_png
 from spinome.io.public_volumes import open_public_volume, public_info
 from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
 from spinome.io.sections import in_order
@@ -34,7 +36,7 @@ from spinome.io.untrusted import json_object
 from spinome.io.web.limits import DownloadError
 from spinome.io.zarr_arrays import array_to_write, create_array, open_array, write_zeros
 
-TIFF_SUFFIXES = {".tif", ".tiff"}
+TIFF_SUFFIXES, PNG_SUFFIX = {".tif", ".tiff"}, ".png"
 # of a data set: the size of a voxel along z, y and x in nm
 HDF5_SIZE = "voxel_size_nm_zyx"
 LARGEST_LABEL = np.iinfo(np.int64).max
@@ -159,7 +161,8 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
         array, stored, corner = _open_zarr(path, name)
     else:
         raise ValueError(
-            f"{path}: unknown kind of volume; use .zarr, .h5::name, .tif or a Neuroglancer precomputed folder"
+            f"{path}: unknown kind of volume; use .zarr, .h5::name, .tif, a folder of TIFF or PNG sections, or a "
+            "Neuroglancer precomputed folder"
         )
     array = _SpatialAxes(array, range(array.ndim)[-3:]) if array.ndim > 3 and set(array.shape[:-3]) == {1} else array
     if array.ndim != 3 or 0 in array.shape:
@@ -441,24 +444,41 @@ def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
 
 
 def _is_section(file: Path) -> bool:
-    return file.suffix.lower() in TIFF_SUFFIXES and not file.name.startswith(".")
+    return file.suffix.lower() in {*TIFF_SUFFIXES, PNG_SUFFIX} and not file.name.startswith(".")
 
 
 def _open_sections(path: Path) -> tuple[Any, None]:
-    """A folder with one TIFF a section, in the order of the numbers in their names, which have no gap."""
+    """A folder with one TIFF or PNG a section, in the order of the numbers in their names, which have no gap."""
     files = in_order(path, [file for file in path.iterdir() if _is_section(file)])
-    pages = []
-    for file in files:
-        require_whole_tiff(file)
-        with tifffile.TiffFile(file) as section:
-            require_grey(file, section.series[0])
-            pages.append((section.series[0].shape, section.series[0].dtype))
-        if pages[-1] != pages[0]:
+    if len({file.suffix.lower() == PNG_SUFFIX for file in files}) > 1:
+        raise ValueError(f"{path}: holds both TIFF and PNG; put the sections of one volume into a folder of their own")
+    png = files[0].suffix.lower() == PNG_SUFFIX
+    facts = [_png_facts(file) if png else _tiff_facts(file) for file in files]
+    for file, (shape, dtype) in zip(files, facts):
+        if (shape, dtype) != facts[0]:
             raise ValueError(
-                f"{file}: is a section of {pages[-1][0]} {pages[-1][1]}, {files[0].name} of {pages[0][0]} "
-                f"{pages[0][1]}; all sections of a folder must be alike"
+                f"{file}: is a section of {shape} {dtype}, {files[0].name} of {facts[0][0]} {facts[0][1]}; all "
+                "sections of a folder must be alike"
             )
-    return zarr.open(tifffile.TiffSequence(files).aszarr(), mode="r"), None
+    sequence = tifffile.FileSequence(imageio.imread, files) if png else tifffile.TiffSequence(files)
+    return zarr.open(sequence.aszarr(), mode="r"), None
+
+
+def _tiff_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype of a section, none of whose voxels is read."""
+    require_whole_tiff(file)
+    with tifffile.TiffFile(file) as section:
+        require_grey(file, section.series[0])
+        return section.series[0].shape, section.series[0].dtype
+
+
+def _png_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype of a section, none of whose voxels is read."""
+    require_whole_png(file)
+    facts = imageio.improps(file)
+    if len(facts.shape) > 2:
+        raise ValueError(f"{file}: is in colour; export it in grey values")
+    return facts.shape, facts.dtype
 
 
 def _read_info(address: str) -> str:

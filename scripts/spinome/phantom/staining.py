@@ -1,10 +1,10 @@
 """A cutout as real tissue looks: stained, cut and imaged in another way from one specimen to the next.
 
 Real sections hold what a plain rendering leaves out: grey thin clefts beside dark ones, dense bars on the presynaptic
-side, vesicles with a dense core, vesicles far from any synapse, dark organelles and specks, spots of membrane that are
-dark without being a synapse, membranes that a thick section cuts obliquely, myelin, dark glia with glycogen, and
-sections that fade. How much there is of each, and how strong all contrasts are, is drawn for each specimen
-(`Staining`).
+side, vesicles that are grey disks, vesicles with a dense core, vesicles far from any synapse, dark mitochondria, long
+organelles, pale cisterns in a dark membrane, specks, spots of membrane that are dark without being a synapse, membranes
+that a thick section cuts obliquely, myelin, dark glia with glycogen, and sections that fade. How much there is of each,
+and how strong all contrasts are, is drawn for each specimen (`Staining`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import edt
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import expit
@@ -25,8 +26,14 @@ CYTOPLASM, DARK, PALE = 160.0, 45.0, 205.0
 # nm between an axis and the rim of a bar on the presynaptic side, and how far it reaches into the axon
 BAR_RADIUS, BAR_DEPTH = (30.0, 75.0), (40.0, 85.0)
 # of the bodies that are placed at random: radius in nm
-CORE_RADIUS, ORGANELLE_RADIUS, SPECK_RADIUS = (28.0, 55.0), (90.0, 260.0), (12.0, 45.0)
-GRANULE_RADIUS, RING_RADIUS = (11.0, 17.0), (16.0, 24.0)
+CORE_RADIUS, ORGANELLE_RADIUS, SPECK_RADIUS = (28.0, 55.0), (40.0, 180.0), (12.0, 45.0)
+GRANULE_RADIUS, RING_RADIUS, CISTERN_RADIUS = (11.0, 17.0), (16.0, 24.0), (25.0, 110.0)
+# these are up to so many times longer than wide, in the plane of a section
+LONG, STRETCH = (ORGANELLE_RADIUS, CISTERN_RADIUS), (1.0, 5.0)
+# share of a long body's radius that a neurite must have room for
+NARROWEST = 0.4
+# the dark membrane of a mitochondrion reaches so far into it, nm
+MITOCHONDRION_RIM = 22.0
 # how far from its middle a soft edge reaches, nm
 EDGE = 5.0
 
@@ -42,6 +49,9 @@ class Staining:
     neurites: float
     glia: float
     mitochondria: float
+    rim: float
+    vesicles: float
+    smear: float
     grain: float
     shading: float
     noise: float
@@ -54,9 +64,11 @@ class Staining:
     bars: float
     cores: float
     organelles: float
+    organelle_shade: float
     specks: float
     granules: float
     rings: float
+    cisterns: float
     myelin: float
 
     @classmethod
@@ -71,7 +83,10 @@ class Staining:
             dark_spots=between(0.0, 0.8),
             neurites=between(4, 16),
             glia=between(-55, 5),
-            mitochondria=between(-65, -15),
+            mitochondria=between(-95, -20),
+            rim=between(0, 60),
+            vesicles=between(0.3, 1.0),
+            smear=between(0, 1.6),
             grain=between(15, 55),
             shading=between(4, 14),
             noise=between(5, 17),
@@ -80,13 +95,15 @@ class Staining:
             section_gain=between(0.02, 0.1),
             section_shift=between(1, 6),
             lost=between(0, 0.05),
-            thin_synapses=between(0.2, 0.6),
+            thin_synapses=between(0.2, 0.9),
             bars=between(0, 0.6),
             cores=between(0, 3),
-            organelles=between(0, 0.4),
+            organelles=between(0, 2.5),
+            organelle_shade=between(-120, -30),
             specks=between(0, 6),
             granules=between(0, 60),
             rings=between(0, 220),
+            cisterns=between(0, 8),
             myelin=rng.choice([0.0, 0.06]),
         )
 
@@ -119,8 +136,11 @@ def stained(
         plane += look.grain * gaussian_filter(rng.standard_normal(plane.shape, np.float32), 1.1)
         inner = tissue.mitochondria[index]
         folds = np.abs(_clouds(specimen, index, (160, 60, 160), 9)) < 0.15
-        plane[inner] += look.mitochondria - 30.0 * folds[inner]
-        plane -= vesicle_shade[index] * (0.6 + 0.4 * look.membrane / 85)
+        edge = edt.edt(inner, anisotropy=tuple(specimen.em_voxel_nm[1:]), black_border=False, parallel=1)
+        plane[inner] += look.mitochondria - 30.0 * folds[inner] - look.rim * (edge[inner] < MITOCHONDRION_RIM)
+        # where a section is thick or the image soft, a vesicle is a grey disk and no ring
+        vesicles = gaussian_filter(vesicle_shade[index].astype(np.float32), look.smear)
+        plane -= look.vesicles * vesicles * (0.6 + 0.4 * look.membrane / 85)
         plane += bodies[index] * (1.0 if glycogen else ~glia)
         sheath = sheathed[number] & (labels >= FIRST_AXON) & ~glia & (boundary[index] < 90)
         plane[sheath] = DARK + 20.0 + 15.0 * np.cos(boundary[index][sheath] / 2.5)
@@ -175,17 +195,30 @@ def _densities(
 def _bodies(
     specimen: Specimen, tissue: Tissue, boundary: np.ndarray, look: Staining, rng: np.random.Generator
 ) -> np.ndarray:
-    """What organelles, dense cores, specks, granules and lone vesicles add to the grey value: int8."""
+    """What organelles, cisterns, dense cores, specks, granules and lone vesicles add to the grey value: int8."""
     shade = np.zeros(tissue.labels.shape, np.int8)
     um3 = tissue.labels.size * float(np.prod(specimen.em_voxel_nm)) / 1e9
     axons, glia = (FIRST_AXON, FIRST_OTHER), (FIRST_OTHER, 2**32)
     kinds: list[tuple[float, tuple[float, float], tuple[int, int], Callable[[np.ndarray, float], np.ndarray]]] = [
-        (look.organelles, ORGANELLE_RADIUS, (1, FIRST_OTHER), lambda away, size: -65 * _soft(size - away)),
+        (
+            look.organelles,
+            ORGANELLE_RADIUS,
+            (1, FIRST_OTHER),
+            lambda away, size: (
+                look.organelle_shade * _soft(size - away) - look.rim * _band(away - size, MITOCHONDRION_RIM)
+            ),
+        ),
+        (
+            look.cisterns,
+            CISTERN_RADIUS,
+            (1, FIRST_OTHER),
+            lambda away, size: 20 * _soft(size - away) - 75 * _band(away - size, 9.0),
+        ),
         (
             look.rings,
             RING_RADIUS,
             (1, FIRST_OTHER),
-            lambda away, size: -60 * np.exp(-(((away - 0.85 * size) / 7) ** 2)),
+            lambda away, size: -60 * _band(away - 0.85 * size, 7.0),
         ),
         (look.specks, SPECK_RADIUS, (1, FIRST_OTHER), lambda away, size: -95 * _soft(size - away)),
         (look.granules, GRANULE_RADIUS, glia, lambda away, size: -70 * _soft(size - away)),
@@ -195,13 +228,20 @@ def _bodies(
         places = rng.integers(0, tissue.labels.shape, (rng.poisson(3 * per_um3 * um3), 3))
         labels, room = tissue.labels[tuple(places.T)], boundary[tuple(places.T)]
         radius = rng.uniform(*sizes, len(places))
+        # a long body fills a thin neurite
+        room = room / NARROWEST if sizes in LONG else room
         fits = (labels >= low) & (labels < high) & (room > radius) & ~tissue.mitochondria[tuple(places.T)]
         for place, size in zip(places[fits], radius[fits]):
             centre = place * specimen.em_voxel_nm
-            box, offsets = around(centre, size + 20, specimen.em_voxel_nm, shade.shape)
+            stretch, angle = (rng.uniform(*STRETCH) if sizes in LONG else 1.0), rng.uniform(0, np.pi)
+            box, offsets = around(centre, stretch * (size + 20), specimen.em_voxel_nm, shade.shape)
             # a section shows all that lies within it
             height = (np.abs(offsets[0]) - specimen.em_voxel_nm[0] / 2).clip(0)
-            added = painted(np.sqrt(height**2 + offsets[1] ** 2 + offsets[2] ** 2), size)
+            along = (np.cos(angle) * offsets[1] + np.sin(angle) * offsets[2]) / stretch
+            across = np.cos(angle) * offsets[2] - np.sin(angle) * offsets[1]
+            added = painted(np.sqrt(height**2 + along**2 + across**2), size).clip(-127, 127)
+            # a long body does not leave its neurite
+            added *= tissue.labels[box] == tissue.labels[tuple(place)]
             shade[box] = np.where(np.abs(added) > np.abs(shade[box]), added, shade[box]).astype(np.int8)
     return shade
 
@@ -216,6 +256,11 @@ def _membrane(specimen: Specimen, index: int, boundary: np.ndarray, look: Staini
 def _soft(depth: np.ndarray) -> np.ndarray:
     """1 where a depth in nm lies inside, 0 outside, with a soft edge."""
     return expit(depth / EDGE)
+
+
+def _band(depth: np.ndarray, width: float) -> np.ndarray:
+    """1 at a depth of 0 nm, falling off on both sides within about `width` nm."""
+    return np.exp(-((depth / width) ** 2))
 
 
 def _clouds(specimen: Specimen, index: int, length: tuple[float, float, float], stream: int) -> np.ndarray:

@@ -22,6 +22,8 @@ from spinome.synapses.grey import MIDDLE, SPREAD
 CROP = (12, 128, 128)
 # share of crops that are drawn around a true synapse, and how far (sections, pixels) from it they are centred
 ON_SYNAPSE, BESIDE = 0.5, (4.0, 40.0, 40.0)
+# rough crops also show things up to so much larger and smaller: neurites of a thin neuropil are half as wide as others
+ROUGH_ZOOM = (0.9, 1.5)
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,16 @@ def draw_crop(source: Teacher, rng: np.random.Generator, rough: bool = False) ->
     """
     depth, height, width = source.image.shape
     centre = _centre(source, rng)
+    zoom = source.zoom
     if rough:
+        zoom = zoom[0] * ROUGH_ZOOM[0], zoom[1] * ROUGH_ZOOM[1]
         # small volumes of many looks: what lies beyond them teaches nothing
-        room = np.minimum(np.array(CROP[1:]) * np.mean(source.zoom) / 2, np.array([height, width]) / 2)
+        room = np.minimum(np.array(CROP[1:]) * np.mean(zoom) / 2, np.array([height, width]) / 2)
         centre[1:] = np.clip(centre[1:], room, np.array([height, width]) - room)
     sections = round(centre[0] - CROP[0] / 2) + np.arange(CROP[0])
     if rng.random() < 0.5:
         sections = sections[::-1]
-    place = _places(centre[1:], source.zoom, rng)
+    place = _places(centre[1:], zoom, rng)
     grid = ((place[..., ::-1] + 0.5) * 2 / [width, height] - 1).astype(np.float32)
     taken = np.clip(sections, 0, depth - 1)
     known = np.ones_like(source.image[taken]) if source.known is None else source.known[taken]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # of the network, where there are few synapses: more only learn these by heart
 FEW_STEPS = 60
 # share of crops from volumes that somebody else's network has labelled; not tried otherwise
-TAUGHT = 0.1
+TAUGHT = 0.2
 # the pixels of the volumes may differ by this factor after shrinking; by more, they would show other things
 LARGEST_RATIO = 1.75
 
@@ -88,7 +88,7 @@ def network_learner(
     synapses are learnt in at most `FEW_STEPS`.
 
     What somebody else's network says of a volume (`spinome.synapses.training.taught`) is learnt as it says it, by its
-    probability in `targets`; a tenth of the crops (`TAUGHT`) comes from such volumes. Among them and among the others
+    probability in `targets`; a fifth of the crops (`TAUGHT`) comes from such volumes. Among them and among the others
     each volume gives as many crops as another, whatever its size. Where the pixels of volumes differ, each is learnt at
     sizes between the smallest and the largest.
 
