@@ -11,6 +11,7 @@ from spinome.synapses.appearance import (
     DEPTH,
     FINE,
     GREYS,
+    INSIDE,
     LIMIT,
     SIZE,
     THICKNESS,
@@ -100,6 +101,15 @@ def test_another_resolution_by_a_factor_of_8_is_told_of(known, voxel_nm, differs
         evidence_of(tissue(9, (16, 512, 512)), voxel_nm=voxel_nm), {"training data": known.for_card()}
     )
     assert judged["unlike"] and judged["differs"] in differs
+
+
+@pytest.mark.parametrize(("moved", "beyond"), [(0.02, False), (0.05, False), (0.051, True), (0.5, True)])
+def test_a_network_whose_statistics_moved_farther_than_where_it_was_tuned_warns(known, moved, beyond):
+    card = {"training data": known.for_card(), "moved": moved, "most moved": 0.05}
+    # as the training data look
+    judged = judge_limits(evidence_of(tissue(9)), card)
+    assert bool(judged["unlike"]) == beyond and (judged["differs"] == INSIDE) == beyond
+    assert (judged["unlikeness"] > LIMIT) == beyond and ("synapses.train" in judged["remedy"]) == beyond
 
 
 @pytest.mark.parametrize("kind", ["resin", "glia"])

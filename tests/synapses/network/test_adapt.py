@@ -7,10 +7,12 @@ from scipy import ndimage
 from torch.nn import functional
 
 from spinome.io.volumes import Volume
+from spinome.phantom.em import render_cutout
+from spinome.phantom.specimen import grow_specimen
 from spinome.shipped import shipped_file
 from spinome.synapses.classify import Evidence
-from spinome.synapses.grey import Grey
-from spinome.synapses.network.adapt import SHARE, adapt
+from spinome.synapses.grey import Grey, measure_grey
+from spinome.synapses.network.adapt import SHARE, adapt, moved
 from spinome.synapses.network.tiles import TILE
 from spinome.synapses.network.unet import load_network, shrink
 
@@ -50,7 +52,7 @@ def test_the_first_layer_moves_a_share_of_the_way_to_what_it_sees(network, evide
 def test_weights_stay_and_the_given_network_as_well(network, evidence):
     before = {name: value.clone() for name, value in network.net.state_dict().items()}
     adapted = adapt(network, evidence)
-    assert adapted.card == network.card and not adapted.net.training
+    assert adapted.card == {**network.card, "moved": adapted.card["moved"]} and not adapted.net.training
     for name, value in adapted.net.state_dict().items():
         assert torch.equal(before[name], network.net.state_dict()[name])
         if "running" not in name and "num_batches" not in name:
@@ -60,3 +62,24 @@ def test_weights_stay_and_the_given_network_as_well(network, evidence):
 def test_the_same_comes_out_again(network, evidence):
     first, second = (statistics(adapt(network, evidence)) for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_statistics_that_stay_have_not_moved_and_others_have():
+    layer = torch.nn.BatchNorm3d(3)
+    mean, variance = layer.running_mean.clone(), layer.running_var.clone()
+    assert moved(mean, variance, layer) == 0
+    layer.running_mean += 0.5
+    assert moved(mean, variance, layer) == pytest.approx(0.5)
+    layer.running_var *= np.e
+    assert moved(mean, variance, layer) == pytest.approx(1.5)
+
+
+def test_inverted_tissue_moves_the_network_farther_than_it_was_tuned_for(network):
+    specimen = grow_specimen(
+        52, [0], (24, 192, 192), VOXEL_NM, (40, 256, 320), spines_per_um=2.4, soma_radius_um=3.0, passing_dendrites=8
+    )
+    image = render_cutout(specimen)[0]["image"]
+    for values, beyond in ((image, False), (255 - image, True)):
+        volume = Volume(values, VOXEL_NM, "cutout")
+        moved = adapt(network, Evidence(volume, measure_grey(volume))).card["moved"]
+        assert (moved > network.card["most moved"]) == beyond

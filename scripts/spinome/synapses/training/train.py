@@ -77,6 +77,8 @@ def train(
         fitted = [fit_to(model, evidence) if fit_to else model for evidence, _ in tune.values()]
         maps = [whole_map(*volume, classifier_of(one), cuboid) for volume, one in zip(tune.values(), fitted)]
         operation, result = operate_by_rules(tune, maps)
+        if moves := [one.card["moved"] for one in fitted if "moved" in one.card]:
+            operation["most moved"] = max(moves)
     else:
         learn = _announced(learn, len(folds) + 1)
         maps = left_out(volumes, learn, classifier_of, cuboid, folds)
