@@ -2,7 +2,7 @@
 
 The volumes are `neuroproof_ts2` (grey values of fly FIB-SEM, 150 x 250 x 250 voxels) tiled by mirrored copies of
 itself: a neurite that leaves a tile goes on in the next one, and many cross the whole volume. They are made cuboid by
-cuboid. CPU and memory of every job are those of Snakemake's own benchmark files.
+cuboid. CPU and memory of every job are what it says of itself at the end of its log.
 
 Two gigavoxels take three and a half hours of one core, a quarter of them in membranes and half in candidates, which see
 a cuboid and some cubes of orphans at a time. So the largest volume is given the membranes of its source, tiled as its
@@ -11,6 +11,7 @@ grey values are, and is run from there to what candidates are searched in.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ CUBOID: Shape = (64, 256, 256)
 SIZES: dict[str, Shape] = {"0.02": (128, 400, 400), "0.07": (140, 700, 700), "0.3": (300, 1000, 1000)}
 # with membranes given, to the last steps before candidates: one and a half CPU-seconds a megavoxel
 GIVEN: dict[str, Shape] = {"0.07": (140, 700, 700), "2": (320, 2500, 2500)}
-BEFORE_CANDIDATES = ("linking_pieces", "linking_shapes")
+BEFORE_CANDIDATES = ("linking_shapes",)
+USED = re.compile(r"^used: ([\d.]+) MB, ([\d.]+) CPU-s", re.MULTILINE)
 
 
 def mirrored(source: np.ndarray, box: Box) -> np.ndarray:
@@ -95,11 +97,18 @@ def run(shape: Shape, folder: str, given: bool = False) -> pd.DataFrame:
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
     command += ["--configfile", str(config), *(("--until", *BEFORE_CANDIDATES) if given else ()), "--", "linking"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD)
-    parts = []
-    for file in Path(folder, "results", "benchmarks").rglob("*.tsv"):
-        step = file.relative_to(Path(folder, "results", "benchmarks")).parts[0].removesuffix(".tsv")
-        parts.append(pd.read_csv(file, sep="\t").assign(step=step))
-    return pd.concat(parts)[["step", "cpu_time", "max_rss"]]
+    return jobs_of(Path(folder, "results", "logs"))
+
+
+def jobs_of(logs: Path) -> pd.DataFrame:
+    """What each job says at its end that it used; Snakemake's own files sample CPU and miss what comes between."""
+    found = []
+    for file in logs.rglob("*.log"):
+        if used := USED.search(file.read_text()):
+            memory, seconds = map(float, used.groups())
+            step = file.relative_to(logs).parts[0].removesuffix(".log")
+            found.append({"step": step, "cpu_time": seconds, "max_rss": memory})
+    return pd.DataFrame(found)
 
 
 def grey_rows(sizes: Sequence[str] = tuple(SIZES), given: bool = False) -> list[Row]:
