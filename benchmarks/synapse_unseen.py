@@ -128,7 +128,9 @@ def unseen_rows() -> list[Row]:
         Row(f"{what}, {spread}", float(np.mean(scores)), "F1", 0.75),
         Row("their training, the longest draw", slowest, "CPU-s", 120.0, True),
         mouse_row(
-            "shipped network, fitted to the volume", on_mouse(load_network(MODELS / "synapses.safetensors")), 0.55
+            "shipped network, which has learnt from this cutout, fitted to the volume",
+            on_mouse(load_network(MODELS / "synapses.safetensors")),
+            0.55,
         ),
     ]
     try:
