@@ -11,7 +11,6 @@ grey values are, and is run from there to what candidates are searched in.
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from spinome.flat_forest import flatten_forest
 from spinome.io.models import load_model
 from spinome.io.volumes import create_volume, fill_pyramid
 from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes
+from spinome.logs import read_used
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = REPOSITORY / "workflow" / "models"
@@ -40,7 +40,6 @@ SIZES: dict[str, Shape] = {"0.02": (128, 400, 400), "0.07": (140, 700, 700), "0.
 # with membranes given, to the last steps before candidates: one and a half CPU-seconds a megavoxel
 GIVEN: dict[str, Shape] = {"0.07": (140, 700, 700), "2": (320, 2500, 2500)}
 BEFORE_CANDIDATES = ("linking_shapes",)
-USED = re.compile(r"^used: ([\d.]+) MB, ([\d.]+) CPU-s", re.MULTILINE)
 
 
 def mirrored(source: np.ndarray, box: Box) -> np.ndarray:
@@ -102,17 +101,14 @@ def run(shape: Shape, folder: str, given: bool = False) -> pd.DataFrame:
 
 def jobs_of(logs: Path) -> pd.DataFrame:
     """What each job says at its end that it used; Snakemake's own files sample CPU and miss what comes between."""
-    found = []
-    for file in logs.rglob("*.log"):
-        if used := USED.search(file.read_text()):
-            memory, seconds = map(float, used.groups())
-            step = file.relative_to(logs).parts[0].removesuffix(".log")
-            found.append({"step": step, "cpu_time": seconds, "max_rss": memory})
-    return pd.DataFrame(found)
+    used = {file: read_used(file) for file in logs.rglob("*.log")}
+    step = [file.relative_to(logs).parts[0].removesuffix(".log") for file in used if used[file]]
+    jobs = [one for one in used.values() if one]
+    return pd.DataFrame({"step": step, "cpu_time": [one.cpu_s for one in jobs], "max_rss": [one.mb for one in jobs]})
 
 
 def grey_rows(sizes: Sequence[str] = tuple(SIZES), given: bool = False) -> list[Row]:
-    """Highest memory of each step and what a voxel costs it, job starts included, and how both grow with the volume.
+    """Highest memory of each step and what a voxel costs it, and how both grow with the volume.
 
     Parameters
     ----------

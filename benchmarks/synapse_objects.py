@@ -137,7 +137,8 @@ def judged(probability: np.ndarray, evidence: Evidence, truth: Volume, slab: int
     every = find_candidates(probability, evidence, truth)
     chosen = choose_operation([every], (slab,))
     if chosen is None:
-        raise RuntimeError("the other slabs hold too few candidates for a judge")
+        # the other slabs hold too few candidates for a judge; training goes by rules then
+        return ruled(probability, truth, slab)
     operation, _ = chosen
     one, inside = every[operation.threshold], np.flatnonzero(every[operation.threshold].slab == slab)
     likely = operation.judge.probability(one.table)
@@ -164,7 +165,8 @@ def ruled(probability: np.ndarray, truth: Volume, slab: int) -> dict[str, Matche
     candidates = max((point for point in tried if not any(point[1:])), key=lambda p: average_precision(others[p]))
     for name, thick, at in (("f1", "thick", point), ("ap", "thick_ap", candidates)):
         pieces[name] = part_of(tried[at], slab, width, True)
-        pieces[thick] = part_of(tried[at], slab, width, True, without_thin=True)
+        pieces[thick] = part_of(tried[at], slab, width, True, without=1)
+    pieces["thin"] = part_of(tried[point], slab, width, True, only=1)
     return pieces
 
 
@@ -173,15 +175,22 @@ def f1(result: Matched) -> float:
     return precision_recall_f1(result)[2]
 
 
-def part_of(tried: Tried, slab: int, width: int, inside: bool, without_thin: bool = False) -> Matched:
-    """The outcome for objects in a slab, or in all others; a found object goes where its true one is."""
+def part_of(
+    tried: Tried, slab: int, width: int, inside: bool, without: int | None = None, only: int | None = None
+) -> Matched:
+    """The outcome for objects in a slab, or in all others; a found object goes where its true one is.
+
+    True objects of `without` sections are left out, or all but those of `only` so many.
+    """
     in_slab = slab_of(tried.truth_x, width) == slab
     found_slab = slab_of(tried.found_x, width) == slab
     matched = tried.partner >= 0
     found_slab[matched] = in_slab[tried.partner[matched]]
     left = in_slab != inside
-    if without_thin:
-        left |= tried.truth_sections == 1
+    if without is not None:
+        left |= tried.truth_sections == without
+    if only is not None:
+        left |= tried.truth_sections != only
     kept = found_slab == inside
     result = Matched(tried.result.found_score[kept], tried.result.found_true[kept], tried.result.truth_found)
     return leave_out(result, tried.partner[kept], left)

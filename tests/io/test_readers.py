@@ -430,6 +430,21 @@ class TestPngSections(VolumeReader):
     def truncate(self, folder):
         cut(folder / "v" / "iso.9.png")
 
+    def test_pictures_in_colour_and_a_mixture_are_refused(self, tmp_path, data):
+        source = Path(self.write(tmp_path, data))
+        tifffile.imwrite(source / "iso.13.tif", data[0])
+        with pytest.raises(ValueError, match="v: holds both TIFF and PNG"):
+            open_volume(str(source))
+        (source / "iso.13.tif").unlink()
+        imageio.imwrite(source / "iso.13.png", np.zeros((*data.shape[1:], 3), np.uint8))
+        with pytest.raises(ValueError, match=r"iso\.13\.png: is in colour; export it in grey values"):
+            open_volume(str(source))
+
+    def test_a_picture_beside_a_zarr_volume_is_no_section_of_it(self, tmp_path, data):
+        write_volume(tmp_path / "v.zarr", data, VOXEL_NM, CHUNKS, kind="image")
+        imageio.imwrite(tmp_path / "v.zarr" / "thumbnail.png", data[0].astype(np.uint8))
+        np.testing.assert_array_equal(open_volume(str(tmp_path / "v.zarr"))[:], data)
+
 
 class TestPrecomputed(VolumeReader):
     lost = 0

@@ -112,6 +112,12 @@ def test_a_network_whose_statistics_moved_farther_than_where_it_was_tuned_warns(
     assert (judged["unlikeness"] > LIMIT) == beyond and ("synapses.train" in judged["remedy"]) == beyond
 
 
+def test_a_size_that_is_stated_wrong_is_named_beside_what_the_network_sees(known):
+    card = {"training data": known.for_card(), "moved": 0.5, "most moved": 0.05}
+    judged = judge_limits(evidence_of(tissue(9, (16, 512, 512)), voxel_nm=(40.0, 72.0, 72.0)), card)
+    assert judged["differs"].startswith(SIZE) and judged["differs"].endswith(INSIDE)
+
+
 @pytest.mark.parametrize("kind", ["resin", "glia"])
 def test_a_volume_without_neurites_is_told_of(known, kind):
     rng = np.random.default_rng(4)

@@ -30,6 +30,7 @@ BROUGHT = {
         "resources/rr30a_upper/dendrites.csv",
     ],
     "config/training/synapses.yaml": [
+        "resources/modelzoo_mouse/sample1_input.h5",
         "resources/modelzoo_mouse/sample2_input.h5",
         "resources/neuroproof_examples/training_sample2/grayscale_maps",
     ],

@@ -37,6 +37,8 @@ from spinome.io.web.limits import DownloadError
 from spinome.io.zarr_arrays import array_to_write, create_array, open_array, write_zeros
 
 TIFF_SUFFIXES, PNG_SUFFIX = {".tif", ".tiff"}, ".png"
+# what a folder of Zarr 3 or 2 has at its top; pictures beside it are none of its sections
+ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray")
 # of a data set: the size of a voxel along z, y and x in nm
 HDF5_SIZE = "voxel_size_nm_zyx"
 LARGEST_LABEL = np.iinfo(np.int64).max
@@ -155,7 +157,7 @@ def open_volume(source: str, voxel_nm: VoxelSize | None = None) -> Volume:
         array, stored = _open_tiff(path)
     elif (path / "info").is_file():
         array, stored, corner = _open_precomputed(str(path), name)
-    elif path.is_dir() and any(map(_is_section, path.iterdir())):
+    elif path.is_dir() and not _is_zarr(path) and any(map(_is_section, path.iterdir())):
         array, stored = _open_sections(path)
     elif path.is_dir():
         array, stored, corner = _open_zarr(path, name)
@@ -441,6 +443,10 @@ def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
     require_grey(path, series)
     array = _SpatialAxes(array, [axes.index(axis) if axis in axes else None for axis in "ZYX"]) if spatial else array
     return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).is_file() for name in ZARR_METADATA)
 
 
 def _is_section(file: Path) -> bool:

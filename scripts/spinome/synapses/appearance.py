@@ -88,7 +88,8 @@ def judge_limits(evidence: Evidence, card: Mapping[str, Any]) -> dict[str, Any]:
     if inside <= 1:
         return judged
     far = np.fmax(judged["unlikeness"], LIMIT * inside)
-    return judged | {"unlikeness": float(far), "unlike": True, "differs": INSIDE, "remedy": REMEDY}
+    differs = f"{judged['differs']}, and in {INSIDE}" if judged["unlike"] else INSIDE
+    return judged | {"unlikeness": float(far), "unlike": True, "differs": differs, "remedy": REMEDY}
 
 
 def traits(image: np.ndarray) -> np.ndarray:

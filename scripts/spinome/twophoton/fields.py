@@ -58,6 +58,11 @@ def read_fields(folder: str | Path) -> Iterator[Field]:
         image = np.asarray(imageio.imread(source.parent / "images" / str(name)), np.float32)
         image = image if image.ndim == 2 else image[..., :3].mean(axis=2)
         boxes = own[["x_min_px", "y_min_px", "x_max_px", "y_max_px"]].to_numpy(float)
+        if (empty := (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)).any():
+            raise ValueError(
+                f"{source}: a box of {name} ends before it begins, at x {boxes[empty][0, 0]:g} to "
+                f"{boxes[empty][0, 2]:g}, y {boxes[empty][0, 1]:g} to {boxes[empty][0, 3]:g}; correct its row"
+            )
         beyond = (boxes < -1).any(axis=1) | (boxes > np.tile(image.shape[::-1], 2) + 1).any(axis=1)
         if beyond.any():
             height, width = image.shape
@@ -105,12 +110,17 @@ def groups_of(table: pd.DataFrame, source: Path) -> dict[str, str]:
 
 def _bounds(points: pd.DataFrame, source: Path) -> pd.DataFrame:
     """The bounds of the polygons of `outlines.csv` as boxes."""
+    if points["spine"].isna().any():
+        name = points["image"][points["spine"].isna()].iloc[0]
+        raise ValueError(f"{source}: a point of {name} has no spine; say which outline it belongs to")
     spines = points.groupby(["image", "spine"], sort=True)
     bounds = {f"{axis}_{end}_px": (f"{axis}_px", end) for end in ("min", "max") for axis in ("x", "y")}
     table = spines.agg(corners=("x_px", "size"), **bounds).reset_index()
     unclear = table.loc[table["corners"] < 3, "image"].unique()
     if len(unclear):
         print(f"{source}: {len(unclear)} views with an outline of fewer than three corners are left out")
+    if table["image"].isin(unclear).all():
+        raise ValueError(f"{source}: no view has outlines of three corners or more; export polygons, or boxes.csv")
     return table[~table["image"].isin(unclear)]
 
 

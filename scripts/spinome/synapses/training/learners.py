@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # of the network, where there are few synapses: more only learn these by heart
 FEW_STEPS = 60
-# share of crops from volumes that somebody else's network has labelled; not tried otherwise
+# share of crops from volumes that somebody else's network has labelled; 0.1 for one such cutout was tried before
 TAUGHT = 0.2
 # the pixels of the volumes may differ by this factor after shrinking; by more, they would show other things
 LARGEST_RATIO = 1.75
