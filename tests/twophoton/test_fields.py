@@ -67,6 +67,29 @@ def test_a_table_that_makes_no_sense_is_named(folder, table, words):
         list(read_fields(folder({"a.png": image, "b.png": image}, table)))
 
 
+@pytest.mark.parametrize("box", [[14, 1, 4, 14], [4, 14, 14, 14]])
+def test_a_box_that_ends_before_it_begins_is_named(folder, box):
+    source = folder({"a.png": np.zeros((32, 32), np.uint8)}, boxes([["a.png", *box]]))
+    with pytest.raises(ValueError, match=r"boxes\.csv: a box of a\.png ends before it begins"):
+        list(read_fields(source))
+
+
+def test_outlines_without_a_spine_or_of_two_corners_alone_are_named(folder):
+    points = polygon("a.png", np.nan, [[4, 4], [4, 8], [8, 8]])
+    source = folder({"a.png": np.zeros((32, 32), np.uint8)}, points, "outlines.csv")
+    with pytest.raises(ValueError, match=r"outlines\.csv: a point of a\.png has no spine"):
+        list(read_fields(source))
+    polygon("a.png", 1, [[4, 4], [8, 8]]).to_csv(source / "outlines.csv", index=False)
+    with pytest.raises(ValueError, match="no view has outlines of three corners or more"):
+        list(read_fields(source))
+
+
+def test_a_view_of_several_pages_or_with_alpha_is_named(folder):
+    source = folder({"a.tif": np.zeros((5, 32, 32), np.uint8)}, boxes([["a.tif", 1, 1, 4, 4]]))
+    with pytest.raises(ValueError, match=r"a\.tif: has shape \(5, 32, 32\); a field view is one image"):
+        list(read_fields(source))
+
+
 def test_a_folder_without_a_table_is_named(tmp_path):
     (tmp_path / "images").mkdir()
     with pytest.raises((ValueError, FileNotFoundError), match=r"boxes\.csv"):

@@ -56,6 +56,11 @@ def read_fields(folder: str | Path) -> Iterator[Field]:
         table = _bounds(table, source)
     for name, own in table.groupby("image", sort=True):
         image = np.asarray(imageio.imread(source.parent / "images" / str(name)), np.float32)
+        if image.ndim > 3 or (image.ndim == 3 and image.shape[2] not in (3, 4)):
+            raise ValueError(
+                f"{source.parent / 'images' / str(name)}: has shape {image.shape}; a field view is one image in grey "
+                "values or in colour, export its pages one by one and without alpha"
+            )
         image = image if image.ndim == 2 else image[..., :3].mean(axis=2)
         boxes = own[["x_min_px", "y_min_px", "x_max_px", "y_max_px"]].to_numpy(float)
         if (empty := (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)).any():
