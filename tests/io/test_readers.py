@@ -437,7 +437,7 @@ class TestPngSections(VolumeReader):
             open_volume(str(source))
         (source / "iso.13.tif").unlink()
         imageio.imwrite(source / "iso.13.png", np.zeros((*data.shape[1:], 3), np.uint8))
-        with pytest.raises(ValueError, match=r"iso\.13\.png: is in colour; export it in grey values"):
+        with pytest.raises(ValueError, match=r"iso\.13\.png: is in colour or has alpha; export it in grey values"):
             open_volume(str(source))
 
     def test_a_picture_beside_a_zarr_volume_is_no_section_of_it(self, tmp_path, data):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import h5py
-import imageio.v3 as imageio
+import imagecodecs
 import numpy as np
 import tensorstore
 import tifffile
@@ -24,7 +24,7 @@ from spinome.io.atomic import final_path
 from spinome.io.damage import DamagedError
 from spinome.io.hdf5 import data_set
 from spinome.io.ome import multiscales, read_image, xml_sizes
-from spinome.io.png import require_whole_png
+from spinome.io.png import png_facts
 from spinome.io.public_volumes import open_public_volume, public_info
 from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
 from spinome.io.sections import in_order
@@ -459,14 +459,14 @@ def _open_sections(path: Path) -> tuple[Any, None]:
     if len({file.suffix.lower() == PNG_SUFFIX for file in files}) > 1:
         raise ValueError(f"{path}: holds both TIFF and PNG; put the sections of one volume into a folder of their own")
     png = files[0].suffix.lower() == PNG_SUFFIX
-    facts = [_png_facts(file) if png else _tiff_facts(file) for file in files]
+    facts = [png_facts(file) if png else _tiff_facts(file) for file in files]
     for file, (shape, dtype) in zip(files, facts):
         if (shape, dtype) != facts[0]:
             raise ValueError(
                 f"{file}: is a section of {shape} {dtype}, {files[0].name} of {facts[0][0]} {facts[0][1]}; all "
                 "sections of a folder must be alike"
             )
-    sequence = tifffile.FileSequence(imageio.imread, files) if png else tifffile.TiffSequence(files)
+    sequence = tifffile.FileSequence(imagecodecs.imread, files) if png else tifffile.TiffSequence(files)
     return zarr.open(sequence.aszarr(), mode="r"), None
 
 
@@ -476,15 +476,6 @@ def _tiff_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     with tifffile.TiffFile(file) as section:
         require_grey(file, section.series[0])
         return section.series[0].shape, section.series[0].dtype
-
-
-def _png_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and dtype of a section, none of whose voxels is read."""
-    require_whole_png(file)
-    facts = imageio.improps(file)
-    if len(facts.shape) > 2:
-        raise ValueError(f"{file}: is in colour; export it in grey values")
-    return facts.shape, facts.dtype
 
 
 def _read_info(address: str) -> str:
