@@ -20,7 +20,7 @@ from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
-if json.loads(Path(inputs.judge).read_text())["network"]:
+if snakemake.wildcards.volume in json.loads(Path(inputs.judge).read_text())["network"]:
     row, grey = params.aside.row, read_grey(inputs.grey)
     evidence, classifier = open_evidence(row, grey), load_classifier(inputs.model, Recipe())
     threshold = params.threshold or classifier.card["threshold"]

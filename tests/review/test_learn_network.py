@@ -138,9 +138,9 @@ def test_cuboids_are_learned_from_in_which_most_was_answered(source, monkeypatch
     places = [(0.2, 0.2, 0.2), (0.2, 0.9, 0.2), (0.2, 1.0, 0.2)]
     answers = pd.DataFrame(places, columns=["z_um", "y_um", "x_um"]).assign(unit="v")
     (both,) = most_answered([source.all], answers)
-    assert len(both.cuboids) == 2 <= MOST_CUBOIDS and both.rows.tolist() == [0, 1, 2, 3]
+    assert len(both.cuboids) == 2 <= MOST_CUBOIDS and both.rows.tolist() == [0, 1, 2, 3] and both.answers == 3
     monkeypatch.setattr("spinome.review.learn_network.MOST_CUBOIDS", 1)
     (one,) = most_answered([source.all], answers)
-    assert [cuboid.name for cuboid in one.cuboids] == ["0-96-0"] and one.rows.tolist() == [2, 3]
+    assert [cuboid.name for cuboid in one.cuboids] == ["0-96-0"] and one.rows.tolist() == [2, 3] and one.answers == 2
     (none,) = most_answered([source.all], answers.assign(unit="w"))
-    assert not none.cuboids and not len(none.rows)
+    assert not none.cuboids and not len(none.rows) and not none.answers

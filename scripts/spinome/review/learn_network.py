@@ -42,6 +42,7 @@ class Source:
     first : row of its first candidate in the table of the candidates of all volumes
     parts, ids : of each cuboid, or the files of the former; the candidate that each part belongs to, counted from 1
     rules : `connectivity` and the settings of `spinome.synapses.objects.merge.Rules.of`
+    answers : how many there are in these cuboids
     """
 
     name: str
@@ -51,6 +52,7 @@ class Source:
     parts: Sequence[Parts | Path]
     ids: Sequence[np.ndarray]
     rules: Mapping[str, Any]
+    answers: int = 0
 
     @property
     def rows(self) -> np.ndarray:
@@ -78,9 +80,10 @@ def most_answered(sources: Sequence[Source], answers: pd.DataFrame) -> list[Sour
     out = []
     for number, source in enumerate(sources):
         # in raster order, as merging asks
-        places = sorted(place for _, own, place in kept if own == number)
+        mine = sorted((place, -count) for count, own, place in kept if own == number)
+        places, told = [place for place, _ in mine], sum(count for _, count in mine)
         lists = ([values[place] for place in places] for values in (source.cuboids, source.parts, source.ids))
-        out.append(replace(source, **dict(zip(("cuboids", "parts", "ids"), lists))))
+        out.append(replace(source, **dict(zip(("cuboids", "parts", "ids"), lists)), answers=told))
     return out
 
 
