@@ -17,6 +17,7 @@ from spinome.synapses.grey import read_grey
 from spinome.synapses.objects.detect import detect
 from spinome.synapses.objects.patches import save_parts
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
@@ -33,7 +34,11 @@ if snakemake.wildcards.volume in json.loads(Path(inputs.judge).read_text())["net
     state = [threshold, asdict(grey), source_stamp(inputs.model)]
     step.run_units(snakemake, own, compute, suffix=".npz", state=state)
 else:
-    # what was found before the answers holds on
+    # what was found before the answers holds on; a damaged unit takes the table of the step that makes it, since a
+    # copy of that table would name it again in every run
+    found = Finished.read(inputs.parts)
+    for name in found:
+        found[name]
     with atomic(Path(output.done)) as part:
         shutil.copyfile(inputs.parts, part)
     write_table(pd.DataFrame(columns=failures.COLUMNS).astype(str), output.failures)
