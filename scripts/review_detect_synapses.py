@@ -24,7 +24,8 @@ inputs, params, output = step.begin(snakemake)
 if snakemake.wildcards.volume in json.loads(Path(inputs.judge).read_text())["network"]:
     row, grey = params.aside.row, read_grey(inputs.grey)
     evidence, classifier = open_evidence(row, grey), load_classifier(inputs.model, Recipe())
-    threshold = params.threshold or classifier.card["threshold"]
+    # a threshold of the configuration is for the network of before; this one was held against it at its own
+    threshold = classifier.card["threshold"]
     blocks = {block.name: block for block in cuboids(evidence.image.shape, tuple(params.cuboid))}
 
     def compute(unit, path):

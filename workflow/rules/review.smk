@@ -116,7 +116,6 @@ rule review_detect_synapses:
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
-        threshold=config["synapses"]["merge"]["threshold"],
         inputs=synapses_plan.detection_stamps,
         aside=synapses_plan.detection_aside,
         shards=config["synapses"]["shards"],
