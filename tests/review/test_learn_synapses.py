@@ -118,7 +118,8 @@ def a_network(frame, true, found, calls):
     def relearn(rows, said, told):
         calls.append((rows.tolist(), said.tolist(), told["answer_id"].tolist()))
         kept = found(rows)
-        return f"network {len(calls)}", frame.assign(synapse=np.where(kept, np.cumsum(kept), 0), section_um=0.04)
+        again = frame.assign(synapse=np.where(kept, np.cumsum(kept), 0), section_um=0.04)
+        return f"network {len(calls)}", again, np.ones(len(frame), bool)
 
     return relearn
 
@@ -160,9 +161,27 @@ def test_an_answer_whose_candidate_a_network_does_not_find_is_dropped_by_it(tmp_
     frame = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
 
     def relearn(rows, said, told):
-        return "network", frame[true].assign(synapse=np.arange(1, true.sum() + 1)).reset_index(drop=True)
+        again = frame[true].assign(synapse=np.arange(1, true.sum() + 1)).reset_index(drop=True)
+        return "network", again, np.ones(len(frame), bool)
 
     learned, row = learn(frame, answers, 0, relearn)
     assert row.loc[0, ["learned", "new_f1"]].tolist() == ["network", 1.0] and learned.network == "network"
     learned, row = learn(frame, answers, 0, lambda rows, said, told: None)
     assert learned == Learned() and not row.loc[0, "taken"]
+
+
+def test_answers_where_a_network_did_not_look_do_not_count_for_it_or_against_it(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
+    looked = np.arange(len(frame)) < len(frame) // 2
+
+    def learned_where(found):
+        kept = frame[looked & found].assign(synapse=np.arange(1, (looked & found).sum() + 1)).reset_index(drop=True)
+        return learn(frame, answers, 0, lambda rows, said, told: ("network", kept, looked))[1]
+
+    row = learned_where(true)
+    assert row.loc[0, ["learned", "new_f1"]].tolist() == ["network", 1.0]
+    assert 0 < row.loc[0, "held_out"] < learn(frame, answers, 0)[1].loc[0, "held_out"]
+    # one that finds all where it looked is not credited for the false ones elsewhere
+    assert not learned_where(np.ones(len(frame), bool)).loc[0, "taken"]

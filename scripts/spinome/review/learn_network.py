@@ -70,11 +70,9 @@ def most_answered(sources: Sequence[Source], answers: pd.DataFrame) -> list[Sour
     """
     counts = []
     for number, source in enumerate(sources):
-        own = answers.loc[answers["unit"] == source.name, POSITION].to_numpy(float)
-        voxel = np.floor(own * NM_PER_UM / np.array(source.evidence.voxel_nm))
+        own = answers.loc[answers["unit"] == source.name, POSITION].to_numpy(float) * NM_PER_UM
         for place, cuboid in enumerate(source.cuboids):
-            ends = np.array([[axis.start, axis.stop] for axis in cuboid.core]).T
-            inside = ((voxel >= ends[0]) & (voxel < ends[1])).all(axis=1)
+            inside = lies_in(own, cuboid, source.evidence.voxel_nm)
             counts.append((-int(inside.sum()), number, place))
     kept = sorted(row for row in counts if row[0])[:MOST_CUBOIDS]
     out = []
@@ -87,6 +85,13 @@ def most_answered(sources: Sequence[Source], answers: pd.DataFrame) -> list[Sour
     return out
 
 
+def lies_in(place_nm: np.ndarray, cuboid: Cuboid, voxel_nm: Sequence[float]) -> np.ndarray:
+    """Which places (N, 3) lie in a cuboid without its halo: (N,) bool."""
+    voxel = np.floor(place_nm / np.array(voxel_nm))
+    ends = np.array([[axis.start, axis.stop] for axis in cuboid.core]).T
+    return ((voxel >= ends[0]) & (voxel < ends[1])).all(axis=1)
+
+
 def relearn(
     start: Network,
     sources: Sequence[Source],
@@ -95,7 +100,7 @@ def relearn(
     true: np.ndarray,
     painted: pd.DataFrame,
     seed: int,
-) -> tuple[Network, pd.DataFrame] | None:
+) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
     """A network that learned from answers, and what it finds; None where they show no synapse, or nothing else.
 
     It operates as networks do that have learned from few synapses (`spinome.synapses.training.train`).
@@ -109,7 +114,8 @@ def relearn(
 
     Returns
     -------
-    the network, and its candidates in the cuboids of the sources, measured, with `volume` and `section_um`
+    the network; its candidates in the cuboids of the sources, measured, with `volume` and `section_um`; and which of the
+    candidates of before (N,) have their middle there, as of the others it says nothing
     """
     said = dict(zip(rows.tolist(), true.tolist()))
     teachers = [one for source in sources for one in teachers_of(source, said, painted, start)]
@@ -121,7 +127,12 @@ def relearn(
     card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0}
     card["min_volume_um3"] = FEW_SHARE * float(np.median(sizes)) if len(sizes) else 0.0
     network = Network(net, card)
-    return network, pd.concat([find_again(source, network) for source in sources], ignore_index=True)
+    looked, place_nm = np.zeros(len(candidates), bool), candidates[["z_nm", "y_nm", "x_nm"]].to_numpy(float)
+    for source in sources:
+        own = (candidates["volume"] == source.name).to_numpy()
+        for cuboid in source.cuboids:
+            looked |= own & lies_in(place_nm, cuboid, source.evidence.voxel_nm)
+    return network, pd.concat([find_again(source, network) for source in sources], ignore_index=True), looked
 
 
 def find_again(source: Source, network: Network) -> pd.DataFrame:
