@@ -1,5 +1,7 @@
 """What the judge of synapse candidates learns from answers, and when the old one is kept."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,11 @@ from spinome.review.learn_synapses import (
     believed,
     cubes,
     learn,
+    painted,
+    retrained,
     teach,
 )
-from spinome.review.questions import in_order
+from spinome.review.questions import answered_by, in_order
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.measures import MEASURES
 
@@ -185,3 +189,27 @@ def test_answers_where_a_network_did_not_look_do_not_count_for_it_or_against_it(
     assert 0 < row.loc[0, "held_out"] < learn(frame, answers, 0)[1].loc[0, "held_out"]
     # one that finds all where it looked is not credited for the false ones elsewhere
     assert not learned_where(np.ones(len(frame), bool)).loc[0, "taken"]
+
+
+def test_an_extent_teaches_no_network_that_is_asked_about_what_it_covers(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(section_um=0.04)
+    about = answered_by(asked_about(frame), answers)
+    # one person painted over all of the volume
+    way = [[0.0, 0.5], [2.0 * len(frame), 0.5]]
+    yes = answers["answer"] == "synapse"
+    one = answers.loc[yes, "answer_id"].iloc[0]
+    extent = json.dumps([{"z_um": 0.5, "radius_um": 0.2, "way_um": way}])
+    over = answers.assign(extent=np.where(answers["answer_id"] == one, extent, ""))
+    rows, owner = painted(frame, over)
+    assert len(rows) == len(frame) and set(owner) == {one}
+    calls = []
+    held = np.arange(len(about)) % 3 == 0
+    course = retrained(frame, over, about, held, a_network(frame, true, lambda rows: true, calls), 0)
+    assert [extents for _, _, extents in calls] == [[], [], []]
+    # the answer itself is one like the others, except for those who are asked about it
+    row = about.index[about["answer_id"] == one][0]
+    assert sum(row in rows for rows, _, _ in calls) in (0, 2)
+    course.finish("network")
+    assert calls[-1][2] == [one]

@@ -158,9 +158,10 @@ def learn(
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     weight = drawn(questions, about, seed)
     # what lies within a painted extent is a part of that synapse, whatever number of candidates it was cut into; it is
-    # no answer to a question, and so is not held out. With an extent that is held out its other parts are left out, too
+    # no answer to a question, and so is not held out. With an extent that is held out, or tells of a candidate that is,
+    # its other parts are left out, too
     parts, owner = painted(candidates, answers)
-    held_out = set(about.loc[weight > 0, "answer_id"])
+    held_out = _telling(parts, owner, about, weight > 0)
     parts = parts[[name not in held_out for name in owner]]
     parts = np.setdiff1d(parts, rows)
     every, all_true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
@@ -261,12 +262,12 @@ def retrained(
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     # answers about the same cube may be about one synapse
     names, cube = np.unique(cubes(candidates)[rows], return_inverse=True)
+    extents = painted(candidates, answers)
     part = np.where(held, 2, np.random.default_rng(seed).permutation(len(names))[cube] % 2)
 
     def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
         told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
-        other = set(about["answer_id"].to_numpy()[~used])
-        told = told[~told["answer_id"].isin(other)]
+        told = told[~told["answer_id"].isin(_telling(*extents, about, ~used))]
         masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
         return relearn(rows[used & ~masked], true[used & ~masked], told)
 
@@ -300,6 +301,16 @@ def retrained(
         return Learned(_for_card(last or judge, found), network)
 
     return Retrained(said, looked[rows], finish)
+
+
+def _telling(parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np.ndarray) -> set[str]:
+    """The answers that tell of those left out (A,) of `about`: these, and the extents that cover their candidates.
+
+    Parameters
+    ----------
+    parts, owner : of `painted`
+    """
+    return {*about["answer_id"].to_numpy()[left], *owner[np.isin(parts, about.index.to_numpy(int)[left])]}
 
 
 def _found_again(found: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame) -> np.ndarray:
