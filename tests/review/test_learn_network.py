@@ -118,13 +118,17 @@ def test_a_network_that_learned_operates_as_one_of_few_labels(source, monkeypatc
     monkeypatch.setattr("spinome.review.learn_network.fit_network", fit)
     net = UNet().eval()
     net.head.bias.data += 20
-    start = Network(net, {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "judge": {}, "kind": "network"})
+    card = {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "judge": {}, "kind": "network", "most moved": 0.1}
+    start = Network(net, card)
     rows, true = np.array([0, 3]), np.array([True, False])
     network, found, looked = relearn(start, [source.all], source.candidates, rows, true, NOTHING, 7)
     assert told["seed"] == 7 and len(told["teachers"]) == 2
     size = np.prod(EDGE) * np.prod(VOXEL_NM) / 1e9
     assert network.card["min_volume_um3"] == pytest.approx(FEW_SHARE * size)
-    assert network.card["threshold"] == FEW_THRESHOLD and network.card["min_peak"] == 0 and "judge" not in network.card
+    assert network.card["threshold"] == FEW_THRESHOLD and network.card["min_peak"] == 0
+    # what was measured of the network of before is said of that one
+    assert set(network.card) == {"kind", "pixel_nm", "threshold", "min_peak", "min_volume_um3", "taught_by"}
+    assert network.card["taught_by"] == card
     # it finds all in one
     assert found["synapse"].tolist() == [1] and found["voxels"].tolist() == [np.prod(SHAPE)]
     assert found["volume"].tolist() == ["v"] and found["section_um"].tolist() == [0.04]

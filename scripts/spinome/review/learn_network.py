@@ -33,6 +33,8 @@ from spinome.synapses.training.train import FEW_SHARE, FEW_THRESHOLD
 
 # of the cuboids of all volumes those are learned from in which most was answered: each is looked through several times
 MOST_CUBOIDS = 16
+# what the card of the network of before says that is true of the new one as well; its scores are not
+KEPT_ON_CARD = ("kind", "task", "pixel_nm", "training data", "lacking")
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def relearn(
         return None
     net = fit_network(teachers, FEW_STEPS, seed, start.net)
     sizes = candidates["volume_um3"].to_numpy(float)[rows[true]]
-    card = {name: value for name, value in start.card.items() if name not in ("judge", "min_probability")}
-    card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0}
+    card = {name: start.card[name] for name in KEPT_ON_CARD if name in start.card}
+    card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0, "taught_by": start.card}
     card["min_volume_um3"] = FEW_SHARE * float(np.median(sizes)) if len(sizes) else 0.0
     network = Network(net, card)
     looked, place_nm = np.zeros(len(candidates), bool), candidates[["z_nm", "y_nm", "x_nm"]].to_numpy(float)
