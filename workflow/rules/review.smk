@@ -73,7 +73,7 @@ rule review_learn_synapses:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        **asks("review_learn_synapses", synapses_plan.every(synapses_plan.volumes)),
+        **asks("review_learn_synapses", synapses_plan.learning_size),
     params:
         each=synapses_plan.voxels_of(synapses_plan.detected),
         cuboid=config["synapses"]["cuboid"],
