@@ -44,7 +44,8 @@ def source():
         find_parts((found[p.core] > 0.5).astype(np.uint8), found[p.core], p.start, SHAPE, evidence) for p in pieces
     ]
     candidates, ids = merge_candidates(parts, SHAPE, VOXEL_NM, measured=True)
-    return SimpleNamespace(candidates=candidates.assign(volume="v"), all=Source("v", evidence, 0, pieces, parts, ids, RULES))
+    every = Source("v", evidence, 0, pieces, parts, ids, RULES)
+    return SimpleNamespace(candidates=candidates.assign(volume="v"), all=every)
 
 
 def stroke(z_um, y_um, x_um, radius_um=0.04):

@@ -22,8 +22,8 @@ class Verdict:
 
     `gain` is how much less the new one is surprised by an answer (log loss in bits), with its standard error; `old` and
     `new` are the scores of what each says, estimated from these answers: F1 of candidates, share of orphans that are
-    linked right. `both` is whether there are true and false ones among answers about candidates: of one kind alone, a model
-    that keeps all or drops all is right.
+    linked right. `both` is whether there are true and false ones among answers about candidates: of one kind alone, a
+    model that keeps all or drops all is right.
     """
 
     held_out: int

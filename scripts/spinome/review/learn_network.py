@@ -116,8 +116,8 @@ def relearn(
 
     Returns
     -------
-    the network; its candidates in the cuboids of the sources, measured, with `volume` and `section_um`; and which of the
-    candidates of before (N,) have their middle there, as of the others it says nothing
+    the network; its candidates in the cuboids of the sources, measured, with `volume` and `section_um`; and which of
+    the candidates of before (N,) have their middle there, as of the others it says nothing
     """
     said = dict(zip(rows.tolist(), true.tolist()))
     teachers = [one for source in sources for one in teachers_of(source, said, painted, start)]
