@@ -36,9 +36,10 @@ WHERE = "synapses, F1 of objects on drosophila_vnc in the quarter that nobody wa
 
 @cache
 def shipped() -> tuple[Network, np.ndarray]:
-    """The shipped network, and what it says of each voxel of the fly volume when it is fitted to it."""
-    network, evidence = load_network(MODELS / "synapses.safetensors"), fly()["fly"][0]
-    return network, first_map(evidence, of_network(adapt(network, evidence)))
+    """The shipped network as it is fitted to the fly volume, and what it says of each voxel there."""
+    evidence = fly()["fly"][0]
+    network = adapt(load_network(MODELS / "synapses.safetensors"), evidence)
+    return network, first_map(evidence, of_network(network))
 
 
 def candidates() -> Candidates:

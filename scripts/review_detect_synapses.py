@@ -17,13 +17,15 @@ from spinome.synapses.grey import read_grey
 from spinome.synapses.objects.detect import detect
 from spinome.synapses.objects.patches import save_parts
 from spinome.workflow import step
+from spinome.workflow.shards import Finished
 from spinome.workflow.stamps import source_stamp
 
 inputs, params, output = step.begin(snakemake)
-if json.loads(Path(inputs.judge).read_text())["network"]:
+if snakemake.wildcards.volume in json.loads(Path(inputs.judge).read_text())["network"]:
     row, grey = params.aside.row, read_grey(inputs.grey)
     evidence, classifier = open_evidence(row, grey), load_classifier(inputs.model, Recipe())
-    threshold = params.threshold or classifier.card["threshold"]
+    # a threshold of the configuration is for the network of before; this one was held against it at its own
+    threshold = classifier.card["threshold"]
     blocks = {block.name: block for block in cuboids(evidence.image.shape, tuple(params.cuboid))}
 
     def compute(unit, path):
@@ -33,7 +35,11 @@ if json.loads(Path(inputs.judge).read_text())["network"]:
     state = [threshold, asdict(grey), source_stamp(inputs.model)]
     step.run_units(snakemake, own, compute, suffix=".npz", state=state)
 else:
-    # what was found before the answers holds on
+    # what was found before the answers holds on; a damaged unit takes the table of the step that makes it, since a
+    # copy of that table would name it again in every run
+    found = Finished.read(inputs.parts)
+    for name in found:
+        found[name]
     with atomic(Path(output.done)) as part:
         shutil.copyfile(inputs.parts, part)
     write_table(pd.DataFrame(columns=failures.COLUMNS).astype(str), output.failures)

@@ -40,7 +40,7 @@ for name, row in params.aside.rows.items():
     found.append((name, evidence, sum(map(len, tables)), blocks, parts, ids))
     tables.append(candidates.assign(volume=name, section_um=voxel_nm[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
-every, relearn = pd.concat(tables, ignore_index=True), None
+every, relearn, taught = pd.concat(tables, ignore_index=True), None, []
 if params.relearns:
     import torch
 
@@ -48,9 +48,12 @@ if params.relearns:
     from spinome.synapses.network.unet import UNet, load_network, save_network
 
     torch.set_num_threads(snakemake.threads)
-    start = load_network(next(iter(models.values()), None) or params.aside.model)
+    sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
+    # a network that was fitted to a volume is for that one, so begin where most was answered
+    most = max(sources, key=lambda source: source.answers)
+    start = load_network(models.get(most.name) or params.aside.model)
     if isinstance(start.net, UNet):
-        sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
+        taught = sorted(source.name for source in sources if source.answers)
         relearn = partial(learn_network.relearn, start, sources, every, seed=params.seed)
 learned, scores = learn(every, answers, params.seed, relearn)
 said = conclude(scores, output.scores)
@@ -61,6 +64,7 @@ else:
     # nothing has learned, or it is no network
     with atomic(Path(output.network)) as part:
         part.touch()
-card = {"judge": None, **(learned.card or {}), "network": learned.network is not None}
+# volumes that nobody answered about keep their own network
+card = {"judge": None, **(learned.card or {}), "network": taught if learned.network else []}
 with atomic(Path(output.judge)) as part:
     part.write_text(json.dumps(card | {"learned_from_answers": said}, indent=1))

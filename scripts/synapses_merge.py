@@ -31,8 +31,10 @@ else:
     tuned = load_card(step.model_file(snakemake))
     # what people answered goes before what the model came with
     learned = json.loads(Path(inputs.learned).read_text()) if inputs.learned else {}
-    tuned = load_card(inputs.network) if learned.get("network") else tuned
-    tuned = learned if learned.get("judge") else tuned
+    own, network = snakemake.wildcards.volume, learned.get("network", [])
+    tuned = load_card(inputs.network) if own in network else tuned
+    # a judge of what the network finds is for its candidates alone
+    tuned = learned if learned.get("judge") and (own in network or not network) else tuned
     rules, judge = Rules.of(settings, tuned), Judge.of_card(tuned)
 parts = [files[name] for name in names]
 candidates, ids = merge_candidates(parts, volume.shape, voxel_nm, connectivity, rules, judge)

@@ -28,6 +28,15 @@ def test_what_failed_before_is_missing_after():
     assert [line.partition(":")[0] for line in incomplete(table, 0.1)] == ["neurons_condense", "neurons_spines"]
 
 
+def test_cuboids_that_a_network_that_learned_failed_on_lack_a_density():
+    again = {"synapses_detect": 9, "review_detect_synapses": 8, "synapses_density": 8}
+    table = completeness(again, failures(synapses_detect=["v/a"], review_detect_synapses=["v/b"]))
+    assert table.set_index("step").loc["synapses_density", ["units", "missing"]].tolist() == [10, 2]
+    # where no network learned, there is no such step
+    table = completeness({"synapses_detect": 9, "synapses_density": 9}, failures(synapses_detect=["v/a"]))
+    assert table.set_index("step")["missing"].to_dict() == {"synapses_detect": 1, "synapses_density": 1}
+
+
 def test_synapses_are_missing_of_neurons_that_have_a_table():
     neurons = pd.DataFrame(
         {

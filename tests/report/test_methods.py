@@ -15,7 +15,7 @@ SHIPPED = {"origin": "shipped", "file": "judge.skops", "stamp": "f00"}
 GIVEN = {"origin": "given", "file": "mine.safetensors", "stamp": "b0b"}
 TRAINED = {"origin": "trained", "teachers": ["a", "b", "c"]}
 TWOPHOTON = {"series": 2, "stacks": 6, "repeated": True, "models": {"detector": GIVEN, "judge": SHIPPED}}
-SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "learns": False,
+SYNAPSES = {"volumes": 3, "detected": 2, "kind": "network", "adapted": False, "learns": False, "relearns": False,
             "models": {"synapses": TRAINED}}  # fmt: skip
 LINKING = {"volumes": 2, "computed": 2, "graphs": 1,
            "models": {"links": SHIPPED, "membranes": SHIPPED, "agglomeration": SHIPPED}}  # fmt: skip
@@ -48,7 +48,10 @@ def test_a_published_network_is_named_by_its_address():
 
 
 def test_a_judge_that_learned_from_answers_is_named():
-    assert "what people answered" in write({"synapses": SYNAPSES | {"learns": True}})
+    judged = write({"synapses": SYNAPSES | {"learns": True}})
+    assert "Which candidates are synapses was learned from what people answered" in judged
+    both = write({"synapses": SYNAPSES | {"learns": True, "relearns": True}})
+    assert "The network, or which of its candidates are synapses, was learned from what people answered" in both
     assert "what people answered" not in write({"synapses": SYNAPSES})
 
 

@@ -27,6 +27,17 @@ def test_the_better_judge_is_taken_and_no_other():
     assert not weigh(*(np.zeros(0),) * 2, np.zeros(0, bool), np.zeros(0), (np.zeros(0, bool),) * 2).better
 
 
+def test_answers_of_one_kind_prove_nothing():
+    old, drops, weight = np.full(9, 0.4), np.full(9, 0.1), np.ones(9)
+    true = np.zeros(9, bool)
+    # as it drops all, it is right about each of them, and neither finds a synapse
+    verdict = weigh(old, drops, true, weight, (old >= 0.5, drops >= 0.5))
+    assert verdict.gain > verdict.error and verdict.new == verdict.old == 0 and not verdict.better
+    assert not weigh(1 - old, 1 - drops, ~true, weight, (drops < 0.5, drops < 0.5)).better
+    true[0] = True
+    assert weigh(old, np.where(true, 0.9, 0.1), true, weight, (old >= 0.5, true)).better
+
+
 def test_the_estimated_f1_is_that_of_all_candidates():
     wise, _, true = drawn_judges()
     said = wise >= 0.5

@@ -1,6 +1,7 @@
 """What the synapse network learns from answers: of a small made volume, what was answered and nothing else."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,7 +44,8 @@ def source():
         find_parts((found[p.core] > 0.5).astype(np.uint8), found[p.core], p.start, SHAPE, evidence) for p in pieces
     ]
     candidates, ids = merge_candidates(parts, SHAPE, VOXEL_NM, measured=True)
-    return SimpleNamespace(candidates=candidates, all=Source("v", evidence, 0, pieces, parts, ids, RULES))
+    every = Source("v", evidence, 0, pieces, parts, ids, RULES)
+    return SimpleNamespace(candidates=candidates.assign(volume="v"), all=every)
 
 
 def stroke(z_um, y_um, x_um, radius_um=0.04):
@@ -117,16 +119,24 @@ def test_a_network_that_learned_operates_as_one_of_few_labels(source, monkeypatc
     monkeypatch.setattr("spinome.review.learn_network.fit_network", fit)
     net = UNet().eval()
     net.head.bias.data += 20
-    start = Network(net, {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "judge": {}, "kind": "network"})
+    card = {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "judge": {}, "kind": "network", "most moved": 0.1}
+    start = Network(net, card)
     rows, true = np.array([0, 3]), np.array([True, False])
-    network, found = relearn(start, [source.all], source.candidates, rows, true, NOTHING, 7)
+    network, found, looked = relearn(start, [source.all], source.candidates, rows, true, NOTHING, 7)
     assert told["seed"] == 7 and len(told["teachers"]) == 2
     size = np.prod(EDGE) * np.prod(VOXEL_NM) / 1e9
     assert network.card["min_volume_um3"] == pytest.approx(FEW_SHARE * size)
-    assert network.card["threshold"] == FEW_THRESHOLD and network.card["min_peak"] == 0 and "judge" not in network.card
+    assert network.card["threshold"] == FEW_THRESHOLD and network.card["min_peak"] == 0
+    # what was measured of the network of before is said of that one
+    assert set(network.card) == {"kind", "pixel_nm", "threshold", "min_peak", "min_volume_um3", "taught_by"}
+    assert network.card["taught_by"] == card
     # it finds all in one
     assert found["synapse"].tolist() == [1] and found["voxels"].tolist() == [np.prod(SHAPE)]
     assert found["volume"].tolist() == ["v"] and found["section_um"].tolist() == [0.04]
+    assert looked.tolist() == [True] * 4
+    part = replace(source.all, cuboids=source.all.cuboids[1:], parts=source.all.parts[1:], ids=source.all.ids[1:])
+    lower = np.array([2, 3])
+    assert relearn(start, [part], source.candidates, lower, true, NOTHING, 7)[2].tolist() == [False, False, True, True]
     assert relearn(start, [source.all], source.candidates, rows, np.array([True, True]), NOTHING, 7) is None
     assert relearn(start, [source.all], source.candidates, rows, np.array([False, False]), NOTHING, 7) is None
     # a synapse that was missed and painted is one
@@ -138,9 +148,9 @@ def test_cuboids_are_learned_from_in_which_most_was_answered(source, monkeypatch
     places = [(0.2, 0.2, 0.2), (0.2, 0.9, 0.2), (0.2, 1.0, 0.2)]
     answers = pd.DataFrame(places, columns=["z_um", "y_um", "x_um"]).assign(unit="v")
     (both,) = most_answered([source.all], answers)
-    assert len(both.cuboids) == 2 <= MOST_CUBOIDS and both.rows.tolist() == [0, 1, 2, 3]
+    assert len(both.cuboids) == 2 <= MOST_CUBOIDS and both.rows.tolist() == [0, 1, 2, 3] and both.answers == 3
     monkeypatch.setattr("spinome.review.learn_network.MOST_CUBOIDS", 1)
     (one,) = most_answered([source.all], answers)
-    assert [cuboid.name for cuboid in one.cuboids] == ["0-96-0"] and one.rows.tolist() == [2, 3]
+    assert [cuboid.name for cuboid in one.cuboids] == ["0-96-0"] and one.rows.tolist() == [2, 3] and one.answers == 2
     (none,) = most_answered([source.all], answers.assign(unit="w"))
-    assert not none.cuboids and not len(none.rows)
+    assert not none.cuboids and not len(none.rows) and not none.answers

@@ -1,5 +1,7 @@
 """What the judge of synapse candidates learns from answers, and when the old one is kept."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,11 @@ from spinome.review.learn_synapses import (
     believed,
     cubes,
     learn,
+    painted,
+    retrained,
     teach,
 )
-from spinome.review.questions import in_order
+from spinome.review.questions import answered_by, in_order
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.measures import MEASURES
 
@@ -118,7 +122,8 @@ def a_network(frame, true, found, calls):
     def relearn(rows, said, told):
         calls.append((rows.tolist(), said.tolist(), told["answer_id"].tolist()))
         kept = found(rows)
-        return f"network {len(calls)}", frame.assign(synapse=np.where(kept, np.cumsum(kept), 0), section_um=0.04)
+        again = frame.assign(synapse=np.where(kept, np.cumsum(kept), 0), section_um=0.04)
+        return f"network {len(calls)}", again, np.ones(len(frame), bool)
 
     return relearn
 
@@ -160,9 +165,51 @@ def test_an_answer_whose_candidate_a_network_does_not_find_is_dropped_by_it(tmp_
     frame = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
 
     def relearn(rows, said, told):
-        return "network", frame[true].assign(synapse=np.arange(1, true.sum() + 1)).reset_index(drop=True)
+        again = frame[true].assign(synapse=np.arange(1, true.sum() + 1)).reset_index(drop=True)
+        return "network", again, np.ones(len(frame), bool)
 
     learned, row = learn(frame, answers, 0, relearn)
     assert row.loc[0, ["learned", "new_f1"]].tolist() == ["network", 1.0] and learned.network == "network"
     learned, row = learn(frame, answers, 0, lambda rows, said, told: None)
     assert learned == Learned() and not row.loc[0, "taken"]
+
+
+def test_answers_where_a_network_did_not_look_do_not_count_for_it_or_against_it(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(**dict.fromkeys(MEASURES, 0.0), section_um=0.04)
+    looked = np.arange(len(frame)) < len(frame) // 2
+
+    def learned_where(found):
+        kept = frame[looked & found].assign(synapse=np.arange(1, (looked & found).sum() + 1)).reset_index(drop=True)
+        return learn(frame, answers, 0, lambda rows, said, told: ("network", kept, looked))[1]
+
+    row = learned_where(true)
+    assert row.loc[0, ["learned", "new_f1"]].tolist() == ["network", 1.0]
+    assert 0 < row.loc[0, "held_out"] < learn(frame, answers, 0)[1].loc[0, "held_out"]
+    # one that finds all where it looked is not credited for the false ones elsewhere
+    assert not learned_where(np.ones(len(frame), bool)).loc[0, "taken"]
+
+
+def test_an_extent_teaches_no_network_that_is_asked_about_what_it_covers(tmp_path):
+    frame, true = measured()
+    answers = candidates_said(standing(told(tmp_path, frame, true, 120).read()), "synapse")
+    frame = frame.assign(section_um=0.04)
+    about = answered_by(asked_about(frame), answers)
+    # one person painted over all of the volume
+    way = [[0.0, 0.5], [2.0 * len(frame), 0.5]]
+    yes = answers["answer"] == "synapse"
+    one = answers.loc[yes, "answer_id"].iloc[0]
+    extent = json.dumps([{"z_um": 0.5, "radius_um": 0.2, "way_um": way}])
+    over = answers.assign(extent=np.where(answers["answer_id"] == one, extent, ""))
+    rows, owner = painted(frame, over)
+    assert len(rows) == len(frame) and set(owner) == {one}
+    calls = []
+    held = np.arange(len(about)) % 3 == 0
+    course = retrained(frame, over, about, held, a_network(frame, true, lambda rows: true, calls), 0)
+    assert [extents for _, _, extents in calls] == [[], [], []]
+    # the answer itself is one like the others, except for those who are asked about it
+    row = about.index[about["answer_id"] == one][0]
+    assert sum(row in rows for rows, _, _ in calls) in (0, 2)
+    course.finish("network")
+    assert calls[-1][2] == [one]

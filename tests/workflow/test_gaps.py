@@ -1,6 +1,7 @@
 """Scripts that go on with the cuboids that are there: what is lacking becomes a gap, and stays one to the last."""
 
 import errno
+import json
 import resource
 import runpy
 import signal
@@ -16,6 +17,7 @@ from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcar
 
 from spinome.configuration.linking import Typing, Watershed
 from spinome.cuboids import and_next, cuboids
+from spinome.io.damage import DamagedError
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import open_labels, open_probability, write_volume
 from spinome.linking import measure, pieces
@@ -281,6 +283,20 @@ def test_a_volume_of_which_nothing_is_known_has_empty_tables(segment, type_segme
     aside = {"row": {"segmentation": files["segments"]}, "model": forest}
     table = read_table(type_segments(files["gaps"], aside, Typing().model_dump(), by_shape))
     assert table.empty and {"segment", "kind", "on_edge"} <= set(table.columns)
+
+
+def test_what_was_found_before_answers_is_copied_only_where_it_is_whole(tmp_path, run_script, finish):
+    parts = finish("synapses_detect", lambda name, path: path.write_bytes(name.encode()))
+    (tmp_path / "judge.json").write_text(json.dumps({"judge": None, "network": ["another"]}))
+    given = {"judge": str(tmp_path / "judge.json"), "parts": parts}
+    made = {name: str(tmp_path / f"again_{name}.parquet") for name in ("done", "failures")}
+    run_script("review_detect_synapses", given, made)
+    assert read_table(made["done"]).equals(read_table(parts)) and read_table(made["failures"]).empty
+    Path(read_table(parts)["file"].iloc[1]).write_bytes(b"damaged")
+    with pytest.raises(DamagedError):
+        run_script("review_detect_synapses", given, made)
+    # so that the next run looks through that cuboid again
+    assert not Path(parts).exists()
 
 
 def test_a_dendrite_that_may_lack_a_piece_has_no_mesh(tmp_path, run_script, finish):

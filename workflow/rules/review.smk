@@ -73,7 +73,7 @@ rule review_learn_synapses:
         "../../envs/synapses.yaml"
     threads: 1
     resources:
-        **asks("review_learn_synapses", synapses_plan.every(synapses_plan.volumes)),
+        **asks("review_learn_synapses", synapses_plan.learning_size),
     params:
         each=synapses_plan.voxels_of(synapses_plan.detected),
         cuboid=config["synapses"]["cuboid"],
@@ -116,7 +116,6 @@ rule review_detect_synapses:
     params:
         voxel_nm=synapses_plan.voxel_nm,
         cuboid=config["synapses"]["cuboid"],
-        threshold=config["synapses"]["merge"]["threshold"],
         inputs=synapses_plan.detection_stamps,
         aside=synapses_plan.detection_aside,
         shards=config["synapses"]["shards"],

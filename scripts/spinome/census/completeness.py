@@ -14,7 +14,7 @@ COLUMNS = ["step", "units", "missing", "fraction"]
 # the step before, whose failed units a step never sees and lacks all the same
 BEFORE = {
     "review_detect_synapses": "synapses_detect",
-    "synapses_density": "synapses_detect",
+    "synapses_density": "review_detect_synapses",
     "linking_basins": "linking_membranes",
     "linking_contacts": "linking_basins",
     "neurons_simplify": "retrieve_mesh",

@@ -140,9 +140,13 @@ def _synapses(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappi
             "neighbours) were joined to synapses."
         )
         if facts["learns"]:
+            what = (
+                "The network, or which of its candidates are synapses, was"
+                if facts["relearns"]
+                else "Which candidates are synapses was"
+            )
             yield (
-                "Which candidates are synapses is judged by what people answered in this run, where that was better on "
-                "answers drawn by lot."
+                f"{what} learned from what people answered in this run, where that was better on answers drawn by lot."
             )
         if facts["adapted"]:
             yield (

@@ -22,7 +22,8 @@ class Verdict:
 
     `gain` is how much less the new one is surprised by an answer (log loss in bits), with its standard error; `old` and
     `new` are the scores of what each says, estimated from these answers: F1 of candidates, share of orphans that are
-    linked right.
+    linked right. `both` is whether there are true and false ones among answers about candidates: of one kind alone, a
+    model that keeps all or drops all is right.
     """
 
     held_out: int
@@ -30,11 +31,12 @@ class Verdict:
     error: float
     old: float
     new: float
+    both: bool = True
 
     @property
     def better(self) -> bool:
         """Whether the new model is to be taken: less surprised beyond chance, and its score no lower."""
-        return self.held_out > 1 and self.gain > ERRORS * self.error and self.new >= self.old
+        return self.held_out > 1 and self.both and self.gain > ERRORS * self.error and self.new >= self.old
 
 
 def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray:
@@ -89,7 +91,8 @@ def weigh(
     for kept in said:
         hit = float(weight[kept & true].sum())
         scores.append(2 * hit / max(float(weight[kept].sum() + weight[true].sum()), 1e-9))
-    return Verdict(len(true), *mean_gain(losses[0] - losses[1], weight), *scores)
+    both = bool(true.any() and not true.all())
+    return Verdict(len(true), *mean_gain(losses[0] - losses[1], weight), *scores, both)
 
 
 def mean_gain(gains: np.ndarray, weight: np.ndarray) -> tuple[float, float]:

@@ -33,6 +33,8 @@ from spinome.synapses.training.train import FEW_SHARE, FEW_THRESHOLD
 
 # of the cuboids of all volumes those are learned from in which most was answered: each is looked through several times
 MOST_CUBOIDS = 16
+# what the card of the network of before says that is true of the new one as well; its scores are not
+KEPT_ON_CARD = ("kind", "task", "pixel_nm", "training data", "lacking")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Source:
     first : row of its first candidate in the table of the candidates of all volumes
     parts, ids : of each cuboid, or the files of the former; the candidate that each part belongs to, counted from 1
     rules : `connectivity` and the settings of `spinome.synapses.objects.merge.Rules.of`
+    answers : how many there are in these cuboids
     """
 
     name: str
@@ -51,6 +54,7 @@ class Source:
     parts: Sequence[Parts | Path]
     ids: Sequence[np.ndarray]
     rules: Mapping[str, Any]
+    answers: int = 0
 
     @property
     def rows(self) -> np.ndarray:
@@ -68,20 +72,26 @@ def most_answered(sources: Sequence[Source], answers: pd.DataFrame) -> list[Sour
     """
     counts = []
     for number, source in enumerate(sources):
-        own = answers.loc[answers["unit"] == source.name, POSITION].to_numpy(float)
-        voxel = np.floor(own * NM_PER_UM / np.array(source.evidence.voxel_nm))
+        own = answers.loc[answers["unit"] == source.name, POSITION].to_numpy(float) * NM_PER_UM
         for place, cuboid in enumerate(source.cuboids):
-            ends = np.array([[axis.start, axis.stop] for axis in cuboid.core]).T
-            inside = ((voxel >= ends[0]) & (voxel < ends[1])).all(axis=1)
+            inside = lies_in(own, cuboid, source.evidence.voxel_nm)
             counts.append((-int(inside.sum()), number, place))
     kept = sorted(row for row in counts if row[0])[:MOST_CUBOIDS]
     out = []
     for number, source in enumerate(sources):
         # in raster order, as merging asks
-        places = sorted(place for _, own, place in kept if own == number)
+        mine = sorted((place, -count) for count, own, place in kept if own == number)
+        places, told = [place for place, _ in mine], sum(count for _, count in mine)
         lists = ([values[place] for place in places] for values in (source.cuboids, source.parts, source.ids))
-        out.append(replace(source, **dict(zip(("cuboids", "parts", "ids"), lists))))
+        out.append(replace(source, **dict(zip(("cuboids", "parts", "ids"), lists)), answers=told))
     return out
+
+
+def lies_in(place_nm: np.ndarray, cuboid: Cuboid, voxel_nm: Sequence[float]) -> np.ndarray:
+    """Which places (N, 3) lie in a cuboid without its halo: (N,) bool."""
+    voxel = np.floor(place_nm / np.array(voxel_nm))
+    ends = np.array([[axis.start, axis.stop] for axis in cuboid.core]).T
+    return ((voxel >= ends[0]) & (voxel < ends[1])).all(axis=1)
 
 
 def relearn(
@@ -92,7 +102,7 @@ def relearn(
     true: np.ndarray,
     painted: pd.DataFrame,
     seed: int,
-) -> tuple[Network, pd.DataFrame] | None:
+) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
     """A network that learned from answers, and what it finds; None where they show no synapse, or nothing else.
 
     It operates as networks do that have learned from few synapses (`spinome.synapses.training.train`).
@@ -106,7 +116,8 @@ def relearn(
 
     Returns
     -------
-    the network, and its candidates in the cuboids of the sources, measured, with `volume` and `section_um`
+    the network; its candidates in the cuboids of the sources, measured, with `volume` and `section_um`; and which of
+    the candidates of before (N,) have their middle there, as of the others it says nothing
     """
     said = dict(zip(rows.tolist(), true.tolist()))
     teachers = [one for source in sources for one in teachers_of(source, said, painted, start)]
@@ -114,11 +125,16 @@ def relearn(
         return None
     net = fit_network(teachers, FEW_STEPS, seed, start.net)
     sizes = candidates["volume_um3"].to_numpy(float)[rows[true]]
-    card = {name: value for name, value in start.card.items() if name not in ("judge", "min_probability")}
-    card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0}
+    card = {name: start.card[name] for name in KEPT_ON_CARD if name in start.card}
+    card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0, "taught_by": start.card}
     card["min_volume_um3"] = FEW_SHARE * float(np.median(sizes)) if len(sizes) else 0.0
     network = Network(net, card)
-    return network, pd.concat([find_again(source, network) for source in sources], ignore_index=True)
+    looked, place_nm = np.zeros(len(candidates), bool), candidates[["z_nm", "y_nm", "x_nm"]].to_numpy(float)
+    for source in sources:
+        own = (candidates["volume"] == source.name).to_numpy()
+        for cuboid in source.cuboids:
+            looked |= own & lies_in(place_nm, cuboid, source.evidence.voxel_nm)
+    return network, pd.concat([find_again(source, network) for source in sources], ignore_index=True), looked
 
 
 def find_again(source: Source, network: Network) -> pd.DataFrame:

@@ -115,8 +115,9 @@ def believed(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray) -> np
 
 
 # gives a network that learned from answers, and its candidates in places that were answered, with the columns of those
-# that the answers are about: from rows of the latter (A,), whether each is a synapse (A,), and answers with an extent
-Relearn = Callable[[np.ndarray, np.ndarray, pd.DataFrame], "tuple[Network, pd.DataFrame] | None"]
+# that the answers are about, and which of the latter (N,) lie in these places: from their rows (A,), whether each is a
+# synapse (A,), and answers with an extent
+Relearn = Callable[[np.ndarray, np.ndarray, pd.DataFrame], "tuple[Network, pd.DataFrame, np.ndarray] | None"]
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ def learn(
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     weight = drawn(questions, about, seed)
     # what lies within a painted extent is a part of that synapse, whatever number of candidates it was cut into; it is
-    # no answer to a question, and so is not held out. With an extent that is held out its other parts are left out, too
+    # no answer to a question, and so is not held out. With an extent that is held out, or tells of a candidate that is,
+    # its other parts are left out, too
     parts, owner = painted(candidates, answers)
-    held_out = set(about.loc[weight > 0, "answer_id"])
+    held_out = _telling(parts, owner, about, weight > 0)
     parts = parts[[name not in held_out for name in owner]]
     parts = np.setdiff1d(parts, rows)
     every, all_true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
@@ -172,15 +174,17 @@ def learn(
         tried["judge"] = Said(likely[rows], likely[rows] >= best_threshold(likely))
     again = relearn and retrained(candidates, answers, about, seen, relearn, seed)
     tried |= again.said if again else {}
+    # a network is compared where it looked
+    counts = {name: weight * again.looked if again and name in again.said else weight for name in tried}
     # from the simplest on, each against the best so far
     verdict, taken = Verdict(int(seen.sum()), np.nan, np.nan, np.nan, np.nan), ""
     for name in [name for name in tried if name]:
-        if compare(tried[taken], tried[name], true, weight).better:
+        if compare(tried[taken], tried[name], true, counts[name]).better:
             taken = name
     if len(tried) == 1:
         reason = f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     else:
-        verdicts = {name: compare(tried[""], said, true, weight) for name, said in tried.items() if name}
+        verdicts = {name: compare(tried[""], said, true, counts[name]) for name, said in tried.items() if name}
         verdict = verdicts[taken or max(verdicts, key=lambda name: verdicts[name].gain)]
         reason = "better" if taken else "not better on the answers drawn by lot"
     learned = Learned()
@@ -232,10 +236,12 @@ class Retrained:
     """What networks that learned from a part of the answers say of the others, and how to end with all answers.
 
     said : of "network" alone, and of "network and judge" where there is enough to judge by
+    looked : which answers (A,) are about places where they looked
     finish : gives what was learned under one of these names
     """
 
     said: dict[str, Said]
+    looked: np.ndarray
     finish: Callable[[str], Learned]
 
 
@@ -256,12 +262,12 @@ def retrained(
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     # answers about the same cube may be about one synapse
     names, cube = np.unique(cubes(candidates)[rows], return_inverse=True)
+    extents = painted(candidates, answers)
     part = np.where(held, 2, np.random.default_rng(seed).permutation(len(names))[cube] % 2)
 
-    def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame] | None:
+    def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
         told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
-        other = set(about["answer_id"].to_numpy()[~used])
-        told = told[~told["answer_id"].isin(other)]
+        told = told[~told["answer_id"].isin(_telling(*extents, about, ~used))]
         masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
         return relearn(rows[used & ~masked], true[used & ~masked], told)
 
@@ -270,7 +276,7 @@ def retrained(
         made = with_answers((part != number) & ~held)
         if made is None:
             return None
-        found = made[1]
+        _, found, looked = made
         there = _found_again(found, answers, about)
         own = np.flatnonzero((part == number) & (there >= 0))
         kept[own] = found["synapse"].to_numpy()[there[own]] > 0
@@ -278,9 +284,9 @@ def retrained(
         places.append(own)
     order = np.concatenate(places)
     measured = pd.concat(frames, ignore_index=True)
-    seen, known = np.isin(np.arange(len(rows)), order), ~held
+    seen, known = np.isin(np.arange(len(rows)), order), ~held & looked[rows]
     said = {"network": Said(_shares(kept, true, known), kept)}
-    mine = known[order]
+    mine = ~held[order]
     judge = teach(measured[mine], np.arange(mine.sum()), true[order][mine], seed)
     if judge is not None:
         likely = _shares(seen, true, known)
@@ -288,13 +294,23 @@ def retrained(
         said["network and judge"] = Said(likely, seen & (likely >= best_threshold(judge.probability(found))))
 
     def finish(name: str) -> Learned:
-        network, found = with_answers(np.ones(len(rows), bool))
+        network, found, _ = with_answers(np.ones(len(rows), bool))
         if name == "network":
             return Learned(None, network)
         last = teach(measured, np.arange(len(measured)), true[order], seed)
         return Learned(_for_card(last or judge, found), network)
 
-    return Retrained(said, finish)
+    return Retrained(said, looked[rows], finish)
+
+
+def _telling(parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np.ndarray) -> set[str]:
+    """The answers that tell of those left out (A,) of `about`: these, and the extents that cover their candidates.
+
+    Parameters
+    ----------
+    parts, owner : of `painted`
+    """
+    return {*about["answer_id"].to_numpy()[left], *owner[np.isin(parts, about.index.to_numpy(int)[left])]}
 
 
 def _found_again(found: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame) -> np.ndarray:

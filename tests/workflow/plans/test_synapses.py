@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from spinome import configuration
+from spinome.review.learn_network import MOST_CUBOIDS
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.samples import VolumeRow
-from spinome.workflow.sizes import UNKNOWN_VOLUME
+from spinome.workflow.sizes import UNKNOWN_VOLUME, Sizes
 from spinome.workflow.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
@@ -78,6 +79,14 @@ def test_where_the_network_learns_from_answers_cuboids_are_looked_through_again(
     forest = plan(learn=True, models={"synapses": "m.skops"})
     assert not forest.relearns and forest.learns and "review_detect_synapses" not in forest.finished
     assert forest.found(of("found"))[0] == plan().found(of("found"))[0] == before[0].replace("given", "found")
+
+
+def test_learning_from_answers_holds_the_cuboids_that_it_learns_from(plan, monkeypatch):
+    one = plan(learn=True, cuboid=[10, 100, 100])
+    monkeypatch.setattr(Sizes, "volume", lambda self, row: {"found": 0.2, "taught": 0.3, "given": 9.0}[row.volume])
+    assert one.learning_size(None, None) == (pytest.approx(0.5), pytest.approx(0.5))
+    monkeypatch.setattr(Sizes, "volume", lambda self, row: 400.0)
+    assert one.learning_size(None, None) == (pytest.approx(MOST_CUBOIDS * 0.1), 800)
 
 
 def test_a_volume_without_truth_is_none_to_train_on_unless_a_model_is_given(plan):

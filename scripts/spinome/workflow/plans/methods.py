@@ -71,6 +71,7 @@ class MethodsPlan:
             "kind": plan.kind,
             "adapted": bool(plan.detected) and plan.adapts,
             "learns": plan.learns,
+            "relearns": plan.relearns,
             "models": self._models(models, {"synapses": plan.config["train"]}),
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,8 @@ EVIDENCE = {"network": ("image",), "forest": ("image", "membrane", "vesicles")}
 STEPS = ("detect", "density")
 # voxels that are read around a cuboid in which synapses are looked for
 HALO = (10, 70, 70)
+# cuboids that a network learns from answers in, `spinome.review.learn_network.MOST_CUBOIDS`
+TAUGHT_CUBOIDS = 16
 # what judges candidates by what people answered, and what finds them
 LEARNED = "<results>/review/learn_synapses/judge.json"
 LEARNED_NETWORK = "<results>/review/learn_synapses/network.safetensors"
@@ -306,6 +309,11 @@ class SynapsesPlan(VolumesPlan):
     def detection_size(self, wildcards: Any, input: Any) -> Size:
         """The size of a job that looks for synapses in a shard's cuboids, or takes given ones from them."""
         return self.cuboids("synapses", HALO if self.is_detected(wildcards) else (0, 0, 0))(wildcards, input)
+
+    def learning_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of the job that learns from answers: it holds the cuboids in which most was answered."""
+        voxels = sum(self.study.sizes.volume(self.row(name)) for name in self.detected)
+        return Size(min(TAUGHT_CUBOIDS * prod(self.config["cuboid"]) / 1e6, voxels), voxels)
 
     @property
     def adapts(self) -> bool:
