@@ -64,6 +64,7 @@ def test_a_warning_names_the_input_what_differs_and_the_remedy(seen):
     # what the training data lacked is told once, however many inputs there are
     told = tell_unlike(table.assign(lacking="one label: label more"))
     assert told == ["the model was trained on one label: label more", line]
+    assert tell_unlike(table.assign(lacking=np.nan)) == [line]
 
 
 def test_of_many_inputs_the_most_unlike_are_told_and_the_others_counted(seen):

@@ -111,7 +111,8 @@ def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
     model : what it is called
     """
     kind = inputs.columns[0]
-    lacking = [f"the {model} was trained on {text}" for text in inputs["lacking"].unique() if text]
+    # a table that came through a text file has no empty words
+    lacking = [f"the {model} was trained on {text}" for text in inputs["lacking"].dropna().unique() if text]
     unlike = inputs[inputs["unlike"].astype(bool)].sort_values("unlikeness", ascending=False, kind="stable")
     told = [
         f"{kind} {row[kind]} is unlike the data that the {model} was trained on ({row['unlikeness']:.1f}, where up to "

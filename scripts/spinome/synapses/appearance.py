@@ -39,7 +39,7 @@ THICKNESS = "the thickness of its sections as it is stated (`voxel_z_nm`: is it 
 UNEVEN = "how much sections differ in brightness or contrast"
 INSIDE = (
     "what the network itself sees (fitted to it, its statistics have moved farther than in any volume that it was "
-    "tuned on, and most of its synapses may be wrong)"
+    "tuned on, and many of its synapses may be wrong)"
 )
 # the traits, and what each of them is in words
 TRAITS = {
