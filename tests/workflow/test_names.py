@@ -39,7 +39,7 @@ TESTS = {
     "neurons": {"bad_input"},
     "report": {"run"},
     "retrieve": {"hostile", "real_sources"},
-    "review": {"browser"},
+    "review": {"browser", "relearned_run"},
     "scores": {"coco"},
     "synapses": {"bad_input", "shards"},
     "twophoton": {"bad_input"},
