@@ -5,10 +5,12 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from spinome.cuboids import cuboids
 from spinome.io.atomic import atomic
 from spinome.io.volumes import require_voxel_size
+from spinome.review import learn_network
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.conclude import conclude
 from spinome.review.learn_synapses import learn
@@ -16,6 +18,7 @@ from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import load_card
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import read_grey
+from spinome.synapses.network.unet import UNet, load_network, save_network
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import Rules, merge_candidates
 from spinome.workflow import step
@@ -42,11 +45,6 @@ for name, row in params.aside.rows.items():
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
 every, relearn, taught = pd.concat(tables, ignore_index=True), None, []
 if params.relearns:
-    import torch
-
-    from spinome.review import learn_network
-    from spinome.synapses.network.unet import UNet, load_network, save_network
-
     torch.set_num_threads(snakemake.threads)
     sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
     # a network that was fitted to a volume is for that one, so begin where most was answered
