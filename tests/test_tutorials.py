@@ -34,6 +34,7 @@ NEEDED = {
     "judge.md": [f"resources/rr30a_upper/{name}" for name in ("spines.csv", "dendrites.csv")]
     + [f"resources/rr30a_upper/tp{number}.ome.tif" for number in range(6)],
     "synapses.md": [
+        "resources/modelzoo_mouse/sample1_input.h5",
         "resources/modelzoo_mouse/sample2_input.h5",
         "resources/neuroproof_examples/training_sample2/grayscale_maps",
     ],
