@@ -165,8 +165,8 @@ def ruled(probability: np.ndarray, truth: Volume, slab: int) -> dict[str, Matche
     candidates = max((point for point in tried if not any(point[1:])), key=lambda p: average_precision(others[p]))
     for name, thick, at in (("f1", "thick", point), ("ap", "thick_ap", candidates)):
         pieces[name] = part_of(tried[at], slab, width, True)
-        pieces[thick] = part_of(tried[at], slab, width, True, without=1)
-    pieces["thin"] = part_of(tried[point], slab, width, True, only=1)
+        pieces[thick] = part_of(tried[at], slab, width, True, thin=False)
+    pieces["thin"] = part_of(tried[point], slab, width, True, thin=True)
     return pieces
 
 
@@ -175,22 +175,18 @@ def f1(result: Matched) -> float:
     return precision_recall_f1(result)[2]
 
 
-def part_of(
-    tried: Tried, slab: int, width: int, inside: bool, without: int | None = None, only: int | None = None
-) -> Matched:
+def part_of(tried: Tried, slab: int, width: int, inside: bool, thin: bool | None = None) -> Matched:
     """The outcome for objects in a slab, or in all others; a found object goes where its true one is.
 
-    True objects of `without` sections are left out, or all but those of `only` so many.
+    Of true objects all count, those of a single section alone (`thin`), or all others.
     """
     in_slab = slab_of(tried.truth_x, width) == slab
     found_slab = slab_of(tried.found_x, width) == slab
     matched = tried.partner >= 0
     found_slab[matched] = in_slab[tried.partner[matched]]
     left = in_slab != inside
-    if without is not None:
-        left |= tried.truth_sections == without
-    if only is not None:
-        left |= tried.truth_sections != only
+    if thin is not None:
+        left |= (tried.truth_sections == 1) != thin
     kept = found_slab == inside
     result = Matched(tried.result.found_score[kept], tried.result.found_true[kept], tried.result.truth_found)
     return leave_out(result, tried.partner[kept], left)
