@@ -37,10 +37,11 @@ for name, row in params.aside.rows.items():
     card = load_card(models.get(name) or params.aside.model)
     taken = shape, voxel_nm, connectivity
     candidates, _ = merge_candidates(parts, *taken, Rules.of(settings, card), Judge.of_card(card), measured=True)
-    # rules on patches alone number all candidates, in the same order
-    areas = Rules(min_area_um2=settings["min_area_um2"], max_area_um2=settings["max_area_um2"])
-    _, ids = merge_candidates(parts, *taken, areas)
-    found.append((name, evidence, sum(map(len, tables)), blocks, parts, ids))
+    if params.relearns:
+        # rules on patches alone number all candidates, in the same order
+        areas = Rules(min_area_um2=settings["min_area_um2"], max_area_um2=settings["max_area_um2"])
+        _, ids = merge_candidates(parts, *taken, areas)
+        found.append((name, evidence, sum(map(len, tables)), blocks, parts, ids))
     tables.append(candidates.assign(volume=name, section_um=voxel_nm[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
 every, relearn, taught = pd.concat(tables, ignore_index=True), None, []
