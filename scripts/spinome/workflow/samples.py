@@ -319,7 +319,7 @@ def _all_or_none(first: float | None, second: float | None, third: float | None)
         return None
     if first is not None and second is not None and third is not None:
         return first, second, third
-    raise ValueError("columns *voxel_ or soma_*: give the value along all three axes, or along none")
+    raise ValueError("columns *voxel_* or soma_*: give the value along all three axes, or along none")
 
 
 RowType = TypeVar("RowType", bound=Row)
