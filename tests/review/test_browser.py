@@ -159,6 +159,29 @@ def test_a_hundred_answers_by_keyboard_alone(server, chromium, kind):
     context.close()
 
 
+def test_who_answers_faster_than_a_server_writes_is_asked_on(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    choose(page, "track")
+    held, writes = [], threading.Event()
+    page.route("**/api/answer", lambda route: route.continue_() if writes.is_set() else held.append(route))
+    # as many as the server names at once, whose answers it has not got
+    while page.inner_text("#text") != "One moment …":
+        before = page.evaluate("state.current.id")
+        page.keyboard.press("1")
+        asked = "state.current && state.current.id !== before"
+        until(page, f"before => ({asked}) || find('text').textContent === 'One moment …'", before)
+    assert len(held) == 1
+    writes.set()
+    held[0].continue_()
+    ready(page)
+    press(page, "1")
+    sent(page)
+    assert answers(server)["subject"].nunique() > 40
+    assert page.faults == []
+    context.close()
+
+
 def test_a_track_is_answered_changed_in_a_sheet_and_taken_back(server, chromium):
     context = chromium.new_context()
     page = opened(context, server.start())

@@ -173,13 +173,27 @@ function load(name) {
 
 async function next() {
   const generation = ++state.generation;
+  const again = () => { if (generation === state.generation) next(); };
   if (!state.queue.length) {
-    try { await refill(); } catch (error) { banner(error.message); setTimeout(() => !state.current && next(), RETRY_MS); }
+    let failed = false;
+    try { await refill(); } catch (error) { banner(error.message); failed = true; }
     if (generation !== state.generation) return;
+    if (failed) {
+      clear("One moment …");
+      setTimeout(again, RETRY_MS);
+      return;
+    }
   }
   // the queue may have been fetched while an answer was on its way
   state.queue = state.queue.filter((one) => !state.done.has(one.id));
   const entry = state.queue[0];
+  if (!entry && unsent().length) {
+    // to the server these are questions still to be asked: it names others once it has the answers
+    clear("One moment …");
+    await send();
+    setTimeout(again, unsent().length ? RETRY_MS : 0);
+    return;
+  }
   if (!entry) {
     clear(state.kind ? "All questions of this kind are answered." : "");
     return;
