@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import trimesh
+from skimage import measure
 
 from spinome.mesh.surface import Mesh
 
@@ -103,3 +104,15 @@ def join(*meshes: Mesh) -> Mesh:
 @pytest.fixture(scope="session")
 def joined():
     return join
+
+
+@pytest.fixture(scope="session")
+def cell():
+    """A soma of 6 um whose inside has a surface of its own, and a branch of 0.8 um along x up to 24 um."""
+    step = 0.2
+    z, y, x = np.mgrid[-7:7:step, -7:7:step, -7:25:step]
+    away = np.sqrt(x**2 + y**2 + z**2)
+    branch = np.maximum(np.sqrt(y**2 + z**2) - 0.8, np.abs(x - 12) - 12)
+    inside = np.maximum(np.minimum(away - 6, branch), 5.2 - away)
+    vertices, faces, _, _ = measure.marching_cubes(inside, 0.0)
+    return Mesh((vertices[:, ::-1] * step - 7) * 1000, faces.astype(np.int64))

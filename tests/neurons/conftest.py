@@ -1,3 +1,3 @@
 """Small surfaces for the tests of neurons."""
 
-from surfaces import bumpy_tube, coarse_tube, joined, mushroom, sphere, tube  # noqa: F401
+from surfaces import bumpy_tube, cell, coarse_tube, joined, mushroom, sphere, tube  # noqa: F401

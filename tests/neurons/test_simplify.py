@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 import trimesh
 
+from spinome.io.meshes import write_mesh
 from spinome.mesh.surface import Mesh, vertex_areas
-from spinome.neurons.simplify import simplify
+from spinome.neurons.simplify import read_simplified, simplify, write_simplified
+
+
+def edge_counts(faces):
+    """How many faces each edge has."""
+    edges = np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, [2, 0]]]), axis=1)
+    return np.unique(edges, axis=0, return_counts=True)[1]
 
 
 def test_keeps_the_surface_and_says_where_each_vertex_went(sphere):
@@ -61,3 +68,36 @@ def test_meshes_of_any_density_come_down_to_one(subdivisions):
 
 def test_a_mesh_of_few_vertices_is_kept(sphere):
     assert len(simplify(sphere, vertices_per_um2=1000).vertices) == len(sphere.vertices)
+
+
+def test_somata_alone_become_coarser(cell):
+    small = simplify(cell, soma_vertices_per_um2=15)
+    area_um2, soma = vertex_areas(small.vertices, small.faces) / 1e6, small.vertices[:, 0] < 3_000
+    # some of it has less surface around than the rule asks for
+    assert 14 < soma.sum() / area_um2[soma].sum() < 20
+    far = cell.vertices[:, 0] > 14_000
+    assert np.array_equal(small.vertices[small.vertex_of[far]], cell.vertices[far])
+    # nothing is torn where the two meet
+    assert (edge_counts(small.faces) == 2).all()
+    assert area_um2.sum() == pytest.approx(vertex_areas(cell.vertices, cell.faces).sum() / 1e6, rel=0.02)
+
+
+def test_somata_and_the_rest_may_both_become_coarser(cell):
+    small = simplify(cell, vertices_per_um2=10, soma_vertices_per_um2=15)
+    area_um2 = vertex_areas(small.vertices, small.faces).sum() / 1e6
+    assert len(small.vertices) / area_um2 == pytest.approx(10, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"soma_vertices_per_um2": 15}, {"soma_vertices_per_um2": 15, "reduction": 0.5}]
+)
+def test_what_is_written_makes_the_same_mesh_again(cell, joined, tmp_path, options):
+    stray = joined(cell, Mesh(np.array([[0.0, 0, 9e4], [90, 0, 9e4], [0, 90, 9e4]]), np.array([[0, 1, 2]])))
+    write_mesh(tmp_path / "cell.npz", stray)
+    small = simplify(stray, **options)
+    write_simplified(tmp_path / "small.npz", small)
+    again = read_simplified(tmp_path / "small.npz", str(tmp_path / "cell.npz"))
+    for name in ("faces", "vertex_of"):
+        assert np.array_equal(getattr(again, name), getattr(small, name)), name
+    assert np.allclose(again.vertices, small.vertices, atol=0.01)
+    assert (tmp_path / "small.npz").stat().st_size < (1500 if not options else 20 * len(stray.vertices))

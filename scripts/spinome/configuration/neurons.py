@@ -25,6 +25,13 @@ class Simplify(Section):
     aggressiveness: int = Field(
         7, ge=0, le=10, description="how boldly faces are removed: 0 is slow and exact, 10 is fast"
     )
+    soma_vertices_per_um2: float | None = Field(
+        15.0,
+        ge=0.1,
+        le=100_000,
+        description="density of vertices that somata are brought down to, where 10 um each way hold more than 200 um2 of "
+        "surface; empty: every vertex is kept there",
+    )
 
     @model_validator(mode="after")
     def _one_way(self):

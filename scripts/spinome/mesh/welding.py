@@ -16,7 +16,7 @@ def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     -------
     the welded mesh, and the welded vertex (V,) of each vertex
     """
-    first, origin = _same_rows(mesh.vertices)
+    first, origin = same_rows(mesh.vertices)
     faces = proper_faces(origin[mesh.faces])
     return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
 
@@ -27,7 +27,7 @@ def proper_faces(faces: np.ndarray) -> np.ndarray:
     return faces[(a != b) & (b != c) & (c != a)]
 
 
-def _same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def same_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first of each group of equal rows (N, 3), ascending, and the group of each row.
 
     Rows are told apart by a hash, since sorting numbers is ten times faster than sorting rows.

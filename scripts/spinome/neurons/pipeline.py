@@ -13,7 +13,7 @@ from spinome.mesh.surface import Mesh
 from spinome.neurons.classify import class_probabilities, domain_features
 from spinome.neurons.condense import Domains, condense
 from spinome.neurons.morphometry import carried
-from spinome.neurons.simplify import simplify
+from spinome.neurons.simplify import SOMA_VERTICES_PER_UM2, simplify
 from spinome.neurons.spines import Labelled, label_mesh
 from spinome.neurons.synapses import label_synapses
 
@@ -32,6 +32,7 @@ def condense_mesh(
     reduction: float | None = None,
     distance: float = 3.0,
     vertices_per_um2: float | None = None,
+    soma_vertices_per_um2: float | None = SOMA_VERTICES_PER_UM2,
     **hks: Any,
 ) -> Domains:
     """Domains of similar heat kernel signature of a mesh.
@@ -42,6 +43,7 @@ def condense_mesh(
     reduction : fraction of the faces to remove first; None keeps every vertex (`simplify`)
     distance : height at which Ward's tree is cut (`condense`)
     vertices_per_um2 : density to come down to in place of a fraction (`simplify`)
+    soma_vertices_per_um2 : density to come down to on somata; None keeps every vertex there (`simplify`)
     hks : options of `log_hks`
 
     Returns
@@ -52,7 +54,7 @@ def condense_mesh(
     ------
     SpectrumError, ValueError: if a part of the mesh cannot be solved, or no face has an area.
     """
-    small = simplify(mesh, vertices_per_um2, reduction)
+    small = simplify(mesh, vertices_per_um2, reduction, soma_vertices_per_um2=soma_vertices_per_um2)
     domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces, **hks), distance)
     return replace(domains, label=domains.label[small.vertex_of])
 

@@ -14,26 +14,56 @@ from scipy.spatial import cKDTree
 from spinome.io.meshes import read_mesh
 from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
 from spinome.mesh.welding import proper_faces, weld
+from spinome.neurons.somata import broad
 
 # components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
 SMALLEST_SIMPLIFIED = 200
+
+
+# surface of a soma keeps this many vertices per um^2: a spine's head on it still has a dozen. Chosen by nobody's labels
+SOMA_VERTICES_PER_UM2 = 15.0
+AGGRESSIVENESS = 7
+
+
+@dataclass(frozen=True)
+class Collapses:
+    """The vertices `merged` (M,) of a mesh went into those of `into` (M,), and `moved` (K,) are at `place` (K, 3) nm."""
+
+    merged: np.ndarray
+    into: np.ndarray
+    moved: np.ndarray
+    place: np.ndarray
+
+    def apply(self, mesh: Mesh) -> tuple[Mesh, np.ndarray]:
+        """The mesh with the faces that are left, and which vertex each of its vertices (V,) is now.
+
+        Vertices keep their numbers: those that were merged are still there, without a face.
+        """
+        vertices, now = mesh.vertices.astype(float), np.arange(len(mesh.vertices))
+        vertices[self.moved] = self.place
+        now[self.merged] = self.into
+        return Mesh(vertices, proper_faces(now[mesh.faces]), {}), now
 
 
 @dataclass(frozen=True)
 class Simplified:
     """`vertices` (S, 3) nm, `faces` (F, 3), and for each vertex of the original mesh its one in `vertex_of` (V,).
 
-    `reduced` says whether faces were removed, or seams welded alone.
+    `collapses` are those of the welded mesh, by which it is made again.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
     vertex_of: np.ndarray
-    reduced: bool = False
+    collapses: Collapses
 
 
 def simplify(
-    mesh: Mesh, vertices_per_um2: float | None = None, reduction: float | None = None, aggressiveness: int = 7
+    mesh: Mesh,
+    vertices_per_um2: float | None = None,
+    reduction: float | None = None,
+    aggressiveness: int = AGGRESSIVENESS,
+    soma_vertices_per_um2: float | None = None,
 ) -> Simplified:
     """Weld the seams, then collapse edges by quadric error (Garland and Heckbert 1997).
 
@@ -46,6 +76,7 @@ def simplify(
     vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept, as it is where None
     reduction : fraction of the faces to remove instead
     aggressiveness : how boldly fast-simplification removes faces, from 0 (slow and exact) to 10 (fast)
+    soma_vertices_per_um2 : density to come down to on somata (`spinome.neurons.somata.broad`), before all else
 
     Returns
     -------
@@ -58,77 +89,90 @@ def simplify(
     welded, vertex_of = weld(mesh)
     if not len(welded.faces):
         raise ValueError("no face of the mesh has an area; write the mesh again")
-    vertices, faces, reduced = welded.vertices, welded.faces, False
+    left, now = welded, np.arange(len(welded.vertices))
+    if soma_vertices_per_um2 is not None:
+        patch = broad(left.vertices, left.faces)
+        left, now = _collapsed(left, now, patch, _too_many(left, patch, soma_vertices_per_um2), aggressiveness)
     if reduction is None:
-        reduction = 0.0
-        if vertices_per_um2 is not None:
-            area_um2 = vertex_areas(vertices, faces).sum() / 1e6
-            reduction = max(0.0, 1 - vertices_per_um2 * area_um2 / len(vertices))
+        used = np.zeros(len(left.vertices), bool)
+        used[left.faces] = True
+        reduction = 0.0 if vertices_per_um2 is None else _too_many(left, used, vertices_per_um2)
     if reduction > 0:
-        component = _components(len(vertices), faces)
+        component = _components(len(left.vertices), left.faces)
         large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
-        if large.any():
-            vertices, faces, moved = _decimate(vertices, faces, large, reduction, aggressiveness)
-            vertex_of, reduced = moved[vertex_of], True
-    vertices, faces, vertex_of = _drop_unused(vertices, faces, vertex_of, mesh.vertices)
-    return Simplified(vertices, faces, vertex_of.astype(np.int32), reduced)
+        left, now = _collapsed(left, now, large, reduction, aggressiveness)
+    merged = np.flatnonzero(now != np.arange(len(now)))
+    moved = np.flatnonzero((left.vertices != welded.vertices).any(axis=1))
+    collapses = Collapses(merged, now[merged], moved, left.vertices[moved])
+    return _numbered(left, now[vertex_of], mesh.vertices, collapses)
 
 
 def write_simplified(path: str | Path, simplified: Simplified) -> None:
-    """Write a mesh that lost faces; of one that lost none nothing but the fact, since welding again is quick."""
-    names = ("vertices", "faces", "vertex_of") if simplified.reduced else ()
-    arrays = {name: getattr(simplified, name) for name in names}
-    if arrays and len(simplified.vertices) < np.iinfo(np.int32).max:
-        arrays["faces"] = arrays["faces"].astype(np.int32)
-    np.savez(path, **arrays)
+    """Write the collapses alone: nothing of a mesh that had none, since welding again is quick."""
+    arrays = vars(simplified.collapses)
+    if len(simplified.vertex_of) < np.iinfo(np.int32).max:
+        arrays = {name: array if name == "place" else array.astype(np.int32) for name, array in arrays.items()}
+    # fast-simplification places vertices in single precision
+    np.savez(path, **arrays | {"place": arrays["place"].astype(np.float32)})
 
 
 def read_simplified(path: str | Path, mesh: str) -> Simplified:
-    """Read what `write_simplified` wrote, with the mesh that it was made from where it is needed.
+    """Make the mesh again of which `write_simplified` wrote the collapses.
 
     Parameters
     ----------
-    mesh : source of the mesh
+    mesh : source of the mesh that they were made on
     """
     with np.load(path, allow_pickle=False) as data:
-        arrays = {name: data[name] for name in data.files}
-    return Simplified(**arrays, reduced=True) if arrays else simplify(read_mesh(mesh))
+        collapses = Collapses(**data)
+    given = read_mesh(mesh)
+    welded, vertex_of = weld(given)
+    left, now = collapses.apply(welded)
+    return _numbered(left, now[vertex_of], given.vertices, collapses)
 
 
-def _decimate(
-    vertices: np.ndarray, faces: np.ndarray, large: np.ndarray, reduction: float, aggressiveness: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Decimate the vertices `large` (V,), keep the others; new vertices and faces, and the new vertex of each.
+def _too_many(mesh: Mesh, chosen: np.ndarray, vertices_per_um2: float) -> float:
+    """The share of the vertices `chosen` (V,) that a density does without."""
+    area_um2 = vertex_areas(mesh.vertices, mesh.faces)[chosen].sum() / 1e6
+    return max(0.0, 1 - vertices_per_um2 * area_um2 / max(1, int(chosen.sum())))
 
-    Which vertex went where is read off the list of collapses, in place of fast-simplification's replay of it, which
-    takes a quarter of the time of the decimation. A vertex that lost all of its faces stays, without any.
+
+def _collapsed(
+    mesh: Mesh, now: np.ndarray, chosen: np.ndarray, reduction: float, aggressiveness: int
+) -> tuple[Mesh, np.ndarray]:
+    """Collapse edges among the vertices `chosen` (V,): the mesh, and which vertex each of `now` (V,) is after it.
+
+    Faces beside follow the vertices that were merged, so that nothing is torn. Which vertex went where is read off the
+    list of collapses, in place of fast-simplification's replay of it, which takes a quarter of the time.
     """
-    number = np.cumsum(large) - 1
-    points = vertices[large].astype(np.float32)
-    triangles = number[faces[large[faces[:, 0]]]].astype(np.int32)
-    kept, kept_faces, collapses = fast_simplification.simplify(
-        points, triangles, target_reduction=reduction, agg=aggressiveness, return_collapses=True
+    inside = chosen[mesh.faces].all(axis=1)
+    if reduction <= 0 or not inside.any():
+        return mesh, now
+    rows = np.flatnonzero(chosen)
+    number = np.cumsum(chosen) - 1
+    triangles = number[mesh.faces[inside]].astype(np.int32)
+    place, faces, steps = fast_simplification.simplify(
+        mesh.vertices[rows].astype(np.float32),
+        triangles,
+        target_reduction=reduction,
+        agg=aggressiveness,
+        return_collapses=True,
     )
-    into = np.arange(len(points))
-    into[collapses[:, 1]] = collapses[:, 0]
+    into = np.arange(len(rows))
+    into[steps[:, 1]] = steps[:, 0]
     while (into[into] != into).any():
         into = into[into]
     left = proper_faces(into[triangles])
-    used = np.zeros(len(points), bool)
+    # a vertex that lost all of its faces here stays where it is
+    used = np.zeros(len(rows), bool)
     used[left] = True
-    new = np.where(used, np.cumsum(used) - 1, -1)
-    if not np.array_equal(new[left], kept_faces):
+    if not np.array_equal((np.cumsum(used) - 1)[left], faces):
         raise RuntimeError(
             "fast-simplification leaves other faces than its collapses say; install the version in requirements.lock"
         )
-    lost = np.flatnonzero((into == np.arange(len(points))) & ~used)
-    new[lost] = len(kept) + np.arange(len(lost))
-    rest = np.flatnonzero(~large)
-    place = np.empty(len(vertices), np.int64)
-    place[large] = new[into]
-    place[rest] = len(kept) + len(lost) + np.arange(len(rest))
-    faces = np.concatenate([kept_faces, place[faces[~large[faces[:, 0]]]]])
-    return np.concatenate([kept, points[lost], vertices[rest]], dtype=np.float64), faces, place
+    merged = np.flatnonzero(into != np.arange(len(rows)))
+    collapsed, became = Collapses(rows[merged], rows[into[merged]], rows[used], place.astype(float)).apply(mesh)
+    return collapsed, became[now]
 
 
 def _components(count: int, faces: np.ndarray) -> np.ndarray:
@@ -137,16 +181,13 @@ def _components(count: int, faces: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def _drop_unused(
-    vertices: np.ndarray, faces: np.ndarray, vertex_of: np.ndarray, positions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _numbered(mesh: Mesh, vertex_of: np.ndarray, positions: np.ndarray, collapses: Collapses) -> Simplified:
     """Renumber so that each vertex has a face; an original vertex whose own is gone takes the nearest."""
-    faces = proper_faces(faces)
-    used = np.zeros(len(vertices), bool)
-    used[faces] = True
+    used = np.zeros(len(mesh.vertices), bool)
+    used[mesh.faces] = True
     number = np.where(used, np.cumsum(used) - 1, -1)
-    vertex_of, vertices = number[vertex_of], vertices[used]
+    vertex_of, vertices = number[vertex_of], mesh.vertices[used]
     lost = vertex_of < 0
     if lost.any():
         vertex_of[lost] = cKDTree(vertices).query(positions[lost])[1]
-    return vertices, number[faces], vertex_of
+    return Simplified(vertices, number[mesh.faces], vertex_of.astype(np.int32), collapses)

@@ -216,6 +216,11 @@ def _neurons(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
             else f"by {simplify['reduction']:.0%} of their faces"
         )
         yield f"Meshes were simplified {much} by quadric error [@garland1997]."
+    if simplify["soma_vertices_per_um2"]:
+        yield (
+            f"Somata were simplified to {simplify['soma_vertices_per_um2']:g} vertices per um2 by quadric error "
+            "[@garland1997]."
+        )
     solved = (
         "the selected inverse of its shifted matrices [@takahashi1973]"
         if hks["solver"] == "selected_inversion"

@@ -139,7 +139,7 @@ class NeuronsPlan:
     def simplification(self) -> dict[str, Any]:
         """How meshes are simplified; how boldly counts only where faces are removed at all."""
         options = self.config["simplify"]
-        removes = options["vertices_per_um2"] is not None or options["reduction"] is not None
+        removes = any(value is not None for key, value in options.items() if key != "aggressiveness")
         return {key: value for key, value in options.items() if removes or key != "aggressiveness"}
 
     @property

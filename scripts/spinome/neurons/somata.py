@@ -1,0 +1,46 @@
+"""A coarser surface where a soma is: its signature is smooth, and costs more than that of all the rest.
+
+The work of selected inversion grows faster than the vertices only where a surface is broad, which is on somata
+(docs/numerical_core.md). What is found here is broad, too, where thick branches meet; nothing else is lost there than
+vertices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from spinome.mesh.surface import mesh_edges, vertex_areas
+from spinome.mesh.welding import same_rows
+
+# a cube of this side that holds more surface than this is at a soma: a branch of 2 um has 70 um^2 in it with its spines,
+# a sphere of 8 um has 200 um^2
+CUBE_NM, BROAD_UM2 = 10_000.0, 200.0
+# surface is summed over cubes of this side, of which an odd number make the large one
+VOXEL_NM = CUBE_NM / 5
+# patches of less surface than this gain nothing
+LEAST_UM2 = 50.0
+
+
+def broad(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Where a surface is broad: bool (V,).
+
+    Parameters
+    ----------
+    vertices : (V, 3) nm
+    faces : (F, 3)
+    """
+    area_um2 = vertex_areas(vertices, faces) / 1e6
+    corner = np.floor(vertices / VOXEL_NM)
+    first, voxel_of = same_rows(corner)
+    voxels = corner[first]
+    own = np.bincount(voxel_of, area_um2, len(voxels))
+    one, other = cKDTree(voxels).query_pairs(CUBE_NM / VOXEL_NM / 2, p=np.inf, output_type="ndarray").T
+    around = own + np.bincount(one, own[other], len(voxels)) + np.bincount(other, own[one], len(voxels))
+    marked = (around > BROAD_UM2)[voxel_of]
+    edges = mesh_edges(faces[marked[faces].all(axis=1)])
+    joined = sp.coo_array((np.ones(len(edges), np.int8), tuple(edges.T)), shape=(len(vertices), len(vertices)))
+    patch = connected_components(joined, directed=False)[1]
+    return marked & (np.bincount(patch, area_um2)[patch] > LEAST_UM2)
