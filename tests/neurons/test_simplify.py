@@ -13,6 +13,12 @@ def edge_counts(faces):
     return np.unique(edges, axis=0, return_counts=True)[1]
 
 
+@pytest.fixture
+def somata_count(monkeypatch):
+    """Small meshes are treated as large ones."""
+    monkeypatch.setattr("spinome.neurons.simplify.FEWEST_WITH_SOMA", 0)
+
+
 def test_keeps_the_surface_and_says_where_each_vertex_went(sphere):
     small = simplify(sphere, reduction=0.7)
     assert len(small.faces) == pytest.approx(0.3 * len(sphere.faces), rel=0.05)
@@ -70,7 +76,11 @@ def test_a_mesh_of_few_vertices_is_kept(sphere):
     assert len(simplify(sphere, vertices_per_um2=1000).vertices) == len(sphere.vertices)
 
 
-def test_somata_alone_become_coarser(cell):
+def test_somata_of_small_meshes_stay(cell):
+    assert not len(simplify(cell, soma_vertices_per_um2=15).collapses.merged)
+
+
+def test_somata_alone_become_coarser(cell, somata_count):
     small = simplify(cell, soma_vertices_per_um2=15)
     area_um2, soma = vertex_areas(small.vertices, small.faces) / 1e6, small.vertices[:, 0] < 3_000
     # some of it has less surface around than the rule asks for
@@ -82,7 +92,7 @@ def test_somata_alone_become_coarser(cell):
     assert area_um2.sum() == pytest.approx(vertex_areas(cell.vertices, cell.faces).sum() / 1e6, rel=0.02)
 
 
-def test_somata_and_the_rest_may_both_become_coarser(cell):
+def test_somata_and_the_rest_may_both_become_coarser(cell, somata_count):
     small = simplify(cell, vertices_per_um2=10, soma_vertices_per_um2=15)
     area_um2 = vertex_areas(small.vertices, small.faces).sum() / 1e6
     assert len(small.vertices) / area_um2 == pytest.approx(10, rel=0.05)
@@ -91,7 +101,7 @@ def test_somata_and_the_rest_may_both_become_coarser(cell):
 @pytest.mark.parametrize(
     "options", [{}, {"soma_vertices_per_um2": 15}, {"soma_vertices_per_um2": 15, "reduction": 0.5}]
 )
-def test_what_is_written_makes_the_same_mesh_again(cell, joined, tmp_path, options):
+def test_what_is_written_makes_the_same_mesh_again(cell, joined, tmp_path, somata_count, options):
     stray = joined(cell, Mesh(np.array([[0.0, 0, 9e4], [90, 0, 9e4], [0, 90, 9e4]]), np.array([[0, 1, 2]])))
     write_mesh(tmp_path / "cell.npz", stray)
     small = simplify(stray, **options)

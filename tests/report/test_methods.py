@@ -98,7 +98,7 @@ def test_keys_choose_what_is_told():
         linking={"agglomerate": {"priority": "median"}},
     )
     assert "by 70% of their faces by quadric error [@garland1997]" in text
-    assert "Somata were simplified to 15 vertices per um2" in text
+    assert "somata were simplified to 15 vertices per um2" in text
     assert "[@vallet2008]" in text and "takahashi1973" not in text
     assert "the order that the median membrane probability of their contact gives them" in text
 

@@ -29,8 +29,8 @@ class Simplify(Section):
         15.0,
         ge=0.1,
         le=100_000,
-        description="density of vertices that somata are brought down to, where 10 um each way hold more than 200 um2 of "
-        "surface; empty: every vertex is kept there",
+        description="density of vertices that somata of meshes of a million vertices and more are brought down to, "
+        "where 10 um each way hold more than 200 um2 of surface; empty: every vertex is kept there",
     )
 
     @model_validator(mode="after")

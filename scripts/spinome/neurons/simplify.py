@@ -22,12 +22,14 @@ SMALLEST_SIMPLIFIED = 200
 
 # surface of a soma keeps this many vertices per um^2: a spine's head on it still has a dozen. Chosen by nobody's labels
 SOMA_VERTICES_PER_UM2 = 15.0
+# in a mesh of fewer vertices to look for somata costs as much as is saved
+FEWEST_WITH_SOMA = 1_000_000
 AGGRESSIVENESS = 7
 
 
 @dataclass(frozen=True)
 class Collapses:
-    """The vertices `merged` (M,) of a mesh went into those of `into` (M,), and `moved` (K,) are at `place` (K, 3) nm."""
+    """The vertices `merged` (M,) of a mesh went into `into` (M,); those of `moved` (K,) are at `place` (K, 3) nm."""
 
     merged: np.ndarray
     into: np.ndarray
@@ -76,7 +78,8 @@ def simplify(
     vertices_per_um2 : density of vertices to come down to; a mesh that is less dense is kept, as it is where None
     reduction : fraction of the faces to remove instead
     aggressiveness : how boldly fast-simplification removes faces, from 0 (slow and exact) to 10 (fast)
-    soma_vertices_per_um2 : density to come down to on somata (`spinome.neurons.somata.broad`), before all else
+    soma_vertices_per_um2 : density to come down to on the somata of large meshes (`spinome.neurons.somata.broad`),
+        before all else
 
     Returns
     -------
@@ -90,7 +93,7 @@ def simplify(
     if not len(welded.faces):
         raise ValueError("no face of the mesh has an area; write the mesh again")
     left, now = welded, np.arange(len(welded.vertices))
-    if soma_vertices_per_um2 is not None:
+    if soma_vertices_per_um2 is not None and len(welded.vertices) >= FEWEST_WITH_SOMA:
         patch = broad(left.vertices, left.faces)
         left, now = _collapsed(left, now, patch, _too_many(left, patch, soma_vertices_per_um2), aggressiveness)
     if reduction is None:

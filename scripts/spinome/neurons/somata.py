@@ -1,8 +1,8 @@
-"""A coarser surface where a soma is: its signature is smooth, and costs more than that of all the rest.
+"""Where a mesh is a soma: its signature is smooth there, and costs more than that of all the rest.
 
-The work of selected inversion grows faster than the vertices only where a surface is broad, which is on somata
-(docs/numerical_core.md). What is found here is broad, too, where thick branches meet; nothing else is lost there than
-vertices.
+The work of selected inversion grows faster than the vertices only where there is much surface in little room, which is
+in somata, whose inside has surfaces of its own (docs/numerical_core.md). It may be so where thick branches meet, too;
+nothing else is lost there than vertices.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 from spinome.mesh.surface import mesh_edges, vertex_areas
 from spinome.mesh.welding import same_rows
 
-# a cube of this side that holds more surface than this is at a soma: a branch of 2 um has 70 um^2 in it with its spines,
-# a sphere of 8 um has 200 um^2
+# a cube of this side that holds more surface than this is at a soma: a plane across it has 100 um^2, a branch of 2 um
+# has 70 um^2 with its spines
 CUBE_NM, BROAD_UM2 = 10_000.0, 200.0
 # surface is summed over cubes of this side, of which an odd number make the large one
 VOXEL_NM = CUBE_NM / 5
@@ -25,7 +25,7 @@ LEAST_UM2 = 50.0
 
 
 def broad(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Where a surface is broad: bool (V,).
+    """Where there is much surface in little room: bool (V,).
 
     Parameters
     ----------

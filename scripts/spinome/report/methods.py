@@ -218,8 +218,8 @@ def _neurons(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
         yield f"Meshes were simplified {much} by quadric error [@garland1997]."
     if simplify["soma_vertices_per_um2"]:
         yield (
-            f"Somata were simplified to {simplify['soma_vertices_per_um2']:g} vertices per um2 by quadric error "
-            "[@garland1997]."
+            "In meshes of a million vertices and more somata were simplified to "
+            f"{simplify['soma_vertices_per_um2']:g} vertices per um2 by quadric error [@garland1997]."
         )
     solved = (
         "the selected inverse of its shifted matrices [@takahashi1973]"
