@@ -7,12 +7,13 @@ from scipy import ndimage
 from torch.nn import functional
 
 from spinome.io.volumes import Volume
+from spinome.normalisation import SHARE, moved
 from spinome.phantom.em import render_cutout
 from spinome.phantom.specimen import grow_specimen
 from spinome.shipped import shipped_file
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import Grey, measure_grey
-from spinome.synapses.network.adapt import SHARE, adapt, moved
+from spinome.synapses.network.adapt import adapt
 from spinome.synapses.network.tiles import TILE
 from spinome.synapses.network.unet import load_network, shrink
 
