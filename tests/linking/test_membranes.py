@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from spinome.cuboids import cuboids
-from spinome.linking.membrane_training import CROP, Teacher, draw_crop, teachers_of, train_membranes
+from spinome.linking.membrane_training import teachers_of, train_membranes
 from spinome.linking.membranes import (
     GRID,
     REACH,
@@ -128,29 +128,6 @@ def test_fitting_brings_other_staining_nearer(tissue, net):
     truth = membrane_truth(labels).ravel()
     found = predict_membranes(fitted, pixels_of(other), whole_of(other)).ravel()
     assert roc_auc_score(truth, found) > 0.9
-
-
-def test_truth_without_membrane_is_refused():
-    for truth in (0.0, 1.0):
-        teacher = Teacher(np.zeros(CROP, np.float32), np.full(CROP, truth, np.float32), False)
-        with pytest.raises(ValueError, match="no membrane"):
-            train_membranes([[teacher]], 1, 0)
-
-
-@pytest.mark.parametrize("isotropic", [True, False])
-@pytest.mark.parametrize("shape", [CROP, (100, 70, 64), (64, 24, 300)])
-def test_crops_of_any_volume_show_what_their_truth_says(shape, isotropic):
-    if not isotropic and any(length < side for length, side in zip(shape, CROP)):
-        pytest.skip("is padded before")
-    rng = np.random.default_rng(4)
-    truth = np.zeros(shape, np.float32)
-    truth[:, ::9] = 1
-    teacher = Teacher(1 - truth, truth, isotropic)
-    for _ in range(20):
-        image, own = draw_crop(teacher, rng)
-        assert image.shape == own.shape == CROP and set(own.unique().tolist()) <= {0.0, 1.0}
-        if 0.02 < own.mean() < 0.5:
-            assert image[own == 1].mean() < image[own == 0].mean()
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
