@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from spinome.cuboids import Cuboid
 from spinome.io.volumes import Volume
-from spinome.linking.membranes import MembraneNet, Pixels, average, membrane_truth
+from spinome.linking.membranes import MembraneNet, Pixels, average, membrane_truth, precision
 
 # pixels (z, y, x) of a crop
 CROP = (24, 64, 64)
@@ -54,8 +54,7 @@ def teachers_of(pixels: Pixels, truth: Volume, blocks: Iterable[Cuboid]) -> Iter
 def train_membranes(teachers: Sequence[Sequence[Teacher]], steps: int, seed: int) -> MembraneNet:
     """Train a network from nothing.
 
-    AdamW with a warm-up and a cosine decay of the learning rate, in half precision (bfloat16) where the processor has
-    it. About 0.3 CPU-s per step there.
+    AdamW with a warm-up and a cosine decay of the learning rate. About 0.3 CPU-s per step in half precision.
 
     Parameters
     ----------
@@ -73,7 +72,6 @@ def train_membranes(teachers: Sequence[Sequence[Teacher]], steps: int, seed: int
     rng = np.random.default_rng(seed)
     net = MembraneNet().to(memory_format=torch.channels_last_3d).train()
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=DECAY)
-    half = torch.cpu.get_capabilities().get("avx512_bf16", False)
     losses, started = [], time.process_time()
     for step in range(steps):
         volumes = [teachers[number] for number in rng.integers(len(teachers), size=BATCH)]
@@ -82,7 +80,7 @@ def train_membranes(teachers: Sequence[Sequence[Teacher]], steps: int, seed: int
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * max(cosine, 0.01)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with precision():
             logits = net(image.contiguous(memory_format=torch.channels_last_3d))
         loss = functional.binary_cross_entropy_with_logits(logits.float(), truth)
         optimiser.zero_grad(set_to_none=True)

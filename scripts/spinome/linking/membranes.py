@@ -130,6 +130,11 @@ def membrane_truth(truth: np.ndarray) -> np.ndarray:
     return membrane
 
 
+def precision() -> torch.autocast:
+    """Half precision (bfloat16) where the processor has it: less than half of the time and memory."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
 def fit_to(net: MembraneNet, pixels: Pixels) -> tuple[MembraneNet, float]:
     """The network with the statistics of a volume, and how far they have moved (`spinome.normalisation`).
 
@@ -140,7 +145,8 @@ def fit_to(net: MembraneNet, pixels: Pixels) -> tuple[MembraneNet, float]:
         for piece in evenly_spaced(pixels.image.shape, pixels.tile, SAMPLE):
             yield torch.from_numpy(pixels.read(piece.core, LEAST))[None, None]
 
-    return fitted(net, tiles())
+    with precision():
+        return fitted(net, tiles())
 
 
 def predict_membranes(net: MembraneNet, pixels: Pixels, cuboid: Cuboid) -> np.ndarray:
@@ -165,7 +171,9 @@ def _run(net: MembraneNet, pixels: Pixels, tile: Box) -> np.ndarray:
     low = [max(axis.start - reach, 0) for axis, reach in zip(tile, margin)]
     high = [min(axis.stop + reach, end) for axis, reach, end in zip(tile, margin, pixels.image.shape)]
     image = torch.from_numpy(pixels.read(tuple(map(slice, low, high))))[None, None]
-    found = net(image.contiguous(memory_format=torch.channels_last_3d))[0, 0].sigmoid().numpy()
+    with precision():
+        logits = net(image.contiguous(memory_format=torch.channels_last_3d))[0, 0]
+    found = logits.float().sigmoid().numpy()
     for axis, factor in enumerate(pixels.factors):
         found = found.repeat(factor, axis) if factor > 1 else found
     inner = tuple(slice(axis.start - start, axis.stop - start) for axis, start in zip(tile, low))
