@@ -192,6 +192,6 @@ def load_membranes(path: str | Path) -> MembraneNet:
     ------
     FileNotFoundError, ValueError: if there is no such file, or it is no membrane network; the message names it.
     """
-    return read_network(path, lambda card: MembraneNet(), "membrane network", "`models.membranes` and `linking.train`")[
-        0
-    ]
+    make = "`models.membranes` and `linking.train`"
+    net, _ = read_network(path, lambda card: MembraneNet(), "membrane network", make)
+    return net.to(memory_format=torch.channels_last_3d)
