@@ -23,10 +23,8 @@ import pandas as pd
 
 from runner import ONE_THREAD, Row
 from spinome.cuboids import Box, Shape, cuboids
-from spinome.flat_forest import flatten_forest
-from spinome.io.models import load_model
 from spinome.io.volumes import create_volume, fill_pyramid
-from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes
+from spinome.linking.membranes import Pixels, fit_to, grey_range, load_membranes, predict_membranes
 from spinome.logs import read_used
 
 REPOSITORY = Path(__file__).parents[1]
@@ -66,13 +64,11 @@ def grey_values() -> np.ndarray:
 
 
 def membranes() -> np.ndarray:
-    """What the shipped forest says of the source: uint8, 255 is a membrane."""
+    """What the shipped network says of the source: uint8, 255 is a membrane."""
     source = grey_values()
-    forests = [flatten_forest(forest) for forest in load_model(MODELS / "membranes.skops", FEATURES).estimator]
-    found, grey = np.empty(source.shape, np.uint8), grey_range(source)
-    for block in cuboids(source.shape, CUBOID, halo(VOXEL_NM)):
-        found[block.core] = predict_membranes(source[block.padded], block.inner, grey, VOXEL_NM, forests)
-    return found
+    pixels, (whole,) = Pixels(source, VOXEL_NM, grey_range(source)), cuboids(source.shape, source.shape)
+    net, _ = fit_to(load_membranes(MODELS / "membranes.safetensors"), pixels)
+    return predict_membranes(net, pixels, whole)
 
 
 def run(shape: Shape, folder: str, given: bool = False) -> pd.DataFrame:

@@ -20,8 +20,16 @@ from spinome.linking.agglomerate import agglomerate, assign, cut, train_forest
 from spinome.linking.basins import basins, paint
 from spinome.linking.edge_features import FEATURES as EDGE_FEATURES
 from spinome.linking.flooding_heights import landscape, reach
-from spinome.linking.membranes import FEATURES as MEMBRANE_FEATURES
-from spinome.linking.membranes import LEVELS, grey_range, halo, predict_membranes, train_membranes, training_voxels
+from spinome.linking.membrane_training import teachers_of, train_membranes
+from spinome.linking.membranes import (
+    LEVELS,
+    MembraneNet,
+    Pixels,
+    fit_to,
+    grey_range,
+    load_membranes,
+    predict_membranes,
+)
 from spinome.linking.region_graph import region_graph
 from spinome.linking.watershed import flood, superpixels
 from spinome.scores.segmentation import score_segmentation
@@ -40,6 +48,8 @@ THRESHOLD = 0.4
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 # a forest of another seed does or does not join two large bodies: one alone says little
 SEEDS = range(5)
+# the default of `linking.membranes.training_steps`
+STEPS = 800
 GALA = "Gala, paper_em features, on its own superpixels (published setting, measured elsewhere with Python 3.8)"
 TS2_PEER = "the watershed that comes with the volume, whole, measured elsewhere"
 # split and merge in bits, and CPU-seconds for the region graph and the agglomeration of one megavoxel
@@ -86,18 +96,17 @@ def given_superpixels() -> tuple[np.ndarray, float]:
 
 
 def own_membranes(parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Membrane probability of each part by a forest that was trained on the part `train`."""
+    """Membrane probability of each part by a network that was trained on the part `train`."""
     image, truth = parts["train"]["raw"], parts["train"]["truth"]
-    blocks = list(cuboids(image.shape, image.shape, halo(VOXEL_NM)))
-    trained = train_membranes(lambda first: training_voxels(image, truth, VOXEL_NM, blocks, 80_000, 0, first), 0)
-    forests = [flatten_forest(forest) for forest in trained]
-    return {part: found_membranes(data["raw"], forests) for part, data in parts.items()}
+    pixels, blocks = Pixels(image, VOXEL_NM, grey_range(image)), cuboids(image.shape, image.shape)
+    net = train_membranes([list(teachers_of(pixels, truth, blocks))], STEPS, 0)
+    return {part: found_membranes(data["raw"], net) for part, data in parts.items()}
 
 
-def found_membranes(image: np.ndarray, forests: list[FlatForest]) -> np.ndarray:
-    """Membrane probability of a whole image."""
-    whole = tuple(slice(0, length) for length in image.shape)
-    return predict_membranes(image, whole, grey_range(image), VOXEL_NM, forests) / np.float32(LEVELS)
+def found_membranes(image: np.ndarray, net: MembraneNet) -> np.ndarray:
+    """Membrane probability of a whole image, by a network that is fitted to it."""
+    pixels, (whole,) = Pixels(image, VOXEL_NM, grey_range(image)), cuboids(image.shape, image.shape)
+    return predict_membranes(fit_to(net, pixels)[0], pixels, whole) / np.float32(LEVELS)
 
 
 def grey_values(parts: dict[str, dict[str, np.ndarray]]) -> tuple[np.ndarray, float]:
@@ -119,10 +128,9 @@ def both_parts() -> tuple[np.ndarray, float]:
 def shipped() -> float:
     """VI of gala_fib25/test.h5 by the models that ship, which have seen other samples alone."""
     models = REPOSITORY / "workflow" / "models"
-    forests = [flatten_forest(forest) for forest in load_model(models / "membranes.skops", MEMBRANE_FEATURES).estimator]
     forest = flatten_forest(load_model(models / "agglomeration.skops", EDGE_FEATURES).estimator)
     data = read("test")
-    membrane = found_membranes(data["raw"], forests)
+    membrane = found_membranes(data["raw"], load_membranes(models / "membranes.safetensors"))
     labels = superpixels(membrane, VOXEL_NM, **SETTINGS)
     graph = region_graph(labels, membrane, VOXEL_NM)
     segments = cut(agglomerate(graph, "forest", forest), graph.labels, THRESHOLD)[compact(labels, graph.labels)]

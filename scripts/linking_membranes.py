@@ -3,10 +3,8 @@
 import numpy as np
 
 from spinome.cuboids import cuboids
-from spinome.flat_forest import flatten_forest
-from spinome.io.models import load_model
 from spinome.io.volumes import open_volume, require_voxel_size
-from spinome.linking.membranes import FEATURES, grey_range, halo, predict_membranes
+from spinome.linking.membranes import Pixels, fit_to, grey_range, load_membranes, predict_membranes
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
 
@@ -14,16 +12,15 @@ inputs, params, output = step.begin(snakemake)
 source, model = step.source(snakemake, "image"), step.model_file(snakemake)
 image = open_volume(source, params.voxel_nm)
 voxel_nm = require_voxel_size(image)
-grey = grey_range(image)
-forests = [flatten_forest(forest) for forest in load_model(model, FEATURES).estimator]
-blocks = {block.name: block for block in cuboids(image.shape, tuple(params.cuboid), halo(voxel_nm))}
+pixels = Pixels(image, voxel_nm, grey_range(image))
+blocks = {block.name: block for block in cuboids(image.shape, tuple(params.cuboid))}
+units = step.own_units(snakemake, blocks, source_stamp(source, str(model)))
+net, moved = fit_to(load_membranes(model), pixels)
+print(f"the statistics of the network moved by {moved:.2f} when it was fitted to the volume")
 
 
 def compute(unit, path):
-    block = blocks[unit.name]
-    membrane = predict_membranes(image[block.padded], block.inner, grey, voxel_nm, forests)
-    np.savez_compressed(path, membrane=membrane)
+    np.savez_compressed(path, membrane=predict_membranes(net, pixels, blocks[unit.name]))
 
 
-units = step.own_units(snakemake, blocks, source_stamp(source, str(model)))
-step.run_units(snakemake, units, compute, suffix=".npz", state=[grey, voxel_nm])
+step.run_units(snakemake, units, compute, suffix=".npz", state=[pixels.grey, voxel_nm])

@@ -75,6 +75,13 @@ def evenly_spaced(shape: Shape, size: Shape, most: int) -> list[Cuboid]:
     return [_cuboid(start, shape, size, (0, 0, 0)) for start in starts.tolist()]
 
 
+def touched(core: Box, size: tuple[int, int, int], shape: tuple[int, int, int]) -> Iterator[Box]:
+    """The tiles that share voxels with a box, clipped at the volume's border."""
+    starts = [range(axis.start // length * length, axis.stop, length) for axis, length in zip(core, size)]
+    for start in product(*starts):
+        yield tuple(slice(low, min(low + length, end)) for low, length, end in zip(start, size, shape))
+
+
 def _cuboid(start: Sequence[int], shape: Shape, size: Shape, halo: Shape) -> Cuboid:
     stop = [min(low + step, length) for low, step, length in zip(start, size, shape)]
     low = [max(first - margin, 0) for first, margin in zip(start, halo)]

@@ -37,12 +37,12 @@ def load_shipped(name: str) -> Any:
     Parameters
     ----------
     name : `neurons` (forest of soma, shaft and spine), `detector` and `judge` (two-photon spines), `synapses`
-        (network), `membranes`, `agglomeration`, `links` or `typing` (forests of the linking branch)
+        (network), `membranes` (network), `agglomeration`, `links` or `typing` (forests of the linking branch)
 
     Returns
     -------
-    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.unet.Network`, or the
-    detector with its facts
+    what the branch itself works with: a `spinome.io.models.Model`, a `spinome.synapses.network.unet.Network`, a
+    `spinome.linking.membranes.MembraneNet`, or the detector with its facts
 
     Raises
     ------
@@ -58,6 +58,10 @@ def load_shipped(name: str) -> Any:
         from spinome.synapses.network.unet import load_network
 
         return load_network(file)
+    if name == "membranes":
+        from spinome.linking.membranes import load_membranes
+
+        return load_membranes(file)
     if name == "neurons":
         from spinome.neurons.classify import load_forest
 
@@ -71,8 +75,6 @@ def features_of(name: str) -> list[str]:
     """The features that a shipped forest takes, in order."""
     if name == "judge":
         from spinome.twophoton.judge import FEATURES
-    elif name == "membranes":
-        from spinome.linking.membranes import FEATURES
     elif name == "agglomeration":
         from spinome.linking.edge_features import FEATURES
     elif name == "links":

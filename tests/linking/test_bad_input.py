@@ -6,7 +6,6 @@ import pytest
 
 from spinome.configuration.linking import Typing
 from spinome.cuboids import cuboids
-from spinome.flat_forest import flatten_forest
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
 from spinome.labels import compact
 from spinome.linking.agglomerate import agglomerate, cut
@@ -14,14 +13,7 @@ from spinome.linking.candidates import COLUMNS, PLACES, group_candidates
 from spinome.linking.detach import detach_spines
 from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
 from spinome.linking.links import grammar_violations, rank_links
-from spinome.linking.membranes import (
-    CONTEXT_FEATURES,
-    GREY_FEATURES,
-    grey_range,
-    halo,
-    predict_membranes,
-    train_membranes,
-)
+from spinome.linking.membranes import MembraneNet, Pixels, fit_to, grey_range, predict_membranes
 from spinome.linking.meshes import join_orphans, segment_meshes
 from spinome.linking.region_graph import region_graph
 from spinome.linking.typing import measure_segments, type_segments
@@ -193,16 +185,11 @@ def test_a_mask_of_nothing_has_no_superpixel():
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 7, 5)])
 def test_an_image_smaller_than_a_block_has_membranes(shape):
     """And a constant image, which has no contrast to go by, too."""
-    rng = np.random.default_rng(0)
-
-    def draw(first):
-        names = GREY_FEATURES if first is None else CONTEXT_FEATURES
-        return rng.random((60, len(names)), np.float32), np.arange(60) % 2 == 0
-
-    forests = [flatten_forest(forest) for forest in train_membranes(draw, 0)]
-    (block,) = cuboids(shape, (64, 256, 256), halo(VOXEL))
+    rng, net = np.random.default_rng(0), MembraneNet().eval()
+    (block,) = cuboids(shape, (64, 256, 256))
     for image in (rng.integers(0, 255, shape).astype(np.uint8), np.full(shape, 9, np.uint8)):
-        found = predict_membranes(image[block.padded], block.inner, grey_range(image), VOXEL, forests)
+        pixels = Pixels(image, VOXEL, grey_range(image))
+        found = predict_membranes(fit_to(net, pixels)[0], pixels, block)
         assert found.shape == shape
 
 

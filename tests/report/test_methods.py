@@ -81,7 +81,7 @@ def test_each_model_says_where_it_comes_from():
         ({"synapses": SYNAPSES | {"adapted": True}}, {"lee2017", "li2016", "schneider2020"}, set()),
         ({"synapses": SYNAPSES | {"kind": "forest"}}, {"grayroncal2015vesicle"}, {"lee2017"}),
         ({"synapses": SYNAPSES | {"detected": 0, "models": {}}}, {"moran1950"}, {"grayroncal2015vesicle", "lee2017"}),
-        ({"linking": LINKING}, {"tu2010", "cousty2009", "nuneziglesias2013"}, set()),
+        ({"linking": LINKING}, {"ronneberger2015", "cousty2009", "nuneziglesias2013"}, set()),
         ({"linking": LINKING | {"computed": 0, "models": {"links": SHIPPED}}}, {"grayroncal2016"}, {"cousty2009"}),
         ({"neurons": NEURONS}, {"takahashi1973", "sharp2020", "garland1997"}, {"vallet2008"}),
     ],

@@ -42,11 +42,11 @@ rule linking:
 
 
 rule linking_train_membranes:
-    """Train the forests of membranes on volumes with a dense truth."""
+    """Train the membrane network on volumes with a dense truth."""
     input:
         unpack(linking_plan.membrane_teaching),
     output:
-        "<results>/models/membranes.skops",
+        "<results>/models/membranes.safetensors",
     log:
         "<logs>/linking_train_membranes.log",
     benchmark:
@@ -60,7 +60,7 @@ rule linking_train_membranes:
         each=linking_plan.voxels_of(linking_plan.membrane_teachers),
         cuboid=config["linking"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
-        voxels=config["linking"]["membranes"]["training_voxels"],
+        steps=config["linking"]["membranes"]["training_steps"],
         seed=config["seed"],
         inputs=linking_plan.stamps_of(linking_plan.membrane_teachers, "image", "truth_segmentation"),
         aside=study.aside(rows=linking_plan.rows_of(linking_plan.membrane_teachers, "image", "truth_segmentation")),

@@ -66,7 +66,7 @@ class Models(Section):
         description="synapse voxel classifier: a path (.safetensors or .skops), or the published network of mouse "
         "cortex as `{address: ..., sha256: ...}` (docs/synapses.md)",
     )
-    membranes: Forest | None = Field(None, description="membrane voxel classifier (.skops)")
+    membranes: Network | None = Field(None, description="membrane network (.safetensors)")
     agglomeration: Forest | None = Field(None, description="superpixel agglomeration forest (.skops)")
     links: Forest | None = Field(None, description="orphan to shaft link forest (.skops)")
     typing: Forest | None = Field(

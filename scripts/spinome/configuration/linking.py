@@ -10,11 +10,9 @@ from spinome.configuration.base import Cuboid, GivenPath, SampleNames, Section, 
 class Membranes(Section):
     """Membranes predicted from the image."""
 
-    training_voxels: int = Field(
-        80_000, ge=1000, le=10_000_000, description="voxels drawn from the training volumes, half of them membrane"
-    )
+    training_steps: int = Field(800, ge=1, le=1_000_000, description="steps of the optimiser, of three crops each")
     training_cuboids: int = Field(
-        4, ge=1, le=1000, description="cuboids of each training volume that they are drawn from"
+        4, ge=1, le=1000, description="cuboids of each training volume that crops are drawn from"
     )
 
 

@@ -1,85 +1,121 @@
-"""Membrane probability of every voxel, from multi-scale features and two forests, block by block without a seam.
+"""Membrane probability of every voxel by a small U-Net, tile by tile without a seam.
 
-The features of a voxel are grey value and, at each scale, the smoothed grey value, its gradient and the sorted
-eigenvalues of its Hessian (a membrane is a dark sheet: one large positive eigenvalue). A second forest sees the same
-of what the first one found, beside the smoothed grey values (auto-context, Tu and Bai 2010): it closes gaps and drops
-what is no sheet. Scales are in nm, so that models hold for other voxel sizes within reason.
+The network looks at pixels of about `PIXEL_NM`. Its normalisation layers are fitted to each volume (`fit_to`), without
+which it is sure of the tissue alone that it learned from. Before it were two random forests on multi-scale features,
+one after the other: on tissue of another source they left hardly a membrane (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numba import njit
-from scipy import ndimage
-from sklearn.ensemble import RandomForestClassifier
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
-from spinome.cuboids import Box, Cuboid
-from spinome.flat_forest import FlatForest, flatten_forest, forest_probability
+from spinome.cuboids import Box, Cuboid, evenly_spaced, touched
+from spinome.io.networks import read_network, write_network
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
+from spinome.normalisation import fitted
 
-SCALES_NM = (15.0, 30.0, 60.0)
-TRUNCATE = 3.0
-SHEET = ["smooth", "gradient", "curvature_1", "curvature_2", "curvature_3"]
-GREY_FEATURES = ["grey", *[f"{name}_{scale:g}nm" for scale in SCALES_NM for name in SHEET]]
-CONTEXT_FEATURES = [
-    *[f"membrane_{name}" for name in GREY_FEATURES],
-    "grey",
-    *[f"smooth_{scale:g}nm" for scale in SCALES_NM],
-]
-FEATURES = [*GREY_FEATURES, *CONTEXT_FEATURES]
-WIDTH = len(GREY_FEATURES)
-# trees of the first forest and of the second; every voxel of a volume goes through them
-TREES = (5, 10)
+# channels at the finest level, the middle and the coarsest
+WIDTHS = (10, 20, 40)
+# size in nm of a pixel that finer voxels are averaged to, as nearly as whole pixels allow
+PIXEL_NM = 10.0
+# pixels (z, y, x) of a cell of the coarsest level, and those that a pixel depends on, rounded up to whole cells
+GRID, REACH = (2, 4, 4), (12, 24, 24)
+# pixels (z, y, x) that are computed at once
+TILE = (64, 128, 128)
+# tiles that the statistics of a volume are taken from, and the smallest that has any at the coarsest level
+SAMPLE, LEAST = 8, (4, 8, 8)
 LEVELS = 255
 
 
-def halo(voxel_nm: VoxelSize) -> tuple[int, int, int]:
-    """Voxels (z, y, x) around a block that its probabilities depend on."""
-    return tuple(2 * voxels for voxels in _reach(voxel_nm))
+class MembraneNet(nn.Module):
+    """Logits (B, 1, Z, Y, X) of a membrane, of images alike whose sides are multiples of `GRID`.
+
+    Sections are often thicker than pixels: the first step to a coarser level leaves them as they are.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.fine = nn.Sequential(_convolution(1, fine), _convolution(fine, fine))
+        self.middle = nn.Sequential(_convolution(fine, middle), _convolution(middle, middle))
+        self.coarse = nn.Sequential(_convolution(middle, coarse), _convolution(coarse, coarse))
+        self.to_middle = nn.Conv3d(coarse, middle, 1)
+        self.merged_middle = _convolution(2 * middle, middle)
+        self.to_fine = nn.Conv3d(middle, fine, 1)
+        self.merged_fine = _convolution(2 * fine, fine)
+        self.head = nn.Conv3d(fine, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.fine(x)
+        middle = self.middle(functional.max_pool3d(fine, (1, 2, 2)))
+        coarse = self.coarse(functional.max_pool3d(middle, 2))
+        up = functional.interpolate(self.to_middle(coarse), scale_factor=2.0, mode="nearest")
+        middle = self.merged_middle(torch.cat([middle, up], 1))
+        up = functional.interpolate(self.to_fine(middle), scale_factor=(1.0, 2.0, 2.0), mode="nearest")
+        return self.head(self.merged_fine(torch.cat([fine, up], 1)))
 
 
-def grey_range(image: np.ndarray, most: int = 2_000_000) -> tuple[float, float]:
+def _convolution(channels: int, out: int) -> nn.Sequential:
+    convolution = nn.Conv3d(channels, out, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm3d(out, momentum=0.05), nn.ReLU(inplace=True))
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The pixels of a volume: `image` (Z, Y, X) of `voxel_nm`, and `grey`, the grey values that it is scaled by."""
+
+    image: Volume
+    voxel_nm: VoxelSize
+    grey: tuple[float, float]
+
+    @property
+    def factors(self) -> tuple[int, int, int]:
+        """How many voxels (z, y, x) make a pixel."""
+        return tuple(max(1, round(PIXEL_NM / size)) for size in self.voxel_nm)
+
+    @property
+    def tile(self) -> tuple[int, int, int]:
+        """Voxels of a tile."""
+        return tuple(length * factor for length, factor in zip(TILE, self.factors))
+
+    def read(self, box: Box, least: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
+        """The pixels of a box of voxels, float32; the far edge is repeated up to whole cells, and `least`."""
+        return average(scaled(self.image[box], self.grey), self.factors, least)
+
+
+def grey_range(image: Volume, most: int = 2_000_000) -> tuple[float, float]:
     """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels."""
     step = max(1, math.ceil((math.prod(image.shape) / most) ** (1 / 3)))
     low, high = np.percentile(image[::step, ::step, ::step], [1, 99])
     return float(low), float(max(high, low + 1e-6))
 
 
-def smooth(image: np.ndarray, grey: tuple[float, float], voxel_nm: VoxelSize) -> np.ndarray:
-    """The scaled grey values and their Gaussian smoothing at each scale, (1 + S, Z, Y, X) float32."""
-    scaled = ((image.astype(np.float32) - np.float32(grey[0])) / np.float32(grey[1] - grey[0])).clip(-0.5, 1.5)
-    stack = np.empty((1 + len(SCALES_NM), *image.shape), dtype=np.float32)
-    stack[0] = scaled
-    for number, scale in enumerate(SCALES_NM, start=1):
-        sigma = [scale / size for size in voxel_nm]
-        ndimage.gaussian_filter(scaled, sigma, output=stack[number], mode="nearest", truncate=TRUNCATE)
-    return stack
+def scaled(image: np.ndarray, grey: tuple[float, float]) -> np.ndarray:
+    """Grey values as float32 between about 0 and 1."""
+    return ((image.astype(np.float32) - np.float32(grey[0])) / np.float32(grey[1] - grey[0])).clip(-0.5, 1.5)
 
 
-def predict_membranes(
-    image: np.ndarray, inner: Box, grey: tuple[float, float], voxel_nm: VoxelSize, forests: Sequence[FlatForest]
-) -> np.ndarray:
-    """Membrane probability (Z, Y, X) uint8 in 255ths of a block.
-
-    Parameters
-    ----------
-    image : (Z, Y, X) grey values of the block with its halo
-    inner : place of the block in `image`
-    grey : `grey_range` of the whole volume
-    voxel_nm : size of a voxel (z, y, x)
-    forests : the first, trained on GREY_FEATURES, and the second, trained on CONTEXT_FEATURES
-    """
-    first, second = forests
-    greys = smooth(image, grey, voxel_nm)
-    context, near = _context(greys, inner, voxel_nm, first)
-    low, high = (np.array([getattr(axis, end) for axis in inner]) for end in ("start", "stop"))
-    start = np.array([axis.start for axis in near])
-    greys = greys[(slice(None), *near)]
-    return _predict(context, greys, np.asarray(voxel_nm, dtype=np.float64), second, low - start, high - start)
+def average(values: np.ndarray, factors: tuple[int, int, int], least: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
+    """Means over `factors` voxels, of whole cells of `GRID` and at least `least` pixels: the far edge is repeated."""
+    beyond = [
+        max(-length % (cell * factor), (fewest * factor) - length)
+        for length, cell, factor, fewest in zip(values.shape, GRID, factors, least)
+    ]
+    if any(beyond):
+        values = np.pad(values, [(0, more) for more in beyond], mode="edge")
+    if factors == (1, 1, 1):
+        return values
+    z, y, x = (length // factor for length, factor in zip(values.shape, factors))
+    return values.reshape(z, factors[0], y, factors[1], x, factors[2]).mean(axis=(1, 3, 5), dtype=np.float32)
 
 
 def membrane_truth(truth: np.ndarray) -> np.ndarray:
@@ -94,168 +130,68 @@ def membrane_truth(truth: np.ndarray) -> np.ndarray:
     return membrane
 
 
-def training_voxels(
-    image: Volume,
-    truth: Volume,
-    voxel_nm: VoxelSize,
-    blocks: Sequence[Cuboid],
-    most: int,
-    seed: int,
-    first: FlatForest | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels of voxels drawn at random from some blocks of a volume, half of them membrane.
+def precision() -> torch.autocast:
+    """Half precision (bfloat16) where the processor has it: less than half of the time and memory."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu.get_capabilities().get("avx512_bf16", False))
 
-    Parameters
-    ----------
-    image, truth : (Z, Y, X) grey values and dense truth, anything that is sliced as an array
-    voxel_nm : size of a voxel (z, y, x)
-    blocks : cuboids to draw from, with the `halo`
-    most : voxels to draw in all
-    first : the first forest, to train the second one on the same voxels
 
-    Returns
-    -------
-    features (M, GREY_FEATURES or, after `first`, CONTEXT_FEATURES) float32 and labels (M,) bool
+def fit_to(net: MembraneNet, pixels: Pixels) -> tuple[MembraneNet, float]:
+    """The network with the statistics of a volume, and how far they have moved (`spinome.normalisation`).
+
+    The same for the same volume and network, however the volume is cut. No label is used.
     """
-    rng = np.random.default_rng(seed)
-    grey = grey_range(image)
-    size = np.asarray(voxel_nm, dtype=np.float64)
-    parts = []
-    for block in blocks:
-        membrane = membrane_truth(truth[block.padded])[block.inner]
-        share = most // (2 * len(blocks))
-        chosen = []
-        for kind in (True, False):
-            places = np.flatnonzero(membrane.ravel() == kind)
-            chosen.append(rng.choice(places, min(share, len(places)), replace=False))
-        chosen = np.sort(np.concatenate(chosen))
-        points = np.stack(np.unravel_index(chosen, membrane.shape), axis=1) + [axis.start for axis in block.inner]
-        greys = smooth(image[block.padded], grey, voxel_nm)
-        if first is None:
-            features = _features_at(greys, greys[:0], size, points)
-        else:
-            context, near = _context(greys, block.inner, voxel_nm, first)
-            features = _features_at(context, greys[(slice(None), *near)], size, points - [axis.start for axis in near])
-        parts.append((features, membrane.ravel()[chosen]))
-    features, labels = zip(*parts)
-    return np.concatenate(features), np.concatenate(labels)
+
+    def tiles():
+        for piece in evenly_spaced(pixels.image.shape, pixels.tile, SAMPLE):
+            yield torch.from_numpy(pixels.read(piece.core, LEAST))[None, None]
+
+    with precision():
+        return fitted(net, tiles())
 
 
-def train_membranes(
-    draw: Callable[[FlatForest | None], tuple[np.ndarray, np.ndarray]], seed: int
-) -> list[RandomForestClassifier]:
-    """Train both forests; small and shallow, since every voxel of a volume goes through them.
+def predict_membranes(net: MembraneNet, pixels: Pixels, cuboid: Cuboid) -> np.ndarray:
+    """Membrane probability (Z, Y, X) uint8 in 255ths of a cuboid's core; the same whatever the cuboids are.
 
-    Parameters
-    ----------
-    draw : features and labels (`training_voxels`) for the first forest, called with None, and for the second, called
-        with the first
+    Floating point sums depend on how an array is cut. So the network sees tiles that start at multiples of `TILE` in
+    the volume, with its whole reach around them, and a cuboid takes what it needs of the tiles it touches. Its halo is
+    not used.
+    """
+    result = np.empty(cuboid.shape, np.uint8)
+    for tile in touched(cuboid.core, pixels.tile, pixels.image.shape):
+        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(cuboid.core, tile)]
+        own = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, cuboid.core))
+        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
+        result[own] = _run(net, pixels, tile)[within]
+    return result
+
+
+@torch.inference_mode()
+def _run(net: MembraneNet, pixels: Pixels, tile: Box) -> np.ndarray:
+    margin = [reach * factor for reach, factor in zip(REACH, pixels.factors)]
+    low = [max(axis.start - reach, 0) for axis, reach in zip(tile, margin)]
+    high = [min(axis.stop + reach, end) for axis, reach, end in zip(tile, margin, pixels.image.shape)]
+    image = torch.from_numpy(pixels.read(tuple(map(slice, low, high))))[None, None]
+    with precision():
+        logits = net(image.contiguous(memory_format=torch.channels_last_3d))[0, 0]
+    found = logits.float().sigmoid().numpy()
+    for axis, factor in enumerate(pixels.factors):
+        found = found.repeat(factor, axis) if factor > 1 else found
+    inner = tuple(slice(axis.start - start, axis.stop - start) for axis, start in zip(tile, low))
+    return np.rint(found[inner] * LEVELS).astype(np.uint8)
+
+
+def save_membranes(path: str | Path, net: MembraneNet, card: dict[str, Any]) -> None:
+    """Write the weights with the card in the header."""
+    write_network(path, net, card)
+
+
+def load_membranes(path: str | Path) -> MembraneNet:
+    """Load a membrane network.
 
     Raises
     ------
-    ValueError: if there is no membrane in the truth, or nothing else.
+    FileNotFoundError, ValueError: if there is no such file, or it is no membrane network; the message names it.
     """
-    forests: list[RandomForestClassifier] = []
-    for trees in TREES:
-        features, labels = draw(flatten_forest(forests[0]) if forests else None)
-        if len(np.unique(labels)) < 2:
-            raise ValueError("the truth has no membrane, or nothing but membrane; train on a dense segmentation")
-        forest = RandomForestClassifier(
-            trees, max_depth=10, min_samples_leaf=20, max_features=6, random_state=seed, n_jobs=1
-        )
-        forests.append(forest.fit(features, labels))
-    return forests
-
-
-def _reach(voxel_nm: VoxelSize) -> tuple[int, int, int]:
-    """Voxels (z, y, x) around a voxel that its features depend on."""
-    return tuple(math.ceil(TRUNCATE * max(SCALES_NM) / size) + 2 for size in voxel_nm)
-
-
-def _context(greys: np.ndarray, inner: Box, voxel_nm: VoxelSize, first: FlatForest) -> tuple[np.ndarray, Box]:
-    """What the first forest finds in a block and within reach of it, smoothed at each scale; and where that is."""
-    near = tuple(
-        slice(max(axis.start - reach, 0), min(axis.stop + reach, length))
-        for axis, reach, length in zip(inner, _reach(voxel_nm), greys.shape[1:])
-    )
-    low, high = (np.array([getattr(axis, end) for axis in near]) for end in ("start", "stop"))
-    found = _predict(greys, greys[:0], np.asarray(voxel_nm, dtype=np.float64), first, low, high)
-    return smooth(found, (0.0, float(LEVELS)), voxel_nm), near
-
-
-@njit(cache=True)
-def _eigenvalues(xx, yy, zz, xy, xz, yz):
-    """Eigenvalues of a symmetric 3 x 3 matrix, largest first, in closed form (Smith 1961)."""
-    off = xy * xy + xz * xz + yz * yz
-    mean = (xx + yy + zz) / 3
-    spread = (xx - mean) ** 2 + (yy - mean) ** 2 + (zz - mean) ** 2 + 2 * off
-    if spread < 1e-20:
-        return mean, mean, mean
-    scale = math.sqrt(spread / 6)
-    a, b, c = (xx - mean) / scale, (yy - mean) / scale, (zz - mean) / scale
-    d, e, f = xy / scale, xz / scale, yz / scale
-    half = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) / 2
-    angle = math.acos(min(max(half, -1.0), 1.0)) / 3
-    largest = mean + 2 * scale * math.cos(angle)
-    smallest = mean + 2 * scale * math.cos(angle + 2 * math.pi / 3)
-    return largest, 3 * mean - largest - smallest, smallest
-
-
-@njit(cache=True)
-def _voxel_features(stack, voxel_nm, z, y, x, out):
-    depth, height, width = stack.shape[1:]
-    out[0] = stack[0, z, y, x]
-    z0, z1 = max(z - 1, 0), min(z + 1, depth - 1)
-    y0, y1 = max(y - 1, 0), min(y + 1, height - 1)
-    x0, x1 = max(x - 1, 0), min(x + 1, width - 1)
-    for number in range(1, stack.shape[0]):
-        s = stack[number]
-        # derivatives times the scale, so that every scale speaks of grey values
-        dz, dy, dx = SCALES_NM[number - 1] / voxel_nm
-        here = s[z, y, x]
-        gz = (s[z1, y, x] - s[z0, y, x]) * dz / 2
-        gy = (s[z, y1, x] - s[z, y0, x]) * dy / 2
-        gx = (s[z, y, x1] - s[z, y, x0]) * dx / 2
-        hzz = (s[z1, y, x] + s[z0, y, x] - 2 * here) * dz * dz
-        hyy = (s[z, y1, x] + s[z, y0, x] - 2 * here) * dy * dy
-        hxx = (s[z, y, x1] + s[z, y, x0] - 2 * here) * dx * dx
-        hzy = (s[z1, y1, x] - s[z1, y0, x] - s[z0, y1, x] + s[z0, y0, x]) * dz * dy / 4
-        hzx = (s[z1, y, x1] - s[z1, y, x0] - s[z0, y, x1] + s[z0, y, x0]) * dz * dx / 4
-        hyx = (s[z, y1, x1] - s[z, y1, x0] - s[z, y0, x1] + s[z, y0, x0]) * dy * dx / 4
-        first, second, third = _eigenvalues(hxx, hyy, hzz, hyx, hzx, hzy)
-        place = 5 * number - 4
-        out[place] = here
-        out[place + 1] = math.sqrt(gz * gz + gy * gy + gx * gx)
-        out[place + 2] = first
-        out[place + 3] = second
-        out[place + 4] = third
-
-
-@njit(cache=True)
-def _features_at(stack, more, voxel_nm, points):
-    """Features of `stack` at some voxels, and the values of `more` (K, Z, Y, X) there."""
-    out = np.empty((len(points), WIDTH + len(more)), dtype=np.float32)
-    for row in range(len(points)):
-        _all_features(stack, more, voxel_nm, points[row, 0], points[row, 1], points[row, 2], out[row])
-    return out
-
-
-@njit(cache=True)
-def _all_features(stack, more, voxel_nm, z, y, x, out):
-    _voxel_features(stack, voxel_nm, z, y, x, out)
-    for number in range(len(more)):
-        out[WIDTH + number] = more[number, z, y, x]
-
-
-@njit(cache=True)
-def _predict(stack, more, voxel_nm, forest, low, high):
-    """Probabilities in 255ths between two corners."""
-    depth, height, width = high - low
-    out = np.empty((depth, height, width), dtype=np.uint8)
-    features = np.empty(WIDTH + len(more), dtype=np.float32)
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                _all_features(stack, more, voxel_nm, z + low[0], y + low[1], x + low[2], features)
-                out[z, y, x] = np.uint8(forest_probability(forest, features) * LEVELS + 0.5)
-    return out
+    make = "`models.membranes` and `linking.train`"
+    net, _ = read_network(path, lambda card: MembraneNet(), "membrane network", make)
+    return net.to(memory_format=torch.channels_last_3d)

@@ -169,8 +169,9 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
         yield f"{_were(facts['computed'], 'EM volume')} segmented."
         if "membranes" in models:
             yield (
-                "Membranes were predicted by two random forests, the second of which sees what the first one found "
-                f"[@tu2010] ({_model(models['membranes'])})."
+                f"Membranes were predicted by a U-Net [@ronneberger2015] ({_model(models['membranes'])}), whose "
+                "normalisation layers were moved half of the way to the statistics of each volume [@li2016; "
+                "@schneider2020]."
             )
         merged = (
             "a forest of extremely randomised trees [@geurts2006] on features of their contact [@nuneziglesias2013] "

@@ -76,7 +76,6 @@ SMALL_TABLE_BYTES = 50_000_000
 FOREST_FEATURES = {
     "judge": "spinome.twophoton.judge",
     "synapses": "spinome.synapses.forest.features",
-    "membranes": "spinome.linking.membranes",
     "agglomeration": "spinome.linking.edge_features",
     "links": "spinome.linking.candidates",
     "typing": "spinome.linking.shape",
@@ -425,6 +424,10 @@ def _load(name: str, path: str) -> None:
         from spinome.synapses.network.unet import load_network
 
         load_network(path)
+    elif name == "membranes":
+        from spinome.linking.membranes import load_membranes
+
+        load_membranes(path)
     else:
         from spinome.io.models import load_model
 

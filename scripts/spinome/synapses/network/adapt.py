@@ -1,23 +1,18 @@
-"""A network fitted to a volume that nobody has labelled, by the statistics of its normalisation layers.
+"""A synapse network fitted to a volume that nobody has labelled (`spinome.normalisation`).
 
-Tissue that is stained or cut in another way shifts what each layer sees, and a network that is right about the order of
-voxels becomes too sure or too timid. Mean and variance of what each normalisation layer sees are measured on a sample
-of the volume itself, and the trained ones moved half of the way there (Li et al. 2016, arXiv 1603.04779; Schneider et
-al. 2020, arXiv 2006.16971). No label is used, and the weights stay as they are.
-
-How far the statistics of the last layer move says whether the network sees there what it knows (`moved`): in volumes
-where it fails, they move farther than in any that it was tuned on.
+How far the statistics of the last layer move says whether the network sees there what it knows: in volumes where it
+fails, they move farther than in any that it was tuned on.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from spinome.cuboids import evenly_spaced
+from spinome.normalisation import fitted
 from spinome.synapses.classify import Evidence
 from spinome.synapses.network import resampled
 from spinome.synapses.network.published import PublishedNet
@@ -26,9 +21,6 @@ from spinome.synapses.network.unet import Network, shrink
 
 # tiles of the sample, evenly spaced over the volume
 SAMPLE = 8
-# how far the statistics move, from the trained ones to the measured ones; the card of the shipped network has the
-# scores that this was chosen by
-SHARE = 0.5
 
 
 def adapt(network: Network, evidence: Evidence) -> Network:
@@ -40,30 +32,8 @@ def adapt(network: Network, evidence: Evidence) -> Network:
     ------
     DamagedError: if a tile of the sample cannot be read
     """
-    net = copy.deepcopy(network.net)
-    layers = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm3d)]
-    trained = [(layer.running_mean.clone(), layer.running_var.clone()) for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        # no momentum: the mean over all tiles, whatever their order
-        layer.momentum = None
-        layer.train()
-    device = next(net.parameters()).device
-    with torch.inference_mode():
-        for tile in _sample(evidence, network):
-            net(tile.to(device))
-    with torch.no_grad():
-        for layer, (mean, variance) in zip(layers, trained):
-            layer.running_mean.copy_(mean.lerp(layer.running_mean, SHARE))
-            layer.running_var.copy_(variance.lerp(layer.running_var, SHARE))
-    return Network(net.eval(), {**network.card, "moved": round(moved(*trained[-1], layers[-1]), 4)})
-
-
-def moved(mean: Tensor, variance: Tensor, layer: nn.BatchNorm3d) -> float:
-    """How far the statistics of a layer have moved from these: means in spreads and logarithms of variances, summed."""
-    with torch.no_grad():
-        means = (layer.running_mean - mean).abs() / variance.sqrt()
-        return float(means.mean() + (layer.running_var / variance).log().abs().mean())
+    net, moved = fitted(network.net, _sample(evidence, network))
+    return Network(net, {**network.card, "moved": round(moved, 4)})
 
 
 def _sample(evidence: Evidence, network: Network) -> Iterator[Tensor]:

@@ -11,12 +11,11 @@ import math
 import numpy as np
 import torch
 
-from spinome.cuboids import Box, Cuboid
+from spinome.cuboids import Box, Cuboid, touched
 from spinome.io.units import VoxelSize
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import MIDDLE, SPREAD
 from spinome.synapses.network.published import GRID, REACH, VOXEL_NM
-from spinome.synapses.network.tiles import touched
 from spinome.synapses.network.unet import Network
 
 # sections and pixels of the network

@@ -8,14 +8,11 @@ of whole tiles compute nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
-
 import numpy as np
 import torch
 from torch.nn import functional
 
-from spinome.cuboids import Box, Cuboid
+from spinome.cuboids import Box, Cuboid, touched
 from spinome.synapses.classify import Evidence
 from spinome.synapses.network.unet import CELL, REACH, Network, shrink
 
@@ -37,13 +34,6 @@ def network_probability(evidence: Evidence, cuboid: Cuboid, network: Network) ->
         within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
         result[own] = _run(evidence, tile, network, factors)[within]
     return result
-
-
-def touched(core: Box, size: tuple[int, int, int], shape: tuple[int, int, int]) -> Iterator[Box]:
-    """The tiles that share voxels with a box, clipped at the volume's border."""
-    starts = [range(axis.start // length * length, axis.stop, length) for axis, length in zip(core, size)]
-    for start in product(*starts):
-        yield tuple(slice(low, min(low + length, end)) for low, length, end in zip(start, size, shape))
 
 
 @torch.inference_mode()

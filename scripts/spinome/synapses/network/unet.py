@@ -8,19 +8,16 @@ how much of the volume is looked at, beyond `REACH`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spinome.io.atomic import atomic
+from spinome.io.networks import read_network, write_network
 from spinome.io.units import VoxelSize
 from spinome.synapses.grey import MIDDLE, SPREAD, shrinkage
 
@@ -134,9 +131,7 @@ def average(values: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
 
 def save_network(path: str | Path, network: Network) -> None:
     """Write the weights with the card in the header."""
-    with atomic(path) as part:
-        weights = {name: value.detach().cpu().contiguous() for name, value in network.net.state_dict().items()}
-        save_file(weights, part, {"spinome": json.dumps(network.card, sort_keys=True)})
+    write_network(path, network.net, network.card)
 
 
 def load_network(path: str | Path) -> Network:
@@ -146,23 +141,12 @@ def load_network(path: str | Path) -> Network:
     ------
     FileNotFoundError, ValueError: if there is no such file, or it is no synapse net of Spinome; the message names it.
     """
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: no such network; see `models.synapses` and `synapses.train`")
-    try:
-        with safe_open(path, "pt") as file:
-            card = json.loads((file.metadata() or {})["spinome"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        net = _empty(card.get("kind", ""))
-        net.load_state_dict(weights)
-    except Exception as error:
-        raise ValueError(
-            f"{path}: is not a synapse network of Spinome ({error}); train one or take the shipped one"
-        ) from None
-    return Network(net.eval().to(find_device(), memory_format=torch.channels_last_3d), card)
+    net, card = read_network(path, _empty, "synapse network", "`models.synapses` and `synapses.train`")
+    return Network(net.to(find_device(), memory_format=torch.channels_last_3d), card)
 
 
-def _empty(kind: str) -> nn.Module:
-    if kind == PUBLISHED:
+def _empty(card: dict[str, Any]) -> nn.Module:
+    if card.get("kind", "") == PUBLISHED:
         # imported here, since it builds on this module
         from spinome.synapses.network.published import PublishedNet
 

@@ -118,7 +118,7 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def membrane_teachers(self) -> list[str]:
-        """Volumes that the membrane forests learn from."""
+        """Volumes that the membrane network learns from."""
         return [row.volume for row in self.trained if row.truth_segmentation and row.image]
 
     @cached_property
@@ -143,8 +143,8 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def membrane_model(self) -> Model:
-        """The forests of membranes."""
-        return self.study.model("membranes", self.dense_teachers)
+        """The membrane network."""
+        return self.study.model("membranes", self.dense_teachers, ".safetensors")
 
     @cached_property
     def agglomeration_model(self) -> Model:
