@@ -46,7 +46,7 @@ CHANGED = {
     "models.detector": "detector.safetensors",
     "models.judge": "forest.skops",
     "models.synapses": "forest.skops",
-    "models.membranes": "forest.skops",
+    "models.membranes": "detector.safetensors",
     "models.agglomeration": "forest.skops",
     "models.links": "forest.skops",
     "models.typing": "forest.skops",

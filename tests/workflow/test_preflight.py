@@ -274,12 +274,14 @@ def test_files_that_the_configuration_names_are_opened(study, monkeypatch, keys,
 def test_shipped_models_are_models_and_one_in_the_place_of_another_is_none(study):
     _, problems = study
     shipped = REPOSITORY / "workflow" / "models"
-    names = ["judge", "membranes", "agglomeration", "links", "typing"]
+    names = ["judge", "agglomeration", "links", "typing"]
     right = {name: str(shipped / f"{name}.skops") for name in names}
-    right |= {name: str(shipped / f"{name}.safetensors") for name in ("detector", "synapses")}
+    right |= {name: str(shipped / f"{name}.safetensors") for name in ("detector", "synapses", "membranes")}
     assert problems(models=right) == []
     (problem,) = problems(models={"links": right["typing"]})
     assert "typing.skops: was trained on other features" in problem
+    (problem,) = problems(models={"membranes": right["synapses"]})
+    assert "synapses.safetensors: is no membrane network" in problem
 
 
 def test_files_that_the_workflow_makes_are_not_checked(tmp_path):

@@ -104,7 +104,7 @@ def test_each_model_learns_from_the_truth_that_it_needs(plan):
     one = plan(train=["bounded", "shapes"])
     assert one.membrane_teachers == one.agglomeration_teachers == one.dense_teachers == ["bounded"]
     assert one.link_teachers == ["shapes"]
-    assert one.membrane_model.trained == ["<results>/models/membranes.skops"]
+    assert one.membrane_model.trained == ["<results>/models/membranes.safetensors"]
     assert one.agglomeration_model.trained == ["<results>/models/agglomeration.skops"]
     assert one.links_model.trained == ["<results>/models/links.skops"]
     assert one.membrane_teaching(of("any")) == {"image/bounded": "b.zarr", "truth_segmentation/bounded": "b.zarr"}
