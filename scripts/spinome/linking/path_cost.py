@@ -64,7 +64,9 @@ def cheapest_paths(
     unit = min(voxel_nm)
     # eight steps of cost to the shortest side of a voxel keep rounding below its noise
     steps = np.round(8 * np.asarray(voxel_nm) / unit).astype(np.int64)
-    cost, start, stop = _search(source, target, targets, membrane, _edges(source.shape), steps, MEMBRANE_WEIGHT, through)
+    cost, start, stop = _search(
+        source, target, targets, membrane, _edges(source.shape), steps, MEMBRANE_WEIGHT, through
+    )
     ends = [np.where(cost < 0, -1, np.unravel_index(np.maximum(end, 0), source.shape)).T for end in (start, stop)]
     return Paths(np.where(cost < 0, np.inf, cost * unit / 8), *ends)
 

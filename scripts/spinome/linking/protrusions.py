@@ -61,11 +61,35 @@ def ways_out(labels: np.ndarray, depth: np.ndarray, size: np.ndarray) -> np.ndar
     size : size of a voxel (z, y, x), nm
     """
     cores = cc3d.connected_components(np.where(depth > OPENING_NM, labels, 0), connectivity=26)
-    boxes = cc3d.statistics(cores)["bounding_boxes"]
-    extent = np.array([np.linalg.norm([(s.stop - s.start) for s in box] * size) if box else 0.0 for box in boxes])
-    long = extent >= CORE_EXTENT_NM
+    long = np.linalg.norm(_spans(cores, int(cores.max())) * size, axis=1) >= CORE_EXTENT_NM
     long[0] = False
-    return geodesic(labels, long[cores], size) - np.float32(SHAFT_FACTOR * OPENING_NM)
+    return geodesic(labels, _of(cores, long), size) - np.float32(SHAFT_FACTOR * OPENING_NM)
+
+
+@njit(cache=True)
+def _spans(parts, count):
+    """How many voxels each part spans along each axis, (count + 1, 3)."""
+    low, high = np.full((count + 1, 3), parts.size), np.full((count + 1, 3), -1)
+    depth, height, width = parts.shape
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                part = parts[z, y, x]
+                if part == 0:
+                    continue
+                low[part, 0], high[part, 0] = min(low[part, 0], z), z
+                low[part, 1], high[part, 1] = min(low[part, 1], y), max(high[part, 1], y)
+                low[part, 2], high[part, 2] = min(low[part, 2], x), max(high[part, 2], x)
+    return np.maximum(high - low + 1, 0)
+
+
+@njit(cache=True)
+def _of(parts, which):
+    """Which voxels are of one of these parts."""
+    out = np.empty(parts.size, np.bool_)
+    for voxel, part in enumerate(parts.ravel()):
+        out[voxel] = which[part]
+    return out.reshape(parts.shape)
 
 
 def _describe(labels: np.ndarray, number: np.ndarray, out: np.ndarray, size: np.ndarray) -> pd.DataFrame:
