@@ -52,6 +52,7 @@ FEATURES = [
 LARGE = ("shaft_um3", *approach.LARGE)
 PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
 COLUMNS = ["orphan", "shaft", "end", *FEATURES, *PLACES]
+MOST_VOXELS = 1 << 25  # thinned, that are held at once: a cube of 5 um with what lies around it has fewer at 30 nm
 SHAFT_NM = 1000.0  # how far along a shaft its direction is taken
 
 
@@ -247,7 +248,8 @@ def group_candidates(
 def _windows(
     volumes: list[Volume], lows: np.ndarray, highs: np.ndarray, stride: tuple[int, int, int], shape: np.ndarray
 ) -> Iterator[list[np.ndarray]]:
-    """Windows of thinned voxels of several volumes, read at once where they overlap so much that this is less.
+    """Windows of thinned voxels of several volumes, read at once where they overlap so much that this is less, and are
+    not too much to hold.
 
     Parameters
     ----------
@@ -257,7 +259,8 @@ def _windows(
     if not len(lows):
         return
     first, last = lows.min(axis=0), highs.max(axis=0)
-    together = np.prod(last - first) <= np.prod(highs - lows, axis=1).sum()
+    whole = np.prod(last - first)
+    together = whole <= min(np.prod(highs - lows, axis=1).sum(), MOST_VOXELS)
     read = [_thinned(volume, first, last, stride, shape) for volume in volumes] if together else []
     for low, high in zip(lows, highs):
         inner = tuple(slice(a, b) for a, b in zip(low - first, high - first))
