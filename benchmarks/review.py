@@ -18,6 +18,7 @@ import review_twophoton
 from review_curves import COUNTS, SEEDS, curve_rows
 from runner import RESULTS, Row, write_rows
 
+TWOPHOTON_SEEDS = SEEDS
 # a forest of links takes ten seconds to learn from 150 answers
 LINK_SEEDS = 5
 NEURON_SEEDS = SEEDS
@@ -30,7 +31,13 @@ def twophoton_rows() -> list[Row]:
     sides = review_twophoton.sides_of(review_twophoton.described())
     start, where = review_twophoton.without(sides), review_twophoton.WHERE
     goals = {100: start + 0.05, 400: start + 0.08}
-    return [Row(f"{where}, no answers", start, ""), *curve_rows(where, partial(review_twophoton.curve, sides), goals)]
+    every = f"{where}, right answers about all candidates of one dendrite"
+    first = [
+        Row(f"{where}, no answers", start, ""),
+        Row(every, review_twophoton.with_all(sides), ""),
+        Row(f"{where}, a judge that is always right about the candidates", review_twophoton.possible(sides), ""),
+    ]
+    return [*first, *curve_rows(where, partial(review_twophoton.curve, sides), goals, TWOPHOTON_SEEDS)]
 
 
 def synapse_rows() -> list[Row]:
