@@ -140,19 +140,22 @@ def curve(order: str, wrong: float, seed: int) -> list[Point]:
     mine = candidates["orphan"].isin(others.index).to_numpy()
     table, before = candidates[mine].reset_index(drop=True), believed()[mine]
     test = candidates["orphan"].isin(elsewhere).to_numpy()
-    shuffled, done, probability, points = rng.permutation(len(others)), np.zeros(len(others), bool), before, []
+    shuffled = [(row, "random") for row in rng.permutation(len(others))]
+    drawn_by, probability, points = np.full(len(others), "", object), before, []
     for count in COUNTS:
-        asking = _questions(told, table, probability)
-        queue = shuffled if order == "random" else [row for row, _ in in_order(asking, done, seed)]
-        fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
+        queue = shuffled
+        if order == "active":
+            queue = in_order(_questions(told, table, probability), drawn_by != "", seed)
+        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
         if not fresh and points:
             # all are answered
             points.append(points[-1])
             continue
-        done[fresh] = True
-        forest = teach(table, told[done], seed)
+        for row, how in fresh:
+            drawn_by[row] = how
+        forest = teach(table, told[drawn_by != ""], seed)
         found = believed()[test] if forest is None else _of(forest, candidates[test])
-        taken = forest is not None and _takes(table, before, told, done, seed)
+        taken = forest is not None and _takes(table, before, told, drawn_by, seed)
         points.append(Point(top_1(found, candidates[test], elsewhere), float(taken)))
         probability = before if forest is None else _of(forest, table)
     return points
@@ -181,10 +184,15 @@ def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> 
     return told
 
 
-def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, done: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a forest that learned from these answers, but for those drawn by lot, on the latter."""
-    # the lot says by itself which were drawn, as no candidate has moved
-    about = pd.DataFrame({"answer": "shaft", "drawn": "active"}, index=np.flatnonzero(done))
+def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, drawn_by: np.ndarray, seed: int) -> bool:
+    """Whether the rule takes a forest that learned from these answers, but for those held out, on the latter.
+
+    Parameters
+    ----------
+    drawn_by : (N,) how each orphan came to be asked about, empty where it was not
+    """
+    done = drawn_by != ""
+    about = pd.DataFrame({"answer": "shaft", "drawn": drawn_by[done]}, index=np.flatnonzero(done))
     weight = drawn(_questions(told, table, before), about, seed)
     said = told[done]
     forest = teach(table, said[weight == 0], seed)
