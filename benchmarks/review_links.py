@@ -26,19 +26,23 @@ from spinome.io.models import load_model
 from spinome.io.units import working_stride
 from spinome.linking.candidates import FEATURES, TYPED, group_candidates, with_types
 from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.measure import INSIDE
+from spinome.linking.proofread import proofreading_queue
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.typing import measure_segments, type_probabilities, type_segments
 from spinome.phantom.em import render_cutout
 from spinome.review.held_out import drawn
 from spinome.review.learn_links import held_against, teach
-from spinome.review.questions import in_order, no_questions
+from spinome.review.questions import in_order, link_questions
 from spinome.workflow.code import script_hash
 
 REPOSITORY = Path(__file__).parents[1]
 WORK, MODELS = REPOSITORY / "benchmarks" / "work" / "review", REPOSITORY / "workflow" / "models"
 QUARTERS = 4
 KINDS = ("neck", "ragged")
+# where the way to a candidate begins
+FROM = ["from_z_nm", "from_y_nm", "from_x_nm"]
 WHERE = "links, Top-1 on dendrites of pinky40 that nobody was asked about, forest of simulated tissue"
 
 
@@ -162,17 +166,13 @@ def curve(order: str, wrong: float, seed: int) -> list[Point]:
 
 
 def _questions(told: pd.Series, table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
-    """The questions about orphans: worth is the chance that the link made is wrong, or that one was to be made."""
+    """The questions about orphans in the order of `told`, as a run asks them where no synapses are known."""
     links = rank_links(table, probability, told.index, pinky40.LINK_FROM)
-    likely = links["probability"].groupby(links["orphan"]).max().reindex(told.index).to_numpy()
-    linked = links.groupby("orphan")["linked"].any().reindex(told.index).to_numpy()
-    frame = pd.DataFrame({"kind": "link", "unit": "pinky40", "next_unit": "", "counted": True}, index=range(len(told)))
-    # places only draw the lot here, and spread the questions over the orphans
-    frame = frame.assign(
-        z_um=0.0, y_um=0.0, x_um=told.index.to_numpy(float), worth=np.where(linked, 1 - likely, likely)
-    )
-    empty = no_questions()
-    return frame.reindex(columns=empty.columns).astype(empty.dtypes.to_dict())
+    place = table.groupby("orphan")[FROM].first().reindex(told.index).fillna(0.0)
+    segments = place.set_axis(list(INSIDE), axis=1).rename_axis("segment").reset_index()
+    queue = proofreading_queue(links, segments, pd.DataFrame({"neurite_a": [], "neurite_b": []}))
+    queue = queue.set_index("orphan").loc[told.index].reset_index()
+    return link_questions(queue.assign(volume="pinky40", candidates=""), "")
 
 
 def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> pd.Series:
