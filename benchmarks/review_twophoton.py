@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from sklearn.calibration import CalibratedClassifierCV
 
 from review_curves import COUNTS, Point
 from spinome.io.stacks import open_stack
-from spinome.review.held_out import best_threshold, weigh
+from spinome.review.held_out import HELD_OUT, best_threshold, weigh
 from spinome.review.learn import questions_of, taught, teach
+from spinome.review.learn_depth import depths_taught, relearn_depth
 from spinome.review.questions import in_order
 from spinome.scores.matching import match_points
-from spinome.twophoton.depth import ESTIMATES
+from spinome.twophoton.depth import ESTIMATES, true_offsets
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
@@ -41,7 +42,7 @@ from spinome.twophoton.judge import (
     label_candidates,
     train_judge,
 )
-from spinome.twophoton.truth import read_truth_dendrites, read_truth_spines
+from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
 from spinome.workflow.code import script_hash
 from twophoton import LARGE_VOXEL_UM, TAUGHT_SEED, simulated
 
@@ -54,6 +55,8 @@ SESSIONS = [str(number) for number in range(6)]
 POSITION = ["z_um", "y_um", "x_um"]
 # heads stay where the detector has them
 DEPTH = [0.0] * (len(ESTIMATES) + 1)
+# after so many answers depths are learned, too; candidates so near the dendrites are described anew for it
+DEEP_COUNTS, NEAR_UM = (100, 400), 6.0
 # a hit lies this near to a head, in the plane and in slices
 HIT_UM, HIT_SLICES = 0.7, 2
 
@@ -68,7 +71,7 @@ class Candidates:
 
     def __init__(self, sessions: list[tuple], judge: CalibratedClassifierCV, dendrite: int):
         tables, features, spine, groups = [], [], [], []
-        self.found, self.heads, self.slice_um = {}, {}, sessions[0][2][0]
+        self.found, self.heads, self.slice_um, self.dendrite = {}, {}, sessions[0][2][0], dendrite
         for name, (found, described, voxel_um) in zip(SESSIONS, sessions):
             truth = read_truth_spines(DATA / "spines.csv", name, voxel_um)
             traced = read_truth_dendrites(DATA / "dendrites.csv", name, voxel_um)
@@ -177,21 +180,94 @@ def _way(asked: Candidates, elsewhere: Candidates, order: str, wrong: float, see
     """F1 on the dendrite that nobody was asked about, and whether the rule would take the new judge."""
     rng = np.random.default_rng([seed, len(order)])
     said = asked.spine ^ (rng.random(len(asked.spine)) < wrong)
-    old = asked.table["score"].to_numpy(float)
-    shuffled = [(row, "random") for row in rng.permutation(len(old))]
-    drawn, out, table, before = np.full(len(old), "", object), [], asked.table, judge_of_simulated()
+    shuffled = [(row, "random") for row in rng.permutation(len(said))]
+    out, before = [], judge_of_simulated()
+    for drawn, model in _learning(asked, said, shuffled if order == "random" else None, seed):
+        taken = model is not None and takes(asked, drawn, said, seed)
+        out.append(Point(elsewhere.f1(before if model is None else model), float(taken)))
+    return out
+
+
+def _learning(
+    asked: Candidates, said: np.ndarray, shuffled: list[tuple[int, str]] | None, seed: int
+) -> Iterator[tuple[np.ndarray, CalibratedClassifierCV | None]]:
+    """How each candidate came to be asked about, and the judge that learned from the answers, after each of `COUNTS`.
+
+    The judge puts the next questions in order, unless they are `shuffled`.
+    """
+    old, table = asked.table["score"].to_numpy(float), asked.table
+    drawn = np.full(len(old), "", object)
     for count in COUNTS:
-        queue = in_order(questions_of(table), drawn != "", seed) if order == "active" else shuffled
+        queue = shuffled or in_order(questions_of(table), drawn != "", seed)
         fresh = [pair for pair in queue if not drawn[pair[0]]][: count - int((drawn != "").sum())]
         for row, how in fresh:
             drawn[row] = how
         rows = np.flatnonzero(drawn != "")
         model = teach(asked.features, rows, said[rows], old, asked.groups, seed)
-        taken = model is not None and takes(asked, drawn, said, seed)
-        out.append(Point(elsewhere.f1(before if model is None else model), float(taken)))
+        yield drawn, model
         if model is not None:
             score = _of(model, asked.features)
             table = asked.table.assign(score=score, accepted=score >= best_threshold(score))
+
+
+def with_depths(sides: list[Candidates], seed: int) -> dict[int, tuple[float, float]]:
+    """F1 after each of `DEEP_COUNTS` right answers in active order, and in how many of the two ways depths are taken.
+
+    The person moves to the slice of a head before saying that there is a spine, so that the weights of depths learn,
+    too. Then all candidates are described anew, at their new depth.
+    """
+    ways = [_deep_way(*pair, seed) for pair in zip(sides, sides[::-1])]
+    return {count: tuple(np.mean([way[count] for way in ways], axis=0).tolist()) for count in DEEP_COUNTS}
+
+
+def _deep_way(asked: Candidates, elsewhere: Candidates, seed: int) -> dict[int, tuple[float, float]]:
+    out, names, judge = {}, ["timepoint", "candidate"], judge_of_simulated()
+    (seen,) = _kept(f"seen-{asked.dendrite}", lambda: [_seen(asked)])
+    seen = seen.set_index(names)
+    for count, (drawn, model) in zip(COUNTS, _learning(asked, asked.spine, None, seed)):
+        if count not in DEEP_COUNTS:
+            continue
+        about = asked.table[drawn != ""].assign(drawn=drawn[drawn != ""])
+        spines = about[asked.spine[drawn != ""]].set_index(names)["drawn"]
+        own = seen[seen.index.isin(spines.index)]
+        held = np.flatnonzero(spines.reindex(own.index).to_numpy() == "random")[: int(HELD_OUT * len(own))]
+        told = own[ESTIMATES].to_numpy(), own["offset_um"].to_numpy(), np.isin(np.arange(len(own)), held)
+        depth, row = relearn_depth(*told, DEPTH)
+        print(asked.dendrite, count, seed, row, flush=True)
+        if depth is None:
+            out[count] = elsewhere.f1(model or judge), 0.0
+            continue
+        deep = described_at(depth)
+        mine, others = (Candidates(deep, judge, side.dendrite) for side in (asked, elsewhere))
+        rows = np.flatnonzero(pd.MultiIndex.from_frame(mine.table[names]).isin(pd.MultiIndex.from_frame(about[names])))
+        old = mine.table["score"].to_numpy(float)
+        model = teach(mine.features, rows, mine.spine[rows], old, mine.groups, seed)
+        out[count] = others.f1(model or judge), 1.0
+    return out
+
+
+def _seen(asked: Candidates) -> pd.DataFrame:
+    """Estimates of the depth of candidates with a true head, and where a person sees it: in a slice."""
+    tables = []
+    for name, (own, _) in asked.found.items():
+        opened, heads = open_stack(DATA / f"tp{name}.ome.tif"), asked.heads[name]
+        heads = heads.assign(z_um=np.rint(heads["z_um"] / asked.slice_um) * asked.slice_um)
+        estimates, offsets, _ = depths_taught(opened.read(), opened.voxel_um, own, heads.assign(held=False))
+        known = own["candidate"].to_numpy()[np.isfinite(true_offsets(own, heads))]
+        table = pd.DataFrame(estimates, columns=ESTIMATES)
+        tables.append(table.assign(timepoint=name, candidate=known, offset_um=offsets))
+    return pd.concat(tables, ignore_index=True)
+
+
+def described_at(depth: list[float]) -> list[tuple]:
+    """As `described`, of candidates near the dendrites, at the depth of these weights."""
+    out = []
+    for name, (found, _, voxel_um) in zip(SESSIONS, described()):
+        traced = read_truth_dendrites(DATA / "dendrites.csv", name, voxel_um)
+        # farther ones are neither asked about nor scored, wherever their depth moves them
+        near = found[distance_to_dendrites(found[POSITION].to_numpy(float), traced) <= NEAR_UM].reset_index(drop=True)
+        stack = open_stack(DATA / f"tp{name}.ome.tif").read()
+        out.append((*candidate_features(stack, voxel_um, near, depth), voxel_um))
     return out
 
 
