@@ -333,7 +333,7 @@ def test_missed_ones_are_marked_by_click_and_by_keyboard(server, chromium):
 
 
 def test_a_spine_is_seen_in_the_slice_that_was_moved_to(server, chromium):
-    page = opened(chromium.new_context(), server.address)
+    page = opened(chromium.new_context(), server.start())
     choose(page, "spine")
     press(page, "1")
     page.keyboard.press("ArrowDown")
@@ -346,7 +346,7 @@ def test_a_spine_is_seen_in_the_slice_that_was_moved_to(server, chromium):
     page.keyboard.press("ArrowDown")
     # what is none has no depth
     press(page, "2")
-    until(page, "!unsent().length")
+    sent(page)
     rows = answers(server).sort_values("time")
     assert rows["answer"].tolist() == ["spine", "spine", "no spine"]
     assert rows["seen_z_um"].isna().tolist() == [True, False, True]
