@@ -1,13 +1,26 @@
 """What answers teach of how deep heads lie, and when the weights of before are kept."""
 
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
+from spinome.io.models import Model, load_model, save_model
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import STACK, write_volume
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.learn_depth import depths_taught, heads_seen, relearn_depth
 from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import SPINE_COLUMNS
+from spinome.twophoton.judge import FEATURES, train_judge
+from spinome.workflow import step
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 OLD = [0.0] * (len(ESTIMATES) + 1)
 SPINE = {"kind": "spine", "unit": "m.f.0", "y_um": 5.0, "who": "ann"}
@@ -76,3 +89,43 @@ def test_heads_of_a_stack_find_their_candidates():
     estimates, offsets, held = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads)
     assert estimates.shape == (2, len(ESTIMATES))
     assert offsets.tolist() == [2.0, -2.0] and held.tolist() == [False, True]
+
+
+def test_a_run_takes_depths_and_keeps_the_judge(tmp_path, monkeypatch):
+    # a script has its process for itself
+    monkeypatch.setattr(step, "log_to", lambda log, asked: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    rng, count = np.random.default_rng(0), 40
+    stack = rng.normal(100, 3, (24, 200, 400)).astype(np.uint16)
+    rows = pd.DataFrame(dict.fromkeys(SPINE_COLUMNS, 0.0), index=range(count))
+    place = {"y_um": 4.0 + 4.0 * (np.arange(count) // 10), "x_um": 4.0 + 4.0 * (np.arange(count) % 10)}
+    rows = rows.assign(candidate=range(count), given=False, score=0.9, z_slice=8.0, z_um=8.0, **place)
+    write_table(rows.assign(slices=3, side_um=1.0, first_slice=7, last_slice=9), tmp_path / "candidates.parquet")
+    write_volume(tmp_path / "stack.ome.zarr", stack, (1000.0, 120.0, 120.0), kind="image", space=STACK)
+    features, labels = rng.normal(size=(60, len(FEATURES))), np.arange(60) % 2 == 0
+    judge, threshold, _ = train_judge(features, labels, np.arange(60) // 6, 30)
+    save_model(tmp_path / "old.skops", Model(judge, FEATURES, {"depth": OLD, "threshold": threshold}))
+    answers = Answers(tmp_path / "answers.parquet")
+    for number, (y, x) in enumerate(zip(place["y_um"], place["x_um"])):
+        drawn = "random" if number % 4 == 0 else "active"
+        place_of = {"z_um": 8.0, "y_um": y, "x_um": x, "seen_z_um": 10.0}
+        answers.append({"kind": "spine", "unit": "m.f.0", "who": "ann", "answer": "spine", "drawn": drawn, **place_of})
+    given = {"stacks/a": str(tmp_path / "stack.ome.zarr"), "candidates/a": str(tmp_path / "candidates.parquet")}
+    made = {name: str(tmp_path / file) for name, file in (("model", "new.skops"), ("scores", "scores.tsv"))}
+    each = {"a": {"specimen": "m", "field": "f", "timepoint": "0", "series": "m.f"}}
+    aside = SimpleNamespace(model=str(tmp_path / "old.skops"), answers=str(tmp_path / "answers.parquet"))
+    snakemake = SimpleNamespace(
+        input=InputFiles(fromdict=given),
+        output=OutputFiles(fromdict=made),
+        params=Params(fromdict={"each": each, "seed": 0, "aside": aside}),
+        wildcards=Wildcards(fromdict={}),
+        log=Log(fromdict={"log": str(tmp_path / "logs" / "review_learn.log")}),
+        rule="review_learn",
+        threads=1,
+        config={"results": str(tmp_path), "resources": "resources"},
+    )
+    runpy.run_path(str(SCRIPTS / "review_learn.py"), {"snakemake": snakemake})
+    scores, new = read_table(made["scores"]), load_model(made["model"], FEATURES)
+    assert scores.loc[0, ["depth_taken", "taken"]].tolist() == [True, False] and scores.loc[0, "depths"] == count
+    assert new.card["depth"][-1] == pytest.approx(2.0, abs=0.5) and new.card["taught_by"]["depth"] == OLD
+    assert (new.probabilities(features) == load_model(aside.model, FEATURES).probabilities(features)).all()
