@@ -16,6 +16,8 @@ from spinome.scores.graphs import score_graphs
 
 OTHER_DATA = f"{SANTIAGO} on other data, with membranes"
 FRAGMENTS = "Gray Roncal et al. (2015), published on an automatic segmentation of other data"
+ORPHAN = "all features of an orphan at 32 nm, with the cutting and measuring of its volume, mean of 210, busy machine"
+STORED = "all features of an orphan of 20 in one cube, of a volume stored at 40 x 8 x 8 nm, thinned to 32 nm"
 CUBE_UM = 5.0  # at which neurites are broken
 
 
@@ -121,6 +123,8 @@ def window_rows() -> list[Row]:
         (f"{what} within 2.6 um: anywhere in the window", seconds(whole, 2600.0, 1), 10.0),
         ("the same within 1.5 um, mean of 8 orphans in one window", seconds(whole, orphans=8), 2.0),
         ("the same of all 24 orphans in it, thinned to 32 nm", seconds(pinky40.STRIDE), 0.5),
+        (ORPHAN, pinky40.orphan_seconds(), 0.5),
+        (STORED, pinky40.stored_seconds(), 0.5),
     ]
     return [Row(name, value, "CPU-s", target, True, OTHER_DATA, 900.0) for name, value, target in rows]
 

@@ -10,6 +10,7 @@ import os
 import time
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import h5py
@@ -19,7 +20,16 @@ from sklearn.linear_model import LogisticRegression
 
 from spinome.configuration.linking import Candidates, Links, Typing
 from spinome.io.models import Model
-from spinome.linking.candidates import FEATURES, TYPED, compare, find_candidates, group_candidates, with_types
+from spinome.io.volumes import create_volume, open_labels
+from spinome.linking.candidates import (
+    FEATURES,
+    TYPED,
+    compare,
+    find_candidates,
+    group_candidates,
+    group_names,
+    with_types,
+)
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.links import (
@@ -249,6 +259,40 @@ def window_seconds(stride: tuple[int, int, int], radius_nm: float = 1500.0, orph
     for orphan in chosen:
         find_candidates(labels, orphan, near, none, None, voxel_nm, radius_nm)
     return (time.process_time() - started) / len(chosen)
+
+
+def orphan_seconds() -> float:
+    """Mean CPU-seconds for all features of a cut spine, with the cutting and measuring of its volume, but not with the
+    typing of shafts."""
+    shafts()
+    detach.cache_clear()
+    started = time.process_time()
+    part = detached.__wrapped__(MIXTURE_NM, TEST_SEED)
+    return (time.process_time() - started) / len(part.links)
+
+
+def stored_seconds(most: int = 20) -> float:
+    """Mean CPU-seconds for all features of the cut spines of one cube of a volume that is stored at full size.
+
+    What is stored are the thinned labels, each voxel as many as it stands for, in Zarr chunks of 64 x 256 x 256.
+    """
+    labels, links = detach(MIXTURE_NM, TEST_SEED)
+    near = shafts()["segment"].to_numpy()
+    segments = measure_segments(labels, WORKING_NM, WHOLE)
+    orphans = segments[segments["segment"].isin(links["orphan"])]
+    cubes = orphans.groupby(group_names(orphans, Candidates().group_nm))
+    orphans = max((cube for _, cube in cubes), key=len).iloc[:most]
+    voxel_nm = tuple(size / step for size, step in zip(WORKING_NM, STRIDE))
+    with TemporaryDirectory() as folder:
+        shape = tuple(length * step for length, step in zip(labels.shape, STRIDE))
+        stored = create_volume(folder, shape, np.uint64, voxel_nm, (64, 256, 256))
+        for z in range(0, shape[0], 64):
+            stored[z : z + 64] = labels[z : z + 64].repeat(STRIDE[1], 1).repeat(STRIDE[2], 2)
+        volume = open_labels(folder)
+        for some in (orphans.iloc[:1], orphans):  # compiled first
+            started = time.process_time()
+            group_candidates(volume, None, some, near, None, STRIDE, voxel_nm, Candidates().radius_nm)
+    return (time.process_time() - started) / len(orphans)
 
 
 def typed() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

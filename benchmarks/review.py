@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 import review_links
@@ -18,6 +19,9 @@ import review_twophoton
 from review_curves import COUNTS, SEEDS, curve_rows
 from runner import RESULTS, Row, write_rows
 
+TWOPHOTON_SEEDS = SEEDS
+# all candidates are described anew for each, which takes a CPU-minute
+DEPTH_SEEDS = 3
 # a forest of links takes ten seconds to learn from 150 answers
 LINK_SEEDS = 5
 NEURON_SEEDS = SEEDS
@@ -30,7 +34,28 @@ def twophoton_rows() -> list[Row]:
     sides = review_twophoton.sides_of(review_twophoton.described())
     start, where = review_twophoton.without(sides), review_twophoton.WHERE
     goals = {100: start + 0.05, 400: start + 0.08}
-    return [Row(f"{where}, no answers", start, ""), *curve_rows(where, partial(review_twophoton.curve, sides), goals)]
+    every = f"{where}, right answers about all candidates of one dendrite"
+    first = [
+        Row(f"{where}, no answers", start, ""),
+        Row(every, review_twophoton.with_all(sides), ""),
+        Row(f"{where}, a judge that is always right about the candidates", review_twophoton.possible(sides), ""),
+    ]
+    curves = curve_rows(where, partial(review_twophoton.curve, sides), goals, TWOPHOTON_SEEDS)
+    seen = [review_twophoton.with_depths(sides, seed) for seed in range(DEPTH_SEEDS)]
+    return [*first, *curves, *depth_rows(seen, goals)]
+
+
+def depth_rows(seen: list[dict[int, tuple[float, float]]], goals: dict[int, float]) -> list[Row]:
+    """What is learned where the person moves to the slice of each head, by seed as `review_twophoton.with_depths`."""
+    rows = []
+    for count in seen[0]:
+        score, taken = np.array([one[count] for one in seen]).T
+        name = f"{review_twophoton.WHERE}, {count} answers in active order, 0% of them wrong, {len(seen)} seeds"
+        name += ", the slices of heads told"
+        rows.append(Row(name, float(score.mean()), "", goals[count]))
+        rows.append(Row(f"{name}: standard deviation", float(score.std(ddof=1)), ""))
+        rows.append(Row(f"{name}: how often depths are taken", float(taken.mean()), "share"))
+    return rows
 
 
 def synapse_rows() -> list[Row]:

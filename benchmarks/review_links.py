@@ -26,19 +26,23 @@ from spinome.io.models import load_model
 from spinome.io.units import working_stride
 from spinome.linking.candidates import FEATURES, TYPED, group_candidates, with_types
 from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.measure import INSIDE
+from spinome.linking.proofread import proofreading_queue
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.typing import measure_segments, type_probabilities, type_segments
 from spinome.phantom.em import render_cutout
 from spinome.review.held_out import drawn
 from spinome.review.learn_links import held_against, teach
-from spinome.review.questions import in_order, no_questions
+from spinome.review.questions import in_order, link_questions
 from spinome.workflow.code import script_hash
 
 REPOSITORY = Path(__file__).parents[1]
 WORK, MODELS = REPOSITORY / "benchmarks" / "work" / "review", REPOSITORY / "workflow" / "models"
 QUARTERS = 4
 KINDS = ("neck", "ragged")
+# where the way to a candidate begins
+FROM = ["from_z_nm", "from_y_nm", "from_x_nm"]
 WHERE = "links, Top-1 on dendrites of pinky40 that nobody was asked about, forest of simulated tissue"
 
 
@@ -140,36 +144,35 @@ def curve(order: str, wrong: float, seed: int) -> list[Point]:
     mine = candidates["orphan"].isin(others.index).to_numpy()
     table, before = candidates[mine].reset_index(drop=True), believed()[mine]
     test = candidates["orphan"].isin(elsewhere).to_numpy()
-    shuffled, done, probability, points = rng.permutation(len(others)), np.zeros(len(others), bool), before, []
+    shuffled = [(row, "random") for row in rng.permutation(len(others))]
+    drawn_by, probability, points = np.full(len(others), "", object), before, []
     for count in COUNTS:
-        asking = _questions(told, table, probability)
-        queue = shuffled if order == "random" else [row for row, _ in in_order(asking, done, seed)]
-        fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
+        queue = shuffled
+        if order == "active":
+            queue = in_order(_questions(told, table, probability), drawn_by != "", seed)
+        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
         if not fresh and points:
             # all are answered
             points.append(points[-1])
             continue
-        done[fresh] = True
-        forest = teach(table, told[done], seed)
+        for row, how in fresh:
+            drawn_by[row] = how
+        forest = teach(table, told[drawn_by != ""], seed)
         found = believed()[test] if forest is None else _of(forest, candidates[test])
-        taken = forest is not None and _takes(table, before, told, done, seed)
+        taken = forest is not None and _takes(table, before, told, drawn_by, seed)
         points.append(Point(top_1(found, candidates[test], elsewhere), float(taken)))
         probability = before if forest is None else _of(forest, table)
     return points
 
 
 def _questions(told: pd.Series, table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
-    """The questions about orphans: worth is the chance that the link made is wrong, or that one was to be made."""
+    """The questions about orphans in the order of `told`, as a run asks them where no synapses are known."""
     links = rank_links(table, probability, told.index, pinky40.LINK_FROM)
-    likely = links["probability"].groupby(links["orphan"]).max().reindex(told.index).to_numpy()
-    linked = links.groupby("orphan")["linked"].any().reindex(told.index).to_numpy()
-    frame = pd.DataFrame({"kind": "link", "unit": "pinky40", "next_unit": "", "counted": True}, index=range(len(told)))
-    # places only draw the lot here, and spread the questions over the orphans
-    frame = frame.assign(
-        z_um=0.0, y_um=0.0, x_um=told.index.to_numpy(float), worth=np.where(linked, 1 - likely, likely)
-    )
-    empty = no_questions()
-    return frame.reindex(columns=empty.columns).astype(empty.dtypes.to_dict())
+    place = table.groupby("orphan")[FROM].first().reindex(told.index).fillna(0.0)
+    segments = place.set_axis(list(INSIDE), axis=1).rename_axis("segment").reset_index()
+    queue = proofreading_queue(links, segments, pd.DataFrame({"neurite_a": [], "neurite_b": []}))
+    queue = queue.set_index("orphan").loc[told.index].reset_index()
+    return link_questions(queue.assign(volume="pinky40", candidates=""), "")
 
 
 def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> pd.Series:
@@ -181,10 +184,15 @@ def _mistaken(asked: pd.Series, wrong: np.ndarray, rng: np.random.Generator) -> 
     return told
 
 
-def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, done: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a forest that learned from these answers, but for those drawn by lot, on the latter."""
-    # the lot says by itself which were drawn, as no candidate has moved
-    about = pd.DataFrame({"answer": "shaft", "drawn": "active"}, index=np.flatnonzero(done))
+def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, drawn_by: np.ndarray, seed: int) -> bool:
+    """Whether the rule takes a forest that learned from these answers, but for those held out, on the latter.
+
+    Parameters
+    ----------
+    drawn_by : (N,) how each orphan came to be asked about, empty where it was not
+    """
+    done = drawn_by != ""
+    about = pd.DataFrame({"answer": "shaft", "drawn": drawn_by[done]}, index=np.flatnonzero(done))
     weight = drawn(_questions(told, table, before), about, seed)
     said = told[done]
     forest = teach(table, said[weight == 0], seed)

@@ -88,16 +88,18 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
     said = (found.partner[asked] >= 0) ^ (rng.random(len(asked)) < wrong)
     # of a second piece of a synapse a person is not sure
     sure = found.teaches[asked]
-    shuffled, done, table, out = rng.permutation(len(asked)), np.zeros(len(asked), bool), own, []
+    shuffled = [(row, "random") for row in rng.permutation(len(asked))]
+    drawn_by, table, out = np.full(len(asked), "", object), own, []
     for count in COUNTS:
-        queue = [row for row, _ in in_order(asked_about(table), done, seed)] if order == "active" else shuffled
-        fresh = [row for row in queue if not done[row]][: count - int(done.sum())]
+        queue = in_order(asked_about(table), drawn_by != "", seed) if order == "active" else shuffled
+        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
         if not fresh and out:
             # all are answered
             out.append(out[-1])
             continue
-        done[fresh] = True
-        rows = np.flatnonzero(done & sure)
+        for row, how in fresh:
+            drawn_by[row] = how
+        rows = np.flatnonzero((drawn_by != "") & sure)
         judge = teach(own, rows, said[rows], seed)
         kept, taken = found.table["synapse"].to_numpy() > 0, False
         if judge is not None:
@@ -105,18 +107,24 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
             kept = likely >= best_threshold(likely[elsewhere])
             table = own.assign(probability=likely[asked])
             table["synapse"] = np.where(likely[asked] >= best_threshold(likely[asked]), np.arange(1, len(asked) + 1), 0)
-            taken = _takes(own, done, rows, said, seed)
+            taken = _takes(own, drawn_by, rows, said, seed)
         out.append((found.outcome(kept.astype(float), kept, slab), taken))
     return out
 
 
-def _takes(table: pd.DataFrame, done: np.ndarray, rows: np.ndarray, said: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a judge that learned from these answers, but for those drawn by lot, on the latter."""
+def _takes(table: pd.DataFrame, drawn_by: np.ndarray, rows: np.ndarray, said: np.ndarray, seed: int) -> bool:
+    """Whether the rule takes a judge that learned from these answers, but for those held out, on the latter.
+
+    Parameters
+    ----------
+    drawn_by : (N,) how each candidate came to be asked about, empty where it was not
+    rows : candidates (A,) that a person was sure of
+    said : (N,) whether each is a synapse by the answer
+    """
     answer = np.where(said, "synapse", "no synapse")
-    answer[~np.isin(np.arange(len(table)), rows)] = "unsure"
-    # the lot says by itself which were drawn, as no candidate has moved
-    about = pd.DataFrame({"answer": answer, "drawn": "active"})[done]
-    weight = drawn(asked_about(table), about, seed)[np.isin(np.flatnonzero(done), rows)]
+    # what a person is not sure of is no answer
+    about = pd.DataFrame({"answer": answer, "drawn": drawn_by}).iloc[rows]
+    weight = drawn(asked_about(table), about, seed)
     first = teach(table, rows[weight == 0], said[rows][weight == 0], seed)
     if first is None:
         return False
@@ -145,10 +153,10 @@ def _networks(found: Candidates, slab: int, count: int, seed: int) -> dict:
     evidence, truth = fly()["fly"]
     table["section_um"] = evidence.voxel_nm[0] / 1000
     # a person answers all that is asked up to the count as the judge alone makes the order
-    done = _asked_first(found, asked, table, count, seed)
+    drawn_by = _asked_first(found, asked, table, count, seed)
     said = np.where(found.partner[asked] >= 0, "synapse", "no synapse")
-    rows = np.flatnonzero(done & found.teaches[asked])
-    answers = asked_about(table).iloc[rows].assign(answer=said[rows], who="simulated", extent="", drawn="active")
+    rows = np.flatnonzero((drawn_by != "") & found.teaches[asked])
+    answers = asked_about(table).iloc[rows].assign(answer=said[rows], who="simulated", extent="", drawn=drawn_by[rows])
     answers["answer_id"] = [str(row) for row in rows]
     started = time.process_time()
     again = partial(relearn, shipped()[0], [_source(asked, slab)], table, seed=seed)
@@ -183,18 +191,19 @@ def _networks(found: Candidates, slab: int, count: int, seed: int) -> dict:
 
 
 def _asked_first(found: Candidates, asked: np.ndarray, table: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    """Which candidates (N,) are asked about in active order, as the judge has them after each of `COUNTS`."""
-    done, now = np.zeros(len(table), bool), table
+    """How candidates (N,) come to be asked about in active order, as the judge has them after each of `COUNTS`."""
+    drawn_by, now = np.full(len(table), "", object), table
     for step in [one for one in COUNTS if one < count] + [count]:
-        fresh = [row for row, _ in in_order(asked_about(now), done, seed) if not done[row]][: step - int(done.sum())]
-        done[fresh] = True
-        rows = np.flatnonzero(done & found.teaches[asked])
+        done = drawn_by != ""
+        for row, how in in_order(asked_about(now), done, seed)[: step - int(done.sum())]:
+            drawn_by[row] = how
+        rows = np.flatnonzero((drawn_by != "") & found.teaches[asked])
         judge = teach(table, rows, found.partner[asked][rows] >= 0, seed)
         if judge is not None:
             likely = judge.probability(table)
             kept = np.where(likely >= best_threshold(likely), np.arange(1, len(table) + 1), 0)
             now = table.assign(probability=likely, synapse=kept)
-    return done
+    return drawn_by
 
 
 def _source(asked: np.ndarray, slab: int) -> Source:

@@ -8,6 +8,8 @@ from spinome.io.tables import read_table
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.conclude import conclude, save_taken
 from spinome.review.learn import learn
+from spinome.review.learn_depth import depths_taught, heads_seen, relearn_depth
+from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, expected_threshold, judged
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.registered import standing as registered
@@ -17,12 +19,24 @@ inputs, params, output = step.begin(snakemake)
 stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
 file = step.model_file(snakemake)
 old = load_model(file, FEATURES)
+answers = candidates_said(standing(Answers(params.aside.answers).read()), "spine")
+heads, depth = heads_seen(answers), old.card["depth"]
+# depth first: candidates are described where they lie
+taught = [(np.zeros((0, len(ESTIMATES))), np.zeros(0), np.zeros(0, bool))]
+for name in registered(params.each, stacks):
+    row = params.each[name]
+    own = heads[heads["unit"] == f"{row['specimen']}.{row['field']}.{row['timepoint']}"]
+    if len(own):
+        stack = read_registered(stacks[name])
+        taught.append(depths_taught(stack.voxels, stack.voxel_um, read_table(candidates[name]), own))
+deeper, depths = relearn_depth(*(np.concatenate(parts) for parts in zip(*taught)), depth)
+depth = deeper or depth
 tables, features, groups = [], [], []
 for name in registered(params.each, stacks):
     row, stack = params.each[name], read_registered(stacks[name])
     found = read_table(candidates[name])
     found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-    found, described = candidate_features(stack.voxels, stack.voxel_um, found, old.card["depth"])
+    found, described = candidate_features(stack.voxels, stack.voxel_um, found, depth)
     probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
     scored = judged(found, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
@@ -34,10 +48,10 @@ table = pd.concat(tables, ignore_index=True)
 # as the run accepts them, each series from its own threshold on
 least = table.groupby("series")["score"].transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
 table["accepted"] = table["score"] >= least
-answers = candidates_said(standing(Answers(params.aside.answers).read()), "spine")
 taken, scores, threshold = learn(
     table, np.concatenate(features), np.concatenate(groups), answers, old.card["threshold"], params.seed
 )
-said = conclude(scores, output.scores)
-# how deep heads lie is what the old judge knows
-save_taken(output.model, taken, said, old, file, depth=old.card["depth"], threshold=threshold)
+said = conclude(scores.assign(**depths), output.scores)
+# depths alone go with the judge of before
+model = old.estimator if taken is None and deeper else taken
+save_taken(output.model, model, said, old, file, depth=depth, threshold=threshold)

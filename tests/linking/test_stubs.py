@@ -39,10 +39,13 @@ def test_a_stub_straight_ahead_is_nearer_than_one_beside(window):
     found = find_stubs(target, depth, VOXEL)
     point = np.array([800.0, 1200.0, 1700.0])
     towards, away = np.array([0.0, -1, 0]), np.array([0.0, 1, 0])
-    stub, length, trunk = ahead(target, found.stub, found.out_nm, 2, point, towards, VOXEL, FOOT_NM)
+    places = np.argwhere(target >= 0)
+    number = target[tuple(places.T)]
+    stub, length, trunk = ahead(places, number, found.stub, found.out_nm, 2, point, towards, VOXEL, FOOT_NM)
     assert stub[0] == pytest.approx(260, abs=40) and length[0] > 200 and np.isinf(stub[1])
     assert trunk[0] == pytest.approx(550, abs=60) and trunk[1] > 2 * trunk[0]
-    assert ahead(target, found.stub, found.out_nm, 2, point, away, VOXEL, FOOT_NM)[0][0] > 2.5 * stub[0]
+    behind, _, _ = ahead(places, number, found.stub, found.out_nm, 2, point, away, VOXEL, FOOT_NM)
+    assert behind[0] > 2.5 * stub[0]
 
 
 def test_what_is_thin_all_along_has_no_trunk():

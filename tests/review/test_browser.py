@@ -332,6 +332,28 @@ def test_missed_ones_are_marked_by_click_and_by_keyboard(server, chromium):
     context.close()
 
 
+def test_a_spine_is_seen_in_the_slice_that_was_moved_to(server, chromium):
+    page = opened(chromium.new_context(), server.start())
+    choose(page, "spine")
+    press(page, "1")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    there = page.evaluate(
+        "state.current.views[0].z_um + slideOf(state.current.views[0]) * state.current.views[0].step_um"
+    )
+    press(page, "1")
+    page.keyboard.press("ArrowDown")
+    # what is none has no depth
+    press(page, "2")
+    sent(page)
+    rows = answers(server).sort_values("time")
+    assert rows["answer"].tolist() == ["spine", "spine", "no spine"]
+    assert rows["seen_z_um"].isna().tolist() == [True, False, True]
+    assert rows["seen_z_um"].iloc[1] == pytest.approx(there)
+    assert not page.faults
+
+
 def test_the_extent_of_a_synapse_is_painted_by_pointer_and_by_keyboard(server, chromium):
     context = chromium.new_context()
     page = opened(context, server.start())

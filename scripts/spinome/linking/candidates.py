@@ -9,7 +9,7 @@ orphan. And there is what the candidate is by its own shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import edt
 import fastremap
@@ -24,6 +24,7 @@ from spinome.labels import compact
 from spinome.linking import end_features as approach
 from spinome.linking.ends import SHAPE, find_ends
 from spinome.linking.path_cost import cheapest_paths, label_membrane
+from spinome.linking.reach import distance_from
 from spinome.linking.stubs import find_stubs
 
 MEASURES = [
@@ -51,6 +52,7 @@ FEATURES = [
 LARGE = ("shaft_um3", *approach.LARGE)
 PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
 COLUMNS = ["orphan", "shaft", "end", *FEATURES, *PLACES]
+MOST_VOXELS = 1 << 25  # thinned, that are held at once: a cube of 5 um with what lies around it has fewer at 30 nm
 SHAFT_NM = 1000.0  # how far along a shaft its direction is taken
 
 
@@ -81,6 +83,20 @@ def find_candidates(
     the ends of the cheapest way, in nm from the window's first voxel. Empty when no shaft is near. TYPED is not known
     here, see `with_types`.
     """
+    return _table([_measure(labels, orphan, shafts, synapses, membrane, voxel_nm, radius_nm)])
+
+
+def _measure(
+    labels: np.ndarray,
+    orphan: int,
+    shafts: np.ndarray,
+    synapses: np.ndarray,
+    membrane: np.ndarray | None,
+    voxel_nm: VoxelSize,
+    radius_nm: float,
+) -> dict[str, np.ndarray] | None:
+    """The columns of `find_candidates` but those that compare rows, each (candidates, ends); none where there are no
+    candidates."""
     source = labels == orphan
     if not source.any():
         raise ValueError(f"orphan {orphan} has no voxel in its window")
@@ -89,12 +105,12 @@ def find_candidates(
     corner = np.array([side.start for side in box]) * size
     source, labels = source[box], np.ascontiguousarray(labels[box])
     membrane = None if membrane is None else membrane[box]
-    away = edt.edt(~source, anisotropy=voxel_nm, black_border=False, parallel=1)
+    away = distance_from(source, voxel_nm)
     # signed and unsigned ids together would become floats, and large ids one another
     near = np.intersect1d(fastremap.unique(labels[away <= radius_nm]), np.asarray(shafts).astype(labels.dtype))
     near = near[near != orphan]
     if not len(near):
-        return pd.DataFrame(columns=COLUMNS)
+        return None
     target = compact(labels, near)
     depth = edt.edt(labels, anisotropy=voxel_nm, black_border=False, parallel=1)
     synapses = synapses.reshape(-1, 3) - corner
@@ -108,11 +124,11 @@ def find_candidates(
     courses = _courses(around.places, around.number, nearest, size)
     shared = {
         "orphan": int(orphan),
-        "shaft": near.astype(np.int64),
-        "distance_nm": standing[:, 0],
-        "synapse_distance_nm": standing[:, 1] if len(synapses) else np.nan,
-        "shaft_um3": standing[:, 2] * float(np.prod(size)) / 1e9,
-        "path_cost_nm": np.where(np.isfinite(paths.cost), paths.cost, np.nan),
+        "shaft": near.astype(np.int64)[:, None],
+        "distance_nm": standing[:, :1],
+        "synapse_distance_nm": standing[:, 1:2] if len(synapses) else np.nan,
+        "shaft_um3": standing[:, 2:] * float(np.prod(size)) / 1e9,
+        "path_cost_nm": np.where(np.isfinite(paths.cost), paths.cost, np.nan)[:, None],
         "orphan_um3": float(source.sum() * np.prod(size) / 1e9),
         "length_nm": float(max(np.linalg.norm(end.point - ends[0].point) for end in ends)),
         "ends": float(len(ends)),
@@ -120,21 +136,32 @@ def find_candidates(
     }
     for name, places in (("from", paths.start), ("to", paths.stop)):
         for axis, letter in enumerate("zyx"):
-            shared[f"{name}_{letter}_nm"] = (places[:, axis] + 0.5) * size[axis] + corner[axis]
-    tables = []
-    for number, end in enumerate(ends):
-        measured = dict(zip(approach.MEASURES, approach.approach(around, end).T))
-        own = {
-            "end": number,
-            "end_distance_nm": measured["plain_nm"],
-            "continuation_nm": _continuation(
-                around.places, around.number, len(near), end.point, end.course, size, radius_nm
-            ),
-            "angle_deg": [_angle(course, end.course) for course in courses],
-        }
-        tables.append(pd.DataFrame({**shared, **own, **measured, **dict(zip(SHAPE, end.shape))}))
-    frame = pd.concat(tables, ignore_index=True)
-    return compare(frame).sort_values(["shaft", "end"], ignore_index=True)[COLUMNS]
+            shared[f"{name}_{letter}_nm"] = ((places[:, axis] + 0.5) * size[axis] + corner[axis])[:, None]
+    measured = np.stack([approach.approach(around, end) for end in ends], axis=1)
+    own = dict(zip(approach.MEASURES, np.moveaxis(measured, 2, 0)))
+    beside = [
+        _continuation(target, around.skin, around.bearer, len(near), end.point, end.course, size, radius_nm)
+        for end in ends
+    ]
+    ways = {
+        **shared,
+        **own,
+        "end": np.arange(len(ends))[None],
+        **dict(zip(SHAPE, np.array([end.shape for end in ends]).T[:, None])),
+        "end_distance_nm": own["plain_nm"],
+        "continuation_nm": np.stack(beside, axis=1),
+        "angle_deg": np.array([[_angle(course, end.course) for end in ends] for course in courses]),
+    }
+    return {name: np.broadcast_to(values, measured.shape[:2]) for name, values in ways.items()}
+
+
+def _table(measured: list[dict[str, np.ndarray] | None]) -> pd.DataFrame:
+    """The table of several orphans, in their order."""
+    known = [columns for columns in measured if columns is not None]
+    if not known:
+        return pd.DataFrame(columns=COLUMNS)
+    frame = pd.DataFrame({name: np.concatenate([columns[name].ravel() for columns in known]) for name in known[0]})
+    return compare(frame)[COLUMNS]
 
 
 def compare(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -198,24 +225,56 @@ def group_candidates(
     """
     size = np.asarray(voxel_nm, dtype=np.float64) * stride
     margin = np.ceil(radius_nm / size).astype(int) + 1
-    tables = []
-    for row in orphans.itertuples():
-        low = np.maximum([row.z0, row.y0, row.x0] - margin, 0)
-        high = np.array([row.z1, row.y1, row.x1]) + margin
-        # of a volume on a server no voxel beyond its edge can be asked for
-        ends = np.minimum(high * stride, segments.shape)
-        window = tuple(slice(a * step, b, step) for a, b, step in zip(low, ends, stride))
+    lows = np.maximum(orphans[["z0", "y0", "x0"]].to_numpy() - margin, 0)
+    # of a volume on a server no voxel beyond its edge can be asked for
+    highs = np.minimum(orphans[["z1", "y1", "x1"]].to_numpy() + margin, -(-np.array(segments.shape) // stride))
+    parts = [segments] if membrane is None else [segments, membrane]
+    windows = _windows(parts, lows, highs, stride, np.array(segments.shape))
+    measured = []
+    for row, low, (labels, *ways) in zip(orphans.itertuples(), lows, windows):
         own = np.zeros((0, 3))
         if synapses is not None:
             mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)
             own = synapses.loc[mine, ["z_nm", "y_nm", "x_nm"]].to_numpy(np.float64) - low * size
-        paths = None if membrane is None else membrane[window]
-        table = find_candidates(segments[window], row.segment, shafts, own, paths, tuple(size), radius_nm)
-        for end in ("from", "to"):
-            table[[f"{end}_{axis}_nm" for axis in "zyx"]] += low * size
-        tables.append(table)
-    filled = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(filled, ignore_index=True).astype(dict.fromkeys([*FEATURES, *PLACES], np.float64))
+        columns = _measure(labels, row.segment, shafts, own, *(ways or [None]), tuple(size), radius_nm)
+        if columns is not None:
+            for end in ("from", "to"):
+                for axis, start in zip("zyx", low * size):
+                    columns[f"{end}_{axis}_nm"] = columns[f"{end}_{axis}_nm"] + start
+        measured.append(columns)
+    return _table(measured).astype(dict.fromkeys([*FEATURES, *PLACES], np.float64))
+
+
+def _windows(
+    volumes: list[Volume], lows: np.ndarray, highs: np.ndarray, stride: tuple[int, int, int], shape: np.ndarray
+) -> Iterator[list[np.ndarray]]:
+    """Windows of thinned voxels of several volumes, read at once where they overlap so much that this is less, and are
+    not too much to hold.
+
+    Parameters
+    ----------
+    lows, highs : (N, 3) first and last voxels of the windows, thinned
+    shape : of the volumes, not thinned
+    """
+    if not len(lows):
+        return
+    first, last = lows.min(axis=0), highs.max(axis=0)
+    whole = np.prod(last - first)
+    together = whole <= min(np.prod(highs - lows, axis=1).sum(), MOST_VOXELS)
+    read = [_thinned(volume, first, last, stride, shape) for volume in volumes] if together else []
+    for low, high in zip(lows, highs):
+        inner = tuple(slice(a, b) for a, b in zip(low - first, high - first))
+        if together:
+            yield [voxels[inner] for voxels in read]
+        else:
+            yield [_thinned(volume, low, high, stride, shape) for volume in volumes]
+
+
+def _thinned(
+    volume: Volume, low: np.ndarray, high: np.ndarray, stride: tuple[int, int, int], shape: np.ndarray
+) -> np.ndarray:
+    ends = np.minimum(high * stride, shape)
+    return volume[tuple(slice(a * step, b, step) for a, b, step in zip(low, ends, stride))]
 
 
 def read_candidates(done: Iterable[str]) -> pd.DataFrame:
@@ -247,7 +306,7 @@ def _distances(places, number, count, away, synapses, size):
     out[:, 2] = 0
     nearest = np.zeros((count, 3), dtype=np.int64)
     for row in range(len(places)):
-        z, y, x = places[row]
+        z, y, x = places[row, 0], places[row, 1], places[row, 2]
         mine = number[row]
         out[mine, 2] += 1
         if away[z, y, x] < out[mine, 0]:
@@ -262,18 +321,36 @@ def _distances(places, number, count, away, synapses, size):
 
 
 @njit(cache=True)
-def _continuation(places, number, count, point, course, size, reach):
-    """Per candidate: least distance to the straight continuation of an end."""
+def _continuation(target, places, number, count, point, course, size, reach):
+    """Per candidate: least distance to the straight continuation of an end.
+
+    `places` need not hold what lies within candidates: of that only voxels that the continuation meets are nearest.
+    """
     out = np.full(count, np.inf)
     for row in range(len(places)):
         mine = number[row]
-        vz = (places[row, 0] + 0.5) * size[0] - point[0]
-        vy = (places[row, 1] + 0.5) * size[1] - point[1]
-        vx = (places[row, 2] + 0.5) * size[2] - point[2]
-        along = min(max(vz * course[0] + vy * course[1] + vx * course[2], 0.0), reach)
-        wz, wy, wx = vz - along * course[0], vy - along * course[1], vx - along * course[2]
-        out[mine] = min(out[mine], np.sqrt(wz * wz + wy * wy + wx * wx))
-    return out
+        square = _beside(places[row, 0], places[row, 1], places[row, 2], point, course, size, reach)
+        out[mine] = min(out[mine], square)
+    step = min(size[0], min(size[1], size[2])) / 2
+    for stride in range(int(reach / step) + 2):
+        along = min(stride * step, reach)
+        middle = ((point + along * course) / size).astype(np.int64)
+        for z in range(max(middle[0] - 1, 0), min(middle[0] + 2, target.shape[0])):
+            for y in range(max(middle[1] - 1, 0), min(middle[1] + 2, target.shape[1])):
+                for x in range(max(middle[2] - 1, 0), min(middle[2] + 2, target.shape[2])):
+                    mine = target[z, y, x]
+                    if mine >= 0:
+                        out[mine] = min(out[mine], _beside(z, y, x, point, course, size, reach))
+    return np.sqrt(out)
+
+
+@njit(cache=True)
+def _beside(z, y, x, point, course, size, reach):
+    """Squared distance of the middle of a voxel from the straight continuation of an end."""
+    vz, vy, vx = (z + 0.5) * size[0] - point[0], (y + 0.5) * size[1] - point[1], (x + 0.5) * size[2] - point[2]
+    along = min(max(vz * course[0] + vy * course[1] + vx * course[2], 0.0), reach)
+    wz, wy, wx = vz - along * course[0], vy - along * course[1], vx - along * course[2]
+    return wz * wz + wy * wy + wx * wx
 
 
 @njit(cache=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from spinome.linking.ends import End, ahead_of
+from spinome.linking.ends import End, ahead_of, farther
 from spinome.linking.path_cost import cheapest_paths, thickness
 from spinome.linking.stubs import FOOT_NM, Stubs, ahead
 
@@ -51,8 +51,10 @@ class Surroundings(NamedTuple):
     target : (Z, Y, X) int32, number of the candidate of each voxel, -1 elsewhere
     depth : (Z, Y, X) distance of each voxel to the surface of its label, nm
     places, number : (N, 3) voxels of the candidates, and the candidate of each
+    skin, bearer : of these, without what lies amid a trunk, which is nearest to nothing
     touching, touched : (M, 3) voxels of the candidates within TOUCH_NM of the orphan, and the candidate of each
     stubs : of the candidates
+    tips : (Z, Y, X) int8, what is known of each voxel: 1 for a thin tip, -1 for none, 0 for what was not looked at
     size : size of a voxel (z, y, x), nm
     """
 
@@ -61,9 +63,12 @@ class Surroundings(NamedTuple):
     depth: np.ndarray
     places: np.ndarray
     number: np.ndarray
+    skin: np.ndarray
+    bearer: np.ndarray
     touching: np.ndarray
     touched: np.ndarray
     stubs: Stubs
+    tips: np.ndarray
     size: np.ndarray
 
 
@@ -71,10 +76,11 @@ def surroundings(
     source: np.ndarray, target: np.ndarray, depth: np.ndarray, near: np.ndarray, stubs: Stubs, size: np.ndarray
 ) -> Surroundings:
     """Gather what all ends of an orphan share; `near` (Z, Y, X) bool is what lies within TOUCH_NM of the orphan."""
-    candidates = target >= 0
-    places, touching = np.argwhere(candidates), np.argwhere(candidates & near)
-    number, touched = target[tuple(places.T)], target[tuple(touching.T)]
-    return Surroundings(source, target, depth, places, number, touching, touched, stubs, size)
+    places, number = _gather(target)
+    skin, bearer = _gather(_skin(target, stubs.out_nm))
+    touching, touched = _gather(np.where(near, target, -1))
+    tips = np.zeros(target.shape, np.int8)
+    return Surroundings(source, target, depth, places, number, skin, bearer, touching, touched, stubs, tips, size)
 
 
 def approach(around: Surroundings, end: End) -> np.ndarray:
@@ -90,14 +96,15 @@ def approach(around: Surroundings, end: End) -> np.ndarray:
     end, which crosses whatever is thin, how far out of the trunk it arrives, and how far that is from the end
     """
     source, target, depth, size = around.source, around.target, around.depth, around.size
-    places, number = around.places, around.number
+    places, number = around.skin, around.bearer
     count = int(number.max()) + 1
     forward, plain, nearest = _forward(places, number, count, end.point, end.course, size)
     seen = _rays(target, source, end.point, directions(end.course), size, count, RAY_NM, RAY_STEP_NM)
-    facing, thick, volume = _about(places, number, depth, nearest, end.point, size, BALL_NM)
-    tip, straight = _tips(target, count, end.point, end.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
+    facing, thick, volume = _about(target, depth, nearest, end.point, size, BALL_NM)
+    tips = _tips(target, around.tips, count, end.point, end.course, size, TIP_NM, TIP_BALL_NM, TIP_FILL, TIP_SIDE)
+    tip, straight = tips
     out = around.stubs.out_nm
-    stub, length, trunk = ahead(target, around.stubs.stub, out, count, end.point, end.course, size, FOOT_NM)
+    stub, length, trunk = ahead(places, number, around.stubs.stub, out, count, end.point, end.course, size, FOOT_NM)
     close = np.linalg.norm((around.touching + 0.5) * size - end.point, axis=1) < BALL_NM
     contact = np.bincount(around.touched[close], minlength=count) * np.prod(size) / 1e6
     cost, arrival, jump = _thin_ways(around, end, count)
@@ -140,20 +147,60 @@ def directions(course: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
+def _gather(target):
+    """Voxels (N, 3) int32 of candidates, in order, and the candidate of each."""
+    count = 0
+    for mine in target.ravel():
+        count += mine >= 0
+    places, number = np.empty((count, 3), np.int32), np.empty(count, np.int32)
+    row = 0
+    for z in range(target.shape[0]):
+        for y in range(target.shape[1]):
+            for x in range(target.shape[2]):
+                if target[z, y, x] >= 0:
+                    places[row, 0], places[row, 1], places[row, 2] = z, y, x
+                    number[row] = target[z, y, x]
+                    row += 1
+    return places, number
+
+
+@njit(cache=True)
+def _skin(target, out):
+    """The candidates without those voxels all of whose neighbours are of the same candidate's trunk, or of the same
+    candidate where it has none: one of these is nearer to any place outside, straight ahead or not."""
+    skin = target.copy()
+    for z in range(1, target.shape[0] - 1):
+        for y in range(1, target.shape[1] - 1):
+            for x in range(1, target.shape[2] - 1):
+                if target[z, y, x] < 0 or not _inner(target, z, y, x):
+                    continue
+                trunk = out[z, y, x] <= 0
+                amid = trunk or np.isinf(out[z, y, x])
+                for step in (-1, 1):
+                    amid = amid and (out[z + step, y, x] <= 0) == trunk
+                    amid = amid and (out[z, y + step, x] <= 0) == trunk
+                    amid = amid and (out[z, y, x + step] <= 0) == trunk
+                if amid:
+                    skin[z, y, x] = -1
+    return skin
+
+
+@njit(cache=True)
 def _forward(places, number, count, point, course, size):
-    """Least distance of each candidate ahead of a point, and the place of it that is plainly nearest."""
+    """Least distance of each candidate ahead of a point, and the voxel of it that is plainly nearest."""
     forward, plain = np.full(count, np.inf), np.full(count, np.inf)
-    nearest = np.zeros((count, 3))
+    nearest = np.zeros((count, 3), np.int64)
     for row in range(len(places)):
         mine = number[row]
-        z = (places[row, 0] + 0.5) * size[0]
-        y = (places[row, 1] + 0.5) * size[1]
-        x = (places[row, 2] + 0.5) * size[2]
-        dz, dy, dx = z - point[0], y - point[1], x - point[2]
+        z, y, x = places[row, 0], places[row, 1], places[row, 2]
+        # the plainly nearest is no farther than the nearest ahead
+        if farther(point, z, y, x, size, forward[mine]):
+            continue
+        dz, dy, dx = (z + 0.5) * size[0] - point[0], (y + 0.5) * size[1] - point[1], (x + 0.5) * size[2] - point[2]
         far = np.sqrt(dz * dz + dy * dy + dx * dx)
         if far < plain[mine]:
             plain[mine] = far
-            nearest[mine] = (z, y, x)
+            nearest[mine, 0], nearest[mine, 1], nearest[mine, 2] = z, y, x
         if far < forward[mine]:
             cosine = (dz * course[0] + dy * course[1] + dx * course[2]) / max(far, 1e-6)
             forward[mine] = min(forward[mine], far * (2 - cosine))
@@ -177,23 +224,35 @@ def _rays(target, source, point, rays, size, count, reach, step):
 
 
 @njit(cache=True)
-def _about(places, number, depth, nearest, point, size, ball):
+def _about(target, depth, nearest, point, size, ball):
     count = len(nearest)
     facing, thick, volume = np.zeros(count), np.zeros(count), np.zeros(count)
-    for row in range(len(places)):
-        mine = number[row]
-        az = (places[row, 0] + 0.5) * size[0] - nearest[mine, 0]
-        ay = (places[row, 1] + 0.5) * size[1] - nearest[mine, 1]
-        ax = (places[row, 2] + 0.5) * size[2] - nearest[mine, 2]
-        away = np.sqrt(az * az + ay * ay + ax * ax)
-        if away > ball:
-            continue
-        volume[mine] += 1
-        thick[mine] = max(thick[mine], depth[places[row, 0], places[row, 1], places[row, 2]])
-        bz, by, bx = nearest[mine, 0] - point[0], nearest[mine, 1] - point[1], nearest[mine, 2] - point[2]
+    low, high = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for mine in range(count):
+        for axis in range(3):
+            reach = int(ball / size[axis]) + 1
+            low[axis] = max(nearest[mine, axis] - reach, 0)
+            high[axis] = min(nearest[mine, axis] + reach + 1, target.shape[axis])
+        cz, cy, cx = (
+            (nearest[mine, 0] + 0.5) * size[0],
+            (nearest[mine, 1] + 0.5) * size[1],
+            (nearest[mine, 2] + 0.5) * size[2],
+        )
+        bz, by, bx = cz - point[0], cy - point[1], cx - point[2]
         length = np.sqrt(bz * bz + by * by + bx * bx)
-        if away > 0 and length > 0:
-            facing[mine] += (az * bz + ay * by + ax * bx) / (away * length)
+        for z in range(low[0], high[0]):
+            for y in range(low[1], high[1]):
+                for x in range(low[2], high[2]):
+                    if target[z, y, x] != mine:
+                        continue
+                    az, ay, ax = (z + 0.5) * size[0] - cz, (y + 0.5) * size[1] - cy, (x + 0.5) * size[2] - cx
+                    away = np.sqrt(az * az + ay * ay + ax * ax)
+                    if away > ball:
+                        continue
+                    volume[mine] += 1
+                    thick[mine] = max(thick[mine], depth[z, y, x])
+                    if away > 0 and length > 0:
+                        facing[mine] += (az * bz + ay * by + ax * bx) / (away * length)
     return facing / np.maximum(volume, 1), thick, volume
 
 
@@ -216,26 +275,50 @@ def _inner(target, z, y, x):
 
 
 @njit(cache=True)
-def _ball(target, z, y, x, size, radius):
-    """How many voxels of the same candidate lie in a ball about a voxel, and where their centroid is, in radii."""
+def _offsets(size, radius):
+    """Steps (N, 3) to all voxels of a ball about one."""
     reach = (int(radius / size[0]), int(radius / size[1]), int(radius / size[2]))
-    count, mz, my, mx = 0, 0.0, 0.0, 0.0
-    for a in range(max(z - reach[0], 0), min(z + reach[0] + 1, target.shape[0])):
-        for b in range(max(y - reach[1], 0), min(y + reach[1] + 1, target.shape[1])):
-            for c in range(max(x - reach[2], 0), min(x + reach[2] + 1, target.shape[2])):
-                dz, dy, dx = (a - z) * size[0], (b - y) * size[1], (c - x) * size[2]
-                if target[a, b, c] == target[z, y, x] and dz * dz + dy * dy + dx * dx <= radius * radius:
+    steps = np.empty(((2 * reach[0] + 1) * (2 * reach[1] + 1) * (2 * reach[2] + 1), 3), np.int64)
+    count = 0
+    for a in range(-reach[0], reach[0] + 1):
+        for b in range(-reach[1], reach[1] + 1):
+            for c in range(-reach[2], reach[2] + 1):
+                dz, dy, dx = a * size[0], b * size[1], c * size[2]
+                if dz * dz + dy * dy + dx * dx <= radius * radius:
+                    steps[count, 0], steps[count, 1], steps[count, 2] = a, b, c
                     count += 1
-                    mz, my, mx = mz + dz, my + dy, mx + dx
-    scale = count * radius
-    return count, mz / scale, my / scale, mx / scale
+    return steps[:count]
 
 
 @njit(cache=True)
-def _tips(target, count, point, course, size, reach, ball, most_fill, least_side):
-    """Least distance of a thin tip of each candidate ahead of a point, and how straight away that tip runs."""
+def _lopsided(target, z, y, x, size, steps, radius, most):
+    """Where the centroid of those voxels of a ball about one lies that are of the same candidate, from its middle in
+    radii, and how far that is; nothing and -1 where they are not fewer than `most`."""
+    mine = target[z, y, x]
+    count, mz, my, mx = 0, 0.0, 0.0, 0.0
+    for row in range(len(steps)):
+        a, b, c = z + steps[row, 0], y + steps[row, 1], x + steps[row, 2]
+        if not (0 <= a < target.shape[0] and 0 <= b < target.shape[1] and 0 <= c < target.shape[2]):
+            continue
+        if target[a, b, c] == mine:
+            count += 1
+            if count >= most:
+                return 0.0, 0.0, 0.0, -1.0
+            mz, my, mx = mz + steps[row, 0] * size[0], my + steps[row, 1] * size[1], mx + steps[row, 2] * size[2]
+    scale = count * radius
+    mz, my, mx = mz / scale, my / scale, mx / scale
+    return mz, my, mx, np.sqrt(mz * mz + my * my + mx * mx)
+
+
+@njit(cache=True)
+def _tips(target, known, count, point, course, size, reach, ball, most_fill, least_side):
+    """Least distance of a thin tip of each candidate ahead of a point, and how straight away that tip runs.
+
+    What is found out of a voxel, which is the same for all ends of an orphan, is written to `known`.
+    """
     best, straight = np.full(count, 2 * reach), np.zeros(count)
-    whole = 4.19 * ball**3 / (size[0] * size[1] * size[2])
+    steps = _offsets(size, ball)
+    most = most_fill * (4.19 * ball**3 / (size[0] * size[1] * size[2]))
     low, high = np.zeros(3, np.int64), np.zeros(3, np.int64)
     for axis in range(3):
         low[axis] = max(int((point[axis] - reach) / size[axis]), 0)
@@ -244,13 +327,17 @@ def _tips(target, count, point, course, size, reach, ball, most_fill, least_side
         for y in range(low[1], high[1]):
             for x in range(low[2], high[2]):
                 mine = target[z, y, x]
-                if mine < 0 or _inner(target, z, y, x):
+                if mine < 0 or known[z, y, x] < 0 or farther(point, z, y, x, size, min(reach, best[mine])):
+                    continue
+                if known[z, y, x] == 0 and _inner(target, z, y, x):
+                    known[z, y, x] = -1
                     continue
                 dz, dy, dx, far, weighed = ahead_of(point, course, z, y, x, size)
                 if far > reach or weighed >= best[mine]:
                     continue
-                filled, mz, my, mx = _ball(target, z, y, x, size, ball)
-                if filled < most_fill * whole and np.sqrt(mz * mz + my * my + mx * mx) > least_side:
+                mz, my, mx, side = _lopsided(target, z, y, x, size, steps, ball, most)
+                known[z, y, x] = 1 if side > least_side else -1
+                if side > least_side:
                     best[mine] = weighed
                     straight[mine] = (mz * dz + my * dy + mx * dx) / far
     return best, straight

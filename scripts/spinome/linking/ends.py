@@ -103,6 +103,14 @@ def ahead_of(point, course, z, y, x, size):
     return dz, dy, dx, far, far * (2 - (dz * course[0] + dy * course[1] + dx * course[2]) / far)
 
 
+@njit(cache=True)
+def farther(point, z, y, x, size, than):
+    """Whether the middle of a voxel is plainly farther from a point than that: then it is not nearer by `ahead_of`,
+    which gives the distance at least, but for rounding."""
+    dz, dy, dx = (z + 0.5) * size[0] - point[0], (y + 0.5) * size[1] - point[1], (x + 0.5) * size[2] - point[2]
+    return dz * dz + dy * dy + dx * dx > than * than * 1.000001
+
+
 def _largest(values: np.ndarray) -> tuple[int, ...]:
     """The place of the largest value."""
     return tuple(int(side) for side in np.unravel_index(values.argmax(), values.shape))

@@ -15,6 +15,7 @@ from spinome.io.units import VoxelSize
 # crossing a voxel of full membrane costs as much as this many voxels of cytoplasm
 MEMBRANE_WEIGHT = 20.0
 THICK_NM = 150.0  # what is deeper below its surface costs as much as full membrane
+FAR = np.iinfo(np.int32).max  # of a voxel that no way has come to
 
 
 class Paths(NamedTuple):
@@ -63,8 +64,20 @@ def cheapest_paths(
     unit = min(voxel_nm)
     # eight steps of cost to the shortest side of a voxel keep rounding below its noise
     steps = np.round(8 * np.asarray(voxel_nm) / unit).astype(np.int64)
-    cost, start, stop = _search(source, target, targets, membrane, steps, MEMBRANE_WEIGHT, through)
-    return Paths(np.where(cost < 0, np.inf, cost * unit / 8), start, stop)
+    cost, start, stop = _search(
+        source, target, targets, membrane, _edges(source.shape), steps, MEMBRANE_WEIGHT, through
+    )
+    ends = [np.where(cost < 0, -1, np.unravel_index(np.maximum(end, 0), source.shape)).T for end in (start, stop)]
+    return Paths(np.where(cost < 0, np.inf, cost * unit / 8), *ends)
+
+
+def _edges(shape: tuple[int, ...]) -> np.ndarray:
+    """Which sides of each voxel are an edge of the window, a bit for each: the first and the last along each axis."""
+    edges = np.zeros(shape, np.uint8)
+    for axis, along in enumerate(np.moveaxis(edges, axis, 0) for axis in range(3)):
+        along[0] |= 1 << 2 * axis
+        along[-1] |= 2 << 2 * axis
+    return edges
 
 
 @njit(cache=True)
@@ -86,92 +99,67 @@ def _label_membrane(labels, out):
 
 
 @njit(cache=True)
-def _search(source, target, targets, membrane, steps, weight, through):
-    depth, height, width = source.shape
+def _search(source, target, targets, membrane, edges, steps, weight, through):
+    _, height, width = source.shape
     plane = height * width
-    start_at, target_at, membrane_at = source.ravel(), target.ravel(), membrane.ravel()
+    start_at, target_at, membrane_at, edge_at = source.ravel(), target.ravel(), membrane.ravel(), edges.ravel()
     size = source.size
     ring = int((1 + weight) * max(steps[0], max(steps[1], steps[2]))) + 2
     head = np.full(ring, -1, dtype=np.int32)
-    before = np.full(size, -1, dtype=np.int32)
-    after = np.full(size, -1, dtype=np.int32)
-    distance = np.full(size, -1, dtype=np.int32)
-    closed = np.zeros(size, dtype=np.bool_)
-    origin = np.full(size, -1, dtype=np.int32)
-    offsets = np.array([-plane, plane, -width, width, -1, 1])
-    waiting = 0
+    # an entry a visit, of which a voxel has six at most: its voxel, and the entry below it in its bucket
+    visited, below = np.empty(6 * size, dtype=np.int32), np.empty(6 * size, dtype=np.int64)
+    distance = np.full(size, FAR, dtype=np.int32)
+    origin = np.empty(size, dtype=np.int32)
+    here = np.zeros(targets, dtype=np.bool_)
+    entries = 0
     for voxel in range(size):
         if start_at[voxel]:
             distance[voxel] = 0
             origin[voxel] = voxel
-            after[voxel] = head[0]
-            if head[0] >= 0:
-                before[head[0]] = voxel
-            head[0] = voxel
-            waiting += 1
+            visited[entries], below[entries] = voxel, head[0]
+            head[0] = entries
+            entries += 1
+        elif target_at[voxel] >= 0:
+            here[target_at[voxel]] = True
     cost = np.full(targets, -1, dtype=np.int64)
-    start = np.full((targets, 3), -1, dtype=np.int64)
-    stop = np.full((targets, 3), -1, dtype=np.int64)
-    reached, current = 0, 0
-    while waiting > 0 and reached < targets:
-        bucket = current % ring
-        voxel = head[bucket]
-        if voxel < 0:
+    start = np.full(targets, -1, dtype=np.int64)
+    stop = np.full(targets, -1, dtype=np.int64)
+    # what is not here is not waited for
+    left, waiting, current = here.sum(), entries, 0
+    offsets = np.array([-plane, plane, -width, width, -1, 1])
+    bucket = 0
+    while waiting > 0 and left > 0:
+        entry = head[bucket]
+        if entry < 0:
             current += 1
+            bucket = bucket + 1 if bucket + 1 < ring else 0
             continue
-        head[bucket] = after[voxel]
-        if head[bucket] >= 0:
-            before[head[bucket]] = -1
+        head[bucket] = below[entry]
         waiting -= 1
-        closed[voxel] = True
-        z, rest = divmod(voxel, plane)
-        y, x = divmod(rest, width)
+        voxel = visited[entry]
+        if distance[voxel] < current:
+            continue
         number = target_at[voxel]
         if number >= 0 and not start_at[voxel]:
             if cost[number] < 0:
                 cost[number] = current
-                reached += 1
-                stop[number, 0], stop[number, 1], stop[number, 2] = z, y, x
-                first = origin[voxel]
-                start[number, 0] = first // plane
-                start[number, 1] = first % plane // width
-                start[number, 2] = first % width
+                left -= 1
+                start[number], stop[number] = origin[voxel], voxel
             if not through:
                 continue
         for side in range(6):
-            if (
-                (side == 0 and z == 0)
-                or (side == 1 and z == depth - 1)
-                or (side == 2 and y == 0)
-                or (side == 3 and y == height - 1)
-                or (side == 4 and x == 0)
-                or (side == 5 and x == width - 1)
-            ):
+            if edge_at[voxel] >> side & 1:
                 continue
             other = voxel + offsets[side]
-            if closed[other]:
-                continue
             entering = np.int64(steps[side // 2] * (1 + weight * membrane_at[other]))
             reach = current + entering
-            if distance[other] >= 0:
-                if distance[other] <= reach:
-                    continue
-                # move to its new bucket
-                old = distance[other] % ring
-                if before[other] >= 0:
-                    after[before[other]] = after[other]
-                else:
-                    head[old] = after[other]
-                if after[other] >= 0:
-                    before[after[other]] = before[other]
-            else:
-                waiting += 1
+            if distance[other] <= reach:
+                continue
             distance[other] = reach
             origin[other] = origin[voxel]
-            place = reach % ring
-            before[other] = -1
-            after[other] = head[place]
-            if head[place] >= 0:
-                before[head[place]] = other
-            head[place] = other
+            place = bucket + entering if bucket + entering < ring else bucket + entering - ring
+            visited[entries], below[entries] = other, head[place]
+            head[place] = entries
+            entries += 1
+            waiting += 1
     return cost, start, stop

@@ -61,11 +61,35 @@ def ways_out(labels: np.ndarray, depth: np.ndarray, size: np.ndarray) -> np.ndar
     size : size of a voxel (z, y, x), nm
     """
     cores = cc3d.connected_components(np.where(depth > OPENING_NM, labels, 0), connectivity=26)
-    boxes = cc3d.statistics(cores)["bounding_boxes"]
-    extent = np.array([np.linalg.norm([(s.stop - s.start) for s in box] * size) if box else 0.0 for box in boxes])
-    long = extent >= CORE_EXTENT_NM
+    long = np.linalg.norm(_spans(cores, int(cores.max())) * size, axis=1) >= CORE_EXTENT_NM
     long[0] = False
-    return geodesic(labels, long[cores], size) - np.float32(SHAFT_FACTOR * OPENING_NM)
+    return geodesic(labels, _of(cores, long), size) - np.float32(SHAFT_FACTOR * OPENING_NM)
+
+
+@njit(cache=True)
+def _spans(parts, count):
+    """How many voxels each part spans along each axis, (count + 1, 3)."""
+    low, high = np.full((count + 1, 3), parts.size), np.full((count + 1, 3), -1)
+    depth, height, width = parts.shape
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                part = parts[z, y, x]
+                if part == 0:
+                    continue
+                low[part, 0], high[part, 0] = min(low[part, 0], z), z
+                low[part, 1], high[part, 1] = min(low[part, 1], y), max(high[part, 1], y)
+                low[part, 2], high[part, 2] = min(low[part, 2], x), max(high[part, 2], x)
+    return np.maximum(high - low + 1, 0)
+
+
+@njit(cache=True)
+def _of(parts, which):
+    """Which voxels are of one of these parts."""
+    out = np.empty(parts.size, np.bool_)
+    for voxel, part in enumerate(parts.ravel()):
+        out[voxel] = which[part]
+    return out.reshape(parts.shape)
 
 
 def _describe(labels: np.ndarray, number: np.ndarray, out: np.ndarray, size: np.ndarray) -> pd.DataFrame:
@@ -95,34 +119,60 @@ def _describe(labels: np.ndarray, number: np.ndarray, out: np.ndarray, size: np.
     return pd.DataFrame(rows, columns=names)
 
 
-@njit(cache=True)
-def geodesic(labels, seed, size):
+def geodesic(labels: np.ndarray, seed: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Way (Z, Y, X) float32 in nm from the nearest seed within the same label, over 26 neighbours.
 
-    By buckets (Dial 1969), which gives the ways that a heap gives to the last bit, in a third of its time.
+    By buckets (Dial 1969), which gives the ways that a heap gives to the last bit, in a fraction of its time.
     """
+    # voxels are visited twice at most, nearly always
+    visits = 2 * labels.size + 64
+    while (way := _geodesic(labels, seed, np.asarray(size, np.float64), visits)) is None:
+        visits *= 4
+    return way
+
+
+@njit(cache=True)
+def _geodesic(labels, seed, size, visits):
+    """The way, or none where that many visits do not do."""
     depth, height, width = labels.shape
-    unit = min(size[0], min(size[1], size[2])) / 8
-    way = np.full(labels.shape, np.float32(np.inf))
-    steps = np.empty((3, 3, 3))
+    plane = height * width
+    named, seeds = labels.ravel(), seed.ravel()
+    way = np.full(labels.size, np.float32(np.inf))
+    sides, offsets, steps = np.empty((26, 3), np.int64), np.empty(26, np.int64), np.empty(26)
+    number = 0
     for dz in range(-1, 2):
         for dy in range(-1, 2):
             for dx in range(-1, 2):
-                steps[dz + 1, dy + 1, dx + 1] = np.sqrt((dz * size[0]) ** 2 + (dy * size[1]) ** 2 + (dx * size[2]) ** 2)
-    ring = int(steps[2, 2, 2] / unit) + 3
+                if dz == 0 and dy == 0 and dx == 0:
+                    continue
+                sides[number, 0], sides[number, 1], sides[number, 2] = dz, dy, dx
+                offsets[number] = dz * plane + dy * width + dx
+                steps[number] = np.sqrt((dz * size[0]) ** 2 + (dy * size[1]) ** 2 + (dx * size[2]) ** 2)
+                number += 1
+    per_nm = 8 / min(size[0], min(size[1], size[2]))
+    ring = int(steps[0] * per_nm) + 3
     head = np.full(ring, -1, np.int64)
     # an entry a visit: place and the entry below it in its bucket
-    places, below = [0], [np.int64(-1)]
-    waiting = 0
+    places, below = np.empty(visits, np.int64), np.empty(visits, np.int64)
+    entries, waiting, place = 0, 0, -1
     for z in range(depth):
         for y in range(height):
             for x in range(width):
-                if not seed[z, y, x] or labels[z, y, x] == 0:
+                place += 1
+                if not seeds[place] or named[place] == 0:
                     continue
-                way[z, y, x] = 0
-                places.append((z * height + y) * width + x)
-                below.append(head[0])
-                head[0] = len(places) - 1
+                way[place] = 0
+                # from a seed amid seeds nothing is nearer than from those about it
+                amid = 0 < z < depth - 1 and 0 < y < height - 1 and 0 < x < width - 1
+                for offset in (-1, 1, -width, width, -plane, plane):
+                    if not amid:
+                        break
+                    amid = named[place + offset] == named[place] and seeds[place + offset]
+                if amid:
+                    continue
+                places[entries], below[entries] = place, head[0]
+                head[0] = entries
+                entries += 1
                 waiting += 1
     current = 0
     while waiting > 0:
@@ -134,24 +184,27 @@ def geodesic(labels, seed, size):
         head[bucket] = below[entry]
         waiting -= 1
         place = places[entry]
-        z, y, x = place // (height * width), place // width % height, place % width
-        reached, mine = way[z, y, x], labels[z, y, x]
-        if int(reached / unit) < current:
+        reached, mine = way[place], named[place]
+        if int(reached * per_nm) < current:
             continue
-        for dz in range(-1, 2):
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    a, b, c = z + dz, y + dy, x + dx
-                    if not (0 <= a < depth and 0 <= b < height and 0 <= c < width):
-                        continue
-                    if labels[a, b, c] != mine:
-                        continue
-                    further = np.float32(reached + steps[dz + 1, dy + 1, dx + 1])
-                    if further < way[a, b, c]:
-                        way[a, b, c] = further
-                        slot = int(further / unit) % ring
-                        places.append((a * height + b) * width + c)
-                        below.append(head[slot])
-                        head[slot] = len(places) - 1
-                        waiting += 1
-    return way
+        z, y, x = place // plane, place // width % height, place % width
+        amid = 0 < z < depth - 1 and 0 < y < height - 1 and 0 < x < width - 1
+        for side in range(26):
+            if not amid:
+                c, b, a = z + sides[side, 0], y + sides[side, 1], x + sides[side, 2]
+                if not (0 <= c < depth and 0 <= b < height and 0 <= a < width):
+                    continue
+            other = place + offsets[side]
+            if named[other] != mine:
+                continue
+            further = np.float32(reached + steps[side])
+            if further < way[other]:
+                if entries == visits:
+                    return None
+                way[other] = further
+                slot = int(further * per_nm) % ring
+                places[entries], below[entries] = other, head[slot]
+                head[slot] = entries
+                entries += 1
+                waiting += 1
+    return way.reshape(labels.shape)

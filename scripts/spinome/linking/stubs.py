@@ -12,7 +12,7 @@ import cc3d
 import numpy as np
 from numba import njit
 
-from spinome.linking.ends import ahead_of
+from spinome.linking.ends import ahead_of, farther
 from spinome.linking.protrusions import ways_out
 
 STUB_UM3 = 0.05
@@ -42,33 +42,47 @@ def find_stubs(target: np.ndarray, depth: np.ndarray, size: np.ndarray) -> Stubs
     labels = (target + 1).astype(np.uint32)
     out = ways_out(labels, depth, size)
     number = cc3d.connected_components(np.where(np.isfinite(out) & (out > 0), labels, 0), connectivity=6)
-    voxels = np.bincount(number.ravel())
-    small = voxels * np.prod(size) / 1e9 < STUB_UM3
-    small[0] = False
-    return Stubs(out, small[number])
+    return Stubs(out, _smaller(number, int(number.max()), STUB_UM3 * 1e9 / np.prod(size)))
 
 
 @njit(cache=True)
-def ahead(target, stubs, out, count, point, course, size, foot):
+def _smaller(number, count, voxels):
+    """Which voxels are of a part of fewer voxels than that."""
+    held = np.zeros(count + 1, np.int64)
+    for part in number.ravel():
+        held[part] += 1
+    held[0] = number.size
+    out = np.empty(number.size, np.bool_)
+    for voxel, part in enumerate(number.ravel()):
+        out[voxel] = part != 0 and held[part] < voxels
+    return out.reshape(number.shape)
+
+
+@njit(cache=True)
+def ahead(places, number, stubs, out, count, point, course, size, foot):
     """Of each candidate: least distance of a stub ahead of a point, how far that one is out, and least distance of its
-    trunk; distances are longer where they are not straight ahead (`ends.ahead_of`)."""
+    trunk; distances are longer where they are not straight ahead (`ends.ahead_of`).
+
+    `places` (N, 3) are voxels of candidates and `number` (N,) whose they are.
+    """
     stub, length, trunk = np.full(count, np.inf), np.zeros(count), np.full(count, np.inf)
-    for z in range(target.shape[0]):
-        for y in range(target.shape[1]):
-            for x in range(target.shape[2]):
-                mine = target[z, y, x]
-                if mine < 0 or not np.isfinite(out[z, y, x]):
-                    continue
-                inner = out[z, y, x] <= 0
-                if not inner and not stubs[z, y, x]:
-                    continue
-                _, _, _, _, weighed = ahead_of(point, course, z, y, x, size)
-                if inner:
-                    trunk[mine] = min(trunk[mine], weighed)
-                    continue
-                # a bump on the trunk is not yet a stub
-                weighed += max(foot - out[z, y, x], 0.0)
-                if weighed < stub[mine]:
-                    stub[mine] = weighed
-                    length[mine] = out[z, y, x]
+    for row in range(len(places)):
+        z, y, x = places[row, 0], places[row, 1], places[row, 2]
+        far_out = out[z, y, x]
+        if not np.isfinite(far_out):
+            continue
+        mine, inner = number[row], far_out <= 0
+        if not inner and not stubs[z, y, x]:
+            continue
+        if farther(point, z, y, x, size, trunk[mine] if inner else stub[mine]):
+            continue
+        _, _, _, _, weighed = ahead_of(point, course, z, y, x, size)
+        if inner:
+            trunk[mine] = min(trunk[mine], weighed)
+            continue
+        # a bump on the trunk is not yet a stub
+        weighed += max(foot - far_out, 0.0)
+        if weighed < stub[mine]:
+            stub[mine] = weighed
+            length[mine] = far_out
     return stub, length, trunk

@@ -45,9 +45,10 @@ ANSWER_COLUMNS = {
     "drawn": "string",
     "seconds": "float64",
     "extent": "string",
+    "seen_z_um": "float64",
 }
 # answers that were given before there was such a column have none
-LATER = ("extent",)
+LATER = ("extent", "seen_z_um")
 UNSURE = "unsure"
 # what may be answered; of a link the answer "shaft" goes with `chosen`
 ANSWERS = {
@@ -204,7 +205,8 @@ def _open(path: Path) -> pyarrow.Table:
         raise DamagedError(path, f"cannot be read as answers ({error}); move it out of the folder") from error
     for name in LATER:
         if name not in table.column_names:
-            table = table.append_column(name, pyarrow.array([""] * len(table), SCHEMA.field(name).type))
+            none = "" if ANSWER_COLUMNS[name] == "string" else None
+            table = table.append_column(name, pyarrow.array([none] * len(table), SCHEMA.field(name).type))
     missing = [name for name in ANSWER_COLUMNS if name not in table.column_names]
     if missing:
         raise DamagedError(path, f"is no table of answers, it lacks {missing[0]}; move it out of the folder")
@@ -239,6 +241,9 @@ def _check(row: Mapping[str, Any]) -> None:
         if answer not in ("synapse", "missed synapse"):
             raise ValueError(f"an extent is that of a synapse, and not of the answer {answer!r}")
         read_extent(row["extent"])
+    seen = row.get("seen_z_um")
+    if seen is not None and not pd.isna(seen) and (answer not in ("spine", "missed spine") or np.isinf(seen)):
+        raise ValueError(f"seen_z_um is the depth of a spine, and not {seen!r} of the answer {answer!r}")
     if not row.get("who", "").strip():
         raise ValueError("an answer must say who gave it")
     if row.get("drawn") not in DRAWN:

@@ -152,7 +152,7 @@ class Review:
         if unknown := set(row) - set(ANSWER_COLUMNS) - {"time"}:
             raise ValueError(f"an answer has no column {sorted(unknown)[0]}")
         row |= {key: int(row[key]) for key in ("subject", "chosen") if key in row}
-        row |= {key: float(row[key]) for key in (*POSITION, *NEXT, "seconds") if key in row}
+        row |= {key: float(row[key]) for key in (*POSITION, *NEXT, "seconds", "seen_z_um") if key in row}
         if projected and row.get("kind") == "missed spine":
             place = np.array([row[axis] for axis in POSITION])
             # of a stack that cannot be read the depth of the picture's middle is kept: no answer is lost

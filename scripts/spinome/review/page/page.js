@@ -88,7 +88,7 @@ function put(rows, entry) {
 }
 
 const taken = (row) => ({
-  ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false, extent: "",
+  ...row, answer: "", replaces: row.answer_id, note: "", id: null, projected: false, extent: "", seen_z_um: null,
 });
 
 // rows in place of those of an earlier answer to the same question
@@ -254,6 +254,7 @@ function open(question, drawn, editing = null) {
   find("brush").hidden = !paintable(question);
   find("brush").setAttribute("aria-pressed", String(state.brush));
   state.slice = 0;
+  state.moved = false;
   find("note").value = editing ? editing.note : "";
   find("text").textContent = question.text;
   const way = editing ? "your answer, to be changed" : drawn === "random" ? "drawn by lot" : "by worth";
@@ -417,7 +418,15 @@ function cross(pen, x, y, colour) {
   }
 }
 
+// the slice in which a spine was seen: only one that was moved to says something
+function depthOf(question, answer) {
+  const view = question.views.find((one) => one.slices > 1 && one.unit === question.row.unit);
+  if (question.kind !== "spine" || answer !== "spine" || !state.moved || !view) return {};
+  return { seen_z_um: view.z_um + slideOf(view) * view.step_um };
+}
+
 function move(step) {
+  state.moved = true;
   const most = Math.max(...state.current.views.map((view) => view.slices));
   state.slice = Math.min(Math.max(state.slice + step, -most), most);
   draw();
@@ -443,7 +452,7 @@ function answerWith(number) {
   if (!question || !question.answers[number] || !named()) return;
   const note = find("note").value, seconds = Math.round(performance.now() - state.shown) / 1000;
   const rows = rowsOf(question, question.answers[number], state.drawn)
-    .map((row) => ({ ...row, note, seconds, ...extentOf(row.answer) }));
+    .map((row) => ({ ...row, note, seconds, ...extentOf(row.answer), ...depthOf(question, row.answer) }));
   const editing = state.editing;
   // who changes a word keeps what was painted
   if (editing && editing.extent && rows[0].answer === "synapse" && !rows[0].extent) rows[0].extent = editing.extent;
@@ -461,6 +470,7 @@ function mark(number, x, y) {
   const kind = spine ? "missed spine" : "missed synapse";
   const row = {
     kind, answer: kind, unit: view.unit, z_um: view.z_um + slideOf(view) * view.step_um, y_um: view.y_um + place(y),
+    seen_z_um: spine && view.slices > 1 ? view.z_um + slideOf(view) * view.step_um : null,
     x_um: view.x_um + place(x), drawn: "by hand", provenance: state.current.row.provenance, note: find("note").value,
     projected: spine && view.slices === 1, ...extentOf(kind),
   };
@@ -600,8 +610,8 @@ function steer(event) {
   if (event.key === "Escape") state.cursor = null;
   else if (event.key === "Enter" && state.brush) dab(state.cursor.view, state.cursor.x, state.cursor.y);
   else if (event.key === "Enter") return mark(state.cursor.view, state.cursor.x, state.cursor.y);
-  else if (event.key === "PageUp") state.slice--;
-  else if (event.key === "PageDown") state.slice++;
+  else if (event.key === "PageUp") move(-1);
+  else if (event.key === "PageDown") move(1);
   else if (step) {
     const most = state.current.views[state.cursor.view].side_px - 1, pace = event.shiftKey ? 1 : STEP_PX;
     state.cursor.x = Math.min(Math.max(state.cursor.x + pace * step[0], 0), most);

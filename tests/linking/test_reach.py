@@ -1,0 +1,91 @@
+"""Distances from one object, and measures of candidates from their skin alone, against plain sums over all voxels."""
+
+import edt
+import numpy as np
+import pandas as pd
+import pytest
+
+from spinome.linking.candidates import _continuation, group_candidates
+from spinome.linking.end_features import _forward, _gather, _skin
+from spinome.linking.reach import distance_from
+from spinome.linking.stubs import FOOT_NM, ahead, find_stubs
+from spinome.linking.typing import measure_segments
+
+VOXELS = [(40.0, 32.0, 32.0), (40.0, 8.0, 8.0), (10.0, 10.0, 10.0)]
+
+
+@pytest.mark.parametrize("voxel_nm", VOXELS)
+def test_the_distance_is_that_of_a_general_transform(voxel_nm):
+    mask = np.zeros((30, 40, 50), bool)
+    mask[12:16, 20:30, 22:26] = np.random.default_rng(3).random((4, 10, 4)) < 0.3
+    expected = edt.edt(~mask, anisotropy=voxel_nm, black_border=False, parallel=1)
+    assert (distance_from(mask, voxel_nm) == expected).all()
+
+
+@pytest.fixture(scope="module", params=[*VOXELS, (400.0, 40.0, 40.0)])
+def blobs(request):
+    """Candidates of bent tubes and balls with holes, without a place in the middle; trunks where they are thick."""
+    size, rng = np.array(request.param), np.random.default_rng(8)
+    shape = (np.ceil(2400 / size)).astype(int)
+    places = (np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), -1) + 0.5) * size
+    target = np.full(shape, -1, np.int32)
+    for number in range(6):
+        middle, radius = rng.uniform(0, 2400, 3), rng.uniform(150, 700)
+        target[((places - middle) ** 2).sum(-1) < radius**2] = number
+        middle, other = rng.uniform(0, 2400, 2), rng.integers(0, 3)
+        across = np.delete(places, other, axis=-1)
+        target[((across - middle) ** 2).sum(-1) < rng.uniform(60, 250) ** 2] = number
+    target[((places - 1200) ** 2).sum(-1) < 200**2] = -1
+    depth = edt.edt((target + 1).astype(np.uint32), anisotropy=request.param, black_border=False, parallel=1)
+    return size, target, find_stubs(target, depth, size), rng
+
+
+def test_what_is_nearest_lies_on_the_skin(blobs):
+    size, target, stubs, rng = blobs
+    every, skin = _gather(target), _gather(_skin(target, stubs.out_nm))
+    assert len(skin[0]) < len(every[0])
+    point = (np.array([1200.0, 1200.0, 1200.0]) // size + 0.5) * size
+    for course in [*np.eye(3), np.zeros(3), *rng.normal(size=(20, 3))]:
+        course = course / max(np.linalg.norm(course), 1e-9)
+        one, other = (_forward(*voxels, 6, point, course, size) for voxels in (every, skin))
+        for found, expected in zip(other, one):
+            np.testing.assert_array_equal(found, expected)
+        one, other = (
+            ahead(*voxels, stubs.stub, stubs.out_nm, 6, point, course, size, FOOT_NM) for voxels in (every, skin)
+        )
+        for found, expected in zip(other, one):
+            np.testing.assert_array_equal(found, expected)
+        one, other = (_continuation(target, *voxels, 6, point, course, size, 1000.0) for voxels in (every, skin))
+        np.testing.assert_array_equal(other, one)
+
+
+class Counted:
+    """An array that counts the voxels that are read of it."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.read = array, array.shape, 0
+
+    def __getitem__(self, key):
+        self.read += self.array[key].size
+        return self.array[key]
+
+
+def test_orphans_of_a_cube_are_read_once_and_are_the_same_alone():
+    labels = np.zeros((24, 90, 120), np.uint32)
+    labels[4:20, 40:56] = 1
+    for orphan, x in ((5, 20), (6, 30), (7, 60)):
+        labels[10:14, 60:70, x : x + 6] = orphan
+    stride, voxel_nm = (1, 2, 3), (40.0, 16.0, 10.0)
+    rows = measure_segments(labels[:, ::2, ::3], voxel_nm, stride)
+    rows = rows[rows["segment"] > 1]
+    assert rows["segment"].tolist() == [5, 6, 7]
+
+    def found(which):
+        volume = Counted(labels)
+        table = group_candidates(volume, None, which, np.array([1]), None, stride, voxel_nm, 400.0)
+        return table, volume.read
+
+    together, read = found(rows)
+    alone = [found(rows[rows["segment"] == orphan]) for orphan in (5, 6, 7)]
+    pd.testing.assert_frame_equal(together, pd.concat([table for table, _ in alone], ignore_index=True))
+    assert len(together) and read < sum(count for _, count in alone)

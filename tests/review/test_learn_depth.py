@@ -1,0 +1,131 @@
+"""What answers teach of how deep heads lie, and when the weights of before are kept."""
+
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
+
+from spinome.io.models import Model, load_model, save_model
+from spinome.io.tables import read_table, write_table
+from spinome.io.volumes import STACK, write_volume
+from spinome.review.answers import Answers, candidates_said, standing
+from spinome.review.learn_depth import depths_taught, heads_seen, relearn_depth
+from spinome.twophoton.depth import ESTIMATES
+from spinome.twophoton.depth_track import SPINE_COLUMNS
+from spinome.twophoton.judge import FEATURES, train_judge
+from spinome.workflow import step
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+OLD = [0.0] * (len(ESTIMATES) + 1)
+SPINE = {"kind": "spine", "unit": "m.f.0", "y_um": 5.0, "who": "ann"}
+
+
+def seen(count, seed=0, weight=0.6):
+    """Heads whose first estimate tells most of their depth."""
+    rng = np.random.default_rng(seed)
+    estimates = rng.normal(size=(count, len(ESTIMATES)))
+    return estimates, weight * estimates[:, 0] + 0.5 + 0.2 * rng.normal(size=count), np.arange(count) % 4 == 0
+
+
+def test_weights_learn_from_the_slices_that_people_moved_to():
+    weights, row = relearn_depth(*seen(60), OLD)
+    assert weights[0] == pytest.approx(0.6, abs=0.1) and weights[-1] == pytest.approx(0.5, abs=0.15)
+    assert row["depth_taken"] and row["depths"] == 60 and row["depths_held_out"] == 15
+    assert row["new_depth_error_um"] < row["old_depth_error_um"] / 2
+
+
+def test_weights_of_before_are_kept_where_new_ones_are_no_better():
+    wise = [0.6, *[0.0] * (len(ESTIMATES) - 1), 0.5]
+    weights, row = relearn_depth(*seen(60), wise)
+    assert weights is None and not row["depth_taken"]
+    # too few to learn from, and none at all
+    assert relearn_depth(*seen(8), OLD)[0] is None
+    weights, row = relearn_depth(np.zeros((0, len(ESTIMATES))), np.zeros(0), np.zeros(0, bool), OLD)
+    assert weights is None and row["depths"] == 0 and np.isnan(row["old_depth_error_um"])
+
+
+def test_without_a_head_held_out_nothing_is_proved():
+    estimates, offsets, _ = seen(60)
+    assert relearn_depth(estimates, offsets, np.zeros(60, bool), OLD)[0] is None
+
+
+def test_heads_are_those_that_were_moved_to(tmp_path):
+    answers = Answers(tmp_path / "answers.parquet")
+    for number, drawn in enumerate(["random", "active", "random", "active", "active"]):
+        answers.append(SPINE | {"answer": "spine", "z_um": 3.0, "x_um": 4.0 * number, "drawn": drawn, "seen_z_um": 5.0})
+    answers.append(SPINE | {"answer": "spine", "z_um": 3.0, "x_um": 40.0, "drawn": "random"})
+    answers.append(SPINE | {"answer": "no spine", "z_um": 3.0, "x_um": 44.0, "drawn": "random"})
+    marked = {"kind": "missed spine", "answer": "missed spine", "z_um": 7.0, "x_um": 50.0, "drawn": "by hand"}
+    answers.append(SPINE | marked | {"seen_z_um": 7.0})
+    heads = heads_seen(candidates_said(standing(answers.read()), "spine"))
+    assert heads["z_um"].tolist() == [5.0] * 5 + [7.0]
+    assert heads["held"].tolist() == [True, False, True, False, False, False]
+
+
+def test_answers_of_before_tell_no_depth(tmp_path):
+    answers = Answers(tmp_path / "answers.parquet")
+    answers.append(SPINE | {"answer": "spine", "z_um": 3.0, "x_um": 4.0, "drawn": "active", "seen_z_um": 5.0})
+    (file,) = (tmp_path / "answers.parquet").glob("*.parquet")
+    pd.read_parquet(file).drop(columns="seen_z_um").to_parquet(file, index=False)
+    said = candidates_said(standing(Answers(tmp_path / "answers.parquet").read()), "spine")
+    assert said["seen_z_um"].isna().all() and heads_seen(said).empty
+    with pytest.raises(ValueError, match="depth of a spine"):
+        answers.append(SPINE | {"answer": "no spine", "z_um": 3.0, "x_um": 4.0, "drawn": "active", "seen_z_um": 5.0})
+
+
+def test_heads_of_a_stack_find_their_candidates():
+    rng = np.random.default_rng(0)
+    stack = rng.normal(100, 1, (20, 60, 200)).astype(np.float32)
+    rows = pd.DataFrame(dict.fromkeys(SPINE_COLUMNS, 0.0), index=range(3))
+    rows = rows.assign(score=0.9, z_slice=8.0, z_um=8.0, y_um=3.6, x_um=[4.0, 12.0, 20.0], slices=3, side_um=1.0)
+    rows = rows.assign(first_slice=7, last_slice=9)
+    heads = pd.DataFrame({"unit": "a", "z_um": [10.0, 6.0], "y_um": 3.6, "x_um": [4.0, 20.0], "held": [False, True]})
+    estimates, offsets, held = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads)
+    assert estimates.shape == (2, len(ESTIMATES))
+    assert offsets.tolist() == [2.0, -2.0] and held.tolist() == [False, True]
+
+
+def test_a_run_takes_depths_and_keeps_the_judge(tmp_path, monkeypatch):
+    # a script has its process for itself
+    monkeypatch.setattr(step, "log_to", lambda log, asked: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    rng, count = np.random.default_rng(0), 40
+    stack = rng.normal(100, 3, (24, 200, 400)).astype(np.uint16)
+    rows = pd.DataFrame(dict.fromkeys(SPINE_COLUMNS, 0.0), index=range(count))
+    place = {"y_um": 4.0 + 4.0 * (np.arange(count) // 10), "x_um": 4.0 + 4.0 * (np.arange(count) % 10)}
+    rows = rows.assign(candidate=range(count), given=False, score=0.9, z_slice=8.0, z_um=8.0, **place)
+    write_table(rows.assign(slices=3, side_um=1.0, first_slice=7, last_slice=9), tmp_path / "candidates.parquet")
+    write_volume(tmp_path / "stack.ome.zarr", stack, (1000.0, 120.0, 120.0), kind="image", space=STACK)
+    features, labels = rng.normal(size=(60, len(FEATURES))), np.arange(60) % 2 == 0
+    judge, threshold, _ = train_judge(features, labels, np.arange(60) // 6, 30)
+    save_model(tmp_path / "old.skops", Model(judge, FEATURES, {"depth": OLD, "threshold": threshold}))
+    answers = Answers(tmp_path / "answers.parquet")
+    for number, (y, x) in enumerate(zip(place["y_um"], place["x_um"])):
+        drawn = "random" if number % 4 == 0 else "active"
+        place_of = {"z_um": 8.0, "y_um": y, "x_um": x, "seen_z_um": 10.0}
+        answers.append({"kind": "spine", "unit": "m.f.0", "who": "ann", "answer": "spine", "drawn": drawn, **place_of})
+    given = {"stacks/a": str(tmp_path / "stack.ome.zarr"), "candidates/a": str(tmp_path / "candidates.parquet")}
+    made = {name: str(tmp_path / file) for name, file in (("model", "new.skops"), ("scores", "scores.tsv"))}
+    each = {"a": {"specimen": "m", "field": "f", "timepoint": "0", "series": "m.f"}}
+    aside = SimpleNamespace(model=str(tmp_path / "old.skops"), answers=str(tmp_path / "answers.parquet"))
+    snakemake = SimpleNamespace(
+        input=InputFiles(fromdict=given),
+        output=OutputFiles(fromdict=made),
+        params=Params(fromdict={"each": each, "seed": 0, "aside": aside}),
+        wildcards=Wildcards(fromdict={}),
+        log=Log(fromdict={"log": str(tmp_path / "logs" / "review_learn.log")}),
+        rule="review_learn",
+        threads=1,
+        config={"results": str(tmp_path), "resources": "resources"},
+    )
+    runpy.run_path(str(SCRIPTS / "review_learn.py"), {"snakemake": snakemake})
+    scores, new = read_table(made["scores"]), load_model(made["model"], FEATURES)
+    assert scores.loc[0, ["depth_taken", "taken"]].tolist() == [True, False] and scores.loc[0, "depths"] == count
+    assert new.card["depth"][-1] == pytest.approx(2.0, abs=0.5) and new.card["taught_by"]["depth"] == OLD
+    assert (new.probabilities(features) == load_model(aside.model, FEATURES).probabilities(features)).all()
