@@ -49,7 +49,7 @@ SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 # a forest of another seed does or does not join two large bodies: one alone says little
 SEEDS = range(5)
 # the default of `linking.membranes.training_steps`
-STEPS = 800
+STEPS = 2000
 GALA = "Gala, paper_em features, on its own superpixels (published setting, measured elsewhere with Python 3.8)"
 TS2_PEER = "the watershed that comes with the volume, whole, measured elsewhere"
 # split and merge in bits, and CPU-seconds for the region graph and the agglomeration of one megavoxel
@@ -99,7 +99,7 @@ def own_membranes(parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarr
     """Membrane probability of each part by a network that was trained on the part `train`."""
     image, truth = parts["train"]["raw"], parts["train"]["truth"]
     pixels, blocks = Pixels(image, VOXEL_NM, grey_range(image)), cuboids(image.shape, image.shape)
-    net = train_membranes([list(teachers_of(pixels, truth, blocks))], STEPS, 0)
+    net = train_membranes({"train": list(teachers_of(pixels, truth, blocks))}, STEPS, 0)
     return {part: found_membranes(data["raw"], net) for part, data in parts.items()}
 
 

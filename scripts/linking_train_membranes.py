@@ -10,13 +10,13 @@ from spinome.seeds import seed_of
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-rows, teachers = params.aside.rows, []
+rows, teachers = params.aside.rows, {}
 for name, row in rows.items():
     image, truth = open_volume(row["image"], row["voxel_nm"]), open_labels(row["truth_segmentation"], row["voxel_nm"])
     require_same_grid([image, truth])
     pixels = Pixels(image, require_voxel_size(image), grey_range(image))
     blocks = list(cuboids(image.shape, tuple(params.cuboid)))
     chosen = np.random.default_rng(seed_of(name, params.seed)).permutation(len(blocks))[: params.cuboids]
-    teachers.append(list(teachers_of(pixels, truth, [blocks[number] for number in sorted(chosen)])))
+    teachers[name] = list(teachers_of(pixels, truth, [blocks[number] for number in sorted(chosen)]))
 net = train_membranes(teachers, params.steps, params.seed)
 save_membranes(output[0], net, {"trained_on": list(rows), "steps": params.steps, "seed": params.seed})

@@ -11,8 +11,8 @@ from spinome.linking.membranes import Pixels
 def test_truth_without_membrane_is_refused():
     for truth in (0.0, 1.0):
         teacher = Teacher(np.zeros(CROP, np.float32), np.full(CROP, truth, np.float32), False)
-        with pytest.raises(ValueError, match="no membrane"):
-            train_membranes([[teacher]], 1, 0)
+        with pytest.raises(ValueError, match="flat: its truth has no membrane"):
+            train_membranes({"flat": [teacher]}, 1, 0)
 
 
 @pytest.mark.parametrize("isotropic", [True, False])

@@ -54,7 +54,7 @@ def net(tissue):
     # for speed
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spinome.linking.membrane_training.MembraneNet", lambda: MembraneNet((4, 6, 8)))
-        return train_membranes([teachers], 60, 0)
+        return train_membranes({"tissue": teachers}, 60, 0)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from spinome.configuration.base import Cuboid, GivenPath, SampleNames, Section, 
 class Membranes(Section):
     """Membranes predicted from the image."""
 
-    training_steps: int = Field(800, ge=1, le=1_000_000, description="steps of the optimiser, of three crops each")
+    training_steps: int = Field(2000, ge=1, le=100_000, description="steps of the optimiser, of three crops each")
     training_cuboids: int = Field(
         4, ge=1, le=1000, description="cuboids of each training volume that crops are drawn from"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,31 +51,34 @@ def teachers_of(pixels: Pixels, truth: Volume, blocks: Iterable[Cuboid]) -> Iter
         yield Teacher(pixels.read(block.core, CROP), average(membrane, pixels.factors, CROP), isotropic)
 
 
-def train_membranes(teachers: Sequence[Sequence[Teacher]], steps: int, seed: int) -> MembraneNet:
+def train_membranes(teachers: Mapping[str, Sequence[Teacher]], steps: int, seed: int) -> MembraneNet:
     """Train a network from nothing.
 
     AdamW with a warm-up and a cosine decay of the learning rate. About 0.3 CPU-s per step in half precision.
 
     Parameters
     ----------
-    teachers : of each volume; all volumes are drawn alike
+    teachers : by volume; all volumes are drawn alike
     steps : steps of the optimiser, of `BATCH` crops each
 
     Raises
     ------
-    ValueError: if there is no membrane in the truth, or nothing else.
+    ValueError: if there is no membrane in the truth of a volume, or nothing else; the message names it.
     """
-    shares = [float(np.mean([teacher.truth.mean() for teacher in volume])) for volume in teachers]
-    if min(shares) == 0 or max(shares) == 1:
-        raise ValueError("the truth has no membrane, or nothing but membrane; train on a dense segmentation")
+    for name, volume in teachers.items():
+        if float(np.mean([teacher.truth.mean() for teacher in volume])) in (0.0, 1.0):
+            raise ValueError(
+                f"{name}: its truth has no membrane, or nothing but membrane; train on a dense segmentation"
+            )
+    volumes = list(teachers.values())
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = MembraneNet().to(memory_format=torch.channels_last_3d).train()
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=DECAY)
     losses, started = [], time.process_time()
     for step in range(steps):
-        volumes = [teachers[number] for number in rng.integers(len(teachers), size=BATCH)]
-        crops = zip(*(draw_crop(volume[rng.integers(len(volume))], rng) for volume in volumes))
+        drawn = [volumes[number] for number in rng.integers(len(volumes), size=BATCH)]
+        crops = zip(*(draw_crop(volume[rng.integers(len(volume))], rng) for volume in drawn))
         image, truth = (torch.stack(part)[:, None] for part in crops)
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))

@@ -1,12 +1,13 @@
 """Membrane probability of every voxel by a small U-Net, tile by tile without a seam.
 
-The network looks at pixels of about `PIXEL_NM`. Its normalisation layers are fitted to each volume (`fit_to`), without
-which it is sure of the tissue alone that it learned from. Before it were two random forests on multi-scale features,
-one after the other: on tissue of another source they left hardly a membrane (docs/benchmarks.md).
+The network looks at pixels of about `PIXEL_NM`, and its normalisation layers are fitted to each volume (`fit_to`). In
+its place were two random forests on multi-scale features, one after the other. On tissue of another source the segments
+that it leads to have half of their variation of information (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spinome.cuboids import Box, Cuboid, evenly_spaced, touched
+from spinome.io.damage import DamagedError
 from spinome.io.networks import read_network, write_network
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
@@ -29,10 +31,15 @@ WIDTHS = (10, 20, 40)
 PIXEL_NM = 10.0
 # pixels (z, y, x) of a cell of the coarsest level, and those that a pixel depends on, rounded up to whole cells
 GRID, REACH = (2, 4, 4), (12, 24, 24)
-# pixels (z, y, x) that are computed at once
-TILE = (64, 128, 128)
+# pixels (z, y, x) that are computed at once, and the fewest of them where a pixel is of many voxels
+TILE, LEAST_TILE = (64, 128, 128), (16, 32, 32)
 # tiles that the statistics of a volume are taken from, and the smallest that has any at the coarsest level
 SAMPLE, LEAST = 8, (4, 8, 8)
+# a tile in which more than this share of voxels is padding (0), or all are alike, says nothing of the tissue
+PADDED = 0.1
+# how far the statistics move: farther helps on tissue that is another (simulated for a network of flies), and harms a
+# little on tissue that is alike (docs/benchmarks.md)
+SHARE = 0.25
 LEVELS = 255
 
 
@@ -84,24 +91,39 @@ class Pixels:
 
     @property
     def tile(self) -> tuple[int, int, int]:
-        """Voxels of a tile."""
-        return tuple(length * factor for length, factor in zip(TILE, self.factors))
+        """Voxels of a tile: about as many where a pixel is of several."""
+        pixels = (
+            max(length // factor // cell * cell, least)
+            for length, factor, cell, least in zip(TILE, self.factors, GRID, LEAST_TILE)
+        )
+        return tuple(length * factor for length, factor in zip(pixels, self.factors))
 
     def read(self, box: Box, least: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
         """The pixels of a box of voxels, float32; the far edge is repeated up to whole cells, and `least`."""
-        return average(scaled(self.image[box], self.grey), self.factors, least)
+        return self.prepared(self.image[box], least)
+
+    def prepared(self, image: np.ndarray, least: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
+        """The pixels of a part of the image."""
+        return average(scaled(image, self.grey), self.factors, least)
 
 
 def grey_range(image: Volume, most: int = 2_000_000) -> tuple[float, float]:
-    """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels."""
+    """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels.
+
+    Voxels of 0, with which volumes are padded, and those that are no number are passed over where there are others.
+    """
     step = max(1, math.ceil((math.prod(image.shape) / most) ** (1 / 3)))
-    low, high = np.percentile(image[::step, ::step, ::step], [1, 99])
+    sample = image[::step, ::step, ::step].ravel()
+    sample = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
+    seen = sample[sample != 0]
+    low, high = np.percentile(seen, [1, 99]) if len(seen) else (0.0, 0.0)
     return float(low), float(max(high, low + 1e-6))
 
 
 def scaled(image: np.ndarray, grey: tuple[float, float]) -> np.ndarray:
-    """Grey values as float32 between about 0 and 1."""
-    return ((image.astype(np.float32) - np.float32(grey[0])) / np.float32(grey[1] - grey[0])).clip(-0.5, 1.5)
+    """Grey values as float32 between about 0 and 1; what is no number is as dark as the darkest."""
+    values = ((image.astype(np.float32) - np.float32(grey[0])) / np.float32(grey[1] - grey[0])).clip(-0.5, 1.5)
+    return np.nan_to_num(values, copy=False, nan=0.0) if image.dtype.kind == "f" else values
 
 
 def average(values: np.ndarray, factors: tuple[int, int, int], least: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray:
@@ -138,15 +160,23 @@ def precision() -> torch.autocast:
 def fit_to(net: MembraneNet, pixels: Pixels) -> tuple[MembraneNet, float]:
     """The network with the statistics of a volume, and how far they have moved (`spinome.normalisation`).
 
-    The same for the same volume and network, however the volume is cut. No label is used.
+    The same for the same volume and network, however the volume is cut. No label is used. Tiles of padding are left out
+    where there are others, and those at the far border reach as far back as whole ones do.
     """
-
-    def tiles():
-        for piece in evenly_spaced(pixels.image.shape, pixels.tile, SAMPLE):
-            yield torch.from_numpy(pixels.read(piece.core, LEAST))[None, None]
-
+    boxes = {}
+    for piece in evenly_spaced(pixels.image.shape, pixels.tile, SAMPLE):
+        low = [max(0, min(start, end - side)) for start, side, end in zip(piece.start, pixels.tile, pixels.image.shape)]
+        stop = [min(start + side, end) for start, side, end in zip(low, pixels.tile, pixels.image.shape)]
+        # what cannot be read fails the units that lie there
+        with contextlib.suppress(DamagedError):
+            image = pixels.image[tuple(map(slice, low, stop))]
+            padded = (image == 0).mean() > PADDED or image.min() == image.max()
+            boxes[*low] = (padded, pixels.prepared(image, LEAST))
+    told = [tile for padded, tile in boxes.values() if not padded] or [tile for _, tile in boxes.values()]
+    if not told:
+        return net, 0.0
     with precision():
-        return fitted(net, tiles())
+        return fitted(net, (torch.from_numpy(tile)[None, None] for tile in told), SHARE)
 
 
 def predict_membranes(net: MembraneNet, pixels: Pixels, cuboid: Cuboid) -> np.ndarray:

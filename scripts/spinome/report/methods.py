@@ -170,7 +170,7 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
         if "membranes" in models:
             yield (
                 f"Membranes were predicted by a U-Net [@ronneberger2015] ({_model(models['membranes'])}), whose "
-                "normalisation layers were moved half of the way to the statistics of each volume [@li2016; "
+                "normalisation layers were moved a quarter of the way to the statistics of each volume [@li2016; "
                 "@schneider2020]."
             )
         merged = (
