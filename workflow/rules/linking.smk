@@ -55,7 +55,7 @@ rule linking_train_membranes:
         "../../envs/linking.yaml"
     threads: 1
     resources:
-        **asks("linking_train_membranes", linking_plan.every(linking_plan.membrane_teachers)),
+        **asks("linking_train_membranes", linking_plan.membrane_crops),
     params:
         each=linking_plan.voxels_of(linking_plan.membrane_teachers),
         cuboid=config["linking"]["cuboid"],

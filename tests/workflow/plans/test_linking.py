@@ -3,10 +3,12 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from spinome import configuration
-from spinome.workflow.plans.linking import LinkingPlan
+from spinome.linking.membrane_training import BATCH, CROP
+from spinome.workflow.plans.linking import MILLIONS_A_STEP, LinkingPlan
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.samples import VolumeRow
 from spinome.workflow.study import Study
@@ -221,3 +223,10 @@ def test_volumes_with_types_teach_the_forest_of_types(tmp_path):
     assert one.row("plain").tissue == "plain"
     given = make({"typing": str(REPOSITORY / "workflow" / "models" / "typing.skops")})
     assert given.unseen_types == [] and given.taught_types(of("first")) == []
+
+
+def test_more_steps_of_the_training_of_membranes_take_more_time(plan):
+    few, many = (plan(train=["bounded"], membranes={"training_steps": steps}) for steps in (100, 10_000))
+    few, many = (one.membrane_crops(of("any"), None) for one in (few, many))
+    assert many.held == few.held and many.total == pytest.approx(100 * few.total)
+    assert pytest.approx(BATCH * np.prod(CROP) / 1e6, rel=0.05) == MILLIONS_A_STEP

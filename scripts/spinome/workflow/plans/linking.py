@@ -15,12 +15,15 @@ from spinome.io.sources import file_of, given_files
 from spinome.workflow.plans.synapses import SynapsesPlan
 from spinome.workflow.plans.volumes import VolumesPlan
 from spinome.workflow.samples import VolumeRow
+from spinome.workflow.sizes import Size
 from spinome.workflow.study import Model
 
 # where this branch makes what a row does not give
 SEGMENTS = "<results>/linking/segments/{volume}.zarr"
 MEMBRANES = "<results>/linking/assemble/{volume}.zarr"
 TYPES_UNSEEN = "<results>/models/typing_unseen.parquet"
+# millions of pixels that a step of the training of membranes goes through (`membrane_training.CROP` times its batch)
+MILLIONS_A_STEP = 0.3
 # the forest of links that has learned from what people answered
 LEARNED = "<results>/review/learn_links/links.skops"
 
@@ -145,6 +148,11 @@ class LinkingPlan(VolumesPlan):
     def membrane_model(self) -> Model:
         """The membrane network."""
         return self.study.model("membranes", self.dense_teachers, ".safetensors")
+
+    def membrane_crops(self, wildcards: Any, input: Any) -> Size:
+        """The size of the training of membranes: it holds volumes one after another, and goes through crops."""
+        held = self.every(self.membrane_teachers)(wildcards, input).held
+        return Size(held, MILLIONS_A_STEP * self.config["membranes"]["training_steps"])
 
     @cached_property
     def agglomeration_model(self) -> Model:
