@@ -24,7 +24,7 @@ from review_curves import COUNTS, Point
 from spinome.io.stacks import open_stack
 from spinome.review.held_out import HELD_OUT, best_threshold, weigh
 from spinome.review.learn import questions_of, taught, teach
-from spinome.review.learn_depth import depths_taught, relearn_depth
+from spinome.review.learn_depth import relearn_depth
 from spinome.review.questions import in_order
 from spinome.scores.matching import match_points
 from spinome.twophoton.depth import ESTIMATES, true_offsets
@@ -37,6 +37,7 @@ from spinome.twophoton.judge import (
     TRAINED_UM,
     blocks,
     candidate_features,
+    depth_examples,
     examples,
     judged,
     label_candidates,
@@ -252,7 +253,7 @@ def _seen(asked: Candidates) -> pd.DataFrame:
     for name, (own, _) in asked.found.items():
         opened, heads = open_stack(DATA / f"tp{name}.ome.tif"), asked.heads[name]
         heads = heads.assign(z_um=np.rint(heads["z_um"] / asked.slice_um) * asked.slice_um)
-        estimates, offsets, _ = depths_taught(opened.read(), opened.voxel_um, own, heads.assign(held=False))
+        estimates, offsets = depth_examples(opened.read(), opened.voxel_um, own, heads)
         known = own["candidate"].to_numpy()[np.isfinite(true_offsets(own, heads))]
         table = pd.DataFrame(estimates, columns=ESTIMATES)
         tables.append(table.assign(timepoint=name, candidate=known, offset_um=offsets))

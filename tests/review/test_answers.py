@@ -169,6 +169,20 @@ def test_answers_are_found_by_place_when_numbers_change(tmp_path):
     assert match(now, given).tolist() == [1, 0, -1, -1]
 
 
+def test_a_spine_is_found_at_the_depth_where_it_was_seen(tmp_path):
+    given = table(tmp_path, answer(1.0, seen_z_um=6.0), answer(5.0), answer(9.0, seen_z_um=6.0))
+    assert given["z_um"].tolist() == [3.0] * 3
+    # heads were brought deeper since, but one
+    assert match(questions((6.0, 2.0, 1.0), (6.0, 2.0, 5.0), (3.0, 2.0, 9.0)), given).tolist() == [0, -1, 2]
+    # one that was asked about goes before one that lies where it was seen
+    assert match(questions((6.0, 2.0, 1.0), (3.0, 2.0, 1.0)), given).tolist() == [1, -1, -1]
+
+
+def test_people_who_are_asked_about_a_head_at_two_depths_speak_of_one_thing(tmp_path):
+    rows = [answer(1.0, seen_z_um=6.0), answer(1.0, who="bob", z_um=6.0), answer(1.0, "no spine", "eve", z_um=9.5)]
+    assert things(table(tmp_path, *rows)).tolist() == [0, 0, 1]
+
+
 def test_two_spines_are_found_by_both_places(tmp_path):
     ends = {"next_unit": "m.f.1", "next_z_um": 3.0, "next_y_um": 2.0, "next_x_um": 1.5}
     given = table(tmp_path, answer(1.0, "same", kind="same spine", **ends))
@@ -191,8 +205,16 @@ def test_agreed_answers_leave_out_what_people_dispute(tmp_path):
 def test_an_extent_stays_when_another_agrees_without_painting_one(tmp_path):
     extent = "[[[0.0,1.0,1.0],[0.0,1.0,9.0],[0.0,9.0,9.0]]]"
     rows = [answer(1.0), answer(1.0, who="bob")]
-    answers = table(tmp_path, *rows).assign(extent=pd.array([extent, None], "string"))
+    answers = table(tmp_path, *rows).assign(extent=pd.array([extent, ""], "string"))
     assert agreed(answers)[0]["extent"].tolist() == [extent]
+
+
+def test_a_depth_stays_when_another_agrees_without_moving(tmp_path):
+    rows = [answer(1.0, seen_z_um=6.0), answer(5.0), answer(1.0, who="bob"), answer(9.0, seen_z_um=4.0)]
+    rows += [answer(9.0, who="bob", seen_z_um=5.0), answer(5.0, who="bob")]
+    kept = agreed(table(tmp_path, *rows))[0].sort_values("x_um")
+    assert kept["who"].tolist() == ["bob"] * 3
+    assert kept["seen_z_um"].fillna(-1).tolist() == [6.0, -1.0, 5.0] and kept["extent"].tolist() == [""] * 3
 
 
 def test_kappa_of_two_people_is_that_of_the_textbook(tmp_path):

@@ -1,5 +1,6 @@
 """The page in a real browser: by keyboard, with the server killed, in two windows, on a narrow screen."""
 
+import math
 import os
 import re
 import shutil
@@ -351,6 +352,20 @@ def test_a_spine_is_seen_in_the_slice_that_was_moved_to(server, chromium):
     assert rows["answer"].tolist() == ["spine", "spine", "no spine"]
     assert rows["seen_z_um"].isna().tolist() == [True, False, True]
     assert rows["seen_z_um"].iloc[1] == pytest.approx(there)
+    # who changes a word in the list keeps the slice, and who changes the answer does not
+    for said, kept in (("1", True), ("2", False)):
+        page.get_by_role("button", name="Answers").click()
+        page.get_by_role("button", name="Change").nth(1 if said == "1" else 0).click()
+        until(page, "state.editing")
+        page.evaluate("document.getElementById('note').value = 'seen well'")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press(said)
+        word = "spine" if said == "1" else "no spine"
+        until(page, f"(document.querySelector('#rows tr td:nth-child(3)') || {{}}).textContent === '{word}'")
+        sent(page)
+        last = answers(server).sort_values("time").iloc[-1]
+        assert last["note"] == "seen well" and last["answer"] == word
+        assert last["seen_z_um"] == pytest.approx(there) if kept else math.isnan(last["seen_z_um"])
     assert not page.faults
 
 

@@ -51,6 +51,16 @@ def test_answers_correct_the_run_as_a_person_said(tmp_path):
     assert out.loc[out["accepted"], "x_um"].tolist() == [1.0, 9.0, 30.0]
 
 
+def test_a_spine_is_corrected_at_the_depth_to_which_it_was_brought(tmp_path):
+    table = corrections_of(
+        written(tmp_path, [spine(1.0, "spine", z_um=6.0, seen_z_um=3.0)]), spine_questions(judged(), "p")
+    )
+    shape = judged().assign(z_slice=3.0, side_um=1.0, first_slice=3, last_slice=3, slices=1)
+    out, outcomes = correct_spines(shape, table.astype({"timepoint": str}), 1.0)
+    # it is kept and not added a second time
+    assert len(out) == len(shape) and outcomes["applied"].all()
+
+
 def test_no_answers_are_no_corrections(tmp_path):
     assert list(corrections_of(written(tmp_path, []), no_questions()).columns) == CORRECTION_COLUMNS
 

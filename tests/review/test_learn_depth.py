@@ -64,7 +64,7 @@ def test_heads_are_those_that_were_moved_to(tmp_path):
     marked = {"kind": "missed spine", "answer": "missed spine", "z_um": 7.0, "x_um": 50.0, "drawn": "by hand"}
     answers.append(SPINE | marked | {"seen_z_um": 7.0})
     heads = heads_seen(candidates_said(standing(answers.read()), "spine"))
-    assert heads["z_um"].tolist() == [5.0] * 5 + [7.0]
+    assert heads["z_um"].tolist() == [3.0] * 5 + [7.0] and heads["seen_z_um"].tolist() == [5.0] * 5 + [7.0]
     assert heads["held"].tolist() == [True, False, True, False, False, False]
 
 
@@ -85,13 +85,37 @@ def test_heads_of_a_stack_find_their_candidates():
     rows = pd.DataFrame(dict.fromkeys(SPINE_COLUMNS, 0.0), index=range(3))
     rows = rows.assign(score=0.9, z_slice=8.0, z_um=8.0, y_um=3.6, x_um=[4.0, 12.0, 20.0], slices=3, side_um=1.0)
     rows = rows.assign(first_slice=7, last_slice=9)
-    heads = pd.DataFrame({"unit": "a", "z_um": [10.0, 6.0], "y_um": 3.6, "x_um": [4.0, 20.0], "held": [False, True]})
-    estimates, offsets, held = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads)
+    heads = pd.DataFrame({"unit": "a", "z_um": 8.0, "y_um": 3.6, "x_um": [4.0, 20.0], "seen_z_um": [10.0, 6.0]})
+    heads = heads.assign(held=[False, True])
+    estimates, offsets, held = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads, OLD)
     assert estimates.shape == (2, len(ESTIMATES))
     assert offsets.tolist() == [2.0, -2.0] and held.tolist() == [False, True]
+    # a better candidate beside them, which nobody was asked about, takes no head
+    near = pd.concat([rows, rows.assign(score=0.99, x_um=rows["x_um"] + 0.7)], ignore_index=True)
+    again = depths_taught(stack, (1.0, 0.12, 0.12), near.assign(z_um=[8.0] * 3 + [9.5] * 3), heads, OLD)
+    assert again[1].tolist() == [2.0, -2.0] and again[2].tolist() == [False, True]
+    # heads that were asked about at the depth of other weights, and marks, are found by where they were seen
+    moved = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads.assign(z_um=[12.0, 3.0]), OLD)
+    assert moved[1].tolist() == [2.0, -2.0] and moved[2].tolist() == [False, True]
+    # and people were asked at the depth of the weights of before
+    lower = [*OLD[:-1], 4.0]
+    asked = depths_taught(stack, (1.0, 0.12, 0.12), near.assign(z_um=8.0), heads.assign(z_um=12.0), lower)
+    assert asked[1].tolist() == [2.0, -2.0] and asked[2].tolist() == [False, True]
 
 
-def test_a_run_takes_depths_and_keeps_the_judge(tmp_path, monkeypatch):
+def test_of_two_heads_at_one_candidate_the_nearer_one_tells_its_depth_and_whether_it_is_held_out():
+    stack = np.random.default_rng(0).normal(100, 1, (20, 60, 200)).astype(np.float32)
+    rows = pd.DataFrame(dict.fromkeys(SPINE_COLUMNS, 0.0), index=range(1))
+    rows = rows.assign(score=0.9, z_slice=8.0, z_um=8.0, y_um=3.6, x_um=4.0, slices=3, first_slice=7, last_slice=9)
+    heads = pd.DataFrame({"z_um": 8.0, "y_um": 3.6, "x_um": [4.3, 4.0], "seen_z_um": [5.0, 10.0]})
+    heads = heads.assign(unit="a", held=[True, False])
+    _, offsets, held = depths_taught(stack, (1.0, 0.12, 0.12), rows, heads, OLD)
+    assert offsets.tolist() == [2.0] and held.tolist() == [False]
+    # one that was seen farther away than a head can be from its candidate is a mistake
+    assert not len(depths_taught(stack, (1.0, 0.12, 0.12), rows, heads.assign(seen_z_um=14.0), OLD)[1])
+
+
+def test_a_run_takes_depths_keeps_the_judge_and_loses_no_answer(tmp_path, monkeypatch):
     # a script has its process for itself
     monkeypatch.setattr(step, "log_to", lambda log, asked: None)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
@@ -108,8 +132,10 @@ def test_a_run_takes_depths_and_keeps_the_judge(tmp_path, monkeypatch):
     answers = Answers(tmp_path / "answers.parquet")
     for number, (y, x) in enumerate(zip(place["y_um"], place["x_um"])):
         drawn = "random" if number % 4 == 0 else "active"
-        place_of = {"z_um": 8.0, "y_um": y, "x_um": x, "seen_z_um": 10.0}
-        answers.append({"kind": "spine", "unit": "m.f.0", "who": "ann", "answer": "spine", "drawn": drawn, **place_of})
+        said = {"z_um": 8.0, "answer": "spine", "seen_z_um": 11.0}
+        # some were asked about before, by who did not move, and others since heads lie deeper
+        said = {36: {"z_um": 8.0, "answer": "no spine"}, 37: {"z_um": 11.0, "answer": "no spine"}}.get(number, said)
+        answers.append({"kind": "spine", "unit": "m.f.0", "who": "ann", "drawn": drawn, "y_um": y, "x_um": x, **said})
     given = {"stacks/a": str(tmp_path / "stack.ome.zarr"), "candidates/a": str(tmp_path / "candidates.parquet")}
     made = {name: str(tmp_path / file) for name, file in (("model", "new.skops"), ("scores", "scores.tsv"))}
     each = {"a": {"specimen": "m", "field": "f", "timepoint": "0", "series": "m.f"}}
@@ -126,6 +152,8 @@ def test_a_run_takes_depths_and_keeps_the_judge(tmp_path, monkeypatch):
     )
     runpy.run_path(str(SCRIPTS / "review_learn.py"), {"snakemake": snakemake})
     scores, new = read_table(made["scores"]), load_model(made["model"], FEATURES)
-    assert scores.loc[0, ["depth_taken", "taken"]].tolist() == [True, False] and scores.loc[0, "depths"] == count
-    assert new.card["depth"][-1] == pytest.approx(2.0, abs=0.5) and new.card["taught_by"]["depth"] == OLD
+    assert scores.loc[0, ["depth_taken", "taken"]].tolist() == [True, False] and scores.loc[0, "depths"] == count - 2
+    # farther than the reach of answers
+    assert scores.loc[0, ["answers", "spines", "without_candidate"]].tolist() == [count, count - 2, 0]
+    assert new.card["depth"][-1] == pytest.approx(3.0, abs=0.5) and new.card["taught_by"]["depth"] == OLD
     assert (new.probabilities(features) == load_model(aside.model, FEATURES).probabilities(features)).all()

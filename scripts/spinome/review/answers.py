@@ -7,6 +7,7 @@ never wait for each other and lose nothing. `pandas.read_parquet` reads the fold
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import uuid
@@ -274,7 +275,9 @@ def match(questions: pd.DataFrame, answers: pd.DataFrame) -> np.ndarray:
     """Row of the question that each answer (N,) is about, found by place; -1 where none lies within `REACH_UM`.
 
     Numbers change with keys and models, and places hardly do. An answer goes to the nearest question of its kind
-    and unit; one with two places to that for which the farther of the two is nearest.
+    and unit; one with two places to that for which the farther of the two is nearest. A spine that was seen in
+    another slice than it was asked about is found at either depth, since heads are brought to the depth where they
+    are seen.
 
     Parameters
     ----------
@@ -290,20 +293,31 @@ def match(questions: pd.DataFrame, answers: pd.DataFrame) -> np.ndarray:
             continue
         for row, near in zip(rows, _near(answers.iloc[rows], questions.iloc[there], group[0])):
             if near:
-                found[row] = there[min(near)[1]]
+                found[row] = there[min(near)[-1]]
     return found
 
 
-def _near(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[list[tuple[float, int]]]:
-    """For each row of `first` those of `second` within reach, with their distance; of two places the greater one."""
+def _near(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[list[tuple[float, int, int]]]:
+    """For each row of `first` those of `second` within reach: their distance, of two places the greater one, how many
+    of both are taken at the depth at which they were seen, and the row. The place that was asked about goes first where
+    two are as near."""
     weight = np.array([Z_WEIGHT.get(kind, 1.0), 1.0, 1.0])
     ends = [POSITION, NEXT] if kind in TWO_PLACES else [POSITION]
-    here, there = ([frame[columns].to_numpy(float) * weight for columns in ends] for frame in (first, second))
-    out = []
-    for row, near in enumerate(cKDTree(there[0]).query_ball_point(here[0], REACH_UM[kind])):
-        apart = [max(float(np.linalg.norm(a[row] - b[other])) for a, b in zip(here, there)) for other in near]
-        out.append([(one, other) for one, other in zip(apart, near) if one <= REACH_UM[kind]])
+    out: list[list[tuple[float, int, int]]] = [[] for _ in range(len(first))]
+    for (moved, one), (also, another) in itertools.product(enumerate(_depths(first)), enumerate(_depths(second))):
+        here, there = ([frame[columns].to_numpy(float) * weight for columns in ends] for frame in (one, another))
+        for row, near in enumerate(cKDTree(there[0]).query_ball_point(here[0], REACH_UM[kind])):
+            apart = [max(float(np.linalg.norm(a[row] - b[other])) for a, b in zip(here, there)) for other in near]
+            within = [(far, moved + also, other) for far, other in zip(apart, near) if far <= REACH_UM[kind]]
+            out[row].extend(within)
     return out
+
+
+def _depths(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows where they were asked about and, where some were seen in another slice, those in that one."""
+    if "seen_z_um" not in frame or frame["seen_z_um"].isna().all():
+        return [frame]
+    return [frame, frame.assign(z_um=frame["seen_z_um"].fillna(frame["z_um"]))]
 
 
 def things(answers: pd.DataFrame) -> np.ndarray:
@@ -322,10 +336,10 @@ def things(answers: pd.DataFrame) -> np.ndarray:
         near = _near(own, own, kind)
         taken: dict[int, set[tuple[str, str]]] = {}
         for row, (who, run) in enumerate(zip(own["who"], own["provenance"])):
-            before = [(apart, int(number[rows[other]])) for apart, other in near[row] if other < row]
-            earlier = [one for one in before if (who, run) not in taken[one[1]]]
+            before = [(*how, int(number[rows[other]])) for *how, other in near[row] if other < row]
+            earlier = [one for one in before if (who, run) not in taken[one[-1]]]
             if earlier:
-                number[rows[row]] = min(earlier)[1]
+                number[rows[row]] = min(earlier)[-1]
             else:
                 number[rows[row]] = count
                 count += 1
@@ -346,8 +360,9 @@ def agreed(answers: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """
     sure = answers[answers["answer"] != UNSURE].reset_index(drop=True)
     sure = sure.assign(thing=things(sure)).drop_duplicates(["thing", "who"], keep="last")
-    # who agrees with a painted extent without painting one anew leaves it as it is
-    sure["extent"] = sure.groupby("thing")["extent"].ffill()
+    # who agrees without painting an extent anew, or without moving to a slice, leaves them as they are
+    told = sure.assign(extent=sure["extent"].replace("", pd.NA)).groupby("thing")[list(LATER)].ffill()
+    sure = sure.assign(extent=told["extent"].fillna(""), seen_z_um=told["seen_z_um"])
     said = sure["answer"] + " " + sure["chosen"].astype("string").fillna("")
     differs = said.groupby(sure["thing"]).transform("nunique") > 1
     kept = sure[~differs].drop_duplicates("thing", keep="last").drop(columns="thing")

@@ -46,6 +46,9 @@ def corrections_of(answers: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFra
     found = match(asked, kept)
     now = np.where(found >= 0, asked["now"].reindex(found).to_numpy(), kept["now"].to_numpy())
     decision = kept["answer"].replace({"spine": "missed spine"})
+    # a run finds at its depth what was asked about when heads lay elsewhere
+    there = (found >= 0) & (kept["kind"] == "spine").to_numpy(bool)
+    kept.loc[there, "z_um"] = asked["z_um"].to_numpy(float)[found[there]]
     kept = kept.assign(decision=decision)[(kept["answer"] != "no spine") | (now == "spine")]
     names = kept["unit"].str.split(".", expand=True, regex=False).reindex(columns=range(3))
     out = kept.assign(**dict(zip(["specimen", "field", "timepoint"], (names[place] for place in range(3)))))

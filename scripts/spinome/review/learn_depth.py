@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
+from spinome.review.answers import POSITION, REACH_UM, Z_WEIGHT, match
 from spinome.review.held_out import ERRORS, HELD_OUT, mean_gain
-from spinome.twophoton.depth import CLIPPED_UM, learn_depth, true_offsets
-from spinome.twophoton.judge import LEAST_SCORE, depth_examples
+from spinome.review.learn import questions_of
+from spinome.twophoton.depth import CLIPPED_UM, LEARNED_Z_UM, at_depth, learn_depth, true_heads
+from spinome.twophoton.judge import LEAST_SCORE, estimates_of
 
 # fewer heads with a depth teach nothing
 LEAST_SEEN = 10
-HEAD_COLUMNS = ["z_um", "y_um", "x_um", "held"]
+HEAD_COLUMNS = [*POSITION, "seen_z_um", "held"]
 
 
 def heads_seen(answers: pd.DataFrame) -> pd.DataFrame:
-    """Heads at the depth at which people saw them: `unit` and `HEAD_COLUMNS`; those held out were drawn by lot.
+    """Heads where people were asked about them and the depth at which these saw them: `unit` and `HEAD_COLUMNS`; those
+    held out were drawn by lot.
 
     Parameters
     ----------
@@ -29,17 +33,22 @@ def heads_seen(answers: pd.DataFrame) -> pd.DataFrame:
     seen = answers[(answers["answer"] == "spine") & answers["seen_z_um"].notna()].reset_index(drop=True)
     by_lot = np.flatnonzero(seen["drawn"] == "random")[: int(HELD_OUT * len(seen))]
     held = np.isin(np.arange(len(seen)), by_lot)
-    return seen.assign(z_um=seen["seen_z_um"], held=held)[["unit", *HEAD_COLUMNS]]
+    return seen.assign(held=held)[["unit", *HEAD_COLUMNS]]
 
 
 def depths_taught(
-    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, heads: pd.DataFrame
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    heads: pd.DataFrame,
+    depth: list[float],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the heads seen in a stack teach of depth.
 
     Parameters
     ----------
-    stack, voxel_um, spines : as `spinome.twophoton.judge.candidate_features` takes them
+    stack, voxel_um, spines, depth : as `spinome.twophoton.judge.candidate_features` takes them; people were asked about
+        candidates at this depth
     heads : (H) rows of `HEAD_COLUMNS`, those of this stack
 
     Returns
@@ -47,9 +56,49 @@ def depths_taught(
     estimates (N, E) and offsets (N,) of candidates, as `learn_depth` takes them, and which are held out (N,)
     """
     spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
-    estimates, offsets = depth_examples(stack, voxel_um, spines, heads)
-    known = np.isfinite(true_offsets(spines, heads))
-    return estimates, offsets, np.isfinite(true_offsets(spines, heads[heads["held"]]))[known]
+    estimates = estimates_of(stack, voxel_um, spines)
+    head = _heads_of(spines, at_depth(spines, estimates, depth, len(stack), voxel_um[0]), heads)
+    rows = np.flatnonzero(head >= 0)
+    offsets = heads["seen_z_um"].to_numpy(float)[head[rows]] - spines["z_um"].to_numpy(float)[rows]
+    near = np.abs(offsets) <= LEARNED_Z_UM
+    return estimates[rows[near]], offsets[near], heads["held"].to_numpy(bool)[head[rows[near]]]
+
+
+def _heads_of(spines: pd.DataFrame, asked: pd.DataFrame, heads: pd.DataFrame) -> np.ndarray:
+    """Row of the head that each candidate (N,) has, -1 where it has none: that at whose place people were asked about
+    it, or, of heads whose place is that of no candidate, one that was seen near it.
+
+    Parameters
+    ----------
+    spines, asked : candidates where the detector has them, and where people were asked about them
+    """
+    out = np.full(len(spines), -1)
+    weight = np.array([Z_WEIGHT["spine"], 1.0, 1.0])
+    places, tree = heads[POSITION].to_numpy(float) * weight, cKDTree(asked[POSITION].to_numpy(float) * weight)
+    apart, nearest = tree.query(places, distance_upper_bound=REACH_UM["spine"])
+    # of two heads at one candidate the nearer one has it
+    for row in np.argsort(apart, kind="stable"):
+        if np.isfinite(apart[row]) and out[nearest[row]] < 0:
+            out[nearest[row]] = row
+    left, free = np.flatnonzero(~np.isfinite(apart)), np.flatnonzero(out < 0)
+    seen = heads.iloc[left].assign(z_um=heads["seen_z_um"].iloc[left])
+    near = true_heads(spines.iloc[free], seen)
+    out[free[near >= 0]] = left[near[near >= 0]]
+    return out
+
+
+def at_first_depth(answers: pd.DataFrame, first: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Answers at the depth that their candidates had before weights of depths learned, also those given since.
+
+    Parameters
+    ----------
+    answers : of `spinome.review.answers.candidates_said`
+    first, now : (N) candidates of all stacks at either depth, in the same order, as `questions_of` takes them
+    """
+    found = match(pd.concat([questions_of(first), questions_of(now)], ignore_index=True), answers)
+    since, out = found >= len(first), answers.copy()
+    out.loc[since, "z_um"] = first["z_um"].to_numpy(float)[found[since] - len(first)]
+    return out
 
 
 def relearn_depth(

@@ -72,19 +72,28 @@ def depth_estimates(
     return np.column_stack([*centres, boxes * voxel_um[0], -above_shaft_um])
 
 
-def true_offsets(spines: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
-    """How far above its candidate the head of each true spine lies, (N,) um; not a number where there is none.
+def true_heads(spines: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """Row of `truth` whose head each candidate (N,) has; -1 where it has none.
 
     The best candidate near a head takes it, generously along z: it is z that is to be learned.
     """
     place, heads = (frame[["z_um", "y_um", "x_um"]].to_numpy(float) for frame in (spines, truth))
-    out, free = np.full(len(place), np.nan), np.ones(len(heads), bool)
+    out, free = np.full(len(place), -1), np.ones(len(heads), bool)
     for row in np.argsort(-spines["score"].to_numpy(), kind="stable"):
         apart = np.linalg.norm(heads[:, 1:] - place[row, 1:], axis=1)
         near = np.flatnonzero(free & (apart <= LEARNED_UM) & (np.abs(heads[:, 0] - place[row, 0]) <= LEARNED_Z_UM))
         if len(near):
-            taken = near[np.argmin(apart[near])]
-            out[row], free[taken] = heads[taken, 0] - place[row, 0], False
+            out[row] = near[np.argmin(apart[near])]
+            free[out[row]] = False
+    return out
+
+
+def true_offsets(spines: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    """How far above its candidate the head of each true spine lies (`true_heads`), (N,) um; not a number where there is
+    none."""
+    head = true_heads(spines, truth)
+    out = np.full(len(head), np.nan)
+    out[head >= 0] = truth["z_um"].to_numpy(float)[head[head >= 0]] - spines["z_um"].to_numpy(float)[head >= 0]
     return out
 
 

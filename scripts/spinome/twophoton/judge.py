@@ -155,13 +155,23 @@ def depth_examples(
     """
     spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
     offsets = true_offsets(spines, truth)
-    spines, offsets = spines[np.isfinite(offsets)].reset_index(drop=True), offsets[np.isfinite(offsets)]
+    known = np.isfinite(offsets)
+    return estimates_of(stack, voxel_um, spines[known].reset_index(drop=True)), offsets[known]
+
+
+def estimates_of(stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame) -> np.ndarray:
+    """Estimates of the depth of candidates, as `spinome.twophoton.depth.depth_estimates` gives them.
+
+    Parameters
+    ----------
+    stack, voxel_um, spines : as `candidate_features` takes them
+    """
     if spines.empty:
-        return depth_estimates(stack, voxel_um, spines, np.zeros(0)), offsets
+        return depth_estimates(stack, voxel_um, spines, np.zeros(0))
     smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
     fine = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[0] / np.asarray(voxel_um[1:]))))
     above = _above_shaft(spines, _beside(fine, stack, voxel_um, spines), voxel_um[0])
-    return depth_estimates(stack, voxel_um, spines, above), offsets
+    return depth_estimates(stack, voxel_um, spines, above)
 
 
 def examples(

@@ -456,6 +456,8 @@ function answerWith(number) {
   const editing = state.editing;
   // who changes a word keeps what was painted
   if (editing && editing.extent && rows[0].answer === "synapse" && !rows[0].extent) rows[0].extent = editing.extent;
+  // and, who does not move, the slice in which a spine was seen
+  if (editing && rows[0].answer === "spine" && !state.moved) rows[0].seen_z_um = editing.seen_z_um;
   state.done.add(question.id);
   put(editing ? instead(rows, [editing]) : rows, { question, drawn: state.drawn });
   find("note").blur();
