@@ -20,6 +20,7 @@ FLOORS = (
         "limits",
         "logs",
         "names",
+        "normalisation",
         "ranges",
         "seeds",
         "union_find",
