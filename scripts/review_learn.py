@@ -31,7 +31,7 @@ for name in registered(params.each, stacks):
         taught.append(depths_taught(stack.voxels, stack.voxel_um, read_table(candidates[name]), own, depth))
 deeper, depths = relearn_depth(*(np.concatenate(parts) for parts in zip(*taught)), depth)
 depth = deeper or depth
-tables, moved, features, groups = [], [], [], []
+tables, ranked, moved, features, groups = [], [], [], [], []
 for name in registered(params.each, stacks):
     row, stack = params.each[name], read_registered(stacks[name])
     found = read_table(candidates[name])
@@ -40,6 +40,7 @@ for name in registered(params.each, stacks):
     probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
     scored = judged(asked, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
+    ranked.append(scored["score"].to_numpy(float))
     deep = asked
     if deeper and len(found):
         deep, described = candidate_features(stack.voxels, stack.voxel_um, found, depth)
@@ -50,9 +51,10 @@ for name in registered(params.each, stacks):
     features.append(described.to_numpy()[kept])
     groups.append(blocks(found, row["series"])[kept])
 table = pd.concat(tables, ignore_index=True)
-# as the run accepts them, each series from its own threshold on
-least = table.groupby("series")["score"].transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
-table["accepted"] = table["score"] >= least
+# as the run accepted them, each series from its own threshold on
+before = pd.Series(np.concatenate(ranked))
+least = before.groupby(table["series"]).transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
+table["accepted"] = before >= least
 if deeper:
     answers = at_first_depth(answers, table, table.assign(z_um=np.concatenate(moved)))
 taken, scores, threshold = learn(

@@ -2,8 +2,8 @@
 
 Tissue that is stained or cut in another way shifts what each layer sees, and a network that is right about the order of
 voxels becomes too sure or too timid. Mean and variance of what each normalisation layer sees are measured on a sample
-of the volume itself, and the trained ones moved half of the way there (Li et al. 2016, arXiv 1603.04779; Schneider et
-al. 2020, arXiv 2006.16971). No label is used, and the weights stay as they are.
+of the volume itself, and the trained ones moved a share of the way there (Li et al. 2016, arXiv 1603.04779; Schneider
+et al. 2020, arXiv 2006.16971). No label is used, and the weights stay as they are.
 
 How far the statistics of the last layer move says whether the network sees there what it knows (`moved`).
 """

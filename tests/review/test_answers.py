@@ -179,8 +179,11 @@ def test_a_spine_is_found_at_the_depth_where_it_was_seen(tmp_path):
 
 
 def test_people_who_are_asked_about_a_head_at_two_depths_speak_of_one_thing(tmp_path):
-    rows = [answer(1.0, seen_z_um=6.0), answer(1.0, who="bob", z_um=6.0), answer(1.0, "no spine", "eve", z_um=9.5)]
-    assert things(table(tmp_path, *rows)).tolist() == [0, 0, 1]
+    bob, eve = answer(1.0, who="bob", z_um=6.0), answer(1.0, "no spine", "eve", z_um=9.5)
+    later = [answer(1.0, seen_z_um=6.0), bob | {"provenance": "b"}, eve | {"provenance": "b"}]
+    assert things(table(tmp_path / "later", *later)).tolist() == [0, 0, 1]
+    # in one run these are two questions
+    assert things(table(tmp_path / "once", answer(1.0, seen_z_um=6.0), bob, eve)).tolist() == [0, 1, 2]
 
 
 def test_two_spines_are_found_by_both_places(tmp_path):

@@ -7,7 +7,6 @@ that it leads to have half of their variation of information (docs/benchmarks.md
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spinome.cuboids import Box, Cuboid, evenly_spaced, touched
-from spinome.io.damage import DamagedError
 from spinome.io.networks import read_network, write_network
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 from spinome.normalisation import fitted
 
-# channels at the finest level, the middle and the coarsest
+# channels at the finest level, the middle and the coarsest; even numbers, since in half precision convolutions over odd
+# ones are not to be relied on
 WIDTHS = (10, 20, 40)
 # size in nm of a pixel that finer voxels are averaged to, as nearly as whole pixels allow
 PIXEL_NM = 10.0
@@ -35,7 +34,7 @@ GRID, REACH = (2, 4, 4), (12, 24, 24)
 TILE, LEAST_TILE = (64, 128, 128), (16, 32, 32)
 # tiles that the statistics of a volume are taken from, and the smallest that has any at the coarsest level
 SAMPLE, LEAST = 8, (4, 8, 8)
-# a tile in which more than this share of voxels is padding (0), or all are alike, says nothing of the tissue
+# a tile with more than this share of padding (0, or no number) says less of the tissue than others
 PADDED = 0.1
 # how far the statistics move: farther helps on tissue that is another (simulated for a network of flies), and harms a
 # little on tissue that is alike (docs/benchmarks.md)
@@ -160,31 +159,33 @@ def precision() -> torch.autocast:
 def fit_to(net: MembraneNet, pixels: Pixels) -> tuple[MembraneNet, float]:
     """The network with the statistics of a volume, and how far they have moved (`spinome.normalisation`).
 
-    The same for the same volume and network, however the volume is cut. No label is used. Tiles of padding are left out
-    where there are others, and those at the far border reach as far back as whole ones do.
+    The same for the same volume and network, however the volume is cut. No label is used. Of the tiles those count that
+    have hardly any padding, or the least there is; those at the far border reach as far back as whole ones do.
+
+    Raises
+    ------
+    DamagedError: if a tile of the sample cannot be read
     """
-    boxes = {}
+    tiles: dict[tuple[int, ...], tuple[float, np.ndarray]] = {}
     for piece in evenly_spaced(pixels.image.shape, pixels.tile, SAMPLE):
         low = [max(0, min(start, end - side)) for start, side, end in zip(piece.start, pixels.tile, pixels.image.shape)]
         stop = [min(start + side, end) for start, side, end in zip(low, pixels.tile, pixels.image.shape)]
-        # what cannot be read fails the units that lie there
-        with contextlib.suppress(DamagedError):
-            image = pixels.image[tuple(map(slice, low, stop))]
-            padded = (image == 0).mean() > PADDED or image.min() == image.max()
-            boxes[*low] = (padded, pixels.prepared(image, LEAST))
-    told = [tile for padded, tile in boxes.values() if not padded] or [tile for _, tile in boxes.values()]
-    if not told:
-        return net, 0.0
+        image = pixels.image[tuple(map(slice, low, stop))]
+        blank = (image == 0) | ~np.isfinite(image)
+        padded = 1.0 if image.min() == image.max() else float(blank.mean())
+        tiles[*low] = (padded, pixels.prepared(image, LEAST))
+    most = max(PADDED, min(padded for padded, _ in tiles.values()))
+    told = [torch.from_numpy(tile)[None, None] for padded, tile in tiles.values() if padded <= most]
     with precision():
-        return fitted(net, (torch.from_numpy(tile)[None, None] for tile in told), SHARE)
+        return fitted(net, told, SHARE)
 
 
 def predict_membranes(net: MembraneNet, pixels: Pixels, cuboid: Cuboid) -> np.ndarray:
     """Membrane probability (Z, Y, X) uint8 in 255ths of a cuboid's core; the same whatever the cuboids are.
 
-    Floating point sums depend on how an array is cut. So the network sees tiles that start at multiples of `TILE` in
-    the volume, with its whole reach around them, and a cuboid takes what it needs of the tiles it touches. Its halo is
-    not used.
+    Floating point sums depend on how an array is cut. So the network sees tiles that start at multiples of
+    `Pixels.tile` in the volume, with its whole reach around them, and a cuboid takes what it needs of the tiles it
+    touches. Its halo is not used.
     """
     result = np.empty(cuboid.shape, np.uint8)
     for tile in touched(cuboid.core, pixels.tile, pixels.image.shape):

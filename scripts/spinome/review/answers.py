@@ -335,8 +335,14 @@ def things(answers: pd.DataFrame) -> np.ndarray:
         own = answers.iloc[rows]
         near = _near(own, own, kind)
         taken: dict[int, set[tuple[str, str]]] = {}
-        for row, (who, run) in enumerate(zip(own["who"], own["provenance"])):
-            before = [(*how, int(number[rows[other]])) for *how, other in near[row] if other < row]
+        runs = own["provenance"].tolist()
+        for row, (who, run) in enumerate(zip(own["who"], runs)):
+            # within one run places are exact, and a head that was seen deeper is still what was asked about
+            before = [
+                (far, seen, int(number[rows[other]]))
+                for far, seen, other in near[row]
+                if other < row and not (seen and runs[other] == run)
+            ]
             earlier = [one for one in before if (who, run) not in taken[one[-1]]]
             if earlier:
                 number[rows[row]] = min(earlier)[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from spinome.io.sources import file_of, given_files
@@ -150,9 +151,11 @@ class LinkingPlan(VolumesPlan):
         return self.study.model("membranes", self.dense_teachers, ".safetensors")
 
     def membrane_crops(self, wildcards: Any, input: Any) -> Size:
-        """The size of the training of membranes: it holds volumes one after another, and goes through crops."""
-        held = self.every(self.membrane_teachers)(wildcards, input).held
-        return Size(held, MILLIONS_A_STEP * self.config["membranes"]["training_steps"])
+        """The size of the training of membranes: it holds the chosen cuboids of all volumes, and goes through crops."""
+        settings = self.config["membranes"]
+        most = settings["training_cuboids"] * prod(self.config["cuboid"]) / 1e6
+        held = sum(min(self.study.sizes.volume(self.row(volume)), most) for volume in self.membrane_teachers)
+        return Size(held, MILLIONS_A_STEP * settings["training_steps"])
 
     @cached_property
     def agglomeration_model(self) -> Model:
