@@ -75,11 +75,17 @@ def evenly_spaced(shape: Shape, size: Shape, most: int) -> list[Cuboid]:
     return [_cuboid(start, shape, size, (0, 0, 0)) for start in starts.tolist()]
 
 
-def touched(core: Box, size: tuple[int, int, int], shape: tuple[int, int, int]) -> Iterator[Box]:
-    """The tiles that share voxels with a box, clipped at the volume's border."""
+def touched(core: Box, size: Shape, shape: Shape) -> Iterator[tuple[Box, Box, Box]]:
+    """The tiles that share voxels with a box: each clipped at the volume's border, and where what they share lies in an
+    array of the box, and in one of the tile."""
     starts = [range(axis.start // length * length, axis.stop, length) for axis, length in zip(core, size)]
     for start in product(*starts):
-        yield tuple(slice(low, min(low + length, end)) for low, length, end in zip(start, size, shape))
+        tile = tuple(slice(low, min(low + length, end)) for low, length, end in zip(start, size, shape))
+        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(core, tile)]
+        own, within = (
+            tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, box)) for box in (core, tile)
+        )
+        yield tile, own, within
 
 
 def _cuboid(start: Sequence[int], shape: Shape, size: Shape, halo: Shape) -> Cuboid:

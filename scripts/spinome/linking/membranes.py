@@ -188,10 +188,7 @@ def predict_membranes(net: MembraneNet, pixels: Pixels, cuboid: Cuboid) -> np.nd
     touches. Its halo is not used.
     """
     result = np.empty(cuboid.shape, np.uint8)
-    for tile in touched(cuboid.core, pixels.tile, pixels.image.shape):
-        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(cuboid.core, tile)]
-        own = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, cuboid.core))
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
+    for tile, own, within in touched(cuboid.core, pixels.tile, pixels.image.shape):
         result[own] = _run(net, pixels, tile)[within]
     return result
 

@@ -28,10 +28,7 @@ CENTRE, CONTRAST = 138.0, 45.0
 def resampled_probability(evidence: Evidence, cuboid: Cuboid, network: Network) -> np.ndarray:
     """Probability of a synapse at each voxel of a cuboid's core, float32; the same whatever the cuboids are."""
     result = np.empty(cuboid.shape, np.float32)
-    for tile in touched(cuboid.core, tile_size(evidence.voxel_nm), evidence.image.shape):
-        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(cuboid.core, tile)]
-        own = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, cuboid.core))
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
+    for tile, own, within in touched(cuboid.core, tile_size(evidence.voxel_nm), evidence.image.shape):
         result[own] = _run(evidence, tile, network)[within]
     return result
 

@@ -28,10 +28,7 @@ def network_probability(evidence: Evidence, cuboid: Cuboid, network: Network) ->
     factors = (1, *network.factors(evidence.voxel_nm))
     size = tuple(length * factor for length, factor in zip(TILE, factors))
     result = np.empty(cuboid.shape, np.float32)
-    for tile in touched(cuboid.core, size, evidence.image.shape):
-        shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(cuboid.core, tile)]
-        own = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, cuboid.core))
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(shared, tile))
+    for tile, own, within in touched(cuboid.core, size, evidence.image.shape):
         result[own] = _run(evidence, tile, network, factors)[within]
     return result
 
