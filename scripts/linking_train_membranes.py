@@ -3,9 +3,10 @@
 import numpy as np
 
 from spinome.cuboids import cuboids
+from spinome.io.networks import write_network
 from spinome.io.volumes import open_labels, open_volume, require_same_grid, require_voxel_size
 from spinome.linking.membrane_training import teachers_of, train_membranes
-from spinome.linking.membranes import Pixels, grey_range, save_membranes
+from spinome.linking.membranes import Pixels, grey_range
 from spinome.seeds import seed_of
 from spinome.workflow import step
 
@@ -19,4 +20,4 @@ for name, row in rows.items():
     chosen = np.random.default_rng(seed_of(name, params.seed)).permutation(len(blocks))[: params.cuboids]
     teachers[name] = list(teachers_of(pixels, truth, [blocks[number] for number in sorted(chosen)]))
 net = train_membranes(teachers, params.steps, params.seed)
-save_membranes(output[0], net, {"trained_on": list(rows), "steps": params.steps, "seed": params.seed})
+write_network(output[0], net, {"trained_on": list(rows), "steps": params.steps, "seed": params.seed})

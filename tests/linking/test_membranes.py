@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from spinome.cuboids import cuboids
+from spinome.io.networks import write_network
 from spinome.linking.membrane_training import teachers_of, train_membranes
 from spinome.linking.membranes import (
     GRID,
@@ -20,7 +21,6 @@ from spinome.linking.membranes import (
     load_membranes,
     membrane_truth,
     predict_membranes,
-    save_membranes,
 )
 from volumes import draw_cut, draw_membrane, draw_shape
 
@@ -133,7 +133,7 @@ def test_fitting_brings_other_staining_nearer(tissue, net):
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
     net = MembraneNet().eval()
-    save_membranes(tmp_path / "net.safetensors", net, {"trained_on": ["a"]})
+    write_network(tmp_path / "net.safetensors", net, {"trained_on": ["a"]})
     again = load_membranes(tmp_path / "net.safetensors")
     image = np.random.default_rng(1).integers(0, 255, (8, 40, 40)).astype(np.uint8)
     found = [predict_membranes(each, pixels_of(image), whole_of(image)) for each in (net, again)]
@@ -142,7 +142,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
 
 def test_another_file_is_an_error_that_names_it(tmp_path):
     (tmp_path / "net.safetensors").write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"net\.safetensors: is no membrane network"):
+    with pytest.raises(ValueError, match=r"net\.safetensors: is not a membrane network"):
         load_membranes(tmp_path / "net.safetensors")
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors: no such membrane network"):
         load_membranes(tmp_path / "none.safetensors")

@@ -281,7 +281,7 @@ def test_shipped_models_are_models_and_one_in_the_place_of_another_is_none(study
     (problem,) = problems(models={"links": right["typing"]})
     assert "typing.skops: was trained on other features" in problem
     (problem,) = problems(models={"membranes": right["synapses"]})
-    assert "synapses.safetensors: is no membrane network" in problem
+    assert "synapses.safetensors: is not a membrane network" in problem
 
 
 def test_files_that_the_workflow_makes_are_not_checked(tmp_path):

@@ -47,5 +47,5 @@ def read_network(
         net = make(card)
         net.load_state_dict(weights)
     except Exception as error:
-        raise ValueError(f"{path}: is no {what} of Spinome ({error}); train one or take the shipped one") from None
+        raise ValueError(f"{path}: is not a {what} of Spinome ({error}); train one or take the shipped one") from None
     return net.eval(), card

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spinome.cuboids import Box, Cuboid, evenly_spaced, touched
-from spinome.io.networks import read_network, write_network
+from spinome.io.networks import read_network
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 from spinome.normalisation import fitted
@@ -208,11 +207,6 @@ def _run(net: MembraneNet, pixels: Pixels, tile: Box) -> np.ndarray:
     return np.rint(found[inner] * LEVELS).astype(np.uint8)
 
 
-def save_membranes(path: str | Path, net: MembraneNet, card: dict[str, Any]) -> None:
-    """Write the weights with the card in the header."""
-    write_network(path, net, card)
-
-
 def load_membranes(path: str | Path) -> MembraneNet:
     """Load a membrane network.
 
@@ -220,6 +214,6 @@ def load_membranes(path: str | Path) -> MembraneNet:
     ------
     FileNotFoundError, ValueError: if there is no such file, or it is no membrane network; the message names it.
     """
-    make = "`models.membranes` and `linking.train`"
-    net, _ = read_network(path, lambda card: MembraneNet(), "membrane network", make)
+    keys = "`models.membranes` and `linking.train`"
+    net, _ = read_network(path, lambda card: MembraneNet(), "membrane network", keys)
     return net.to(memory_format=torch.channels_last_3d)

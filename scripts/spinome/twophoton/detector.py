@@ -13,12 +13,12 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spinome.io.atomic import atomic
+from spinome.io.networks import read_network
 
 QUERIES = 60
 # pixels along a side that `QUERIES` is meant for; larger images get proportionally more
@@ -212,16 +212,6 @@ def load_detector(path: str | Path) -> tuple[Detector, dict]:
 
     Raises
     ------
-    ValueError: if the file is no detector of Spinome; the message names it.
+    FileNotFoundError, ValueError: if there is no such file, or it is no detector; the message names it.
     """
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: no such detector; see `models.detector` and `twophoton.train`")
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})["spinome"])
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        model = Detector()
-        model.load_state_dict(weights)
-    except Exception as error:
-        raise ValueError(f"{path}: is not a detector of Spinome ({error}); train one or take the shipped one") from None
-    return model.eval(), facts
+    return read_network(path, lambda facts: Detector(), "detector", "`models.detector` and `twophoton.train`")

@@ -210,7 +210,7 @@ def test_a_file_that_is_no_network_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"other\.safetensors"):
         load_network(path)
     path.write_bytes(b"12345678")
-    with pytest.raises(ValueError, match=r"other\.safetensors: is no synapse network"):
+    with pytest.raises(ValueError, match=r"other\.safetensors: is not a synapse network"):
         load_network(path)
     save_network(path, opinionated())
     assert load_network(path).card["threshold"] == 0.5
