@@ -7,20 +7,16 @@ from pathlib import Path
 
 import fast_simplification
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from spinome.io.meshes import read_mesh
-from spinome.mesh.surface import Mesh, mesh_edges, vertex_areas
+from spinome.mesh.surface import Mesh, components, vertex_areas
 from spinome.mesh.welding import proper_faces, weld
 from spinome.neurons.somata import broad
 
 # components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
 SMALLEST_SIMPLIFIED = 200
-
-
-# surface of a soma keeps this many vertices per um^2: a spine's head on it still has a dozen. Chosen by nobody's labels
+# surface of a soma keeps this many vertices per um^2: a spine's head on it still has a dozen. No labels were looked at
 SOMA_VERTICES_PER_UM2 = 15.0
 # in a mesh of fewer vertices to look for somata costs as much as is saved
 FEWEST_WITH_SOMA = 1_000_000
@@ -101,7 +97,7 @@ def simplify(
         used[left.faces] = True
         reduction = 0.0 if vertices_per_um2 is None else _too_many(left, used, vertices_per_um2)
     if reduction > 0:
-        component = _components(len(left.vertices), left.faces)
+        component = components(len(left.vertices), left.faces)
         large = np.bincount(component)[component] > SMALLEST_SIMPLIFIED
         left, now = _collapsed(left, now, large, reduction, aggressiveness)
     merged = np.flatnonzero(now != np.arange(len(now)))
@@ -176,12 +172,6 @@ def _collapsed(
     merged = np.flatnonzero(into != np.arange(len(rows)))
     collapsed, became = Collapses(rows[merged], rows[into[merged]], rows[used], place.astype(float)).apply(mesh)
     return collapsed, became[now]
-
-
-def _components(count: int, faces: np.ndarray) -> np.ndarray:
-    edges = mesh_edges(faces)
-    graph = sp.coo_array((np.ones(len(edges), np.int8), tuple(edges.T)), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
 
 
 def _numbered(mesh: Mesh, vertex_of: np.ndarray, positions: np.ndarray, collapses: Collapses) -> Simplified:

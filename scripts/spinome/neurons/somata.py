@@ -8,11 +8,9 @@ nothing else is lost there than vertices.
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from spinome.mesh.surface import mesh_edges, vertex_areas
+from spinome.mesh.surface import components, vertex_areas
 from spinome.mesh.welding import same_rows
 
 # a cube of this side that holds more surface than this is at a soma: a plane across it has 100 um^2, a branch of 2 um
@@ -40,7 +38,5 @@ def broad(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     one, other = cKDTree(voxels).query_pairs(CUBE_NM / VOXEL_NM / 2, p=np.inf, output_type="ndarray").T
     around = own + np.bincount(one, own[other], len(voxels)) + np.bincount(other, own[one], len(voxels))
     marked = (around > BROAD_UM2)[voxel_of]
-    edges = mesh_edges(faces[marked[faces].all(axis=1)])
-    joined = sp.coo_array((np.ones(len(edges), np.int8), tuple(edges.T)), shape=(len(vertices), len(vertices)))
-    patch = connected_components(joined, directed=False)[1]
+    patch = components(len(vertices), faces[marked[faces].all(axis=1)])
     return marked & (np.bincount(patch, area_um2)[patch] > LEAST_UM2)
