@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.linking import candidates
 from spinome.linking.candidates import _continuation, group_candidates
 from spinome.linking.end_features import _forward, _gather, _skin
 from spinome.linking.reach import distance_from
@@ -89,3 +90,27 @@ def test_orphans_of_a_cube_are_read_once_and_are_the_same_alone():
     alone = [found(rows[rows["segment"] == orphan]) for orphan in (5, 6, 7)]
     pd.testing.assert_frame_equal(together, pd.concat([table for table, _ in alone], ignore_index=True))
     assert len(together) and read < sum(count for _, count in alone)
+
+
+def test_a_cube_that_is_too_much_to_hold_is_read_in_parts(monkeypatch):
+    """Two pairs of orphans, 0.9 um from each other: at most a pair is read at once."""
+    labels = np.zeros((16, 40, 180), np.uint32)
+    labels[2:14, :20] = 1
+    for orphan, x in ((5, 20), (6, 30), (7, 120), (8, 130)):
+        labels[6:10, 24:32, x : x + 6] = orphan
+    rows = measure_segments(labels, VOXELS[2], (1, 1, 1))
+    rows = rows[rows["segment"] > 1].iloc[[0, 2, 1, 3]]
+
+    def found():
+        volume = Counted(labels)
+        table = group_candidates(volume, None, rows, np.array([1]), None, (1, 1, 1), VOXELS[2], 300.0)
+        return table, volume.read
+
+    whole, all_of_it = found()
+    monkeypatch.setattr(candidates, "MOST_VOXELS", 16 * 40 * 90)
+    halves, two_parts = found()
+    monkeypatch.setattr(candidates, "MOST_VOXELS", 0)
+    singly, four_parts = found()
+    pd.testing.assert_frame_equal(halves, whole)
+    pd.testing.assert_frame_equal(singly, whole)
+    assert len(whole) and all_of_it < four_parts and two_parts < 0.7 * four_parts

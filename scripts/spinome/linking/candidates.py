@@ -229,9 +229,9 @@ def group_candidates(
     # of a volume on a server no voxel beyond its edge can be asked for
     highs = np.minimum(orphans[["z1", "y1", "x1"]].to_numpy() + margin, -(-np.array(segments.shape) // stride))
     parts = [segments] if membrane is None else [segments, membrane]
-    windows = _windows(parts, lows, highs, stride, np.array(segments.shape))
-    measured = []
-    for row, low, (labels, *ways) in zip(orphans.itertuples(), lows, windows):
+    rows, measured = list(orphans.itertuples()), [None] * len(orphans)
+    for number, (labels, *ways) in _windows(parts, lows, highs, stride, np.array(segments.shape)):
+        row, low = rows[number], lows[number]
         own = np.zeros((0, 3))
         if synapses is not None:
             mine = (synapses["neurite_a"] == row.segment) | (synapses["neurite_b"] == row.segment)
@@ -241,33 +241,48 @@ def group_candidates(
             for end in ("from", "to"):
                 for axis, start in zip("zyx", low * size):
                     columns[f"{end}_{axis}_nm"] = columns[f"{end}_{axis}_nm"] + start
-        measured.append(columns)
+        measured[number] = columns
     return _table(measured).astype(dict.fromkeys([*FEATURES, *PLACES], np.float64))
 
 
 def _windows(
     volumes: list[Volume], lows: np.ndarray, highs: np.ndarray, stride: tuple[int, int, int], shape: np.ndarray
-) -> Iterator[list[np.ndarray]]:
-    """Windows of thinned voxels of several volumes, read at once where they overlap so much that this is less, and are
-    not too much to hold.
+) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Windows of thinned voxels of several volumes, each with its number; those of `_near_together` are read at once.
 
     Parameters
     ----------
     lows, highs : (N, 3) first and last voxels of the windows, thinned
     shape : of the volumes, not thinned
     """
-    if not len(lows):
-        return
-    first, last = lows.min(axis=0), highs.max(axis=0)
-    whole = np.prod(last - first)
-    together = whole <= min(np.prod(highs - lows, axis=1).sum(), MOST_VOXELS)
-    read = [_thinned(volume, first, last, stride, shape) for volume in volumes] if together else []
-    for low, high in zip(lows, highs):
-        inner = tuple(slice(a, b) for a, b in zip(low - first, high - first))
-        if together:
-            yield [voxels[inner] for voxels in read]
-        else:
-            yield [_thinned(volume, low, high, stride, shape) for volume in volumes]
+    for numbers in _near_together(lows, highs):
+        first, last = lows[numbers].min(axis=0), highs[numbers].max(axis=0)
+        read = [_thinned(volume, first, last, stride, shape) for volume in volumes]
+        for number in numbers.tolist():
+            inner = tuple(slice(a, b) for a, b in zip(lows[number] - first, highs[number] - first))
+            yield number, [voxels[inner] for voxels in read]
+
+
+def _near_together(lows: np.ndarray, highs: np.ndarray) -> list[np.ndarray]:
+    """Numbers of windows in parts: the box of a part has no more voxels than its windows together, and no more than may
+    be held unless it is of one window. Parts are halved, by where their windows lie, until they are so.
+
+    Parameters
+    ----------
+    lows, highs : (N, 3) first and last voxels of the windows
+    """
+    parts, left = [], [np.arange(len(lows))] if len(lows) else []
+    while left:
+        numbers = left.pop()
+        box = highs[numbers].max(axis=0) - lows[numbers].min(axis=0)
+        apart = np.prod(highs[numbers] - lows[numbers], axis=1).sum()
+        if len(numbers) == 1 or np.prod(box) <= min(apart, MOST_VOXELS):
+            parts.append(numbers)
+            continue
+        middle = lows[numbers] + highs[numbers]
+        order = numbers[np.argsort(middle[:, np.ptp(middle, axis=0).argmax()], kind="stable")]
+        left += [order[len(order) // 2 :], order[: len(order) // 2]]
+    return parts
 
 
 def _thinned(
