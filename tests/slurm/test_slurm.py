@@ -172,7 +172,7 @@ def test_neurons_and_a_volume_survive_a_drained_node_and_a_killed_job(
     project = make_project(tmp_path, cuboids, samples={"neurons": "neurons.tsv"}, neurons={"shards": shards})
     profile = ["--profile", REPOSITORY / "profiles" / "slurm", *IMPATIENT]
     # the joint tables of neurons would draw in those that linking makes of the volume
-    labelled = [f"neurons/synapses/{shard}.parquet" for shard in range(shards)]
+    labelled = [f"neurons/spines/{shard}.parquet" for shard in range(shards)]
     tables, seconds = [*TABLES, *labelled], 900 + 3 * neurons
 
     log = tmp_path / "first.log"
