@@ -21,13 +21,17 @@ import h5py
 import numpy as np
 import pandas as pd
 import psutil
+import trimesh
 
 from census_rows import census_rows
-from grey_to_links import GIVEN, grey_rows
+from grey_to_links import GIVEN, grey_rows, jobs_of
+from linking_chunkings import linking_chunking_rows
 from many_neurons import fetched_rows, plan_rows
-from runner import Row, _peak_mb, measure, write_rows
+from neurons import label_files
+from runner import ONE_THREAD, Row, _peak_mb, measure, write_rows
 from spinome.cuboids import Box, Cuboid, Shape, and_next, cuboids
 from spinome.flat_forest import flatten_forest
+from spinome.io.cave import POSITION, read_synapses
 from spinome.io.meshes import read_mesh
 from spinome.io.models import load_model
 from spinome.linking.agglomerate import agglomerate, agglomerate_in_place, cut
@@ -381,7 +385,43 @@ def kept_rows() -> list[Row]:
     return rows
 
 
+def labelled_by_jobs(mesh: str, synapses: str) -> pd.Series:
+    """CPU-seconds (6,) by step of the jobs that lead from the files of a neuron to its labelled synapses."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "neurons.tsv").write_text(f"neuron\tmesh\tsynapses\nn\t{mesh}\t{synapses}\n")
+        config, results = Path(folder, "config.yaml"), Path(folder, "results")
+        keys = {"samples": {"neurons": "neurons.tsv"}, "results": "results", "neurons": {"shards": 1}}
+        config.write_text(json.dumps(keys))
+        command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
+        command += ["--configfile", str(config), "--", "results/neurons/synapses/0.parquet"]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD)
+        return jobs_of(results / "logs").groupby("step")["cpu_time"].sum()
+
+
+def workflow_rows() -> list[Row]:
+    """CPU of the jobs on one real neuron against that of the calls of the library, and what the jobs take to begin."""
+    files = f"{NEURON}_mesh.npz", f"{NEURON}_synapses.parquet"
+    with tempfile.TemporaryDirectory() as folder:
+        # so small that all its jobs do is begin
+        tube = trimesh.creation.cylinder(radius=400, height=20_000).subdivide().subdivide().subdivide()
+        np.savez(f"{folder}/tube.npz", vertices_nm=tube.vertices, faces=tube.faces)
+        table = read_synapses(files[1])[:5]
+        table[POSITION] = tube.vertices[:5]
+        table.to_parquet(f"{folder}/synapses.parquet")
+        # the first time Numba compiles
+        for _ in range(2):
+            begin = labelled_by_jobs(f"{folder}/tube.npz", f"{folder}/synapses.parquet")
+    jobs, calls = labelled_by_jobs(*files), measure(label_files, *files).cpu_s
+    print(pd.DataFrame({"jobs": jobs, "begin": begin}).round(1).to_string(), calls)
+    what = "neuron of 693,038 vertices, files to labelled synapses and spines: CPU in the workflow against the calls"
+    return [
+        Row(f"{what}, starts of its {len(jobs)} jobs apart", (jobs - begin).sum() / calls, "times", 1.3, True),
+        Row(f"{what}, a shard of this neuron alone", jobs.sum() / calls, "times", 1.3, True),
+    ]
+
+
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
-    rows = [*plan_rows(), *flood_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows(), *fetched_rows()]
+    rows = [*plan_rows(), *flood_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows()]
+    rows += [*workflow_rows(), *linking_chunking_rows(), *fetched_rows()]
     write_rows("scale", [*rows, *grey_rows(), *grey_rows(tuple(GIVEN), given=True), *census_rows(), *cost_rows()])

@@ -36,14 +36,15 @@ def test_it_is_one_table_for_all_readers(path):
     for read in (pd.read_parquet, read_table, lambda path: read_table(path, integers=["id"])):
         pd.testing.assert_frame_equal(read(path), FRAME)
     for reader, read in (
-        ("polars", lambda polars: polars.read_parquet(path).to_pandas()),
-        ("duckdb", lambda duckdb: duckdb.sql(f"SELECT * FROM '{path}'").df()),
+        # not by way of pandas, where integers beside an empty cell would become floats
+        ("polars", lambda polars: polars.read_parquet(path)["id"].to_list()),
+        ("duckdb", lambda duckdb: [row[0] for row in duckdb.sql(f"SELECT id FROM '{path}'").fetchall()]),
     ):
         try:
             package = __import__(reader)
         except ModuleNotFoundError:
             continue
-        assert read(package)["id"].tolist()[:-1] == FRAME["id"].tolist()[:-1]
+        assert read(package) == [*FRAME["id"].tolist()[:-1], None]
 
 
 def test_rows_of_single_neurons(path):

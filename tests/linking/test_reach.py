@@ -4,13 +4,16 @@ import edt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinome.linking import candidates
-from spinome.linking.candidates import _continuation, group_candidates
+from spinome.linking.candidates import _continuation, group_candidates, group_names
 from spinome.linking.end_features import _forward, _gather, _skin
 from spinome.linking.reach import distance_from
 from spinome.linking.stubs import FOOT_NM, ahead, find_stubs
 from spinome.linking.typing import measure_segments
+from volumes import draw_membrane, draw_objects, draw_shape
 
 VOXELS = [(40.0, 32.0, 32.0), (40.0, 8.0, 8.0), (10.0, 10.0, 10.0)]
 
@@ -114,3 +117,32 @@ def test_a_cube_that_is_too_much_to_hold_is_read_in_parts(monkeypatch):
     pd.testing.assert_frame_equal(halves, whole)
     pd.testing.assert_frame_equal(singly, whole)
     assert len(whole) and all_of_it < four_parts and two_parts < 0.7 * four_parts
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=25)
+@given(st.randoms())
+def test_any_groups_of_orphans_have_the_candidates_of_each_alone(random):
+    """Draws volumes, which labels are shafts, membranes or none, thinning, and cubes from tiny to all of the volume."""
+    shape = draw_shape(random, most=1000)
+    labels = draw_objects(random, shape).astype(np.uint64)
+    labels[labels > 0] += np.uint64(random.choice([0, 2**40, 2**63 - 200]))
+    membrane = draw_membrane(random, shape) if random.random() < 0.5 else None
+    stride, voxel_nm = random.choice([(1, 1, 1), (1, 2, 3)]), (40.0, 16.0, 10.0)
+    thinned = labels[tuple(slice(None, None, step) for step in stride)]
+    if not thinned.any():
+        return
+    rows = measure_segments(thinned, voxel_nm, stride)
+    is_shaft = np.array([random.random() < 0.5 for _ in range(len(rows))])
+    shafts, orphans = rows.loc[is_shaft, "segment"].to_numpy(), rows[~is_shaft][:8]
+    radius = random.uniform(30, 600)
+
+    def found(which):
+        return group_candidates(labels, membrane, which, shafts, None, stride, voxel_nm, radius)
+
+    alone = {orphan: found(orphans[orphans["segment"] == orphan]) for orphan in orphans["segment"]}
+    names = group_names(orphans, random.choice([50.0, 200.0, 1e5]))
+    for name in names.unique():
+        own = orphans[names == name]
+        expected = pd.concat([alone[orphan] for orphan in own["segment"]], ignore_index=True)
+        pd.testing.assert_frame_equal(found(own), expected, check_exact=True)

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,3 +63,19 @@ def test_strips_have_one_scale_whatever_the_pixel(series):
         np.testing.assert_allclose(centre, (FRAME_PX - 1) / 2, atol=1.5)
         widths.append((frame > 0.5).sum())
     assert max(widths) < 1.4 * min(widths)
+
+
+def test_of_a_long_series_two_stacks_are_held_at_most(series):
+    spines, links = series
+    names = [str(number) for number in range(30)]
+    every = pd.concat([spines[spines["timepoint"] == "a"].assign(timepoint=name) for name in names])
+    read, held = [], []
+
+    def registered(_):
+        stack = RegisteredStack(np.full((5, 60, 100), 9, np.uint8), (1.0, 0.2, 0.2))
+        read.append(weakref.ref(stack))
+        held.append(sum(one() is not None for one in read))
+        return stack
+
+    plt.close(draw_strips(map(registered, names), names, every, links, names))
+    assert len(held) == 30 and max(held) <= 2

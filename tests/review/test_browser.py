@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -449,6 +450,27 @@ def test_nothing_is_lost_when_the_server_is_killed(server, chromium):
     page = opened(context, address)
     sent(page)
     assert sorted(answers(server)["answer"]) == ["no spine"] * 3 + ["spine"] * 3
+    assert page.faults == []
+    context.close()
+
+
+def test_nothing_is_lost_when_the_disk_is_full(server, chromium):
+    context = chromium.new_context()
+    page = opened(context, server.start())
+    press(page, "1")
+    sent(page)
+    # no file of more than 100 bytes can be written
+    free = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (100, free[1]))
+    for _ in range(2):
+        press(page, "2")
+    told = "document.getElementById('banner').textContent"
+    until(page, f"{told}.includes('2 answer(s) kept in this browser') && {told}.includes('could not be written')")
+    assert answers(server)["answer"].tolist() == ["spine"]
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, free)
+    sent(page)
+    assert sorted(answers(server)["answer"]) == ["no spine", "no spine", "spine"]
+    until(page, "document.getElementById('banner').hidden")
     assert page.faults == []
     context.close()
 

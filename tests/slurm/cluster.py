@@ -18,6 +18,8 @@ from pathlib import Path
 
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "munge"]
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
+# how the folder of a cluster is named
+PREFIX = "spinome-slurm-"
 PORTS = 27100
 TEMPLATE = """
 ClusterName=spinome
@@ -52,21 +54,22 @@ class NoCluster(RuntimeError):
 
 
 @contextmanager
-def cluster(folder: Path, nodes: int = 2, cpus: int = 2, memory_mb: int = 4000) -> Iterator[None]:
+def cluster(folder: Path, nodes: int = 2, cpus: int = 2, memory_mb: int = 6000) -> Iterator[None]:
     """Run a cluster of some virtual nodes as long as the block lasts.
 
     Parameters
     ----------
     folder : an empty folder for state, logs and sockets
     nodes : number of node daemons
-    cpus, memory_mb : what each node offers, whatever the machine has
+    cpus, memory_mb : what each node offers, whatever the machine has; a neuron that could not be had is taken for a
+        large one, whose signatures ask for 4.4 GB
 
     Raises
     ------
     NoCluster: where there is no root, no apt, no package, or another Slurm is configured.
     """
     _install()
-    if CONFIGURATION.exists():
+    if CONFIGURATION.exists() and not _left_behind():
         raise NoCluster(f"{CONFIGURATION} belongs to another Slurm")
     host = socket.gethostname().partition(".")[0]
     lines = [TEMPLATE.format(host=host, port=PORTS, folder=folder)]
@@ -87,7 +90,7 @@ def cluster(folder: Path, nodes: int = 2, cpus: int = 2, memory_mb: int = 4000) 
     key.touch(0o600)
     key.write_bytes(secrets.token_bytes(1024))
     CONFIGURATION.parent.mkdir(exist_ok=True)
-    CONFIGURATION.unlink(missing_ok=True)  # a link that leads nowhere
+    CONFIGURATION.unlink(missing_ok=True)  # a link that leads nowhere, or to a cluster that is no more
     CONFIGURATION.symlink_to(folder / "slurm.conf")
     daemons: list[subprocess.Popen] = []
     try:
@@ -111,6 +114,17 @@ def cluster(folder: Path, nodes: int = 2, cpus: int = 2, memory_mb: int = 4000) 
                 daemon.wait()
         if CONFIGURATION.is_symlink() and CONFIGURATION.readlink() == folder / "slurm.conf":
             CONFIGURATION.unlink()
+
+
+def _left_behind() -> bool:
+    """Whether the configuration is a link that an earlier cluster left when its test was killed, and nothing runs."""
+    if not CONFIGURATION.is_symlink() or CONFIGURATION.readlink().parent.name[: len(PREFIX)] != PREFIX:
+        return False
+    try:
+        pid = (CONFIGURATION.readlink().parent / "slurmctld.pid").read_text().strip()
+        return "slurmctld" not in Path("/proc", pid, "comm").read_text()
+    except OSError:
+        return True
 
 
 def _install() -> None:

@@ -16,7 +16,7 @@ spec.loader.exec_module(slurm)
 def cluster():
     """A running cluster of two nodes; the tests are skipped, with the reason printed, where there can be none."""
     # not below pytest's folder: a socket's path must be short, and root alone may enter pytest's
-    with tempfile.TemporaryDirectory(prefix="spinome-slurm-") as folder:
+    with tempfile.TemporaryDirectory(prefix=slurm.PREFIX) as folder:
         try:
             running = slurm.cluster(Path(folder))
             running.__enter__()

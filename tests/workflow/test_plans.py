@@ -4,7 +4,9 @@ import re
 from math import ceil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import trimesh
 import yaml
 
 from spinome.workflow.asking import LEAST_MB, MEMORY_MARGIN, rates
@@ -154,6 +156,31 @@ def test_the_plan_of_many_neurons_stays_small(snakemake, tmp_path, project):
     )
     assert plan.returncode == 0, plan.stdout
     assert sum(jobs(plan.stdout).values()) < 3000
+
+
+@pytest.mark.slow
+def test_where_little_is_kept_a_plan_says_what_is_made_again(snakemake, tmp_path, project):
+    tube = trimesh.creation.cylinder(radius=400, height=20_000).subdivide().subdivide().subdivide()
+    np.savez(tmp_path / "tube.npz", vertices_nm=tube.vertices, faces=tube.faces)
+    (tmp_path / "neurons.tsv").write_text("neuron\tmesh\nn\ttube.npz\n")
+
+    def run(*options, **keys):
+        made = project(neurons={"shards": 1, "keep": "condensed"} | keys)
+        targets = "results/neurons/spines/0.parquet", "results/neurons/classify/0.parquet"
+        done = snakemake(tmp_path, *options, "--configfile", made, "--", *targets)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    run("--cores", "1")
+    units = tmp_path / "results" / "units"
+    for step in ("neurons_simplify", "neurons_hks"):
+        (left,) = units.glob(f"{step}/*/*")
+        assert left.suffix == ".spent" and left.stat().st_size == 0
+        assert not (tmp_path / "results" / step.replace("_", "/") / "0.parquet").exists()
+    assert "Nothing to be done" in run("--dry-run")
+    assert jobs(run("--dry-run", spines={"min_area_um2": 0.5})) == {"neurons_spines": 1}
+    further_up = jobs(run("--dry-run", condense={"distance": 2.0}))
+    assert set(further_up) == {f"neurons_{step}" for step in ("simplify", "hks", "condense", "classify", "spines")}
 
 
 def test_a_correction_of_no_session_is_named_before_any_work(snakemake, tmp_path, project):

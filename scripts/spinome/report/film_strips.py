@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -67,26 +68,32 @@ def frames(spine: int, spines: pd.DataFrame, timepoints: list[str]) -> list[Fram
 
 
 def draw_strips(
-    stacks: list[RegisteredStack], titles: list[str], spines: pd.DataFrame, links: pd.DataFrame, timepoints: list[str]
+    stacks: Iterable[RegisteredStack],
+    titles: list[str],
+    spines: pd.DataFrame,
+    links: pd.DataFrame,
+    timepoints: list[str],
 ) -> plt.Figure:
     """One strip a spine, the least sure first, in blocks beside each other.
 
     Parameters
     ----------
-    stacks, titles, timepoints : stack, title and timepoint of each session, in order
+    stacks, titles, timepoints : stack, title and timepoint of each session, in order; stacks are taken one after the
+        other and none is held, so that a series may be of any length
     spines, links : tables of the series
     """
     chosen = least_sure(spines, links)[:MOST]
     side = FRAME_PX + 2 * BORDER_PX
-    block = LABEL_PX + side * len(stacks)
+    block = LABEL_PX + side * len(timepoints)
     blocks = int(np.clip(WIDTH_PX // block, 1, len(chosen)))
     rows = -(-len(chosen) // blocks)
     sheet = np.ones((rows * side, blocks * block, 3), np.float32)
-    brightest = [float(np.percentile(stack.voxels.max(axis=0), 99.5)) for stack in stacks]
-    for number, spine in enumerate(chosen):
-        left, top = number // rows * block + LABEL_PX, number % rows * side
-        for column, (frame, stack, bright) in enumerate(zip(frames(spine, spines, timepoints), stacks, brightest)):
-            x = left + column * side
+    strips = [frames(spine, spines, timepoints) for spine in chosen]
+    for column, stack in enumerate(stacks):
+        bright = float(np.percentile(stack.voxels.max(axis=0), 99.5))
+        for number, strip in enumerate(strips):
+            frame, top = strip[column], number % rows * side
+            x = number // rows * block + LABEL_PX + column * side
             sheet[top : top + side, x : x + side] = to_rgb(BORDERS[frame.mark]) if frame.mark else 1.0
             inner = _cut(stack, frame.place_um, bright) * (0.6 if frame.mark == "not found" else 1.0)
             y, x = top + BORDER_PX, x + BORDER_PX

@@ -75,7 +75,7 @@ def draw(
             tracks = table.loc[table["dendrite"] >= 0, "spine"].nunique()
             save_figure(
                 draw_strips(
-                    [read_registered(session.stack) for session in own],
+                    (read_registered(session.stack) for session in own),
                     [f"day {session.day:g}" for session in own],
                     table,
                     linked,
