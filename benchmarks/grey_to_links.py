@@ -4,9 +4,9 @@ The volumes are `neuroproof_ts2` (grey values of fly FIB-SEM, 150 x 250 x 250 vo
 itself: a neurite that leaves a tile goes on in the next one, and many cross the whole volume. They are made cuboid by
 cuboid. CPU and memory of every job are what it says of itself at the end of its log.
 
-Two gigavoxels take three and a half hours of one core, a quarter of them in membranes and half in candidates, which see
-a cuboid and some cubes of orphans at a time. So the largest volume is given the membranes of its source, tiled as its
-grey values are, and is run from there to what candidates are searched in.
+Two gigavoxels take some eight hours of one core, most of them in candidates, which see some cubes of orphans at a time.
+So the largest volume is given the membranes of its source, tiled as its grey values are, and is run from there to what
+candidates are searched in.
 """
 
 import json
