@@ -63,4 +63,5 @@ taken, scores, threshold = learn(
 said = conclude(scores.assign(**depths), output.scores)
 # depths alone go with the judge of before
 model = old.estimator if taken is None and deeper else taken
-save_taken(output.model, model, said, old, file, depth=depth, threshold=threshold)
+card = {name: old.card[name] for name in ("training data",) if name in old.card}
+save_taken(output.model, model, said, old, file, depth=depth, threshold=threshold, **card)

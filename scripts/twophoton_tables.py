@@ -1,4 +1,4 @@
-"""The tables of all series: spines, links, dendrites, sessions, corrections, turnover, survival and changes of size."""
+"""The tables of all series: spines, links, dendrites, sessions, corrections, limits, turnover, survival, sizes."""
 
 from spinome.design import stack_samples, with_design, with_design_of_pairs
 from spinome.io.tables import concatenate, write_table
@@ -10,6 +10,7 @@ from spinome.workflow import step
 inputs, params, output = step.begin(snakemake)
 tables = {name: concatenate(inputs[name]) for name in ("spines", "links", "dendrites", "sessions", "corrections")}
 require_usable(tables["sessions"])
+write_table(concatenate(inputs.limits), output.limits)
 usable = tables["sessions"][tables["sessions"]["usable"]]
 tables["turnover"] = turnover(tables["spines"], usable, params.gap_sessions, params.seed)
 for name, measure in (("survival", survival), ("size_changes", size_changes)):

@@ -17,8 +17,8 @@ traced = [read_table(backbones[name]) for name in sessions]
 decisions = table_of(params.corrections)
 tables = follow_series(sessions, day_of, decisions, read_table(inputs.expected), sizes, traced, params.gate_um)
 tables["spines"] = with_presence(tables["spines"], list(sessions), params.gap_sessions)
-counts, failed = [len(session) for session in sessions.values()], failures({name: stacks[name] for name in day_of})
-tables["sessions"] = session_table(params.days, counts, read_table(inputs.shifts), failed, tables["dendrites"])
+failed, shifts = failures({name: stacks[name] for name in day_of}), read_table(inputs.shifts)
+tables["sessions"] = session_table(params.days, tables["spines"], shifts, failed, tables["dendrites"])
 print(f"{tables['spines']['spine'].nunique()} spines, {len(tables['links'])} links in {len(sessions)} sessions")
 print(tables["sessions"].to_string())
 for name, table in tables.items():

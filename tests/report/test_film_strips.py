@@ -40,6 +40,17 @@ def test_an_unseen_spine_is_looked_for_where_its_neighbours_place_it(series):
     assert [frame.mark for frame in frames(3, spines, NAMES)] == ["not found", "not found", "gained"]
 
 
+def test_what_was_more_likely_missed_is_marked_as_missed_and_not_as_lost(series):
+    spines, _ = series
+    spines = spines.assign(lost_probability=np.nan, gained_probability=np.nan)
+    lost, gained = (spines["spine"] == 0) & (spines["timepoint"] == "b"), spines["spine"] == 3
+    spines = spines[~((spines["spine"] == 0) & (spines["timepoint"] == "c"))]
+    spines.loc[lost, "fate"] = "lost"
+    for probability, marks in ((0.9, ("lost", "gained")), (0.2, ("missed", "missed"))):
+        spines.loc[lost, "lost_probability"] = spines.loc[gained, "gained_probability"] = probability
+        assert (frames(0, spines, NAMES)[1].mark, frames(3, spines, NAMES)[2].mark) == marks
+
+
 def test_strips_have_one_scale_whatever_the_pixel(series):
     spines, links = series
     stacks = []

@@ -104,3 +104,10 @@ def test_so_are_orphans_that_the_model_of_links_does_not_know(tables):
     linking = {"links": links, "violations": violations, "queue": pd.DataFrame(columns=shown)}
     section = sections(["linking"], tables | linking | {"link_limits": tables["limits"]}, {}, {}, {})[0]
     assert section.lead.startswith("Warning: volume v is unlike the data that the model of links was trained on")
+
+
+def test_so_is_a_series_that_the_judge_of_spines_does_not_know(tables):
+    tables["series_limits"] = tables["limits"].rename(columns={"volume": "series"})
+    tables["tracked"] = pd.DataFrame({"specimen": ["m"], "field": "f", "timepoint": "0", "spine": 1})
+    lead = sections(["twophoton"], tables, {}, {}, {})[0].lead
+    assert lead.startswith("Warning: series v is unlike the data that the judge of spines was trained on")

@@ -69,6 +69,18 @@ def test_series(specimens):
     assert (row["sessions"], row["detections"], row["tracks"], row["seen_more_than_once"]) == (2, 3, 2, 1)
 
 
+def test_doubtful_sizes_and_what_is_beside_no_dendrite_are_counted():
+    table = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": "0", "spine": range(5)})
+    table = table.assign(dendrite=[0, 0, 0, 1, -1], shaft_saturated=[True, True, False, False, True])
+    table = table.assign(size_at_bound=[False, False, True, False, True])
+    (row,) = summaries.summarise_twophoton({"tracked": table})["Spines through time"].to_dict("records")
+    assert (row["detections"], row["beside_no_dendrite"]) == (4, 1)
+    assert (row["beside_a_saturated_shaft"], row["as_wide_as_the_fit_allows"]) == (2, 1)
+    twice = pd.concat([table, table.assign(timepoint="1")])
+    tiles = summaries.tiles({"specimens": pd.DataFrame(columns=list(COLUMNS)), "tracked": twice}, {}, FAILURES)
+    assert {tile.label: tile.value for tile in tiles}["spines on dendrites followed from session to session"] == "4"
+
+
 def test_turnover_stands_with_its_interval_where_there_is_one():
     tracked = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": ["0"], "spine": [1]})
     counts = dict.fromkeys(("days", "spines", "next_spines", "stable", "gained", "recurrent", "lost"), 3)

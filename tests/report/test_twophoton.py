@@ -6,7 +6,8 @@ import pytest
 import tifffile
 
 from spinome.io.volumes import write_volume
-from spinome.report.twophoton import Session, draw, draw_series, track_colours
+from spinome.report.dynamics import draw_turnover
+from spinome.report.twophoton import Session, draw, draw_series, draw_sizes, track_colours
 from spinome.twophoton.dynamics import survival, turnover
 from spinome.twophoton.registered import write_failed
 
@@ -26,6 +27,7 @@ def series(tmp_path):
         found = place.assign(spine=range(8), score=0.8, timepoint=str(number), day=float(number))
         found = found.assign(specimen="s", field="f", fate="stable", origin="stable", head_volume_um3=0.1, dendrite=0)
         found = found.assign(saturated=False, shaft_saturated=False, low_signal=False, corrected=False)
+        found = found.assign(size_at_bound=found["spine"] == 3)
         tables.append(found.drop(index=number))
     spines = pd.concat(tables, ignore_index=True)
     links = spines[["specimen", "field", "spine", "timepoint"]].assign(probability=0.9)
@@ -56,6 +58,28 @@ def test_every_figure_is_drawn_and_listed(tmp_path, series):
         *("s.f_tracks", "s.f_strips", "precision_recall", "turnover", "survival", "size_changes", "sizes", "training")
     ]
     assert all((tmp_path / "figures" / f"{name}.png").stat().st_size > 3000 for name in listed)
+
+
+def test_heads_as_wide_as_the_fit_allows_are_told_apart(tmp_path, series):
+    sessions, spines, links = series
+    axis = draw_sizes(spines, None).axes[0]
+    heights = [[patch.get_height() for patch in bars] for bars in axis.containers]
+    # the fourth spine is seen in all three sessions
+    assert [sum(bars) for bars in heights] == [len(spines) - 3, 3]
+    days = spines[["specimen", "field", "timepoint", "day"]].drop_duplicates()
+    draw(tmp_path / "f", sessions, spines, links, turnover(spines, days, 1), survival(spines, days), None, None)
+    (entry,) = (own for own in json.loads((tmp_path / "f" / "figures.json").read_text()) if own["name"] == "sizes")
+    assert "3 heads that are as wide as the fit allows" in entry["caption"]
+
+
+def test_of_what_was_gained_and_lost_as_much_as_was_likely_missed_is_pale():
+    row = {"specimen": "s", "field": "f", "timepoint": "0", "next_timepoint": "1", "stable": 10, "gained": 4}
+    row |= {"recurrent": 0, "lost": 5, "gained_missed": 3.0, "lost_missed": 2.0}
+    row |= {"turnover_ratio": 0.3, "turnover_low": 0.2, "turnover_high": 0.4}
+    row |= {"corrected_ratio": 0.15, "corrected_low": 0.05, "corrected_high": 0.3}
+    axis = draw_turnover(pd.DataFrame([row])).axes[0]
+    pale = [bar for bar in axis.patches if bar.get_alpha() == 0.6]
+    assert [(bar.get_y(), bar.get_height()) for bar in pale] == [(11.0, 3.0), (-5.0, 2.0)]
 
 
 def test_a_run_without_spines_still_shows_its_images(tmp_path, series):

@@ -18,6 +18,7 @@ from spinome.twophoton.correspond import POSITION, correspond_series
 from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS
+from spinome.twophoton.dynamics import survival, turnover
 from spinome.twophoton.judge import candidate_features
 from spinome.twophoton.measure import measure, saturation
 from spinome.twophoton.preprocess import scale_intensity
@@ -136,11 +137,20 @@ def image():
     return SimpleNamespace(place=place, light=(200 * light).astype(np.float32))
 
 
-def follow(places, images, voxels=None, counts=None, failures=None):
-    """Spines, links and notes of sessions 0, 1, ... of these places and projections."""
+def follow(places, images, voxels=None, dendrite=1, saturated=0.0):
+    """Spines, links and notes of sessions 0, 1, ... of these places and projections.
+
+    `saturated` is the share of spines beside a saturated shaft.
+    """
     voxels = voxels or [VOXEL] * len(places)
     sessions = [
-        pd.DataFrame(place, columns=POSITION).assign(score=0.9, dendrite=1, along_um=0.0, candidate=range(len(place)))
+        pd.DataFrame(place, columns=POSITION).assign(
+            score=0.9,
+            dendrite=dendrite,
+            along_um=0.0,
+            candidate=range(len(place)),
+            shaft_saturated=np.arange(len(place)) < saturated * len(place),
+        )
         for place in places
     ]
     expected, shifts = correspond_series(places, images, voxels, 6.0, 1.5, 1)
@@ -149,7 +159,7 @@ def follow(places, images, voxels=None, counts=None, failures=None):
         pd.DataFrame({"dendrite": [1], "given": False, "length_um": [20.0], "y_um": [90.0], "x_um": [90.0]})
     ] * len(places)
     spines, links, dendrites = track_series(sessions, days, expected, [SIZE] * len(places), traced, 1.5)
-    return spines, links, session_table(days, [len(place) for place in places], shifts, failures or {}, dendrites)
+    return spines, links, session_table(days, spines, shifts, {}, dendrites)
 
 
 def same_ids(spines, session):
@@ -243,6 +253,46 @@ def test_no_spines_in_one_session_or_in_all(image):
     assert spines.empty and links.empty and notes["spines"].sum() == 0
 
 
+def test_spines_beside_no_dendrite_are_followed_and_count_nowhere(image):
+    spines, _, notes = follow([image.place] * 2, [image.light] * 2, dendrite=-1)
+    assert notes["note"].str.contains("no dendrite was found beside its spines").all()
+    assert same_ids(spines, 1) > 0.95
+    days = notes.assign(specimen="s", field="f")
+    pairs = turnover(spines.assign(specimen="s", field="f"), days, 1)
+    assert pairs[["spines", "gained", "lost", "off_dendrite"]].to_numpy().tolist() == [[0, 0, 0, 80]]
+    assert np.isnan(pairs["turnover_ratio"].item())
+
+
+def test_a_saturated_stack_is_noted(image):
+    _, _, notes = follow([image.place], [image.light], saturated=0.5)
+    (note,) = notes["note"]
+    assert note == "20 of 40 spines lie beside a saturated shaft: their volumes come out too large"
+    assert follow([image.place], [image.light], saturated=0.2)[2]["note"].tolist() == [""]
+
+
+def test_a_series_in_which_every_spine_is_stable_has_no_turnover(image):
+    spines, _, _ = follow([image.place] * 4, [image.light] * 4)
+    assert set(spines["fate"]) == {"stable", "last"}
+    days = pd.DataFrame({"timepoint": list("0123"), "day": range(4)}).assign(specimen="s", field="f")
+    pairs = turnover(spines.assign(specimen="s", field="f"), days, 1)
+    assert not pairs[["gained", "lost", "turnover_ratio", "turnover_high", "corrected_low"]].any(axis=None)
+    assert (pairs["corrected_ratio"] < 0.03).all()
+    left = survival(spines.assign(specimen="s", field="f"), days)
+    assert (left["survival"] == 1).all() and not left["formation"].any()
+
+
+@pytest.mark.parametrize(("shown", "z"), [(slice(8, None), 0), (slice(9), 8)])
+def test_spines_in_the_first_and_the_last_slice_are_judged_and_measured(phantom_stack, shown, z):
+    stack = phantom_stack.stack[shown]
+    boxes = pd.DataFrame(phantom_stack.heads[:, 1:], columns=["y_um", "x_um"]).assign(slice=z, score=0.9, side_um=1.1)
+    candidates, _ = find_spines(boxes, stack, VOXEL)
+    found, features = candidate_features(stack, VOXEL, candidates, [0.0] * (len(ESTIMATES) + 1))
+    assert np.isfinite(features.to_numpy()).all()
+    measured, truth = measure(stack, VOXEL, found, 0.4, 2.0), 4 / 3 * np.pi * phantom_stack.radii**3
+    assert measured["fitted"].all() and np.corrcoef(measured["head_volume_um3"], truth)[0, 1] > 0.85
+    assert 0.5 < np.median(measured["head_volume_um3"] / truth) < 2
+
+
 def test_one_timepoint_only(image):
     spines, links, notes = follow([image.place], [image.light])
     assert len(spines) == 40 and links.empty and notes["note"].tolist() == [""]
@@ -327,8 +377,9 @@ def test_a_failed_stack_is_left_out_of_the_training(tmp_path, capsys):
 
 def test_failed_sessions_are_told_of_and_stop_the_run_where_none_is_left(image):
     shifts = correspond_series([image.place] * 2, [image.light] * 2, [VOXEL] * 2, 6.0, 1.5, 1)[1]
+    spines = pd.DataFrame({"timepoint": ["a", "c"], "dendrite": 0, "shaft_saturated": False})
     table = session_table(
-        [("a", 0.0), ("b", 1.0), ("c", 2.0)], [40, 40], shifts, {"b": "b.tif: is truncated"}, NO_DENDRITES
+        [("a", 0.0), ("b", 1.0), ("c", 2.0)], spines, shifts, {"b": "b.tif: is truncated"}, NO_DENDRITES
     )
     assert table["usable"].tolist() == [True, False, True]
     assert table["note"][1] == "b.tif: is truncated" and "shows the image of c" in table["note"][0]

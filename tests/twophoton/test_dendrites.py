@@ -96,7 +96,8 @@ def test_a_field_that_is_traced_shorter_or_grows_dense_is_noted():
     fragment = dendrites.head(1).assign(timepoint="d", dendrite=-1, length_um=90.0)
     dendrites = pd.concat([dendrites, fragment], ignore_index=True)
     shifts = pd.DataFrame(columns=["session", "other", "correlation", "turned", "sharpness"])
-    table = session_table([(name, day) for name, day, *_ in rows], [9] * 4, shifts, {}, dendrites)
+    spines = pd.DataFrame({"timepoint": list("abcd"), "dendrite": 0, "shaft_saturated": False})
+    table = session_table([(name, day) for name, day, *_ in rows], spines, shifts, {}, dendrites)
     first, second, third, fourth = table["note"]
     assert first == "" and fourth == ""
     assert "traced length of its dendrites is 176 um, and 236 um in a" in second and "density" not in second

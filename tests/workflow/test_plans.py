@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 CONFIGURATIONS = sorted((REPOSITORY / "config").glob("**/*.yaml"))
 # what no rule retrieves and a person brings; a plan looks at its name alone
 BROUGHT = {
-    "config/detector/config.yaml": ["resources/spinedetector/boxes.csv"],
+    "config/training/detector.yaml": ["resources/spinedetector/boxes.csv"],
     "config/training/linking.yaml": ["resources/neuroproof_ts2/volume_z000-150.h5"],
     "config/training/links_cuts.yaml": [
         "resources/pinky40/segmentation_z000-320.h5",

@@ -32,8 +32,9 @@ onsuccess:
     from spinome.workflow.preflight import failed_units, unlike_inputs
 
     told = failed_units(Path(study.results) / "failures.parquet")
-    for section, model in (("synapses", "synapses"), ("linking", "links"), ("neurons", "neurons")):
-        told += unlike_inputs(Path(study.results) / section / "limits.parquet", f"model of {model}")
+    models = {"twophoton": "judge of spines", "synapses": "model of synapses", "linking": "model of links"}
+    for section, model in (models | {"neurons": "model of neurons"}).items():
+        told += unlike_inputs(Path(study.results) / section / "limits.parquet", model)
     print(*told, sep="\n", file=sys.stderr)
     lacking = missing_so_far(
         {step: [in_results(file) for file in tables] for step, tables in finished_tables.items()},

@@ -172,12 +172,13 @@ rule twophoton_train_judge:
 
 
 rule twophoton_judge:
-    """Judge which candidates of a series are spines."""
+    """Judge which candidates of a series are spines, and whether the judge knows such series."""
     input:
         unpack(twophoton_plan.of_series("stacks", "projections", "candidates")),
         model=twophoton_plan.judge.trained,
     output:
         spines="<results>/twophoton/judge/{specimen}.{field}.parquet",
+        limits="<results>/twophoton/judge/{specimen}.{field}.limits.parquet",
     log:
         "<logs>/twophoton_judge/{specimen}.{field}.log",
     conda:
@@ -314,6 +315,7 @@ rule twophoton_tables:
             *twophoton_plan.per_stack("corrections", study.stacks).values(),
             *expand("<results>/twophoton/time_track/{series}.corrections.parquet", series=twophoton_plan.series),
         ],
+        limits=expand("<results>/twophoton/judge/{series}.limits.parquet", series=twophoton_plan.series),
     output:
         spines=report(
             "<results>/twophoton/spines.parquet", caption="../report/twophoton_spines.rst", category="Two-photon"
@@ -322,6 +324,7 @@ rule twophoton_tables:
         dendrites="<results>/twophoton/dendrites.parquet",
         sessions="<results>/twophoton/sessions.parquet",
         corrections="<results>/twophoton/corrections.parquet",
+        limits="<results>/twophoton/limits.parquet",
         turnover=report(
             "<results>/twophoton/turnover.parquet", caption="../report/twophoton_turnover.rst", category="Two-photon"
         ),

@@ -74,6 +74,7 @@ def _lead(branch: str, tables: Mapping[str, pd.DataFrame]) -> str:
     """What is said on top of a branch: first where it is beyond what its model knows."""
     lead = BRANCHES[branch][1]
     judged = {
+        "twophoton": ("series_limits", "judge of spines"),
         "synapses": ("limits", "model of synapses"),
         "linking": ("link_limits", "model of links"),
         "neurons": ("neuron_limits", "model of neurons"),

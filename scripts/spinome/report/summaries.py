@@ -74,7 +74,7 @@ def tell_unknown(completeness: pd.DataFrame, max_failed_fraction: float) -> list
 
 
 def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Sessions, spines and tracks of each series, its turnover, and how many corrections by hand were applied.
+    """Sessions, spines, tracks and doubtful sizes of each series, its turnover, and corrections by hand applied.
 
     Parameters
     ----------
@@ -92,6 +92,10 @@ def summarise_twophoton(given: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataF
     table["seen_more_than_once"] = (lasting > 1).groupby(level=series).sum().reindex(table.index, fill_value=0)
     if "dendrite" in spines:
         table["beside_no_dendrite"] = (spines["dendrite"] < 0).groupby([spines[name] for name in series]).sum()
+    # sizes not to be trusted: the first too large, the second perhaps too small
+    for flag, name in (("shaft_saturated", "beside_a_saturated_shaft"), ("size_at_bound", "as_wide_as_the_fit_allows")):
+        if flag in beside:
+            table[name] = beside.groupby(series)[flag].sum().reindex(table.index).fillna(0)
     table = table.astype(int)
     tables = {"Spines through time": table.reset_index()}
     if len(dendrites := given.get("dendrites", ())):

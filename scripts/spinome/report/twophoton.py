@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import tifffile
+from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from scipy.spatial import cKDTree
 
@@ -124,7 +125,8 @@ def draw(
             "Survival and formation",
             "Left: spines of the first session that are left (product-limit; a spine that leaves the field "
             "is not counted as lost). "
-            f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}.",
+            f"Right: spines gained since, over those of the first session. Bands: 95 % bootstrap interval {over}. "
+            "Both count a spine that was only missed as lost or gained, so that the curves fall and rise too fast.",
         )
     days = pd.DataFrame(
         [(s.specimen, s.field, s.timepoint, s.day) for s in sessions if not s.failed],
@@ -147,7 +149,12 @@ def draw(
             "sizes",
             "Size of spine heads",
             "Head volume from brightness, as the spines of all sessions have it"
-            + (", and against the true volume." if _sized(compared) is not None else "."),
+            + (", and against the true volume." if _sized(compared) is not None else ".")
+            + (
+                f" Pale: {_at_bound(spines).sum():,} heads that are as wide as the fit allows and may be wider."
+                if _at_bound(spines).any()
+                else ""
+            ),
         )
     if history is not None and len(history):
         save_figure(
@@ -246,10 +253,12 @@ def draw_sizes(spines: pd.DataFrame, compared: pd.DataFrame | None) -> plt.Figur
     figure, axes = plt.subplots(
         1, 1 + (sized is not None), figsize=(4.4 * (1 + (sized is not None)), 3.4), squeeze=False, layout="constrained"
     )
-    volume = spines["head_volume_um3"].to_numpy(float)
-    volume = volume[np.isfinite(volume) & (volume > 0)]
+    known = spines["head_volume_um3"].to_numpy(float) > 0
+    volume, bound = spines["head_volume_um3"].to_numpy(float)[known], _at_bound(spines)[known]
     bins = np.geomspace(0.005, 5, 31)
-    axes[0, 0].hist(np.clip(volume, bins[0], bins[-1]), bins, color=COLOURS["spine"], alpha=0.85)
+    shown = np.clip(volume, bins[0], bins[-1])
+    colours = [COLOURS["spine"], to_rgba(COLOURS["spine"], 0.35)]
+    axes[0, 0].hist([shown[~bound], shown[bound]], bins, color=colours, stacked=True)
     if len(volume):
         axes[0, 0].axvline(np.median(volume), color="black", lw=1, ls="--", label=f"median {np.median(volume):.2f} um³")
         axes[0, 0].legend()
@@ -309,6 +318,11 @@ def _beside_none(spines: pd.DataFrame, session: Session) -> str:
     others = int((spines["dendrite"] < 0).sum())
     told = f", {others} beside none" if others else ""
     return told + (f"; {len(session.truth)} true" if session.truth is not None else "")
+
+
+def _at_bound(spines: pd.DataFrame) -> np.ndarray:
+    """Which spines (N,) have a volume and a head as wide as the fit allows."""
+    return spines["size_at_bound"].to_numpy(bool) & (spines["head_volume_um3"].to_numpy(float) > 0)
 
 
 def _sized(compared: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -183,24 +183,43 @@ def examples(
     name: str,
     depth: list[float],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a stack with truth teaches a judge.
+    """What a stack with truth teaches a judge, as `taught` gives it.
 
     Parameters
     ----------
     stack, voxel_um, spines, depth : as `candidate_features` takes them
+    truth, dendrites, name : as `taught` takes them
+    """
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth)
+    return taught(spines, features, truth, dendrites, name, voxel_um[0])
+
+
+def taught(
+    spines: pd.DataFrame,
+    features: pd.DataFrame,
+    truth: pd.DataFrame,
+    dendrites: pd.DataFrame | None,
+    name: str,
+    slice_um: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What described candidates with truth teach a judge.
+
+    Parameters
+    ----------
+    spines, features : of `candidate_features`
     truth, dendrites : of `spinome.twophoton.truth.read_truth`; where dendrites are traced, candidates within
         `TRAINED_UM` of them alone are learned from
     name : of the series
+    slice_um : distance of slices
 
     Returns
     -------
     features (N, F), labels (N,) and groups (N,), as `train_judge` takes them
     """
-    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth)
     used = np.ones(len(spines), bool)
     if dendrites is not None:
         used = distance_to_dendrites(spines[["z_um", "y_um", "x_um"]].to_numpy(float), dendrites) <= TRAINED_UM
-    return features.to_numpy()[used], label_candidates(spines, truth, voxel_um[0])[used], blocks(spines, name)[used]
+    return features.to_numpy()[used], label_candidates(spines, truth, slice_um)[used], blocks(spines, name)[used]
 
 
 def label_candidates(spines: pd.DataFrame, truth: pd.DataFrame, slice_um: float) -> np.ndarray:
@@ -297,8 +316,13 @@ def judge_stack(
     model : forest on `FEATURES`
     """
     spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], model.card["depth"])
+    return judge_described(spines, features, model, voxel_um[0])
+
+
+def judge_described(spines: pd.DataFrame, features: pd.DataFrame, model: Model, slice_um: float) -> pd.DataFrame:
+    """Candidates of `candidate_features` with the probability that a forest gives them (`judged`)."""
     probability = model.probabilities(features.to_numpy())[:, 1] if len(spines) else features["score"].to_numpy()
-    return judged(spines, probability, voxel_um[0])
+    return judged(spines, probability, slice_um)
 
 
 def judged(spines: pd.DataFrame, probability: np.ndarray, slice_um: float) -> pd.DataFrame:

@@ -12,12 +12,14 @@ UNLIKE, IDENTICAL = 0.2, 0.98
 BLURRED = 0.8
 # shares by which the traced length of a field and the density on it change from session to session without a note
 LENGTH_JUMP, DENSITY_JUMP = 0.15, 0.3
+# share of spines beside a saturated shaft that goes without a note
+SATURATED = 0.25
 SESSION_COLUMNS = ["timepoint", "day", "usable", "spines", "correlation", "z_turned", "note"]
 
 
 def session_table(
     sessions: list[tuple[str, float]],
-    counts: list[int],
+    spines: pd.DataFrame,
     shifts: pd.DataFrame,
     failures: dict[str, str],
     dendrites: pd.DataFrame,
@@ -27,7 +29,7 @@ def session_table(
     Parameters
     ----------
     sessions : timepoint and day of each, in order
-    counts : spines of each session that did not fail, in order
+    spines : those of all sessions, `timepoint dendrite shaft_saturated`
     shifts : shifts from `correspond_series`, between sessions that did not fail
     failures : reason by timepoint
     dendrites : what `spinome.twophoton.dendrites.dendrite_table` returns
@@ -40,11 +42,9 @@ def session_table(
     standing = [(name, day) for name, day in sessions if name not in failures]
     rows = []
     jumps = _jumps(dendrites, [name for name, _ in standing])
-    for number, ((name, day), count) in enumerate(zip(standing, counts)):
-        own = shifts[shifts["session"] == number]
-        notes = list(jumps.get(name, ()))
-        if count == 0:
-            notes.append("no spine was found: is the field empty, saturated or of another channel?")
+    for number, (name, day) in enumerate(standing):
+        own, there = shifts[shifts["session"] == number], spines[spines["timepoint"] == name]
+        notes = [*jumps.get(name, ()), *_of_spines(there)]
         if len(own) and own["correlation"].max() < UNLIKE:
             notes.append("looks unlike the sessions around it: is it the same field, channel and voxel size?")
         if own.loc[own["correlation"] >= UNLIKE, "sharpness"].median() < BLURRED:
@@ -56,12 +56,28 @@ def session_table(
         if turned:
             notes.append("z runs the other way than in most sessions; depths were turned to follow its spines")
         correlation = float(own["correlation"].max()) if len(own) else float("nan")
-        rows.append([name, day, True, count, correlation, turned, "; ".join(notes)])
+        rows.append([name, day, True, len(there), correlation, turned, "; ".join(notes)])
     failed = [(name, day) for name, day in sessions if name in failures]
     rows += [[name, day, False, None, float("nan"), False, failures[name]] for name, day in failed]
     table = pd.DataFrame(rows, columns=SESSION_COLUMNS).sort_values("day", ignore_index=True)
     types = {"timepoint": str, "day": float, "usable": bool, "spines": "Int64", "z_turned": bool, "note": str}
     return table.astype(types)
+
+
+def _of_spines(spines: pd.DataFrame) -> list[str]:
+    """Notes on the spines of a session."""
+    if spines.empty:
+        return ["no spine was found: is the field empty, saturated or of another channel?"]
+    beside = spines[spines["dendrite"] >= 0]
+    if beside.empty:
+        return [
+            "no dendrite was found beside its spines, so that they count in no turnover and no density; give the "
+            "traced ones (column `dendrites`)"
+        ]
+    saturated = int(beside["shaft_saturated"].sum())
+    if saturated <= SATURATED * len(beside):
+        return []
+    return [f"{saturated} of {len(beside)} spines lie beside a saturated shaft: their volumes come out too large"]
 
 
 def _jumps(dendrites: pd.DataFrame, names: list[str]) -> dict[str, list[str]]:

@@ -243,7 +243,7 @@ def failed_units(table: str | Path) -> list[str]:
 
 
 def unlike_inputs(table: str | Path, model: str) -> list[str]:
-    """Lines for the end of a run: volumes or neurons that are unlike what their model was trained on."""
+    """Lines for the end of a run: series, volumes or neurons that are unlike what their model was trained on."""
     if not Path(table).exists():
         return []
     try:

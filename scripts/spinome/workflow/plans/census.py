@@ -32,6 +32,7 @@ REPORT_TABLES = {
         "corrections": "twophoton/corrections.parquet",
         "sessions": "twophoton/sessions.parquet",
         "dendrites": "twophoton/dendrites.parquet",
+        "series_limits": "twophoton/limits.parquet",
     },
     "synapses": {
         "objects": "synapses/objects.parquet",
