@@ -7,7 +7,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from spinome.io.models import Model, load_model, save_model
 from spinome.linking.candidates import FEATURES
-from spinome.linking.link_model import LinkModel, lesson, pool, tell_older, train_links
+from spinome.linking.link_model import lesson, pool, tell_older, threshold_of, train_links
 from spinome.linking.links import rank_links, top_k
 
 
@@ -73,7 +73,8 @@ def test_pooled_orphans_share_no_number(simulated):
 
 def test_an_older_forest_is_told(trained):
     older = Model(ExtraTreesClassifier(), FEATURES)
+    new = Model(trained[0], FEATURES)
     (line,) = tell_older(older, "links.skops", 0.6)
-    assert line.startswith("links.skops: ") and "linking.links.threshold to 0.3" in line
-    assert not tell_older(older, "links.skops", 0.3) and not tell_older(Model(trained[0], FEATURES), "links.skops", 0.6)
-    assert isinstance(trained[0], LinkModel)
+    assert line.startswith("links.skops: ") and "linked from 0.3" in line and not tell_older(new, "links.skops", 0.6)
+    # by default what it linked before
+    assert threshold_of(older, 0.6) == 0.3 and threshold_of(new, 0.6) == 0.6

@@ -22,8 +22,8 @@ from spinome.linking.links import label_candidates, label_ends
 
 BEHIND = np.array([place for place, name in enumerate(FEATURES) if name.endswith("_behind")])
 TREES = 100  # of each half of the forest
-# what an older forest had been made to link from by default
-OLDER_THRESHOLD = 0.3
+# of the threshold that counts for an older model, whose default was 0.3
+OLDER_SHARE = 0.5
 
 
 class Lesson(NamedTuple):
@@ -179,11 +179,21 @@ def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
     return fold[row]
 
 
+def is_older(model: Model) -> bool:
+    """Whether a version before this one trained a model of links: a forest alone, which is about half as sure."""
+    return not isinstance(model.estimator, LinkModel)
+
+
+def threshold_of(model: Model, threshold: float) -> float:
+    """The probability from which a model links: that which is asked for, of an older one half of it."""
+    return threshold * OLDER_SHARE if is_older(model) else threshold
+
+
 def tell_older(model: Model, file: object, threshold: float) -> list[str]:
-    """What to say of a forest that an older version trained: it is less sure, so that fewer links are made."""
-    if isinstance(model.estimator, LinkModel) or threshold <= OLDER_THRESHOLD:
+    """What to say of an older model."""
+    if not is_older(model):
         return []
     return [
-        f"{file}: an older version trained this model of links, which is less sure of itself; train it again, or set "
-        f"linking.links.threshold to {OLDER_THRESHOLD:g} for the links of before"
+        f"{file}: an older version trained this model of links, which is half as sure; linking.links.threshold counts "
+        f"half for it, and orphans are linked from {threshold_of(model, threshold):g}. Train it again for more links"
     ]
