@@ -16,13 +16,11 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
 
 from spinome.configuration.linking import Candidates, Links, Typing
 from spinome.io.models import Model
 from spinome.io.volumes import create_volume, open_labels
 from spinome.linking.candidates import (
-    FEATURES,
     TYPED,
     compare,
     find_candidates,
@@ -30,16 +28,11 @@ from spinome.linking.candidates import (
     group_names,
     with_types,
 )
+from spinome.linking.choice import weigh_scores
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
-from spinome.linking.links import (
-    dendrite_splits,
-    label_ends,
-    link_forest,
-    parents,
-    rank_links,
-    without_scars,
-)
+from spinome.linking.link_model import Lesson, dendrite_splits, fit_unseen, lesson, pool
+from spinome.linking.links import parents, rank_links, without_scars
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
 from spinome.linking.typing import measure_segments, train_types, type_probabilities, type_segments, without_axons
@@ -145,12 +138,9 @@ def of_dendrites(part: Detached) -> Detached:
     return Detached(compare(own.reset_index(drop=True)), part.links)
 
 
-def pooled(parts: list[Detached]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels and true dendrites of the rows of several draws."""
-    features = np.concatenate([part.candidates[FEATURES].to_numpy(np.float32) for part in parts])
-    labels = np.concatenate([label_ends(part.candidates, part.links) for part in parts])
-    shaft = [part.candidates["orphan"].map(part.links.set_index("orphan")["shaft"]) for part in parts]
-    return features, labels, np.concatenate(shaft)
+def lesson_of(part: Detached) -> Lesson:
+    """What a draw teaches."""
+    return lesson(*part, "pinky40")
 
 
 def scarless(part: Detached) -> Detached:
@@ -159,30 +149,28 @@ def scarless(part: Detached) -> Detached:
 
 
 def unseen_links(tests: list[Detached], teachers: list[Detached]) -> list[pd.DataFrame]:
-    """Links of draws, each by a forest that learned on the teachers without its dendrite.
+    """Links of draws, each by scores that were learned on the teachers without its dendrite.
 
-    It learns from the teachers' spines without their scars as well. It is calibrated (Platt 1999) on the teachers' rows
-    of dendrites that are neither its own nor in its fold.
+    They are learned from the teachers' spines without their scars as well, and weighed on the teachers' rows of
+    dendrites that are neither its own nor in its fold.
     """
-    features, labels, dendrites = pooled([*teachers, *map(scarless, teachers)])
-    splits = dendrite_splits(labels, dendrites)
-    forests = [link_forest(0).fit(features[seen], labels[seen]) for seen, _ in splits]
-    held = np.full(len(labels), np.nan)
-    for (_, unseen), forest in zip(splits, forests):
-        held[unseen] = forest.predict_proba(features[unseen])[:, 1]
-    as_cut = np.arange(len(labels)) < sum(len(teacher.candidates) for teacher in teachers)
+    taught = pool([lesson_of(part) for part in [*teachers, *map(scarless, teachers)]])
+    splits = dendrite_splits(taught.cut, taught.dendrite)
+    models, scores = fit_unseen(taught, splits, 0)
+    as_cut = np.arange(len(scores)) < sum(len(teacher.candidates) for teacher in teachers)
+    for model, (seen, _) in zip(models, splits):
+        known = seen[as_cut[seen]]
+        own = taught.rows(known)
+        model.weights = weigh_scores(scores[known], own.right, own.orphan, own.shaft)
     linked = []
     for test in tests:
-        own, _, shaft = pooled([test])
-        probability = np.full(len(own), np.nan)
-        for (seen, _), forest in zip(splits, forests):
-            known = seen[as_cut[seen]]
-            mine = ~np.isin(shaft, dendrites[seen])
-            # a dendrite without a spine in the teachers was seen by none of the forests
-            mine &= np.isnan(probability)
-            sigmoid = LogisticRegression(C=1e6).fit(held[known, None], labels[known])
+        own = lesson_of(test)
+        probability = np.full(len(own.right), np.nan)
+        for model, (seen, _) in zip(models, splits):
+            # a dendrite without a spine in the teachers was seen by none
+            mine = ~np.isin(own.dendrite, taught.dendrite[seen]) & np.isnan(probability)
             if mine.any():
-                probability[mine] = sigmoid.predict_proba(forest.predict_proba(own[mine])[:, 1:])[:, 1]
+                probability[mine] = model.predict_proba(own.features[mine])[:, 1]
         linked.append(rank_links(test.candidates, probability, test.links["orphan"], LINK_FROM))
     return linked
 
@@ -190,7 +178,7 @@ def unseen_links(tests: list[Detached], teachers: list[Detached]) -> list[pd.Dat
 def kinds_left_out(draws: dict[str, Detached]) -> tuple[Detached, pd.DataFrame, Detached, pd.DataFrame]:
     """All draws as one, and the same with dendrites alone as candidates, with their links.
 
-    Each spine is linked by a forest that saw neither its dendrite nor its kind of cut; orphans are numbered anew.
+    Each spine is linked by a model that saw neither its dendrite nor its kind of cut; orphans are numbered anew.
     """
     every: list[list] = [[], [], [], []]
     for number, (kind, draw) in enumerate(draws.items()):

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.calibration import CalibratedClassifierCV
 
 import pinky40
 from review_curves import COUNTS, Point
@@ -25,7 +24,8 @@ from spinome.configuration.phantom import Specimen
 from spinome.io.models import load_model
 from spinome.io.units import working_stride
 from spinome.linking.candidates import FEATURES, TYPED, group_candidates, with_types
-from spinome.linking.links import label_ends, rank_links, top_k, train_links
+from spinome.linking.link_model import LinkModel, lesson, train_links
+from spinome.linking.links import rank_links, top_k
 from spinome.linking.measure import INSIDE
 from spinome.linking.proofread import proofreading_queue
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
@@ -83,7 +83,7 @@ def cuts() -> Cuts:
 
 
 @cache
-def simulated_forest() -> CalibratedClassifierCV:
+def simulated_forest() -> LinkModel:
     """The forest that learned from the orphans of a simulated specimen, that of the demo's training."""
     settings = Specimen(seed=2).model_dump()
     specimen = grow(settings)
@@ -101,9 +101,7 @@ def simulated_forest() -> CalibratedClassifierCV:
     found = with_types(
         group_candidates(labels, None, orphans, near, None, pinky40.WHOLE, voxel_nm, radius), told[["segment", *TYPED]]
     )
-    dendrites = found["orphan"].map(links.set_index("orphan")["shaft"]).fillna(-found["orphan"]).to_numpy()
-    features = found[FEATURES].to_numpy(np.float32)
-    return train_links(features, label_ends(found, links), dendrites, seed=0)[0]
+    return train_links(lesson(found, links, "phantom"), seed=0)[0]
 
 
 @cache
@@ -202,11 +200,10 @@ def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, drawn_by: n
     return held_against(table, before, _of(forest, table), said[held], weight[held], pinky40.LINK_FROM).better
 
 
-def _trained(asked: pd.Series) -> CalibratedClassifierCV:
+def _trained(asked: pd.Series) -> LinkModel:
     own = cuts().candidates[cuts().candidates["orphan"].isin(asked.index)]
     truth = pd.DataFrame({"orphan": asked.index, "shaft": asked.to_numpy()})
-    shafts = own["orphan"].map(asked).to_numpy()
-    return train_links(own[FEATURES].to_numpy(np.float32), label_ends(own, truth), shafts, seed=0)[0]
+    return train_links(lesson(own.reset_index(drop=True), truth, "pinky40"), seed=0)[0]
 
 
 def _over_quarters(probability_of: Callable[[pd.Series, np.ndarray, pd.DataFrame], np.ndarray]) -> float:
@@ -221,5 +218,5 @@ def _over_quarters(probability_of: Callable[[pd.Series, np.ndarray, pd.DataFrame
     return float(np.average(scores, weights=weights))
 
 
-def _of(forest: CalibratedClassifierCV, table: pd.DataFrame) -> np.ndarray:
+def _of(forest: LinkModel, table: pd.DataFrame) -> np.ndarray:
     return forest.predict_proba(table[FEATURES].to_numpy(np.float32))[:, 1]

@@ -14,6 +14,7 @@ from spinome.limits import tell_unlike
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
 from spinome.linking.exchange import synapse_graph, write_graphml
 from spinome.linking.line_graph import line_graph, rename_neurites
+from spinome.linking.link_model import tell_older, threshold_of
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
 from spinome.linking.traits import judge_limits
@@ -21,7 +22,10 @@ from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-model = load_model(step.model_file(snakemake), FEATURES)
+file = step.model_file(snakemake)
+model = load_model(file, FEATURES)
+print(*tell_older(model, file, params.threshold), sep="\n")
+threshold = threshold_of(model, params.threshold)
 typings, synapse_files = step.by_name(inputs, "typing"), step.by_name(inputs, "synapses")
 # where synapses could not be looked for, in volumes whose synapses are found here
 gap_files = step.by_name(inputs, "gaps")
@@ -43,7 +47,7 @@ def linked(volume):
     measured = segments[segments["kind"] == "orphan"]
     orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
-    links = rank_links(candidates, probability, orphans, params.threshold, failed)
+    links = rank_links(candidates, probability, orphans, threshold, failed)
     limits = pd.DataFrame([judge_limits(candidates, model.card)])
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     joined = rename_neurites(synapses, parents(links))

@@ -5,7 +5,8 @@ import numpy as np
 from spinome.io.models import Model, save_model
 from spinome.io.tables import read_table
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
-from spinome.linking.links import lesson, rank_links, top_k, train_links, without_scars
+from spinome.linking.link_model import lesson, pool, train_links
+from spinome.linking.links import rank_links, top_k, without_scars
 from spinome.linking.traits import known_of
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
@@ -26,8 +27,8 @@ for volume, tissue in params.tissues.items():
     bare.append(lesson(without_scars(candidates, truth), truth, tissue))
     unseen_tables.append((candidates, truth))
 rows = [len(candidates) for candidates, _ in unseen_tables]
-model, unseen = train_links(*map(np.concatenate, zip(*lessons, *bare)), params.seed, own=sum(rows))
-true_links = sum(int(labels.sum()) for _, labels, _ in lessons)
+model, unseen = train_links(pool([*lessons, *bare]), params.seed, own=sum(rows))
+true_links = sum(int(taught.cut.sum()) for taught in lessons)
 card = {"trained_on": list(params.tissues), "rows": sum(rows), "true_links": true_links}
 card["training data"] = known_of([candidates for candidates, _ in unseen_tables]).for_card()
 for (candidates, truth), probability, volume in zip(

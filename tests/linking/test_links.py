@@ -27,7 +27,6 @@ from spinome.linking.links import (
     parents,
     rank_links,
     top_k,
-    train_links,
     true_fragments,
     without_scars,
 )
@@ -209,18 +208,6 @@ def simulated():
     return candidates, pd.DataFrame(truth, columns=["orphan", "shaft"])
 
 
-def test_forest_finds_the_parent_of_dendrites_it_has_not_seen(simulated):
-    candidates, truth = simulated
-    labels = label_candidates(candidates, truth)
-    dendrites = candidates["orphan"].map(truth.set_index("orphan")["shaft"]).to_numpy()
-    model, unseen = train_links(candidates[FEATURES].to_numpy(), labels, dendrites, 0)
-    scores = top_k(rank_links(candidates, unseen, truth["orphan"], 0.5), truth)
-    assert scores["top_1"] > 0.8 and scores["top_3"] > 0.95 and scores["candidates"] == 5
-    # calibrated: probabilities add up to the number of true links
-    probability = model.predict_proba(candidates[FEATURES].to_numpy())[:, 1]
-    assert probability.sum() == pytest.approx(labels.sum(), rel=0.25)
-
-
 def test_without_its_scar_the_true_shaft_stands_behind_one_that_bears_one():
     # of every other orphan
     table = pd.DataFrame(1.0, index=range(4), columns=COLUMNS).assign(orphan=[1, 1, 3, 3], shaft=[7, 8, 7, 8])
@@ -234,13 +221,6 @@ def test_without_its_scar_the_true_shaft_stands_behind_one_that_bears_one():
     assert bare["arrival_nm"].tolist() == [0, 60, -30, 50]
     same = [name for name in COLUMNS if name.partition("_behind")[0] not in ("arrival_nm", *UNSCARRED)]
     pd.testing.assert_frame_equal(bare[same], compare(table)[same])
-
-
-def test_one_dendrite_cannot_train(simulated):
-    candidates, truth = simulated
-    labels = label_candidates(candidates, truth)
-    with pytest.raises(ValueError, match="two at least"):
-        train_links(candidates[FEATURES].to_numpy(), labels, np.zeros(len(labels)), 0)
 
 
 def test_each_orphan_has_one_parent_at_most(simulated):

@@ -119,7 +119,7 @@ class Links(Section):
     """Orphans on shafts."""
 
     threshold: float = Field(
-        0.3, ge=0, le=1, description="an orphan is linked when its most probable parent reaches this"
+        0.6, ge=0, le=1, description="an orphan is linked when its most probable parent reaches this"
     )
 
 

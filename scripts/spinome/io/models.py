@@ -15,6 +15,7 @@ TRUSTED = [
     "sklearn.tree._tree.Tree",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "spinome.linking.link_model.LinkModel",
 ]
 
 

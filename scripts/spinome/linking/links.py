@@ -1,4 +1,4 @@
-"""Which shaft an orphan spine belongs to: a calibrated forest, one parent each, and a check of the grammar."""
+"""Which shaft an orphan spine belongs to: one parent each, what is right, and a check of the grammar."""
 
 from __future__ import annotations
 
@@ -6,80 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from spinome.gaps import in_gap
-from spinome.linking.candidates import FEATURES, PLACES, compare
+from spinome.linking.candidates import PLACES, compare
 from spinome.linking.end_features import UNSCARRED
 
 LINK_COLUMNS = ["orphan", "shaft", "rank", "probability", "linked", "known", "decided"]
 VIOLATION_COLUMNS = ["object", "kind", "violation"]
-
-
-def train_links(
-    features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int, own: int | None = None
-) -> tuple[CalibratedClassifierCV, np.ndarray]:
-    """Train the link forest with all spines of one dendrite in the same fold.
-
-    The forest is calibrated (Platt 1999) on what it says of dendrites that it has not seen.
-
-    Parameters
-    ----------
-    features : (N, F) columns of `candidates.FEATURES`, one row per pair of orphan and candidate
-    labels : (N,) bool, true parent
-    dendrites : (N,) the true dendrite of each row's orphan
-    own : how many of the first rows are as they will be met; the forest only learns from the others (`without_scars`),
-        and is calibrated without them
-
-    Returns
-    -------
-    the calibrated model, and the probability (N,) of each row from a forest that did not see its dendrite
-
-    Raises
-    ------
-    ValueError: if the true links lie on fewer than two dendrites.
-    """
-    splits = dendrite_splits(labels, dendrites)
-    unseen = cross_validate(features, labels, dendrites, seed)
-    model = CalibratedClassifierCV(link_forest(seed), cv=splits, method="sigmoid", ensemble=False)
-    model.fit(features, labels)
-    (calibrated,) = model.calibrated_classifiers_
-    calibrated.calibrators[0].fit(unseen[:own], labels[:own])
-    return model, unseen
-
-
-def cross_validate(features: np.ndarray, labels: np.ndarray, dendrites: np.ndarray, seed: int) -> np.ndarray:
-    """Probability (N,) of each row from a forest that did not see its dendrite; see `train_links`."""
-    splits = dendrite_splits(labels, dendrites)
-    return cross_val_predict(link_forest(seed), features, labels, cv=splits, method="predict_proba")[:, 1]
-
-
-def dendrite_splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and rows to predict, of up to five folds that part no dendrite; see `train_links`."""
-    with_link = np.unique(dendrites[labels])
-    if len(with_link) < 2 or labels.all():
-        raise ValueError(
-            f"the training volumes have true links on {len(with_link)} dendrite(s); two at least are needed, "
-            "with other candidates beside; or name a trained model under models.links"
-        )
-    return list(PredefinedSplit(_folds(labels, dendrites, min(5, len(with_link)))).split())
-
-
-def _folds(labels: np.ndarray, dendrites: np.ndarray, count: int) -> np.ndarray:
-    """Deal the dendrites out to folds, those with true links first, so that every fold has some."""
-    names, row = np.unique(dendrites, return_inverse=True)
-    true = np.bincount(row, weights=labels)
-    order = np.lexsort((-np.bincount(row), -true))
-    fold = np.empty(len(names), dtype=np.int64)
-    fold[order] = np.arange(len(names)) % count
-    return fold[row]
-
-
-def link_forest(seed: int) -> ExtraTreesClassifier:
-    """The forest before it is calibrated."""
-    return ExtraTreesClassifier(200, min_samples_leaf=2, random_state=seed, n_jobs=1)
 
 
 def rank_links(
@@ -265,19 +198,6 @@ def label_candidates(candidates: pd.DataFrame, truth: pd.DataFrame) -> np.ndarra
     """Which rows of a candidate table are true links, (N,) bool."""
     right = set(zip(truth["orphan"].tolist(), truth["shaft"].tolist()))
     return np.array([pair in right for pair in zip(candidates["orphan"].tolist(), candidates["shaft"].tolist())], bool)
-
-
-def lesson(candidates: pd.DataFrame, truth: pd.DataFrame, specimen: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels and true dendrites of the rows of candidates of a specimen, as `train_links` takes them.
-
-    Parameters
-    ----------
-    candidates : (N) rows of `candidates.COLUMNS`
-    truth : `orphan shaft`
-    """
-    parent = candidates["orphan"].map(truth.groupby("orphan")["shaft"].first()).fillna(-candidates["orphan"])
-    names = np.array([f"{specimen}/{name:.0f}" for name in parent])
-    return candidates[FEATURES].to_numpy(np.float32), label_ends(candidates, truth), names
 
 
 def without_scars(candidates: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

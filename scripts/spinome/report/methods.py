@@ -194,7 +194,7 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
     if orphans:
         yield (
             "As in SANTIAGO [@grayroncal2016], an orphan was linked to the most probable of the shafts around it, here "
-            "by a forest of extremely randomised trees [@geurts2006] with calibrated probabilities [@platt1999] "
+            "by a forest of extremely randomised trees [@geurts2006] and a conditional logit [@mcfadden1974] "
             f"({_model(models['links'])}), where the probability was at least {config['links']['threshold']:g}: "
             f"{_number(len(linked))} of {_count(orphans, 'orphan')} got a parent."
         )

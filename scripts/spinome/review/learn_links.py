@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from sklearn.calibration import CalibratedClassifierCV
 
 from spinome.linking.candidates import FEATURES
-from spinome.linking.links import label_ends, rank_links, train_links
+from spinome.linking.link_model import LinkModel, lesson, train_links
+from spinome.linking.links import rank_links
 from spinome.linking.measure import INSIDE
 from spinome.review.answers import NEXT, POSITION, agreed
 from spinome.review.exchange import LabelAt
@@ -105,7 +105,7 @@ def taught(
     return about.index.to_numpy(int)[there], shaft[there], weight[there]
 
 
-def teach(candidates: pd.DataFrame, said: pd.Series, seed: int) -> CalibratedClassifierCV | None:
+def teach(candidates: pd.DataFrame, said: pd.Series, seed: int) -> LinkModel | None:
     """A forest that learned from answers; None where there are too few.
 
     Parameters
@@ -115,12 +115,11 @@ def teach(candidates: pd.DataFrame, said: pd.Series, seed: int) -> CalibratedCla
     """
     own = candidates[candidates["orphan"].isin(said.index)].reset_index(drop=True)
     linked = said[said != NONE]
-    right = label_ends(own, pd.DataFrame({"orphan": linked.index, "shaft": linked.to_numpy()}))
-    # a shaft and its orphans are in one fold of the calibration; an orphan without a shaft is by itself
-    owner = own["orphan"].map(linked).fillna(-own["orphan"]).to_numpy(float)
-    if right.sum() < LEAST_LINKED or len(np.unique(owner[right])) < 2 or right.all():
+    # a shaft and its orphans are in one fold; an orphan without a shaft is by itself
+    taught = lesson(own, pd.DataFrame({"orphan": linked.index, "shaft": linked.to_numpy()}), "")
+    if taught.cut.sum() < LEAST_LINKED or len(np.unique(taught.dendrite[taught.cut])) < 2 or taught.cut.all():
         return None
-    return train_links(own[FEATURES].to_numpy(np.float32), right, owner, seed)[0]
+    return train_links(taught, seed)[0]
 
 
 def outcome(
@@ -171,7 +170,7 @@ def held_against(
 
 def learn(
     candidates: pd.DataFrame, said: pd.Series, weight: np.ndarray, old: np.ndarray, threshold: float, seed: int
-) -> tuple[CalibratedClassifierCV | None, dict[str, object]]:
+) -> tuple[LinkModel | None, dict[str, object]]:
     """Teach, hold against the old forest, and teach again with all answers where the new one is better.
 
     Parameters
