@@ -348,8 +348,8 @@ def shipped_rows() -> list[Row]:
     rows = []
     for words, name, target in (
         (
-            "which has seen another fly: network, fitted to the volume without labels, at a point of a rule whose form was "
-            "chosen when this was known",
+            "which has seen another fly: network, fitted to the volume without labels, at a point of a rule "
+            "whose form was chosen when this was known",
             "synapses.safetensors",
             0.55,
         ),
