@@ -128,7 +128,8 @@ def unseen_rows() -> list[Row]:
         Row(f"{what}, {spread}", float(np.mean(scores)), "F1", 0.75),
         Row("their training, the longest draw", slowest, "CPU-s", 120.0, True),
         mouse_row(
-            "shipped network, which has learnt from this cutout, fitted to the volume",
+            "shipped network, which has learnt from this cutout, fitted to the volume, at a point of a rule "
+            "whose form was chosen when this was known",
             on_mouse(load_network(MODELS / "synapses.safetensors")),
             0.55,
         ),

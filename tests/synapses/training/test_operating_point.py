@@ -55,6 +55,25 @@ def test_neighbours_decide_between_points():
     assert chosen == (THRESHOLDS[middle[0]], MIN_VOLUMES_UM3[middle[1]], MIN_PEAKS[middle[2]])
 
 
+def found_of(*hits):
+    """Volumes with so many of ten objects found, and as many of those found wrong as are missed."""
+    return [Matched(np.ones(10), np.arange(10) < one, np.arange(10) < one) for one in hits]
+
+
+def test_of_points_alike_the_one_that_keeps_the_smallest_and_the_least_sure():
+    """A point that is better in one volume and worse in another is no better; one that is so in each is."""
+    points = {(t, v, p): found_of(2, 2, 2, 2) for t in THRESHOLDS for v in MIN_VOLUMES_UM3 for p in MIN_PEAKS}
+    large = {point for point in points if point[1] >= 0.0004}
+    sure = {point for point in points if point[1] < 0.0004 and max(point[0], point[2]) >= 0.9}
+    points |= dict.fromkeys(large, found_of(9, 5, 5, 5)) | dict.fromkeys(sure, found_of(3, 8, 6, 6))
+    chosen = best_point(points, f1)
+    assert chosen[1] == 0 and max(chosen[0], chosen[2]) == 0.9
+    points |= dict.fromkeys(sure, found_of(7, 4, 4, 4))
+    assert best_point(points, f1)[1] >= 0.0004
+    # nothing says how far scores of one volume can be relied on
+    assert best_point({point: [results[0]] for point, results in points.items()}, f1)[1] >= 0.0004
+
+
 def test_nothing_found_is_a_score_of_nothing():
     probability, truth = scene()
     tried = try_points(np.zeros_like(probability), truth, VOXEL_NM)
