@@ -197,7 +197,7 @@ def _takes(table: pd.DataFrame, before: np.ndarray, told: pd.Series, drawn_by: n
     if forest is None:
         return False
     held = weight > 0
-    return held_against(table, before, _of(forest, table), said[held], weight[held], pinky40.LINK_FROM).better
+    return held_against(table, before, _of(forest, table), said[held], weight[held], (pinky40.LINK_FROM,) * 2).better
 
 
 def _trained(asked: pd.Series) -> LinkModel:

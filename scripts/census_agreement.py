@@ -25,6 +25,7 @@ inputs, params, output = step.begin(snakemake)
 candidates, typing, made, meshes, labelled, truth = (
     step.by_name(inputs, kind) for kind in ("candidates", "typing", "segments", "meshes", "labelled", "truth")
 )
+linked_from = read_table(inputs.limits).set_index("volume")["linked_from"]
 every_spine = read_rows(inputs.spines, "source", list(params.each))
 
 
@@ -47,7 +48,7 @@ for volume, said in params.each.items():
     best = best_candidates(links, read_candidates(candidates[volume]), read_table(typing[volume]))
     segments = open_labels(params.aside.segmentation[volume] or made[volume], said["voxel_nm"])
     edge = volume_edge(segments.shape, require_voxel_size(segments), params.working_nm)
-    table = compare_meshes(surfaces(volume), spines, best, params.threshold, edge)
+    table = compare_meshes(surfaces(volume), spines, best, linked_from[volume], edge)
     table = decided_right(table, links, read_table(truth[volume]) if volume in truth else None)
     table.insert(0, "volume", volume)
     tables.append(table)

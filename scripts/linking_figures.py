@@ -41,4 +41,6 @@ with atomic(output[0]) as part:
     draw_volumes(folder, opened(), params.working_nm)
     graph = (read_table(inputs.evaluation), read_table(inputs.detachment)) if inputs.evaluation else None
     links = read_rows(inputs.links, "volume", list(truth))
-    draw_results(folder, links, truth, thresholds, (params.threshold, params.link_threshold), graph)
+    # one model links all volumes
+    linked_from = read_table(inputs.limits)["linked_from"].iloc[0]
+    draw_results(folder, links, truth, thresholds, (params.threshold, linked_from), graph)

@@ -48,7 +48,7 @@ def linked(volume):
     orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, threshold, failed)
-    limits = pd.DataFrame([judge_limits(candidates, model.card)])
+    limits = pd.DataFrame([judge_limits(candidates, model.card) | {"linked_from": threshold}])
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     joined = rename_neurites(synapses, parents(links))
     pairs = line_graph(joined)

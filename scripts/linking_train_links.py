@@ -1,4 +1,4 @@
-"""Train the forest that tells true from false links, with whole dendrites kept apart in its calibration."""
+"""Train the model that tells true from false links, with whole dendrites kept apart where its scores are weighed."""
 
 import numpy as np
 

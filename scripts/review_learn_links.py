@@ -7,6 +7,7 @@ from spinome.io.models import load_model
 from spinome.io.tables import read_table
 from spinome.io.volumes import label_at, open_labels
 from spinome.linking.candidates import FEATURES, failed_orphans, read_candidates
+from spinome.linking.link_model import threshold_of
 from spinome.review.answers import Answers, standing
 from spinome.review.conclude import conclude, save_taken
 from spinome.review.learn_links import asked_about, learn, links_said, numbered, taught
@@ -33,6 +34,7 @@ asked, table, number = numbered(asked, pd.concat(candidates, ignore_index=True))
 shafts = [shaft and number(questions["unit"].iloc[row], shaft) for row, shaft in zip(found, shafts)]
 said = pd.Series(shafts, asked["segment"].iloc[found].to_numpy(), dtype=np.int64)
 believed = old.probabilities(table[FEATURES].to_numpy(np.float32))[:, 1] if len(table) else np.zeros(0)
-taken, row = learn(table, said, weight, believed, params.threshold, params.seed)
+thresholds = threshold_of(old, params.threshold), params.threshold
+taken, row = learn(table, said, weight, believed, thresholds, params.seed)
 scores = pd.DataFrame([row | {"people": " ".join(sorted(answers["who"].unique()))}])
 save_taken(output.model, taken, conclude(scores, output.scores), old, file)

@@ -74,6 +74,16 @@ def test_weighed_scores_are_the_odds_of_one_parent():
     assert right[sure].mean() == pytest.approx(likely[sure].mean(), abs=0.05)
 
 
+def test_pieces_of_one_dendrite_make_nothing_surer():
+    # two of three candidates are pieces of the parent of every other orphan, the rest have none; scores tell nothing
+    count = 1000
+    score = np.random.default_rng(4).normal(size=(3 * count, 1))
+    orphans, shafts = np.repeat(np.arange(count), 3), np.tile(np.arange(3), count)
+    slope, offset = weigh_scores(score, (orphans % 2 == 0) & (shafts < 2), orphans, shafts)
+    likely = one_parent(orphans, 1 / (1 + np.exp(-(slope * score.ravel() + offset))))
+    assert likely.reshape(-1, 3).sum(axis=1).mean() == pytest.approx(0.5, abs=0.05)
+
+
 def test_few_orphans_make_nothing_sure():
     slope, _ = weigh_scores(
         np.array([[2.0], [-2.0], [2.0], [-2.0]]), np.array([1, 0, 1, 0], bool), *np.eye(2, 4, dtype=int)

@@ -25,6 +25,7 @@ TABLES = {
     "completeness": pd.DataFrame({"step": ["x", "y"], "units": [7, 5], "missing": [0, 2], "fraction": [0, 0.4]}),
     "objects": pd.DataFrame({"synapse": range(1500)}),
     "links": pd.DataFrame({"volume": "v", "orphan": [1, 1, 2], "linked": [True, False, False]}),
+    "link_limits": pd.DataFrame({"volume": ["v"], "linked_from": [0.6]}),
     "neuron_table": pd.DataFrame({"on_spine": [1, None], "on_shaft": [1, None], "on_soma": [0, None]}),
 }
 
@@ -62,6 +63,20 @@ def test_numbers_are_those_of_the_tables():
     assert "1 of 2 orphans got a parent" in text
     assert "2 input synapses took the label" in text and "1 neuron mesh " in text
     assert "7 units" not in text
+
+
+def test_an_older_model_of_links_is_a_forest_alone():
+    new = write({"linking": LINKING})
+    older = methods(
+        {"linking": LINKING},
+        complete({}),
+        PROVENANCE,
+        TABLES | {"link_limits": pd.DataFrame({"volume": ["v"], "linked_from": [0.3]})},
+        {},
+        {},
+    )
+    assert "conditional logit" in new and "at least 0.6" in new
+    assert "conditional logit" not in older and "at least 0.3" in older
 
 
 def test_each_model_says_where_it_comes_from():

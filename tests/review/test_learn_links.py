@@ -10,6 +10,7 @@ from spinome.review.answers import NEXT, POSITION, Answers, standing
 from spinome.review.learn_links import (
     LEAST_LINKED,
     asked_about,
+    held_against,
     learn,
     links_said,
     numbered,
@@ -42,7 +43,7 @@ def test_a_forest_that_learned_is_taken():
     frame, said = candidates_of()
     old = np.random.default_rng(1).random(len(frame)) * 0.5
     weight = np.where(np.arange(80) % 4 == 0, 2.0, 0.0)
-    forest, row = learn(frame, said.iloc[:80], weight, old, 0.5, 0)
+    forest, row = learn(frame, said.iloc[:80], weight, old, (0.5, 0.5), 0)
     assert row["taken"] and row["held_out"] == 20 and row["new_right"] > row["old_right"]
     new = forest.predict_proba(frame[FEATURES].to_numpy(np.float32))[:, 1]
     _, right = outcome(frame, new, said.iloc[80:], 0.5)
@@ -54,10 +55,18 @@ def test_the_old_forest_is_kept_where_the_new_one_is_no_better():
     frame, said = candidates_of()
     wise = np.where(frame["shaft"].to_numpy() == frame["orphan"].map(said).to_numpy(), 0.99999, 0.00001)
     weight = np.where(np.arange(60) % 4 == 0, 1.0, 0.0)
-    forest, row = learn(frame, said.iloc[:60], weight, wise, 0.5, 0)
+    forest, row = learn(frame, said.iloc[:60], weight, wise, (0.5, 0.5), 0)
     assert forest is None and row["reason"].startswith("not better") and row["old_right"] == pytest.approx(1)
-    forest, row = learn(frame, said.iloc[: LEAST_LINKED - 1], np.zeros(LEAST_LINKED - 1), wise, 0.5, 0)
+    forest, row = learn(frame, said.iloc[: LEAST_LINKED - 1], np.zeros(LEAST_LINKED - 1), wise, (0.5, 0.5), 0)
     assert forest is None and "fewer than" in row["reason"] and row["linked"] == LEAST_LINKED - 1
+
+
+def test_each_forest_links_from_its_own_threshold():
+    frame, said = candidates_of()
+    right = np.where(frame["shaft"].to_numpy() == frame["orphan"].map(said).to_numpy(), 0.4, 0.01)
+    for thresholds, shares in (((0.3, 0.6), (True, False)), ((0.6, 0.3), (False, True))):
+        verdict = held_against(frame, right, right, said, np.ones(len(said)), thresholds)
+        assert (verdict.old > 0.9, verdict.new > 0.9) == shares and verdict.gain == 0
 
 
 def test_too_few_answers_teach_nothing():

@@ -88,6 +88,7 @@ rule census_agreement:
     input:
         **census_plan.agreement,
         links="<results>/linking/links.parquet",
+        limits="<results>/linking/limits.parquet",
         spines="<results>/neurons/spines.parquet",
     output:
         "<results>/census/agreement.parquet",
@@ -100,7 +101,6 @@ rule census_agreement:
     params:
         each=census_plan.compared,
         working_nm=config["linking"]["typing"]["working_nm"],
-        threshold=config["linking"]["links"]["threshold"],
         inputs=study.given(census_plan.linked.segmentation.values()),
         aside=study.aside(segmentation=census_plan.linked.segmentation),
         code=script_hash("census_agreement"),

@@ -584,7 +584,7 @@ rule linking_truth:
 
 
 rule linking_train_links:
-    """Train the forest that tells true from false links."""
+    """Train the model that tells true from false links."""
     input:
         **linking_plan.candidates(linking_plan.link_teachers),
         **per_volume("truth", linking_plan.link_teachers, "<results>/linking/truth/{volume}/links.parquet"),
@@ -862,6 +862,7 @@ rule linking_figures:
         **per_volume("truth", linking_plan.scored, "<results>/linking/truth/{volume}/links.parquet"),
         **per_volume("thresholds", linking_plan.dense, "<results>/linking/thresholds/{volume}.parquet"),
         links="<results>/linking/links.parquet",
+        limits="<results>/linking/limits.parquet",
         bridges="<results>/linking/bridges.parquet",
         evaluation=branch(bool(linking_plan.true_graphs), then="<results>/linking/evaluation.tsv", otherwise=[]),
         detachment=branch(bool(linking_plan.true_graphs), then="<results>/linking/detachment.parquet", otherwise=[]),
@@ -883,7 +884,6 @@ rule linking_figures:
         each=linking_plan.voxels_of(linking_plan.shown),
         working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["agglomerate"]["threshold"],
-        link_threshold=config["linking"]["links"]["threshold"],
         inputs=linking_plan.stamps_of(linking_plan.shown, "segmentation", "image", "truth_segmentation"),
         aside=study.aside(rows=linking_plan.rows_of(linking_plan.shown, "segmentation", "image", "truth_segmentation")),
         code=script_hash("linking_figures"),

@@ -97,9 +97,10 @@ def weigh_scores(scores: np.ndarray, right: np.ndarray, orphans: np.ndarray, sha
         def loss(weights: np.ndarray, best: np.ndarray = best) -> tuple[float, np.ndarray]:
             score = best @ weights
             chosen, without = _share(score, lists, none=True), _share(np.where(true, -np.inf, score), lists, none=True)
-            named = np.bincount(lists, np.where(true, score, 0.0))
-            value = (chosen.total - named + NO_PARENT * told * without.total).mean()
-            pull = (chosen.share - true + NO_PARENT * told[lists] * without.share) / len(told)
+            # of several pieces of the true dendrite any may be named
+            named = _share(np.where(true, score, -np.inf), lists)
+            value = (chosen.total - np.where(told, named.total, 0.0) + NO_PARENT * told * without.total).mean()
+            pull = (chosen.share - named.share + NO_PARENT * told[lists] * without.share) / len(told)
             prior = weights / (PRIOR**2 * len(told))
             return value + prior @ weights / 2, pull @ best + prior
 

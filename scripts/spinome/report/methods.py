@@ -192,10 +192,13 @@ def _linking(facts: Mapping[str, Any], config: Mapping[str, Any], tables: Mappin
         typed = f"by {forest}" if facts["typed_by_shape"] else f"{typed}, and shafts from axons and glia by {forest}"
     yield f"Segments were told apart as shafts and as orphan spines, which no dendrite holds, {typed}."
     if orphans:
+        # one model links all volumes; by a lower probability than it is told to where it is a forest alone
+        linked_from = tables["link_limits"]["linked_from"].iloc[0]
+        choice = "" if linked_from < config["links"]["threshold"] else " and a conditional logit [@mcfadden1974]"
         yield (
             "As in SANTIAGO [@grayroncal2016], an orphan was linked to the most probable of the shafts around it, here "
-            "by a forest of extremely randomised trees [@geurts2006] and a conditional logit [@mcfadden1974] "
-            f"({_model(models['links'])}), where the probability was at least {config['links']['threshold']:g}: "
+            f"by a forest of extremely randomised trees [@geurts2006]{choice} "
+            f"({_model(models['links'])}), where the probability was at least {linked_from:g}: "
             f"{_number(len(linked))} of {_count(orphans, 'orphan')} got a parent."
         )
     if facts["graphs"]:

@@ -116,10 +116,10 @@ def teach(candidates: pd.DataFrame, said: pd.Series, seed: int) -> LinkModel | N
     own = candidates[candidates["orphan"].isin(said.index)].reset_index(drop=True)
     linked = said[said != NONE]
     # a shaft and its orphans are in one fold; an orphan without a shaft is by itself
-    taught = lesson(own, pd.DataFrame({"orphan": linked.index, "shaft": linked.to_numpy()}), "")
-    if taught.cut.sum() < LEAST_LINKED or len(np.unique(taught.dendrite[taught.cut])) < 2 or taught.cut.all():
+    rows = lesson(own, pd.DataFrame({"orphan": linked.index, "shaft": linked.to_numpy()}), "")
+    if rows.cut.sum() < LEAST_LINKED or len(np.unique(rows.dendrite[rows.cut])) < 2 or rows.cut.all():
         return None
-    return train_links(taught, seed)[0]
+    return train_links(rows, seed)[0]
 
 
 def outcome(
@@ -149,7 +149,7 @@ def held_against(
     new: np.ndarray,
     said: pd.Series,
     weight: np.ndarray,
-    threshold: float,
+    thresholds: tuple[float, float],
 ) -> Verdict:
     """Hold a forest against the old one on answers that it has not seen; the score is the share of orphans right.
 
@@ -158,18 +158,26 @@ def held_against(
     candidates, said : as `teach` takes them
     old, new : (N,) probability of each row, judged alone
     weight : (A,) how many orphans each answer stands for
-    threshold : as `outcome` takes it
+    thresholds : of the old forest and of the new one, each as `outcome` takes it
     """
     if not len(said):
         return Verdict(0, 0.0, np.inf, np.nan, np.nan)
-    (before, was), (after, is_) = (outcome(candidates, p, said, threshold) for p in (old, new))
+    (before, was), (after, is_) = (
+        outcome(candidates, probability, said, threshold)
+        for probability, threshold in zip((old, new), thresholds, strict=True)
+    )
     share = weight / weight.sum()
     gain = mean_gain(surprise(before) - surprise(after), weight)
     return Verdict(len(said), *gain, float((share * was).sum()), float((share * is_).sum()))
 
 
 def learn(
-    candidates: pd.DataFrame, said: pd.Series, weight: np.ndarray, old: np.ndarray, threshold: float, seed: int
+    candidates: pd.DataFrame,
+    said: pd.Series,
+    weight: np.ndarray,
+    old: np.ndarray,
+    thresholds: tuple[float, float],
+    seed: int,
 ) -> tuple[LinkModel | None, dict[str, object]]:
     """Teach, hold against the old forest, and teach again with all answers where the new one is better.
 
@@ -178,7 +186,7 @@ def learn(
     candidates, said : as `teach` takes them
     old : (N,) probability of each row, judged alone, by the old forest
     weight : (A,) how many orphans each answer stands for, 0 where it was not drawn by lot
-    threshold : as `outcome` takes it
+    thresholds : as `held_against` takes them
 
     Returns
     -------
@@ -191,7 +199,7 @@ def learn(
         reason = f"fewer than {LEAST_LINKED} answers that name a shaft to learn from, or all name one"
     else:
         new = first.predict_proba(candidates[FEATURES].to_numpy(np.float32))[:, 1]
-        verdict = held_against(candidates, old, new, said[held], weight[held], threshold)
+        verdict = held_against(candidates, old, new, said[held], weight[held], thresholds)
         reason = "better" if verdict.better else "not better on the answers drawn by lot"
     if verdict.better:
         taken = teach(candidates, said, seed)

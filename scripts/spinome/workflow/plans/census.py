@@ -199,8 +199,9 @@ class CensusPlan:
 
     @property
     def counted(self) -> dict[str, str]:
-        """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts."""
-        names = ("specimens", "completeness", "objects", "links", "neuron_table")
+        """Named inputs `tables/<name>` of the Methods paragraph: the tables whose rows it counts, and from where links
+        were made."""
+        names = ("specimens", "completeness", "objects", "links", "link_limits", "neuron_table")
         tables = self.tables | {
             name: f"<results>/{path}" for branch in self.branches for name, path in REPORT_TABLES[branch].items()
         }
