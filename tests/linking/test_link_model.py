@@ -56,6 +56,17 @@ def test_a_file_gives_the_same_model_and_the_same_bytes(tmp_path, simulated, tra
     assert kept.probabilities(features[:0]).shape == (0, 2)
 
 
+def test_orphans_with_their_true_shaft_as_the_only_candidate_train(simulated):
+    # at both of its ends, so that it is right in all rows, and cut at one of them
+    candidates, truth = simulated
+    alone = candidates.drop_duplicates("orphan")
+    both = pd.concat([alone, alone.assign(end=1, forward_nm=alone["forward_nm"] + 1)], ignore_index=True)
+    taught = lesson(both, truth, "one")
+    assert taught.right.all() and taught.cut.sum() == len(truth)
+    _, unseen = train_links(taught, 0)
+    assert (unseen > 0.5).all()
+
+
 def test_one_dendrite_cannot_train(simulated):
     candidates, truth = simulated
     one = lesson(candidates, truth, "one")

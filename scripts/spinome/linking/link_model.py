@@ -67,7 +67,7 @@ class LinkModel:
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """The scores (N, 2) of rows (N, F)."""
-        probability = np.mean([forest.predict_proba(features)[:, 1] for forest in self.forests], axis=0)
+        probability = np.mean([_probability_of_true(forest, features) for forest in self.forests], axis=0)
         chosen = choice_scores(Choice(*self.choice), features, BEHIND)
         return np.column_stack([log_odds(probability), chosen])
 
@@ -75,6 +75,11 @@ class LinkModel:
         """Of each row (N, 2) how likely its shaft is not the parent, and is."""
         probability = weighed(self.scores(features), self.weights)
         return np.column_stack([1 - probability, probability])
+
+
+def _probability_of_true(forest: ExtraTreesClassifier, features: np.ndarray) -> np.ndarray:
+    """Of each row (N,); where no orphan that was learned from had another candidate, the forest knows one class."""
+    return forest.predict_proba(features) @ forest.classes_.astype(float)
 
 
 def weighed(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
