@@ -31,7 +31,7 @@ from spinome.linking.candidates import (
 from spinome.linking.choice import weigh_scores
 from spinome.linking.detach import KINDS, detach_spines
 from spinome.linking.line_graph import line_graph, rename_neurites
-from spinome.linking.link_model import Lesson, dendrite_splits, fit_unseen, lesson, pool
+from spinome.linking.link_model import Lesson, dendrite_splits, fit_scores, lesson, pool, unseen_scores
 from spinome.linking.links import parents, rank_links, without_scars
 from spinome.linking.shape import FEATURES as SHAPE_FEATURES
 from spinome.linking.shape import shape_features
@@ -156,7 +156,8 @@ def unseen_links(tests: list[Detached], teachers: list[Detached]) -> list[pd.Dat
     """
     taught = pool([lesson_of(part) for part in [*teachers, *map(scarless, teachers)]])
     splits = dendrite_splits(taught.cut, taught.dendrite)
-    models, scores = fit_unseen(taught, splits, 0)
+    models = [fit_scores(taught.rows(seen), 0) for seen, _ in splits]
+    scores = unseen_scores(taught, splits, models)
     as_cut = np.arange(len(scores)) < sum(len(teacher.candidates) for teacher in teachers)
     for model, (seen, _) in zip(models, splits):
         known = seen[as_cut[seen]]

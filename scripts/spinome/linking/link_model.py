@@ -7,7 +7,7 @@ second score is a choice among all candidates (`spinome.linking.choice`), which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -135,7 +135,8 @@ def train_links(taught: Lesson, seed: int, own: int | None = None) -> tuple[Link
     ValueError: if the true links lie on fewer than two dendrites.
     """
     splits = dendrite_splits(taught.cut, taught.dendrite)
-    _, scores = fit_unseen(taught, splits, seed)
+    # one fold's forests after the other, so that they need not be held together
+    scores = unseen_scores(taught, splits, (fit_scores(taught.rows(seen), seed) for seen, _ in splits))
     model = fit_scores(taught, seed)
     as_met = taught.rows(slice(own))
     model.weights = weigh_scores(scores[:own], as_met.right, as_met.orphan, as_met.shaft)
@@ -152,15 +153,14 @@ def fit_scores(taught: Lesson, seed: int) -> LinkModel:
     return LinkModel(forests, choice, np.array([1.0, 1.0, 0.0]))
 
 
-def fit_unseen(
-    taught: Lesson, splits: list[tuple[np.ndarray, np.ndarray]], seed: int
-) -> tuple[list[LinkModel], np.ndarray]:
-    """A model for each split, and the scores (N, 2) of each row by the one that did not see it."""
-    models = [fit_scores(taught.rows(seen), seed) for seen, _ in splits]
+def unseen_scores(
+    taught: Lesson, splits: Sequence[tuple[np.ndarray, np.ndarray]], models: Iterable[LinkModel]
+) -> np.ndarray:
+    """The scores (N, 2) of each row by the model that did not see it, of one for each split."""
     scores = np.full((len(taught.right), 2), np.nan)
     for model, (_, unseen) in zip(models, splits):
         scores[unseen] = model.scores(taught.features[unseen])
-    return models, scores
+    return scores
 
 
 def dendrite_splits(labels: np.ndarray, dendrites: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
