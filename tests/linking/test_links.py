@@ -7,7 +7,6 @@ import pytest
 from spinome.gaps import gap_table
 from spinome.linking.candidates import (
     COLUMNS,
-    FEATURES,
     TYPED,
     compare,
     failed_orphans,
@@ -190,22 +189,6 @@ def test_rays_fill_a_cone():
     assert np.linalg.norm(rays, axis=1) == pytest.approx(np.ones(RAYS))
     along = rays @ [0.0, 0.6, 0.8]
     assert along.min() > 0.5 and along.mean() == pytest.approx(0.75, abs=0.01)
-
-
-@pytest.fixture(scope="module")
-def simulated():
-    """Pairs of orphans and candidates whose true shaft has the shorter way, 12 dendrites of 8 orphans each."""
-    rng = np.random.default_rng(7)
-    rows, truth = [], []
-    for orphan in range(100, 196):
-        shafts = rng.choice(12, 5, replace=False) + 1
-        truth.append((orphan, shafts[0]))
-        for place, shaft in enumerate(shafts):
-            values = rng.random(len(FEATURES))
-            values[5] = abs(rng.normal(0.2 if place == 0 else 0.8, 0.2))
-            rows.append((orphan, shaft, *values))
-    candidates = pd.DataFrame(rows, columns=["orphan", "shaft", *FEATURES]).assign(end=0)
-    return candidates, pd.DataFrame(truth, columns=["orphan", "shaft"])
 
 
 def test_without_its_scar_the_true_shaft_stands_behind_one_that_bears_one():
