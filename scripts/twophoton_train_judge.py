@@ -30,8 +30,8 @@ depths = [depth_examples(*teaching(name)[:4]) for name in real or names]
 depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
 learned, simulated, sessions, truths = [], [], [], 0
 for name in names:
-    voxels, voxel_um, candidates_of, truth, traced = teaching(name)
-    likely = candidates_of[candidates_of["score"] >= LEAST_SCORE]
+    voxels, voxel_um, found, truth, traced = teaching(name)
+    likely = found[found["score"] >= LEAST_SCORE]
     described = candidate_features(voxels, voxel_um, likely, depth)
     learned.append(taught(*described, truth, traced, rows[name]["series"], voxel_um[0]))
     simulated.append(np.full(len(learned[-1][1]), name not in real))
