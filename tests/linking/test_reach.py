@@ -119,6 +119,20 @@ def test_a_cube_that_is_too_much_to_hold_is_read_in_parts(monkeypatch):
     assert len(whole) and all_of_it < four_parts and two_parts < 0.7 * four_parts
 
 
+def test_an_orphan_without_a_shaft_near_changes_no_type():
+    labels = np.zeros((8, 20, 90), np.uint32)
+    labels[2:6, 4:16, 4:10], labels[2:6, 4:16, 14:20], labels[2:6, 4:16, 80:86] = 1, 5, 6
+    rows = measure_segments(labels, VOXELS[2], (1, 1, 1))
+
+    def found(which):
+        orphans = rows[rows["segment"].isin(which)]
+        return group_candidates(labels, None, orphans, np.array([1]), None, (1, 1, 1), VOXELS[2], 200.0)
+
+    none = found([6])
+    assert none.empty
+    pd.testing.assert_frame_equal(pd.concat([found([5]), none]), found([5, 6]), check_exact=True)
+
+
 @pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.randoms())

@@ -52,6 +52,8 @@ FEATURES = [
 LARGE = ("shaft_um3", *approach.LARGE)
 PLACES = [f"{end}_{axis}_nm" for end in ("from", "to") for axis in "zyx"]
 COLUMNS = ["orphan", "shaft", "end", *FEATURES, *PLACES]
+# an empty table has them too, so that joined with others it changes nothing
+TYPES = dict.fromkeys(COLUMNS, np.float64) | dict.fromkeys(["orphan", "shaft", "end"], np.int64)
 MOST_VOXELS = 1 << 25  # thinned, that are held at once: a cube of 5 um with what lies around it has fewer at 30 nm
 SHAFT_NM = 1000.0  # how far along a shaft its direction is taken
 
@@ -159,7 +161,7 @@ def _table(measured: list[dict[str, np.ndarray] | None]) -> pd.DataFrame:
     """The table of several orphans, in their order."""
     known = [columns for columns in measured if columns is not None]
     if not known:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=COLUMNS).astype(TYPES)
     frame = pd.DataFrame({name: np.concatenate([columns[name].ravel() for columns in known]) for name in known[0]})
     return compare(frame)[COLUMNS]
 
@@ -242,7 +244,7 @@ def group_candidates(
                 for axis, start in zip("zyx", low * size):
                     columns[f"{end}_{axis}_nm"] = columns[f"{end}_{axis}_nm"] + start
         measured[number] = columns
-    return _table(measured).astype(dict.fromkeys([*FEATURES, *PLACES], np.float64))
+    return _table(measured).astype(TYPES)
 
 
 def _windows(
@@ -295,9 +297,7 @@ def _thinned(
 def read_candidates(done: Iterable[str]) -> pd.DataFrame:
     """The candidates of all shards of a volume, from the shards' tables of finished units."""
     frame = concatenate(concatenate(done)["file"], COLUMNS)
-    return frame.astype({"orphan": np.int64, "shaft": np.int64, "end": np.int64}).sort_values(
-        ["orphan", "shaft", "end"], ignore_index=True
-    )
+    return frame.astype(TYPES).sort_values(["orphan", "shaft", "end"], ignore_index=True)
 
 
 def _courses(places: np.ndarray, number: np.ndarray, nearest: np.ndarray, size: np.ndarray) -> np.ndarray:
