@@ -6,7 +6,7 @@ published route by bands of eigenpairs (Pedigo et al. 2026).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -20,6 +20,8 @@ from spinome.mesh.selected_inversion import inverse_diagonals
 
 # nm^2; heat spreads over about sqrt(4 t), here 0.4 to 9 um (Pedigo et al. 2026)
 TIMES_NM2 = np.geomspace(5e4, 2e7, 32)
+# vertices whose signatures are summed at once
+BLOCK = 1 << 14
 
 
 def log_hks(
@@ -49,7 +51,11 @@ def log_hks(
     ------
     SpectrumError, ValueError: if a part of the mesh cannot be solved; the message says why.
     """
-    return np.log(SOLVERS[solver](vertices, faces, times, mollify, **options)).astype(np.float32)
+    hks = SOLVERS[solver](vertices, faces, times, mollify, **options)
+    signature = np.empty(hks.shape, np.float32)
+    for rows in _blocks(len(hks)):
+        signature[rows] = np.log(hks[rows])
+    return signature
 
 
 def hks_by_selected_inversion(
@@ -75,11 +81,17 @@ def hks_by_selected_inversion(
     hks = np.zeros((len(mass), len(times)))
     for shifts, weights in [heat_poles(times, poles)] if cutoff is None else truncated_poles(times, cutoff, poles):
         for some, diagonals in inverse_diagonals(stiffness, mass, shifts, pattern):
-            hks += (diagonals @ weights[some]).real
+            for rows in _blocks(len(hks)):
+                hks[rows] += (diagonals[rows] @ weights[some]).real
     if cutoff is not None:
         _, component = connected_components(stiffness, directed=False)
         hks = np.maximum(hks, 1 / np.bincount(component, mass)[component, None])
     return hks
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Rows in blocks, so that what is computed of them on the way needs no more memory than a block."""
+    return (slice(first, first + BLOCK) for first in range(0, count, BLOCK))
 
 
 def hks_by_bands(
