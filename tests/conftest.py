@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from spinome.io.web import transfer
 from spinome.io.web.limits import Limits
@@ -16,6 +17,11 @@ REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data"))
 # of a test that ends in an error: small, but with time enough for a busy machine
 QUICK = Limits(max_gb=0.002, max_mesh_gb=0.002, max_hours=1, patience_s=5, min_kb_per_s=50, attempts=2, max_depth=3)
+
+# the same examples of the same test everywhere; new ones: pytest --hypothesis-profile=search
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items):

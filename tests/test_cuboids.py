@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spinome.cuboids import cuboids, evenly_spaced
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.tuples(*[st.integers(1, 24)] * 3), st.tuples(*[st.integers(1, 20)] * 3), st.integers(1, 50))
 def test_evenly_spaced_ones_are_those_of_the_whole_tiling(shape, size, most):
     """Shapes of 1 to 24 voxels, cuboids of 1 to 20, and more wanted than there are."""

@@ -35,7 +35,7 @@ def test_the_layout_is_the_one_that_clients_read(tmp_path):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_change_of_a_chunk_is_told(tmp_path, data):
     folder = create(tmp_path)
     array_to_write(folder)[:] = DATA

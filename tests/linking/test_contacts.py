@@ -31,7 +31,7 @@ def require_same(found, expected):
         np.testing.assert_array_equal(own, other)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.randoms())
 def test_any_cuboids_give_the_contacts_of_the_whole(random):
     """Draws labels up to 2**64 - 1, some as long as the volume, in cuboids down to a single voxel."""

@@ -74,7 +74,7 @@ def test_a_synapse_that_was_not_found_is_no_part_of_the_subgraph():
     assert found["all"][0].f1 < 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_any_cuboids_give_the_overlaps_of_the_whole(random):
     shape = draw_shape(random)

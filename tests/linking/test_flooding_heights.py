@@ -23,7 +23,7 @@ def test_without_membrane_the_distance_ends_at_its_cap():
     assert (capped_distance(np.ones((3, 4, 5), bool), (40.0, 8.0, 8.0), 100.0) == 100.0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_a_cutout_sees_the_same_heights_and_seeds_to_the_last_bit(random):
     """Draws membranes and masks of all kinds in volumes down to a voxel, and cuboids with the halo that they need."""

@@ -37,7 +37,7 @@ def cut_up(labels, voxel_nm, size, lost=(), gaps=None):
     return with_inside(frame, join_nearest(nearest, ids), voxel_nm, WHOLE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.randoms())
 def test_any_cuboids_measure_the_segments_of_the_whole(random):
     shape = draw_shape(random)

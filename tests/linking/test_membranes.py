@@ -73,7 +73,7 @@ def test_finds_membranes(tissue, net):
     assert roc_auc_score(membrane_truth(labels).ravel(), found.ravel()) > 0.95
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(random=st.randoms())
 def test_cuboids_leave_no_seam(opinionated, random):
     """Draws images of membranes of all kinds with noise or none, integers or floats, voxels, and cuts."""

@@ -27,7 +27,7 @@ def surfaces(labels, size):
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms())
 def test_any_cuboids_give_the_surfaces_of_the_whole(random):
     shape = draw_shape(random, most=2000, longest=20)

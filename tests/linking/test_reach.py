@@ -134,7 +134,7 @@ def test_an_orphan_without_a_shaft_near_changes_no_type():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.randoms())
 def test_any_groups_of_orphans_have_the_candidates_of_each_alone(random):
     """Draws volumes, which labels are shafts, membranes or none, thinning, and cubes from tiny to all of the volume."""

@@ -86,7 +86,7 @@ def graph_slowly(labels, membrane):
     return [dict(sorted(found.items())) for found in (regions, edges)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_graphs_are_those_of_a_slow_way(random):
     """Draws labels of any type and number, from one to a full volume of many, and membranes of all kinds."""

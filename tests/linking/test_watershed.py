@@ -76,7 +76,7 @@ def cut_up(membrane, mask, voxel_nm, size, lost=None, chosen=SETTINGS, most_open
     return labels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.randoms())
 def test_any_cuboids_give_the_superpixels_of_the_whole(random):
     """Draws membranes and masks of all kinds, thin volumes, thick sections, and seeds from dense to a single one."""

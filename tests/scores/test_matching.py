@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from spinome.scores.matching import match_points, match_within
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 1000), st.sampled_from([1e-6, 1.0, 1e6]))
 def test_no_pairing_has_more_pairs_or_costs_less(n, m, seed, unit):
     rng = np.random.default_rng(seed)

@@ -70,7 +70,7 @@ def test_probabilities_do_not_depend_on_the_cuboid(forest, mapped, original):
         np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(random=st.randoms())
 def test_any_cut_gives_the_probabilities_of_the_whole(forest, random):
     """Draws images, maps and voxels of many sizes, volumes down to a voxel, and cuts of them."""

@@ -51,7 +51,7 @@ def find(labels, folder, shards, computed, size=SIZE):
     return files[list(blocks)].tolist()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(random=st.randoms())
 def test_objects_do_not_depend_on_the_number_of_shards(random, tmp_path_factory):
     """Draws labels from nearly empty to full, a cut, and more shards than cuboids or fewer."""

@@ -126,7 +126,7 @@ def dense(gains, forced, count):
     return {int(end): int(start) for start, end in zip(rows, columns) if table[start, end] > 0}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_groups_give_the_links_of_one_table(seed):
     """Draws series from a few links to all, in groups or all in one, with links that a person forces, without ties."""

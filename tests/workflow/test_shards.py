@@ -79,7 +79,7 @@ def test_a_units_shard_follows_from_its_name_alone():
 names = st.lists(st.text("ab01.-_/%*[] ", min_size=1, max_size=6) | st.text(min_size=1, max_size=8), unique=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(names=names, shards=st.integers(1, 300), random=st.randoms())
 def test_the_plan_depends_on_neither_the_order_nor_the_other_units(names, shards, random):
     before = plan(names, shards)
@@ -90,7 +90,7 @@ def test_the_plan_depends_on_neither_the_order_nor_the_other_units(names, shards
     assert plan(some, shards) == {shard: group for shard, group in kept.items() if group}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(names=names)
 def test_units_of_any_names_have_files_of_their_own(names, tmp_path_factory):
     folder, computed = tmp_path_factory.mktemp("shard"), []

@@ -142,7 +142,7 @@ def draw_counted(random):
     return labels, valid, draw_cut(random, shape), tuple(block_um)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_counts_are_those_of_the_voxels_whatever_the_cuboids(random):
     labels, valid, size, block_um = draw_counted(random)
@@ -156,7 +156,7 @@ def test_counts_are_those_of_the_voxels_whatever_the_cuboids(random):
     pd.testing.assert_frame_equal(counted(labels, valid, size, block_um), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.randoms())
 def test_blocks_do_not_depend_on_the_cuboids_and_hold_the_unmasked_volume(random):
     labels, valid, size, block_um = draw_counted(random)

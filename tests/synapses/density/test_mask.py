@@ -51,7 +51,7 @@ def test_any_cuboids_give_the_same_mask(tissue):
     np.testing.assert_array_equal(hidden_in(image, (7, 33, 51)), hidden_in(image))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_any_cuboids_give_the_same_cells(random):
     """Draws images of integers and of floats of all magnitudes, cells from a voxel to the volume, and cuts."""

@@ -11,7 +11,7 @@ from spinome.synapses.forest.box_sums import box_count, box_sum
 odd = st.sampled_from([1, 3, 5, 9])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.tuples(st.integers(1, 6), st.integers(1, 12), st.integers(1, 12)),
     size=st.tuples(odd, odd, odd),

@@ -18,7 +18,7 @@ def test_equals_the_unlimited_distance_up_to_the_limit(voxel_nm):
     np.testing.assert_allclose(limited_distance(mask, voxel_nm, 160.0), expected, rtol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_equals_the_unlimited_distance_in_any_volume(random):
     """Draws masks from empty to full, in volumes down to a voxel, and voxels that may be larger than the limit."""

@@ -55,7 +55,7 @@ def test_probabilities_do_not_depend_on_the_cuboid(monkeypatch, voxel_nm):
         np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.randoms())
 def test_any_cuboid_takes_its_own_voxels_of_the_tiles(random):
     """Draws volumes down to a voxel, cuts and tiles, whose probabilities are numbers of voxels here."""

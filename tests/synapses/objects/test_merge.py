@@ -82,7 +82,7 @@ def measure_slowly(labels, values, probability):
     return pd.DataFrame(rows, columns=OBJECT_COLUMNS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(random=st.randoms())
 def test_any_cut_gives_the_synapses_of_the_whole(random, tmp_path_factory):
     """Draws a specimen, from nearly empty to full, and a cut of it, as the benchmark of chunkings does."""
@@ -93,7 +93,7 @@ def test_any_cut_gives_the_synapses_of_the_whole(random, tmp_path_factory):
     assert find(specimen, specimen.shape, folder).differences(find(specimen, size, folder)) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(random=st.randoms())
 def test_synapses_are_those_of_a_slow_way(random, tmp_path_factory):
     """Draws a specimen and a cut as above."""
