@@ -1,7 +1,4 @@
-"""A run whose inputs and results are in a bucket, by Snakemake's own plugin, on a real server of S3 on loopback.
-
-`pip install "moto[server]" snakemake-storage-plugin-s3` brings server and plugin; without them this test is left out.
-"""
+"""A run whose inputs and results are in a bucket, by Snakemake's own plugin, on a real server of S3 on loopback."""
 
 import io
 
@@ -11,7 +8,7 @@ import pytest
 import trimesh
 import yaml
 
-moto = pytest.importorskip("moto.server", reason="needs the server of moto: pip install 'moto[server]'")
+moto = pytest.importorskip("moto.server", reason="needs the packages moto and flask")
 boto3 = pytest.importorskip("boto3", reason="needs boto3, which comes with moto")
 pytest.importorskip("snakemake_storage_plugin_s3", reason="needs snakemake-storage-plugin-s3")
 

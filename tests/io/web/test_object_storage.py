@@ -1,7 +1,4 @@
-"""Volumes and meshes in a bucket of S3-compatible storage, from a real server of such storage on loopback.
-
-`pip install "moto[server]"` brings the server; without it these tests are left out.
-"""
+"""Volumes and meshes in a bucket of S3-compatible storage, from a real server of such storage on loopback."""
 
 import json
 import urllib.parse
@@ -15,7 +12,7 @@ import trimesh
 from spinome.io.volumes import open_volume
 from spinome.retrieve.mesh import retrieve_mesh
 
-moto = pytest.importorskip("moto.server", reason="needs the server of moto: pip install 'moto[server]'")
+moto = pytest.importorskip("moto.server", reason="needs the packages moto and flask")
 
 
 @pytest.fixture(scope="module")
