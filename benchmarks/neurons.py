@@ -25,14 +25,8 @@ from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh
 from spinome.mesh.welding import weld
 from spinome.neurons import truth
-from spinome.neurons.classify import (
-    CLASSES,
-    class_probabilities,
-    domain_features,
-    load_forest,
-    train_forest,
-    vertex_examples,
-)
+from spinome.neurons.classes import CLASSES
+from spinome.neurons.classify import class_probabilities, domain_features, load_forest, train_forest, vertex_examples
 from spinome.neurons.condense import condense
 from spinome.neurons.evaluate import compare_spines, evaluation
 from spinome.neurons.features import storage_table

@@ -27,8 +27,8 @@ from spinome.io.models import Model
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh
 from spinome.neurons import truth
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.classify import (
-    CLASSES,
     Examples,
     class_probabilities,
     domain_features,

@@ -9,7 +9,7 @@ import trimesh
 
 from spinome.io.cave import ENDS, POSITION, read_synapses
 from spinome.io.neuroglancer import POINT
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.exchange import PALETTE, published, write_coloured, write_synapses
 from spinome.neurons.synapses import label_synapses
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spinome.mesh.surface import mesh_edges, vertex_areas
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.islands import LARGEST_UM2, without_islands
 from spinome.neurons.spines import label_mesh
 

@@ -6,7 +6,7 @@ from spinome.io.meshes import read_mesh
 from spinome.mesh.closed_volume import closed_volumes, oriented, owned_faces
 from spinome.mesh.surface import Mesh
 from spinome.mesh.welding import weld
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.morphometry import carried
 from spinome.neurons.spines import find_spines
 from spinome.neurons.truth import read_vertex_truth

@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.spines import find_spines
 from spinome.report import neurons as figures
 

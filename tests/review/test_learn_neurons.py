@@ -6,7 +6,8 @@ import pytest
 
 from spinome.io.models import Model
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES, FEATURES, Examples, class_probabilities, load_forest, train_forest
+from spinome.neurons.classes import CLASSES
+from spinome.neurons.classify import FEATURES, Examples, class_probabilities, load_forest, train_forest
 from spinome.neurons.condense import Domains
 from spinome.review.answers import Answers, standing
 from spinome.review.conclude import save_taken

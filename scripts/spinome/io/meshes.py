@@ -1,7 +1,7 @@
 """Meshes in and out: NPZ inside; HDF5, PLY, OBJ, STL, OFF, glTF and Neuroglancer's meshes are read.
 
 A group of an HDF5 file is written `file.h5::name`, a mesh of a Neuroglancer folder `folder::id`. Vertices are in nm,
-checked here.
+checked here. trimesh, which takes as long to load as pandas, is loaded where a file needs it: steps pass NPZ on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from urllib.parse import unquote
 
 import h5py
 import numpy as np
-import trimesh
 
 from spinome.io.atomic import atomic
 from spinome.io.hdf5 import data_set, member
@@ -129,6 +128,8 @@ def write_coloured_mesh(path: str | Path, mesh: Mesh, colours: np.ndarray) -> No
     ----------
     colours : (V, 3) uint8, red green blue
     """
+    import trimesh
+
     coloured = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=colours, process=False, validate=False)
     with atomic(path) as part:
         part.write_bytes(trimesh.exchange.ply.export_ply(coloured, vertex_normal=False))
@@ -229,6 +230,8 @@ def _gltf_buffers(path: Path) -> list[Path]:
 
 
 def _read_trimesh(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    import trimesh
+
     mesh_files(str(path))  # says what a glTF lacks, which trimesh does not
     loaded = trimesh.load(path, process=False)
     parts = list(loaded.geometry.values()) if isinstance(loaded, trimesh.Scene) else [loaded]

@@ -15,10 +15,9 @@ from sklearn.tree._tree import Tree
 
 from spinome.io.models import Model, load_model
 from spinome.mesh.hks import TIMES_NM2
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.condense import Domains
 
-# the codes of labels on vertices, in truth and in results
-CLASSES = ("shaft", "spine", "soma")
 # parts that examples are cross-validated in, where there are as many groups
 FOLDS = 5
 SIGNATURE, SLOPE, CONTRAST = "log_hks", "slope", "against_surroundings"

@@ -12,7 +12,7 @@ from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh, vertex_areas
 from spinome.mesh.welding import weld
 from spinome.neurons import truth
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.spines import Labelled
 from spinome.neurons.validation_groups import BLOCK_NM
 from spinome.scores.classification import classification_rows, confusions

@@ -14,7 +14,7 @@ from spinome.io.meshes import write_coloured_mesh
 from spinome.io.neuroglancer import write_points
 from spinome.io.tables import write_table
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 
 # the columns of the published tables (Pedigo et al. 2026), positions in nm
 PUBLISHED = ["id", "size", *PARTNERS, "tag", "value", *POSITION]

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components, dijkstra
 
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.union_find import find_root
 
 SPINE = CLASSES.index("spine")

@@ -20,7 +20,7 @@ def without_islands(probability: np.ndarray, edges: np.ndarray, area: np.ndarray
 
     Parameters
     ----------
-    probability : (V, 3) of the vertices of a welded mesh, in the order of `spinome.neurons.classify.CLASSES`
+    probability : (V, 3) of the vertices of a welded mesh, in the order of `spinome.neurons.classes.CLASSES`
     edges : (E, 2)
     area : (V,) nm^2
     """

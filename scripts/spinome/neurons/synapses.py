@@ -8,7 +8,7 @@ import pandas as pd
 from spinome.io.cave import ENDS, POSITION
 from spinome.io.tables import numbers
 from spinome.mesh.nearest_point import nearest_on_surface
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 
 COLUMNS = {
     "source": "string",

@@ -12,7 +12,7 @@ from spinome.gaps import in_gap
 from spinome.io.tables import read_table
 from spinome.neurons import morphometry as spines
 from spinome.neurons import synapses
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.spines import PAIR_COLUMNS, read_pairs, read_spines
 from spinome.neurons.units import SHEET, NeuronUnit
 

@@ -15,8 +15,8 @@ from spinome.mesh.hks import log_hks
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh, vertex_areas
 from spinome.neurons import truth
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.classify import (
-    CLASSES,
     Examples,
     copied_from,
     copy_name,

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from spinome.io.tables import read_table
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 
 POINT = ["x_nm", "y_nm", "z_nm"]
 # a truth point belongs to a synapse whose centre is this near

@@ -9,8 +9,8 @@ import pandas as pd
 
 from spinome.io.models import Model
 from spinome.mesh.hks import TIMES_NM2
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.classify import (
-    CLASSES,
     FEATURES,
     Examples,
     class_probabilities,

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from spinome.colours import COLOURS
 from spinome.mesh.render import Camera, fit_camera, render_mesh, visible
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.report.scale_bar import scale_bar
 from spinome.scores.classification import calibration, f1_scores
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from spinome.colours import COLOURS
-from spinome.neurons.classify import CLASSES
+from spinome.neurons.classes import CLASSES
 from spinome.neurons.validate import HELD_OUT, calibration_table, confusion_table, score_table
 
 TITLES = {"branch": "unseen branches", "neuron": "unseen neurons"}

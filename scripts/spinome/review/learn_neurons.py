@@ -18,14 +18,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from spinome.io.models import Model
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh
-from spinome.neurons.classify import (
-    CLASSES,
-    FEATURES,
-    Examples,
-    class_probabilities,
-    domain_features,
-    train_forest,
-)
+from spinome.neurons.classes import CLASSES
+from spinome.neurons.classify import FEATURES, Examples, class_probabilities, domain_features, train_forest
 from spinome.neurons.condense import Domains
 from spinome.neurons.synapses import on_surface
 from spinome.neurons.truth import ON_SURFACE_NM
