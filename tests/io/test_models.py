@@ -1,5 +1,9 @@
 """Models come back as they went, and nothing but a forest is loaded."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import skops.io
@@ -10,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from spinome.io.models import Model, load_model, save_model
 
 FEATURES = ["a", "b"]
+PATHS = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @pytest.fixture
@@ -44,6 +49,13 @@ def test_other_features_are_refused(tmp_path, model):
         load_model(tmp_path / "m.skops", ["a", "c"])
     with pytest.raises(ValueError, match="takes 2 features, not 3"):
         model.probabilities(np.zeros((1, 3)))
+
+
+def test_a_forest_needs_no_torch_and_torch_can_be_loaded_after_it(tmp_path, model):
+    save_model(tmp_path / "m.skops", model)
+    code = "import sys; from spinome.io.models import load_model; load_model(sys.argv[1], ['a', 'b'])\n"
+    code += "assert 'torch' not in sys.modules\nimport torch; assert torch.ones(2).sum() == 2"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.skops")], check=True, env=PATHS)
 
 
 def _harm(x):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -41,11 +43,10 @@ class Model:
 
 def save_model(path: str | Path, model: Model) -> None:
     """Write a model with its features and card."""
-    import skops.io
-
+    skops_io = _skops_io()
     with atomic(path) as part:
         content = {"estimator": model.estimator, "features": list(model.features), "card": model.card}
-        skops.io.dump(content, part, compression=8)
+        skops_io.dump(content, part, compression=8)
 
 
 def load_model(path: str | Path, features: list[str]) -> Model:
@@ -56,11 +57,9 @@ def load_model(path: str | Path, features: list[str]) -> Model:
     FileNotFoundError, ValueError: if there is no such file, if it holds anything but a forest, or if the forest
         takes other features; the message names the file.
     """
-    # it imports torch through scikit-learn: 1.5 s that steps without a model need not wait
-    import skops.io
-
+    skops_io = _skops_io()
     try:
-        content = skops.io.load(path, trusted=TRUSTED)
+        content = skops_io.load(path, trusted=TRUSTED)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such model; see `models` in the configuration") from None
     except Exception as error:
@@ -73,6 +72,29 @@ def load_model(path: str | Path, features: list[str]) -> Model:
             f"It takes {_listed(content['features'], features)}, here are {_listed(features, content['features'])}"
         )
     return Model(**content)
+
+
+def _skops_io() -> ModuleType:
+    """The module `skops.io`, loaded where it is needed, and without torch.
+
+    It looks through every module of scikit-learn, of which one would load torch: 1.4 CPU-s and 150 MB that no forest
+    needs. Modules that cannot be loaded are passed over, so torch is one of these meanwhile.
+    """
+    sys.meta_path.insert(0, _NoTorch)
+    try:
+        import skops.io
+    finally:
+        sys.meta_path.remove(_NoTorch)
+    return skops.io
+
+
+class _NoTorch:
+    """A finder of modules, asked before all others, by which there is no torch."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError(name)
 
 
 def _listed(names: Sequence[str], others: Sequence[str], most: int = 3) -> str:
