@@ -122,6 +122,7 @@ def run_units(
     published: str | Path | None = None,
     spent: Sequence[Finished] = (),
     outage: type[Exception] | None = None,
+    lent: bool = False,
 ) -> None:
     """Compute the units of the rule's shard that are not there yet, and write its tables `done` and `failures`.
 
@@ -136,6 +137,7 @@ def run_units(
     spent : steps before, whose units are removed once this step has made its own from them, unless all are kept; the
         parameter `aside` says so by its value `readers` (`spinome.workflow.shards.SPENT`)
     outage : an error that is no unit's fault where every unit of the shard ends in it
+    lent : whether a unit that was let go counts as finished (`spinome.workflow.fetched`)
     """
     results, step = _place(snakemake)
     params = snakemake.params
@@ -157,6 +159,7 @@ def run_units(
         readers=getattr(params.aside, "readers", ""),
         spent=spent,
         outage=outage,
+        lent=lent,
     )
 
 
