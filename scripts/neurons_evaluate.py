@@ -31,11 +31,12 @@ compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
 for neuron in sheet_neurons(params.aside.rows, fetched).values():
     file = params.aside.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
-    if neuron.unit not in folders:
+    mesh = fetched.read_if_had(neuron) if neuron.unit in folders else None
+    if mesh is None:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
         failed += 1
         continue
-    mesh, labelled = fetched.read(neuron), read_labelled(folders[neuron.unit])
+    labelled = read_labelled(folders[neuron.unit])
     if len(own) and neuron.unit in unlabelled:
         print(f"{neuron.unit}: its synapses failed, and are not in the evaluation")
         failed += 1

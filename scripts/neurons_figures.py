@@ -29,7 +29,9 @@ synapses, spines = (
     read_rows(path, "neuron", [neuron.neuron for neuron in shown]) for path in (given.synapses, given.spines)
 )
 for neuron in shown:
-    mesh, labels = fetched.read(neuron), read_labelled(labelled[neuron.unit])
+    mesh, labels = fetched.read_if_had(neuron), read_labelled(labelled[neuron.unit])
+    if mesh is None:
+        continue
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
     file = params.aside.truth.get(neuron.neuron) if neuron.source == "sheet" else None
     vertex_truth = truth.read_vertex_truth(file, mesh) if file and not truth.is_table(file) else None

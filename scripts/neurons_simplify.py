@@ -17,5 +17,7 @@ def compute(unit, part):
     write_simplified(part, simplify(fetched.read(neurons[unit.name]), **params.options))
 
 
-units = [Unit(name, fetched.hash(neuron) or mesh_hash(neuron.mesh)) for name, neuron in neurons.items()]
+known = step.fingerprints(snakemake)
+units = [Unit(name, fetched.hash(neuron) or mesh_hash(neuron.mesh, known.hash)) for name, neuron in neurons.items()]
+known.save()
 step.run_units(snakemake, units, compute, suffix=".npz", outage=fetched.outage)

@@ -1,6 +1,6 @@
 """Label the synapses of a shard's neurons."""
 
-from spinome.hashing import content_hash, file_hash
+from spinome.hashing import content_hash
 from spinome.io.tables import write_table
 from spinome.neurons.spines import read_labelled
 from spinome.neurons.synapses import label_synapses
@@ -29,11 +29,13 @@ def compute(unit, part):
 
 given = {unit: neurons[unit.name] for unit in step.units_after(labelled) if neurons[unit.name].synapses}
 # several neurons may share a table
-hashes = {table: file_hash(table) for table in {neuron.synapses for neuron in given.values()}}
+known = step.fingerprints(snakemake)
+hashes = {table: known.hash(table) for table in {neuron.synapses for neuron in given.values()}}
 units = [
     Unit(unit.name, content_hash(unit.inputs, hashes[neuron.synapses], neuron.root_id))
     for unit, neuron in given.items()
 ]
+known.save()
 step.run_units(snakemake, units, compute, suffix=".parquet", outage=fetched.outage)
 if params.aside.last:
     fetched.let_go()

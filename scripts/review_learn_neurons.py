@@ -23,7 +23,9 @@ answered, neurons, questions = set(answers["unit"]), {}, [no_questions()]
 for neuron in sheet_neurons(params.aside.rows, fetched).values():
     # of thousands of neurons a person looked at a few
     if neuron.unit in answered and neuron.unit in condensed:
-        mesh = fetched.read(neuron)
+        mesh = fetched.read_if_had(neuron)
+        if mesh is None:
+            continue
         neurons[neuron.unit] = mesh, Domains(**load(condensed[neuron.unit]))
         try:
             if neuron.synapses:

@@ -304,6 +304,15 @@ def test_meshes_that_need_not_stay_go_and_are_fetched_again_where_they_are_neede
 
 
 @pytest.mark.slow
+def test_where_all_steps_are_kept_coloured_meshes_are_written_before_meshes_go(lending, tmp_path):
+    _, asked = lending(keep="all")
+    # figures are drawn before or after
+    assert set(asked) == {1, 2, 3} and asked.count(1) < 3
+    assert not held(tmp_path / "lent") and not held(tmp_path / "lent_resources")
+    assert len(list((tmp_path / "lent" / "neurons" / "exchange").glob("*/mesh.ply"))) == 3
+
+
+@pytest.mark.slow
 def test_a_network_that_is_named_by_its_address(hostile, retrieve, tmp_path):
     """Fetched, held against its checksum and translated; what is no such network is told, and what has another sum."""
     torch.manual_seed(0)

@@ -115,6 +115,18 @@ class Fetched(Mapping[str, Path]):
                 replace(part, file)
         return mesh
 
+    def read_if_had(self, neuron: Neuron) -> Mesh | None:
+        """As `read`; None of a mesh that did not stay and is not at its address any more, with a word in the log."""
+        try:
+            return self.read(neuron)
+        except DamagedError:
+            raise
+        except ValueError as error:
+            if neuron.unit not in self.lent:
+                raise
+            print(f"{neuron.unit}: is left out: {error}", flush=True)
+            return None
+
     def let_go(self) -> None:
         """Remove the meshes that need not stay, and leave word of what they were."""
         for unit in self.lent:
