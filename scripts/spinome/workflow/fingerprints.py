@@ -79,9 +79,9 @@ def fingerprints_of(folder: str | Path, paths: list[str]) -> dict[str, dict[str,
     """The fingerprints of paths: those that jobs have made, and of the others here."""
     made = [_read(file) for file in sorted(Path(folder).rglob("*.json"))]
     by_path: dict[str, list[Known]] = {}
-    for known in made:
-        for path in known:
-            by_path.setdefault(path, []).append(known)
+    for one in made:
+        for path in one:
+            by_path.setdefault(path, []).append(one)
     found = {}
     for path in paths:
         known = by_path.get(path, [])
