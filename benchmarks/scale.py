@@ -5,12 +5,14 @@ of its own, and are made cuboid by cuboid; so they are as rich as the tissue, an
 Superpixels are those that come with the volume, segments its truth.
 """
 
+import http.server
 import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -372,16 +374,69 @@ def kept_rows() -> list[Row]:
             config.write_text(json.dumps(keys))
             command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
             subprocess.run([*command, "--configfile", str(config), "--", "neurons"], check=True, capture_output=True)
-            sizes = {
-                file.stat().st_ino: file.stat().st_size
-                for file in (results / "units").rglob("*")
-                if file.is_file()
-                and not file.is_relative_to(results / "units" / "neurons_synapses")
-                and "synapses" not in file.name
-                and "synapses" not in file.parent.name
-            }
             what = f"neuron of {vertices:,} vertices, neurons.keep: {keep}, left on disk, a vertex"
-            rows.append(Row(what, sum(sizes.values()) / vertices, "bytes", aim, True))
+            rows.append(Row(what, left_in(results / "units") / vertices, "bytes", aim, True))
+    return rows
+
+
+def left_in(*folders: Path) -> int:
+    """Bytes of the units below folders, each file once; labelled synapses apart."""
+    sizes = {
+        file.stat().st_ino: file.stat().st_size
+        for folder in folders
+        for file in folder.rglob("*")
+        if file.is_file()
+        and "neurons_synapses" not in file.parts
+        and "synapses" not in file.name
+        and "synapses" not in file.parent.name
+    }
+    return sum(sizes.values())
+
+
+class OneMesh(http.server.BaseHTTPRequestHandler):
+    """Serves a mesh as one fragment."""
+
+    fragment = b""
+    asked = 0
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        whole = name.endswith(":0:0")
+        type(self).asked += whole
+        info, manifest = b'{"@type": "neuroglancer_legacy_mesh"}', json.dumps({"fragments": [f"{name}:0"]}).encode()
+        body = info if name == "info" else self.fragment if whole else manifest
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def lent_rows() -> list[Row]:
+    """What the same neuron leaves where its mesh comes from an address and nobody keeps it, and how often it comes."""
+    mesh = read_mesh(f"{NEURON}_mesh.npz")
+    head = np.uint32(len(mesh.vertices)).tobytes()
+    OneMesh.fragment = head + mesh.vertices.astype("<f4").tobytes() + mesh.faces.astype("<u4").tobytes()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OneMesh)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    rows = []
+    for stays, aim in ((True, None), (False, 12)):
+        OneMesh.asked = 0
+        with tempfile.TemporaryDirectory() as folder:
+            sheet, config = Path(folder, "neurons.tsv"), Path(folder, "config.yaml")
+            address = f"http://127.0.0.1:{server.server_port}/mesh::1"
+            sheet.write_text(f"neuron\tmesh\tsynapses\nn\t{address}\t{NEURON}_synapses.parquet\n")
+            neurons = {"shards": 1, "keep": "condensed", "keep_fetched": stays}
+            config.write_text(json.dumps({"samples": {"neurons": "neurons.tsv"}, "neurons": neurons}))
+            command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), "-d", folder, "-c1"]
+            subprocess.run([*command, "--configfile", str(config), "--", "neurons"], check=True, capture_output=True)
+            left = left_in(Path(folder, "results", "units"), Path(folder, "resources"))
+        what = f"neuron of {len(mesh.vertices):,} vertices by address, condensed, keep_fetched: {str(stays).lower()}"
+        rows.append(Row(f"{what}, left on disk, a vertex", left / len(mesh.vertices), "bytes", aim, True))
+        rows.append(Row(f"{what}, fetched in one run, its figure among it", OneMesh.asked, "times"))
+    server.shutdown()
     return rows
 
 
@@ -423,5 +478,5 @@ def workflow_rows() -> list[Row]:
 if __name__ == "__main__":
     # the plan first: memory is the highest of all processes so far
     rows = [*plan_rows(), *flood_rows(), *graph_rows(), *segment_rows(), *rounds_rows(), *kept_rows()]
-    rows += [*workflow_rows(), *linking_chunking_rows(), *fetched_rows()]
+    rows += [*lent_rows(), *workflow_rows(), *linking_chunking_rows(), *fetched_rows()]
     write_rows("scale", [*rows, *grey_rows(), *grey_rows(tuple(GIVEN), given=True), *census_rows(), *cost_rows()])

@@ -28,4 +28,4 @@ def compute(unit, path):
 
 
 units = step.own_units(snakemake, blocks, source_stamp(membranes, given))
-step.run_units(snakemake, units, compute, suffix=".npz")
+step.run_units(snakemake, units, compute, suffix=".npz", read=[membranes, given])

@@ -22,4 +22,4 @@ def compute(unit, path):
 
 
 units = step.own_units(snakemake, blocks, source_stamp(inputs.superpixels, membranes))
-step.run_units(snakemake, units, compute, suffix=".npz")
+step.run_units(snakemake, units, compute, suffix=".npz", read=[membranes])

@@ -37,4 +37,4 @@ def compute(unit, path):
     np.savez_compressed(path, membrane=predict_membranes(fitted_net(), pixels, blocks[unit.name]))
 
 
-step.run_units(snakemake, units, compute, suffix=".npz", state=[pixels.grey, voxel_nm])
+step.run_units(snakemake, units, compute, suffix=".npz", state=[pixels.grey, voxel_nm], read=[source])

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from spinome.io.datasets import read_rows
-from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
 from spinome.neurons import truth
 from spinome.neurons.evaluate import (
@@ -18,10 +17,11 @@ from spinome.neurons.spines import read_labelled
 from spinome.neurons.units import sheet_neurons
 from spinome.scores.intervals import evaluation_row, evaluation_table
 from spinome.workflow import step
+from spinome.workflow.fetched import Fetched
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-fetched = Finished.read(*inputs.fetched).files()
+fetched = Fetched.of(snakemake, leaves=False)
 folders = Finished.read(*step.by_name(inputs, "spines").values())
 synapses = read_rows(inputs.synapses, "neuron", list(params.aside.rows))
 synapses = synapses[synapses["source"] == "sheet"]
@@ -31,11 +31,12 @@ compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
 for neuron in sheet_neurons(params.aside.rows, fetched).values():
     file = params.aside.truth[neuron.unit]
     own = synapses[synapses["neuron"] == neuron.neuron]
-    if neuron.unit not in folders:
+    mesh = fetched.read_if_had(neuron) if neuron.unit in folders else None
+    if mesh is None:
         print(f"{neuron.unit}: failed, and is not in the evaluation")
         failed += 1
         continue
-    mesh, labelled = read_mesh(neuron.mesh), read_labelled(folders[neuron.unit])
+    labelled = read_labelled(folders[neuron.unit])
     if len(own) and neuron.unit in unlabelled:
         print(f"{neuron.unit}: its synapses failed, and are not in the evaluation")
         failed += 1

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 from spinome.io.datasets import count_rows, read_rows, sample_rows
-from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table
 from spinome.neurons import truth
 from spinome.neurons.spines import read_labelled
@@ -13,10 +12,11 @@ from spinome.report import neurons as figures
 from spinome.report.neurons_training import draw_training
 from spinome.report.style import MOST_ROWS, save_figure, tell_sample
 from spinome.workflow import step
+from spinome.workflow.fetched import Fetched
 from spinome.workflow.shards import Finished
 
 given, params, output = step.begin(snakemake)
-fetched = Finished.read(*given.fetched).files()
+fetched = Fetched.of(snakemake, leaves=False)
 folder = Path(output[0])
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
@@ -29,7 +29,9 @@ synapses, spines = (
     read_rows(path, "neuron", [neuron.neuron for neuron in shown]) for path in (given.synapses, given.spines)
 )
 for neuron in shown:
-    mesh, labels = read_mesh(neuron.mesh), read_labelled(labelled[neuron.unit])
+    mesh, labels = fetched.read_if_had(neuron), read_labelled(labelled[neuron.unit])
+    if mesh is None:
+        continue
     own = synapses[(synapses["source"] == neuron.source) & (synapses["neuron"] == neuron.neuron)]
     file = params.aside.truth.get(neuron.neuron) if neuron.source == "sheet" else None
     vertex_truth = truth.read_vertex_truth(file, mesh) if file and not truth.is_table(file) else None

@@ -1,6 +1,5 @@
 """Train the forest on the neurons with truth that the configuration names."""
 
-from spinome.io.meshes import read_mesh
 from spinome.io.models import Model, save_model
 from spinome.io.tables import write_table
 from spinome.neurons.appearance import known_of
@@ -9,10 +8,11 @@ from spinome.neurons.train import coarser_copies, copy_shares, neuron_examples, 
 from spinome.neurons.units import load, sheet_neurons
 from spinome.neurons.validate import calibration_table, confusion_table, held_out_predictions, score_table
 from spinome.workflow import step
+from spinome.workflow.fetched import Fetched
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
-fetched = Finished.read(*inputs.fetched).files()
+fetched = Fetched.of(snakemake, leaves=False)
 condensed = Finished.read(*step.by_name(inputs, "condense").values())
 weights = {name: row["truth_weight"] for name, row in params.each.items()}
 examples, seen = {}, []
@@ -20,7 +20,7 @@ for neuron in sheet_neurons(params.aside.rows, fetched).values():
     if neuron.unit not in condensed:
         print(f"{neuron.unit} failed, and is left out of the training")
         continue
-    mesh, truth = read_mesh(neuron.mesh), params.aside.truth[neuron.unit]
+    mesh, truth = fetched.read(neuron), params.aside.truth[neuron.unit]
     synapses = neuron.read_synapses() if neuron.synapses else None
     domains = Domains(**load(condensed[neuron.unit]))
     copies = coarser_copies(neuron.unit, mesh, **params.options["condense"], **params.options["hks"])

@@ -7,7 +7,8 @@ import yaml
 from spinome.io.atomic import atomic
 from spinome.workflow import step
 from spinome.workflow.code import code_by_package
-from spinome.workflow.provenance import fingerprint, installed_versions
+from spinome.workflow.fingerprints import fingerprints_of
+from spinome.workflow.provenance import installed_versions
 
 inputs, params, output = step.begin(snakemake)
 record = {
@@ -15,7 +16,7 @@ record = {
     "snakemake": params.snakemake,
     "configuration": params.configuration,
     "code": code_by_package(),
-    "inputs": {path: fingerprint(path) for path in inputs},
+    "inputs": fingerprints_of(step.fingerprints(snakemake).folder, [*inputs.given, *inputs.fetched]),
     "versions": installed_versions(),
 }
 with atomic(output.provenance) as part:

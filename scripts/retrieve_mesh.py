@@ -1,21 +1,17 @@
 """Fetch the meshes of a shard's neurons from their public addresses."""
 
-from spinome.io.meshes import check_mesh, write_mesh
 from spinome.io.web.limits import OutOfReachError
-from spinome.mesh.surface import Mesh
-from spinome.retrieve.mesh import retrieve_mesh
+from spinome.retrieve.mesh import fetch_mesh
 from spinome.workflow import step
 from spinome.workflow.shards import Unit
 
 _, params, output = step.begin(snakemake)
 resources = step.resources(snakemake)
+stay = snakemake.config["neurons"]["keep_fetched"]
 
 
 def compute(unit, part):
-    address = params.each[unit.name]
-    vertices, faces = retrieve_mesh(address, params.aside.base_url)
-    check_mesh(vertices, faces, address)
-    write_mesh(part, Mesh(vertices, faces))
+    fetch_mesh(params.each[unit.name], params.aside.base_url, part)
 
 
 step.run_units(
@@ -23,8 +19,9 @@ step.run_units(
     map(Unit, params.each),
     compute,
     suffix=".npz",
-    # other studies may take the same meshes
-    store=resources / "units" / "retrieve_mesh",
-    published=resources / "meshes",
+    # other studies may take the same meshes, where they stay
+    store=resources / "units" / "retrieve_mesh" if stay else None,
+    published=resources / "meshes" if stay else None,
     outage=OutOfReachError,
+    lent=not stay,
 )

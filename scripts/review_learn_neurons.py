@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from spinome.io.meshes import read_mesh
 from spinome.neurons.classify import load_forest
 from spinome.neurons.condense import Domains
 from spinome.neurons.units import load, sheet_neurons
@@ -11,18 +10,22 @@ from spinome.review.conclude import conclude, save_taken
 from spinome.review.learn_neurons import asked_about, learn, neurons_said, taught
 from spinome.review.questions import no_questions
 from spinome.workflow import step
+from spinome.workflow.fetched import Fetched
 from spinome.workflow.shards import Finished
 
 inputs, params, output = step.begin(snakemake)
 file = step.model_file(snakemake)
 old = load_forest(file, params.hks)
 answers = neurons_said(standing(Answers(params.aside.answers).read()))
+fetched = Fetched.of(snakemake, leaves=False)
 condensed = Finished.read(*step.by_name(inputs, "condense").values())
 answered, neurons, questions = set(answers["unit"]), {}, [no_questions()]
-for neuron in sheet_neurons(params.aside.rows, Finished.read(*inputs.fetched).files()).values():
+for neuron in sheet_neurons(params.aside.rows, fetched).values():
     # of thousands of neurons a person looked at a few
     if neuron.unit in answered and neuron.unit in condensed:
-        mesh = read_mesh(neuron.mesh)
+        mesh = fetched.read_if_had(neuron)
+        if mesh is None:
+            continue
         neurons[neuron.unit] = mesh, Domains(**load(condensed[neuron.unit]))
         try:
             if neuron.synapses:

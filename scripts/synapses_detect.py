@@ -41,5 +41,6 @@ def compute(unit, path):
     save_parts(path, find(blocks[unit.name]))
 
 
-sources = source_stamp(*(source for column, source in row.items() if column != "voxel_nm"))
-step.run_units(snakemake, step.own_units(snakemake, blocks, sources), compute, suffix=".npz", state=state)
+sources = [source for column, source in row.items() if column != "voxel_nm"]
+units = step.own_units(snakemake, blocks, source_stamp(*sources))
+step.run_units(snakemake, units, compute, suffix=".npz", state=state, read=sources)

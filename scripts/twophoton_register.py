@@ -37,4 +37,5 @@ except (ValueError, FileNotFoundError) as error:
 with atomic(output.projection) as part:
     tifffile.imwrite(part, stack.max(axis=0))
 write_table(table, output.shifts)
+step.fingerprints(snakemake).note(inputs.stack)
 write_table(pd.DataFrame(failures, columns=COLUMNS).astype(str), output.failures)

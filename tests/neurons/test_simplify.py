@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from spinome.io.meshes import write_mesh
+from spinome.io.meshes import read_mesh, write_mesh
 from spinome.mesh.surface import Mesh, vertex_areas
 from spinome.neurons.simplify import read_simplified, simplify, write_simplified
 
@@ -106,7 +106,7 @@ def test_what_is_written_makes_the_same_mesh_again(cell, joined, tmp_path, somat
     write_mesh(tmp_path / "cell.npz", stray)
     small = simplify(stray, **options)
     write_simplified(tmp_path / "small.npz", small)
-    again = read_simplified(tmp_path / "small.npz", str(tmp_path / "cell.npz"))
+    again = read_simplified(tmp_path / "small.npz", read_mesh(str(tmp_path / "cell.npz")))
     for name in ("faces", "vertex_of"):
         assert np.array_equal(getattr(again, name), getattr(small, name)), name
     assert np.allclose(again.vertices, small.vertices, atol=0.01)

@@ -201,6 +201,117 @@ def test_meshes_of_a_shard_from_a_server_that_answers_garbage_stops_midway_or_ne
     assert asked == {str(name) for name in faults}
 
 
+def cell(number):
+    """A capsule with a knob on its side, in the format of Neuroglancer's meshes of one resolution."""
+    shaft = trimesh.creation.capsule(height=4000 + 100 * number, radius=400, count=[16, 24])
+    knob = trimesh.creation.icosphere(subdivisions=2, radius=300).apply_translation([600, 0, 1500])
+    mesh = trimesh.util.concatenate([shaft, knob])
+    count = np.uint32(len(mesh.vertices)).tobytes()
+    return count + mesh.vertices.astype("<f4").tobytes() + mesh.faces.astype("<u4").tobytes()
+
+
+@pytest.fixture
+def lending(hostile, snakemake, tmp_path):
+    """Run the workflow on meshes from the server; gives what it says, and the neurons whose meshes it asked for.
+
+    `lending.cells` are served by number, `lending.rows` are those of the sheet.
+    """
+
+    def behave(request):
+        name = request.path.rpartition("/")[2]
+        number = int(name.partition(":")[0]) if ":" in name else 0
+        if name == "info":
+            request.answer(b'{"@type": "neuroglancer_legacy_mesh"}')
+        elif number not in run.cells:
+            request.answer(status="404 Not Found")
+        elif name.endswith(":0:0"):
+            request.answer(run.cells[number])
+        else:
+            request.answer(json.dumps({"fragments": [f"{name}:0"]}).encode())
+
+    def run(*options, keep_fetched=False, results="lent", fails=False, targets=(), **neurons):
+        rows = [f"n{name}\t{hostile.url}/mesh::{name}\tsynapses.tsv" for name in run.rows]
+        (tmp_path / "neurons.tsv").write_text("\n".join(["neuron\tmesh\tsynapses", *rows]) + "\n")
+        keys = {"shards": 1, "keep": "condensed", "keep_fetched": keep_fetched} | neurons
+        content = {"samples": {"neurons": "neurons.tsv"}, "results": results, "resources": f"{results}_resources"}
+        content["max_failed_fraction"] = 0.9
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(content | {"neurons": keys}))
+        before = len(hostile.asked)
+        targets = [f"{results}/neurons/{target}/0.parquet" for target in targets] or ["neurons"]
+        options = ("--configfile", tmp_path / "config.yaml", "--cores", "1", "--show-failed-logs", *options)
+        done = snakemake(tmp_path, *options, "--", *targets)
+        assert (done.returncode != 0) == fails, done.stdout
+        paths = [request.path.rpartition("/")[2] for request in hostile.asked[before:]]
+        return done.stdout, sorted(int(path.partition(":")[0]) for path in paths if path.endswith(":0:0"))
+
+    hostile.behave = behave
+    run.cells, run.rows = {name: cell(name) for name in (1, 2, 3, 4)}, [1, 2, 3, 9]
+    points = (
+        ["id", *(f"ctr_pt_position_{axis}" for axis in "xyz")],
+        *([number, 900, 0, 1500 + number] for number in range(3)),
+    )
+    (tmp_path / "synapses.tsv").write_text("".join("\t".join(map(str, row)) + "\n" for row in points))
+    return run
+
+
+def held(folder):
+    """The meshes from addresses below a folder, under whatever name."""
+    return sorted(path for path in folder.rglob("*.npz") if {"retrieve_mesh", "meshes"} & set(path.parts))
+
+
+@pytest.mark.slow
+def test_meshes_that_need_not_stay_go_and_are_fetched_again_where_they_are_needed(lending, tmp_path):
+    _, asked = lending(keep_fetched=True, results="kept")
+    assert asked == [1, 2, 3] and len(held(tmp_path / "kept_resources")) == 6
+    lending()
+    assert not held(tmp_path / "lent") and not held(tmp_path / "lent_resources")
+    for table in ("synapses", "spines", "neurons"):
+        kept, lent = (pd.read_parquet(tmp_path / name / "neurons" / f"{table}.parquet") for name in ("kept", "lent"))
+        pd.testing.assert_frame_equal(kept, lent)
+        assert len(lent) >= 3
+    left = sorted((tmp_path / "lent" / "units" / "retrieve_mesh").glob("*/*"))
+    vertices = trimesh.creation.capsule(height=1, radius=1, count=[16, 24]).vertices.shape[0] + 162
+    assert [file.suffix for file in left] == [".spent"] * 3 and all(file.read_text() == str(vertices) for file in left)
+    # which the plan knows
+    said, _ = lending("--dry-run")
+    assert "Nothing to be done" in said
+    said, _ = lending("--dry-run", spines={"min_area_um2": 0.1})
+    assert "rule neurons_spines" in said and "fetches=1" in said
+    assert not any(f"rule {step}" in said for step in ("retrieve_mesh", "neurons_simplify", "neurons_condense"))
+    # what begins with condensed features needs no mesh; a change before them needs each once, and none stays
+    assert lending("--forcerun", "neurons_classify", targets=["classify"])[1] == []
+    assert lending(targets=["synapses"], condense={"distance": 2.0})[1] == [1, 2, 3]
+    assert not held(tmp_path / "lent")
+    assert lending(targets=["synapses"], condense={"distance": 2.0}, spines={"min_area_um2": 0.1})[1] == [1, 2, 3]
+    # a new neuron is fetched alone
+    lending.rows = [1, 2, 3, 4, 9]
+    changed = {"condense": {"distance": 2.0}, "spines": {"min_area_um2": 0.1}}
+    assert lending(targets=["synapses"], **changed)[1] == [4]
+    assert not held(tmp_path / "lent")
+    failed = pd.read_parquet(tmp_path / "lent" / "failures" / "retrieve_mesh" / "0.parquet")
+    assert failed["unit"].tolist() == ["n9"] and "has no mesh 9" in failed["reason"].iloc[0]
+    # a server that is gone, and then has other meshes
+    cells, lending.cells = lending.cells, {}
+    lending(targets=["synapses"], **changed | {"condense": {"distance": 2.5}})
+    failed = pd.read_parquet(tmp_path / "lent" / "failures" / "neurons_simplify" / "0.parquet")
+    assert sorted(failed["unit"]) == ["n1", "n2", "n3", "n4"] and "has no mesh" in failed["reason"].iloc[0]
+    lending.cells = cells | {2: cell(7)}
+    said, _ = lending(targets=["synapses"], fails=True, **changed | {"condense": {"distance": 3.0}})
+    assert "mesh::2 gives another mesh than before; run again" in said
+    assert 2 in lending(targets=["synapses"], **changed | {"condense": {"distance": 3.0}})[1]
+    assert len(pd.read_parquet(tmp_path / "lent" / "neurons" / "synapses" / "0.parquet")) == 4
+    assert not held(tmp_path / "lent")
+
+
+@pytest.mark.slow
+def test_where_all_steps_are_kept_coloured_meshes_are_written_before_meshes_go(lending, tmp_path):
+    _, asked = lending(keep="all")
+    # figures are drawn before or after
+    assert set(asked) == {1, 2, 3} and asked.count(1) < 3
+    assert not held(tmp_path / "lent") and not held(tmp_path / "lent_resources")
+    assert len(list((tmp_path / "lent" / "neurons" / "exchange").glob("*/mesh.ply"))) == 3
+
+
 @pytest.mark.slow
 def test_a_network_that_is_named_by_its_address(hostile, retrieve, tmp_path):
     """Fetched, held against its checksum and translated; what is no such network is told, and what has another sum."""

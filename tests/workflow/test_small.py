@@ -17,6 +17,7 @@ from spinome.logs import read_asked, read_used
 from spinome.neurons.features import read_meshmash
 from spinome.workflow import code
 from spinome.workflow.asking import LEAST_DISK_MB, LEAST_MB, LEAST_MINUTES
+from spinome.workflow.provenance import fingerprint
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATION = REPOSITORY / "config" / "small" / "config.yaml"
@@ -147,6 +148,18 @@ def test_the_provenance_holds_the_whole_configuration(small):
     assert configuration["linking"]["train"] == ["small_train"]
     assert "max_failed_fraction" in configuration
     assert json.loads((results / "provenance.json").read_text())["versions"]["numpy"]
+
+
+@pytest.mark.slow
+def test_the_provenance_takes_what_jobs_have_hashed(small, monkeypatch):
+    monkeypatch.chdir(small[0])
+    results = Path("results/small")
+    inputs = json.loads((results / "provenance.json").read_text())["inputs"]
+    assert inputs and all(found == fingerprint(path) for path, found in inputs.items())
+    made = [json.loads(file.read_text()) for file in (results / ".fingerprints").rglob("*.json")]
+    known = {path for one in made for path in one}
+    # meshes, their synapses and stacks; of a folder the file system says too little
+    assert len(known) > 5 and {path for path in inputs if Path(path).is_file() and "truth" not in path} <= known
 
 
 @pytest.mark.slow

@@ -4,11 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.iocontainers import InputFiles
+from snakemake.iocontainers import InputFiles, Params
 
 from spinome.io.damage import DamagedError
 from spinome.io.tables import read_table
 from spinome.workflow import step
+from spinome.workflow.fingerprints import fingerprints_of
+from spinome.workflow.provenance import fingerprint
 from spinome.workflow.shards import Unit
 
 
@@ -101,3 +103,20 @@ def test_a_damaged_input_that_a_rule_made_fails_no_unit(tmp_path, monkeypatch):
     assert not Path("failures.parquet").exists()
     run("mine/em.zarr")
     assert read_table("failures.parquet")["unit"].tolist() == ["u"]
+
+
+def test_a_shard_hashes_what_it_reads_for_the_provenance(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("v.h5").write_text("volume")
+    for shard in "01":
+        given = SimpleNamespace(
+            rule="linking_membranes",
+            log=[f"results/logs/linking_membranes/v/{shard}.log"],
+            wildcards={"volume": "v", "shard": shard},
+            params=Params(fromdict={"code": "c", "aside": SimpleNamespace()}),
+            output=SimpleNamespace(done=f"{shard}.parquet", failures=f"failures_{shard}.parquet"),
+            config=CONFIG,
+        )
+        step.run_units(given, [Unit(shard)], lambda unit, part: part.write_text("made"), read=["v.h5::image", None])
+    assert fingerprints_of(step.fingerprints(given).folder, ["v.h5"]) == {"v.h5": fingerprint("v.h5")}
+    assert len(list(Path("results/.fingerprints").rglob("*.json"))) == 1

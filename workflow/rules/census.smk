@@ -249,8 +249,10 @@ rule census_completeness:
 rule provenance:
     """Write what made the results: configuration, versions, code and inputs."""
     input:
-        census_plan.given_files,
-        neurons_plan.fetched_tables,
+        given=census_plan.given_files,
+        fetched=neurons_plan.fetched_tables,
+        # after the jobs that read the given files, and hash them
+        read=failure_tables,
     output:
         provenance="<results>/provenance.json",
         config="<results>/config.yaml",

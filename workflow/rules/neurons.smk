@@ -55,6 +55,7 @@ rule neurons_simplify:
     threads: 1
     resources:
         **asks("neurons_simplify", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         each=neurons_plan.addresses,
         options=neurons_plan.simplification,
@@ -84,6 +85,7 @@ rule neurons_hks:
     threads: 1
     resources:
         **asks("neurons_hks", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         options=neurons_plan.solver,
         inputs=neurons_plan.stamps("mesh"),
@@ -113,6 +115,7 @@ rule neurons_condense:
     threads: 1
     resources:
         **asks("neurons_condense", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         distance=config["neurons"]["condense"]["distance"],
         inputs=neurons_plan.unkept,
@@ -168,6 +171,7 @@ rule neurons_train:
     threads: 1
     resources:
         **asks("neurons_train", neurons_plan.sizes_of(neurons_plan.trained)),
+        **neurons_plan.fetches,
     params:
         each=rows_of(neurons_plan.trained, "synapse_voxel_nm", "root_id", "truth_weight"),
         options={
@@ -180,6 +184,7 @@ rule neurons_train:
         aside=study.aside(
             rows=rows_of(neurons_plan.trained, "mesh", "synapses", "synapse_voxel_nm", "root_id"),
             truth={row.neuron: row.truth_labels for row in neurons_plan.trained},
+            addresses=neurons_plan.addresses_of(neurons_plan.trained),
         ),
         code=script_hash("neurons_train"),
     script:
@@ -253,6 +258,7 @@ rule neurons_spines:
     threads: 1
     resources:
         **asks("neurons_spines", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         each=neurons_plan.decided,
         min_area=config["neurons"]["spines"]["min_area_um2"],
@@ -284,11 +290,14 @@ rule neurons_synapses:
     threads: 1
     resources:
         **asks("neurons_synapses", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         each=neurons_plan.each("synapse_voxel_nm", "root_id"),
         max_distance=config["neurons"]["synapses"]["max_distance_nm"],
         inputs=neurons_plan.stamps("mesh", "synapses"),
-        aside=neurons_plan.aside("mesh", "synapses", "synapse_voxel_nm", "root_id"),
+        aside=neurons_plan.aside(
+            "mesh", "synapses", "synapse_voxel_nm", "root_id", last=neurons_plan.last_reader == "synapses"
+        ),
         code=script_hash("neurons_synapses"),
     script:
         "../../scripts/neurons_synapses.py"
@@ -311,10 +320,11 @@ rule neurons_exchange:
     threads: 1
     resources:
         **asks("neurons_exchange", neurons_plan.shard_size),
+        **neurons_plan.fetches,
     params:
         coloured=neurons_plan.keeps_all,
         inputs=neurons_plan.stamps("mesh"),
-        aside=neurons_plan.aside("mesh"),
+        aside=neurons_plan.aside("mesh", last=neurons_plan.last_reader == "exchange"),
         code=script_hash("neurons_exchange"),
     script:
         "../../scripts/neurons_exchange.py"
@@ -385,12 +395,14 @@ rule neurons_evaluate:
     threads: 1
     resources:
         **asks("neurons_evaluate", neurons_plan.sizes_of(neurons_plan.scored)),
+        **neurons_plan.fetches,
     params:
         min_area=config["neurons"]["spines"]["min_area_um2"],
         inputs=neurons_plan.stamps_of(neurons_plan.scored, "mesh", "truth_labels"),
         aside=study.aside(
             rows=rows_of(neurons_plan.scored, "mesh"),
             truth={row.neuron: row.truth_labels for row in neurons_plan.scored},
+            addresses=neurons_plan.addresses_of(neurons_plan.scored),
         ),
         code=script_hash("neurons_evaluate"),
     script:
@@ -427,6 +439,7 @@ rule neurons_figures:
     threads: 1
     resources:
         **asks("neurons_figures", neurons_plan.every_size),
+        **neurons_plan.fetches,
     params:
         trained=[row.neuron for row in neurons_plan.trained],
         shown=12,
@@ -434,6 +447,7 @@ rule neurons_figures:
         aside=study.aside(
             rows=Told(study.neurons, ("mesh",)),
             truth={row.neuron: row.truth_labels for row in study.neurons if row.truth_labels},
+            addresses=neurons_plan.addresses_of(study.neurons),
         ),
         code=script_hash("neurons_figures"),
     script:

@@ -183,6 +183,7 @@ rule review_learn_neurons:
     threads: 1
     resources:
         **asks("review_learn_neurons", neurons_plan.sizes_of(study.neurons)),
+        **neurons_plan.fetches,
     params:
         told=lambda wildcards: neurons_plan.told_of(study.neurons, "synapse_voxel_nm", "root_id"),
         hks=neurons_plan.solver,
@@ -195,6 +196,7 @@ rule review_learn_neurons:
         ],
         aside=study.aside(
             rows=Told(study.neurons, ("mesh", "synapses", "synapse_voxel_nm", "root_id")),
+            addresses=neurons_plan.addresses_of(study.neurons),
             model=neurons_plan.taught_model.given,
             answers=config["review"]["answers"],
         ),

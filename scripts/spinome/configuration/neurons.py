@@ -176,6 +176,11 @@ class Neurons(Section):
         le=1_000_000_000,
         description="neurons of the sheet up to which `all` is kept where `keep` is empty",
     )
+    keep_fetched: bool = Field(
+        True,
+        description="whether meshes from public addresses stay on disk, in `resources`; else they go when the steps "
+        "that read them have run, and a job that needs one later fetches it again, from wherever it runs",
+    )
     simplify: Simplify = Simplify()
     hks: HeatKernel = HeatKernel()
     condense: Condense = Condense()

@@ -9,7 +9,6 @@ import fast_simplification
 import numpy as np
 from scipy.spatial import cKDTree
 
-from spinome.io.meshes import read_mesh
 from spinome.mesh.surface import Mesh, components, vertex_areas
 from spinome.mesh.welding import proper_faces, weld
 from spinome.neurons.somata import broad
@@ -115,16 +114,15 @@ def write_simplified(path: str | Path, simplified: Simplified) -> None:
     np.savez(path, **arrays | {"place": arrays["place"].astype(np.float32)})
 
 
-def read_simplified(path: str | Path, mesh: str) -> Simplified:
+def read_simplified(path: str | Path, given: Mesh) -> Simplified:
     """Make the mesh again of which `write_simplified` wrote the collapses.
 
     Parameters
     ----------
-    mesh : source of the mesh that they were made on
+    given : the mesh that they were made on
     """
     with np.load(path, allow_pickle=False) as data:
         collapses = Collapses(**data)
-    given = read_mesh(mesh)
     welded, vertex_of = weld(given)
     left, now = collapses.apply(welded)
     return _numbered(left, now[vertex_of], given.vertices, collapses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,9 @@ def shard_neurons(
     return sheet_neurons(rows, fetched)
 
 
-def mesh_hash(mesh: str) -> str:
+def mesh_hash(mesh: str, hash_of: Callable[[Path], str] = file_hash) -> str:
     """Hash of the files of one mesh alone, not of all meshes of its folder, and of its name in a file of several."""
-    return "|".join([*(file_hash(file) for file in mesh_files(mesh)), split_source(mesh)[1]])
+    return "|".join([*map(hash_of, mesh_files(mesh)), split_source(mesh)[1]])
 
 
 def load(file: str | Path) -> dict[str, np.ndarray]:

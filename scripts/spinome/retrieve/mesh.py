@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from spinome.io.meshes import check_mesh, write_mesh
 from spinome.io.multilod_meshes import FORMAT as MULTILOD
 from spinome.io.multilod_meshes import read_multilod
 from spinome.io.precomputed_meshes import FORMAT as LEGACY
@@ -19,6 +20,14 @@ from spinome.io.web.addresses import address_of, at_mirror, public_address, with
 from spinome.io.web.fetch import fetch
 from spinome.io.web.limits import Allowance
 from spinome.io.web.transfer import CONNECTIONS
+from spinome.mesh.surface import Mesh
+
+
+def fetch_mesh(address: str, base_url: str | None, file: str | Path) -> None:
+    """Fetch a mesh into a file, and check it; parameters and errors as those of `retrieve_mesh`."""
+    vertices, faces = retrieve_mesh(address, base_url)
+    check_mesh(vertices, faces, address)
+    write_mesh(file, Mesh(vertices, faces))
 
 
 def retrieve_mesh(

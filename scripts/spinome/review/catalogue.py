@@ -78,6 +78,7 @@ class Sources:
     voxels : size of a voxel (z, y, x) in nm of each volume whose file does not say it
     meshes : mesh of each neuron
     rise_nm : how far two heads of a neuron must rise to be two spines
+    read_mesh : reads the mesh of a neuron, wherever it is
     """
 
     results: Path
@@ -88,6 +89,7 @@ class Sources:
     voxels: Mapping[str, VoxelSize | None] = field(default_factory=dict)
     meshes: Mapping[str, str] = field(default_factory=dict)
     rise_nm: float = RISE_NM
+    read_mesh: Callable[[str], Mesh] = read_mesh
 
     def stack(self, unit: str) -> str:
         """The registered stack of a unit."""
@@ -118,7 +120,7 @@ class Catalogue:
         self._frame = lru_cache(maxsize=8)(lambda path, state: read_table(path))
         self._open = lru_cache(maxsize=16)(self._opened)
         # questions by lot go from neuron to neuron
-        self._mesh = lru_cache(maxsize=4)(lambda path, state: read_mesh(path))
+        self._mesh = lru_cache(maxsize=4)(lambda path, state: sources.read_mesh(path))
         self._coarse = lru_cache(maxsize=4)(self._made_coarse)
 
     def questions(self) -> pd.DataFrame:

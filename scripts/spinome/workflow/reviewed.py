@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import webbrowser
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from spinome.io.atomic import nearest_existing
+from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.mesh.surface import Mesh
 from spinome.neurons.spines import PAIR_PLACES, read_decisions
+from spinome.retrieve.mesh import fetch_mesh
 from spinome.review.answers import Answers, agreed, standing
 from spinome.review.catalogue import Catalogue, Sources
 from spinome.review.exchange import (
@@ -61,7 +66,22 @@ def sources_of(study: Study) -> Sources:
         {row.volume: row.voxel_nm for row in study.volumes},
         {row.neuron: row.mesh for row in study.neurons},
         study.config["neurons"]["spines"]["rise_nm"],
+        reader_of(study),
     )
+
+
+def reader_of(study: Study) -> Callable[[str], Mesh]:
+    """What reads the mesh of a neuron of the sheet; one that did not stay is fetched to be looked at."""
+    addresses = {study.neuron_of[name].mesh: address for name, address in study.mesh_addresses.items()}
+
+    def read(path: str) -> Mesh:
+        if path not in addresses or Path(path).exists():
+            return read_mesh(path)
+        with tempfile.TemporaryDirectory() as folder:
+            fetch_mesh(addresses[path], study.config["retrieve"]["base_url"], file := Path(folder, "mesh.npz"))
+            return read_mesh(str(file))
+
+    return read
 
 
 def review(study: Study, port: int, open_browser: bool) -> None:

@@ -73,6 +73,7 @@ def run_shard(
     readers: str = "",
     spent: Sequence[Finished] = (),
     outage: type[Exception] | None = None,
+    lent: bool = False,
 ) -> pd.DataFrame:
     """Compute what the store lacks, and write the tables of finished and of failed units.
 
@@ -91,6 +92,8 @@ def run_shard(
     readers : hash of the settings and code of the steps that read units which are not kept; empty: all are kept
     spent : steps before, whose units are not kept once this step has made its own from them
     outage : an error that is no unit's fault where every unit of the shard ends in it
+    lent : whether a unit that was let go counts as finished, since whoever needs it gets it again
+        (`spinome.workflow.fetched`)
 
     Raises
     ------
@@ -111,7 +114,7 @@ def run_shard(
     for number, unit in enumerate(units, start=1):
         unit_key = content_hash(unit.name, unit.inputs, key)
         stored = _Stored(Path(store), unit.name, suffix)
-        file = stored.whole(unit_key) or stored.spent(unit_key, readers)
+        file = stored.whole(unit_key) or stored.spent(unit_key, readers) or (stored.let_go(unit_key) if lent else None)
         if file is None:
             started = time.monotonic()
             try:
@@ -290,6 +293,12 @@ class _Stored:
         left = self.folder / f"{self.stem}.{key}-{readers}{self.suffix}{SPENT}"
         return left if readers and left.exists() else None
 
+    def let_go(self, key: str) -> Path | None:
+        """Where the unit made under a key was until it was let go, if it was."""
+        left = _Stored(self.store, self.unit, self.suffix + SPENT).files()
+        names = (file.name.removesuffix(SPENT) for file in left if file.name.startswith(f"{self.stem}.{key}-"))
+        return next((self.folder / name for name in names), None)
+
     def make(self, key: str, write: Callable[[Path], None]) -> Path:
         """Write the unit's file under a key; files of other keys go once it is there."""
         target = self.folder / f"{self.stem}{self.suffix}"
@@ -316,6 +325,11 @@ class _Stored:
             if earlier != file:
                 remove(earlier)
         return file
+
+
+def gone_of(file: Path) -> Path:
+    """What stays of a unit that was let go since it can be had again; of a mesh it holds the number of vertices."""
+    return file.with_name(f"{file.name}{SPENT}")
 
 
 def _is_whole(file: Path) -> bool:

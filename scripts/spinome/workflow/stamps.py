@@ -59,6 +59,11 @@ def quick_stamp(path: str | Path) -> str:
     return content_hash(state.st_size, state.st_mtime_ns)
 
 
+def record_of(state: os.stat_result) -> list[int]:
+    """What the file system says of a file; the time of its own record cannot be set from outside."""
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder in the order of their names, without walking further than is asked for."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -118,7 +123,7 @@ class Stamps:
                 if path not in self.folders:
                     self.folders[path] = stamp(path)
                 return self.folders[path]
-            record = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+            record = record_of(state)
             if self.known.get(path, [None])[0] != record:
                 self.known[path] = [record, stamp(path)]
             return self.known[path][1]

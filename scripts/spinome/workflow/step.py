@@ -26,10 +26,13 @@ from spinome.io.atomic import remove
 from spinome.io.damage import DamagedError
 from spinome.logs import log_to
 from spinome.seeds import number_of
+from spinome.workflow.fingerprints import Fingerprints
 from spinome.workflow.made import is_made
 from spinome.workflow.shards import Finished, Unit, run_shard
 
 NOT_IN_KEY = ("each", "inputs", "shards", "aside")
+# below the results
+FINGERPRINTS = ".fingerprints"
 
 
 def begin(snakemake: Any) -> tuple[Any, Any, Any]:
@@ -93,6 +96,13 @@ def resources(snakemake: Any) -> Path:
     return Path(str(results).removesuffix(str(Path(configured["results"]))), configured["resources"])
 
 
+def fingerprints(snakemake: Any) -> Fingerprints:
+    """What is known of the given files that the job reads (`spinome.workflow.fingerprints`)."""
+    results, step = _place(snakemake)
+    within = [str(value) for _, value in sorted(snakemake.wildcards.items())]
+    return Fingerprints(results / FINGERPRINTS, "/".join([step, *within]))
+
+
 def own_units(snakemake: Any, names: Iterable[str], inputs: str = "") -> list[Unit]:
     """Those of these units that fall into the rule's shard, with what they are all made from.
 
@@ -118,10 +128,12 @@ def run_units(
     *,
     suffix: str = "",
     state: Any = None,
+    read: Iterable[str | None] = (),
     store: str | Path | None = None,
     published: str | Path | None = None,
     spent: Sequence[Finished] = (),
     outage: type[Exception] | None = None,
+    lent: bool = False,
 ) -> None:
     """Compute the units of the rule's shard that are not there yet, and write its tables `done` and `failures`.
 
@@ -131,11 +143,13 @@ def run_units(
     compute : called with a unit and the path that it writes
     suffix : of the units' files; empty where a unit is a folder
     state : what else counts for every unit, such as the hash of a model that was trained in this run
+    read : sources that the shard reads, whose fingerprints the provenance takes
     store : folder of the units; empty: one of the step's own among the results
     published : folder in which each finished unit also stands under its plain name, for people to open
     spent : steps before, whose units are removed once this step has made its own from them, unless all are kept; the
         parameter `aside` says so by its value `readers` (`spinome.workflow.shards.SPENT`)
     outage : an error that is no unit's fault where every unit of the shard ends in it
+    lent : whether a unit that was let go counts as finished (`spinome.workflow.fetched`)
     """
     results, step = _place(snakemake)
     params = snakemake.params
@@ -157,7 +171,9 @@ def run_units(
         readers=getattr(params.aside, "readers", ""),
         spent=spent,
         outage=outage,
+        lent=lent,
     )
+    fingerprints(snakemake).note(*read)
 
 
 def _place(snakemake: Any) -> tuple[Path, str]:

@@ -4,9 +4,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from spinome.io.tables import write_table
 from spinome.workflow.plans.neurons import UNKNOWN_MILLIONS, VOLUME_NEURONS, NeuronsPlan
+from spinome.workflow.shards import DONE_COLUMNS
 from spinome.workflow.stamps import Stamps
 
 MESHES = [{"neuron": name, "mesh": f"{name}.ply"} for name in ("a", "b", "c")]
@@ -97,3 +100,50 @@ def test_a_forest_that_learns_from_answers_is_not_scored(study):
     # it begins with the one that there would be without answers
     assert asked.taught_model == plain.model and plain.model.trained == ["<results>/models/neurons.skops"]
     assert asked.scored == [] and [row.neuron for row in plain.scored] == ["b"]
+
+
+@pytest.fixture
+def at_addresses(plan):
+    """The plan of two neurons at addresses, and a function that writes the table of those that could be had."""
+
+    def fetch(**files):
+        Path("results/retrieve/mesh").mkdir(parents=True, exist_ok=True)
+        rows = [[name, "key", file] for name, file in files.items()]
+        write_table(pd.DataFrame(rows, columns=DONE_COLUMNS), "results/retrieve/mesh/0.parquet")
+
+    rows = [{"neuron": name, "mesh": f"gs://bucket/meshes::{number}"} for number, name in enumerate("ab")]
+    return lambda **keys: plan(rows, **keys), fetch
+
+
+def test_a_mesh_that_could_not_be_had_counts_as_nothing(at_addresses):
+    (make, fetch), shard = at_addresses, SimpleNamespace(shard="0")
+    made = make()
+    assert made.shard_size(shard, []) == (UNKNOWN_MILLIONS, 2 * UNKNOWN_MILLIONS)
+    Path("resources/meshes").mkdir(parents=True)
+    np.savez("resources/meshes/a.npz", vertices=np.zeros((40_000, 3), np.float32), faces=np.zeros((1, 3), int))
+    fetch(a="resources/meshes/a.npz")
+    assert made.shard_size(shard, []) == (0.04, 0.04)
+    # of one that could be had and is not there nothing is known
+    fetch(a="resources/meshes/a.npz", b="resources/meshes/b.npz")
+    assert made.shard_size(shard, []) == (UNKNOWN_MILLIONS, UNKNOWN_MILLIONS + 0.04)
+    Path("results/retrieve/mesh/0.parquet").write_text("no table")
+    assert make().shard_size(shard, []) == (UNKNOWN_MILLIONS, UNKNOWN_MILLIONS + 0.04)
+
+
+def test_the_size_of_a_mesh_that_did_not_stay_is_known(at_addresses):
+    (make, fetch), shard = at_addresses, SimpleNamespace(shard="0")
+    made = make(keep_fetched=False)
+    fetch(a="results/units/a.npz")
+    Path("results/units").mkdir()
+    np.savez("results/units/a.npz", vertices=np.zeros((40_000, 3), np.float32), faces=np.zeros((1, 3), int))
+    assert made.shard_size(shard, []) == (0.04, 0.04)
+    Path("results/units/a.npz").unlink()
+    Path("results/units/a.npz.spent").write_text("40000")
+    assert made.shard_size(shard, []) == (0.04, 0.04)
+
+
+def test_a_plan_shows_what_may_fetch_again_and_the_last_step_lets_go(at_addresses, plan):
+    make = at_addresses[0]
+    assert make().fetches == plan(keep_fetched=False).fetches == {}
+    assert make(keep_fetched=False).fetches == {"fetches": 1}
+    assert make(keep="all").last_reader == "exchange" and make(keep="condensed").last_reader == "synapses"

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ from spinome.names import VOLUME
 from spinome.workflow.asking import SizeOf
 from spinome.workflow.code import script_hash
 from spinome.workflow.samples import NeuronRow
-from spinome.workflow.shards import plan
+from spinome.workflow.shards import Finished, gone_of, plan
 from spinome.workflow.sizes import UNREADABLE, Size
 from spinome.workflow.stamps import Stamps
 from spinome.workflow.study import Model, Study
@@ -203,7 +204,7 @@ class NeuronsPlan:
         if row.neuron not in self._known_millions:
             # of very many that are not there yet, an error for each would take long
             if not os.path.exists(row.mesh.partition("::")[0]):  # noqa: PTH110
-                return UNKNOWN_MILLIONS
+                return self._fetched_millions(row) if row.neuron in self.study.mesh_addresses else UNKNOWN_MILLIONS
             from spinome.io.meshes import vertices_of
 
             try:
@@ -211,6 +212,27 @@ class NeuronsPlan:
             except UNREADABLE:
                 return UNKNOWN_MILLIONS
         return self._known_millions[row.neuron]
+
+    def _fetched_millions(self, row: NeuronRow) -> float:
+        """Millions of vertices of a mesh from an address that does not stay; none of one that could not be had."""
+        table = Path(self.fetched_table(self._shard_of[row.neuron]).replace("<results>", self.study.results))
+        try:
+            files = self._fetched_files(table, table.stat().st_mtime_ns)
+            if row.neuron not in files:
+                return 0.0
+            file = Path(files[row.neuron])
+            if (gone := gone_of(file)).exists():
+                return int(gone.read_text()) / 1e6
+            from spinome.io.meshes import vertices_of
+
+            return vertices_of(str(file)) / 1e6
+        except UNREADABLE:
+            return UNKNOWN_MILLIONS
+
+    @cached_property
+    def _fetched_files(self) -> Callable[[Path, int], dict[str, str]]:
+        # read again where a run has made it anew
+        return cache(lambda table, time: {unit: file for unit, (_, file, _) in Finished.read(table).rows.items()})
 
     @cached_property
     def _known_millions(self) -> dict[str, float]:
@@ -331,6 +353,26 @@ class NeuronsPlan:
         known = self.study.mesh_addresses
         return cache(lambda shard: {name: known[name] for name in self.by_shard.get(shard, []) if name in known})
 
+    def addresses_of(self, rows: Iterable[NeuronRow]) -> dict[str, str]:
+        """The public addresses of the meshes of rows, by neuron."""
+        known = self.study.mesh_addresses
+        return (
+            known
+            if rows is self.study.neurons
+            else {row.neuron: known[row.neuron] for row in rows if row.neuron in known}
+        )
+
+    @property
+    def fetches(self) -> dict[str, int]:
+        """The resource of a job that may fetch meshes again, since they do not stay; a plan shows it."""
+        return {"fetches": 1} if self.study.mesh_addresses and not self.config["keep_fetched"] else {}
+
+    @property
+    def last_reader(self) -> str:
+        """The last of the steps that go through all meshes of the sheet, which lets fetched ones go."""
+        # coloured meshes are written where all is kept
+        return "exchange" if self.keeps_all else "synapses"
+
     def fetched_of(self, rows: Iterable[NeuronRow]) -> list[str]:
         """The tables of the fetched meshes of rows."""
         return list(map(self.fetched_table, self.fetching(rows)))
@@ -384,7 +426,9 @@ class NeuronsPlan:
 
     def aside(self, *columns: str, **values: Any) -> Callable[[Any], SimpleNamespace]:
         """A function of wildcards: the parameter `aside` with the rows of a shard, paths and all."""
-        return lambda wildcards: self.study.aside(rows=Told(self.shard_rows(wildcards.shard), columns), **values)
+        return lambda wildcards: self.study.aside(
+            rows=Told(self.shard_rows(wildcards.shard), columns), addresses=self.addresses(wildcards), **values
+        )
 
 
 def _code(step: str) -> str:
