@@ -49,7 +49,7 @@ THRESHOLD = 0.4
 SETTINGS = {"threshold": 0.5, "smoothing_nm": 15.0, "spacing_nm": 40.0}
 # a forest of another seed does or does not join two large bodies: one alone says little
 SEEDS = range(5)
-# the default of `linking.membranes.training_steps`
+# from random weights, as `config/training/linking.yaml` trains
 STEPS = 2000
 GALA = "Gala, paper_em features, on its own superpixels (published setting, measured elsewhere with Python 3.8)"
 TS2_PEER = "the watershed that comes with the volume, whole, measured elsewhere"

@@ -17,7 +17,7 @@ from spinome.linking.line_graph import line_graph, rename_neurites
 from spinome.linking.link_model import tell_older, threshold_of
 from spinome.linking.links import grammar_violations, linked_bridges, linked_spines, parents, rank_links
 from spinome.linking.proofread import DECISION_COLUMNS, apply_decisions, read_decisions
-from spinome.linking.traits import judge_limits
+from spinome.linking.traits import judge_limits, nothing_to_link
 from spinome.workflow import step
 from spinome.workflow.shards import Finished
 
@@ -48,7 +48,8 @@ def linked(volume):
     orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, threshold, failed)
-    limits = pd.DataFrame([judge_limits(candidates, model.card) | {"linked_from": threshold}])
+    without = nothing_to_link(len(orphans), int((segments["kind"] == "shaft").sum()))
+    limits = pd.DataFrame([judge_limits(candidates, model.card) | {"linked_from": threshold, "without": without}])
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     joined = rename_neurites(synapses, parents(links))
     pairs = line_graph(joined)

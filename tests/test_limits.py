@@ -67,6 +67,15 @@ def test_a_warning_names_the_input_what_differs_and_the_remedy(seen):
     assert tell_unlike(table.assign(lacking=np.nan)) == [line]
 
 
+def test_an_input_with_nothing_to_judge_is_told(seen):
+    row = judge(learn(seen, TRAITS), seen[:0], 2.0, {}, "label it")
+    table = pd.DataFrame([{"volume": f"v{number}", **row, "without": "has nothing"} for number in range(MOST_TOLD + 2)])
+    told = tell_unlike(table)
+    assert told[0] == "volume v0 has nothing" and len(told) == MOST_TOLD + 1 and told[-1].startswith("2 more")
+    # as it comes back from a text file, and of inputs of which nothing is to be said
+    assert tell_unlike(table.assign(without=np.nan)) == tell_unlike(table.assign(without="")) == []
+
+
 def test_of_many_inputs_the_most_unlike_are_told_and_the_others_counted(seen):
     known = learn(seen, TRAITS)
     rows = [

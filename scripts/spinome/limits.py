@@ -107,7 +107,8 @@ def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
 
     Parameters
     ----------
-    inputs : first a column of names that says of what kind they are, then `LIMIT_COLUMNS`
+    inputs : first a column of names that says of what kind they are, then `LIMIT_COLUMNS`; possibly `without`, what is
+        to be said of an input in which the model had nothing to judge
     model : what it is called
     """
     kind = inputs.columns[0]
@@ -122,4 +123,15 @@ def tell_unlike(inputs: pd.DataFrame, model: str = "model") -> list[str]:
     ]
     if len(unlike) > MOST_TOLD:
         told.append(f"{len(unlike) - MOST_TOLD} more are unlike it, too; the table limits.parquet names them")
-    return lacking + told
+    return lacking + told + _tell_without(inputs)
+
+
+def _tell_without(inputs: pd.DataFrame) -> list[str]:
+    if "without" not in inputs:
+        return []
+    kind = inputs.columns[0]
+    known = inputs[inputs["without"].fillna("") != ""]
+    told = [f"{kind} {row[kind]} {row['without']}" for row in known[:MOST_TOLD].to_dict("records")]
+    if len(known) > MOST_TOLD:
+        told.append(f"{len(known) - MOST_TOLD} more have nothing to judge, too; the table limits.parquet names them")
+    return told

@@ -4,20 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.configuration.linking import Typing
+from spinome.configuration.linking import Candidates, Links, Typing
 from spinome.cuboids import cuboids
+from spinome.io.models import load_model
+from spinome.io.units import working_stride
 from spinome.io.volumes import open_labels, open_probability, require_same_grid, write_volume
 from spinome.labels import compact
 from spinome.linking.agglomerate import agglomerate, cut
-from spinome.linking.candidates import COLUMNS, PLACES, group_candidates
+from spinome.linking.candidates import COLUMNS, FEATURES, PLACES, TYPED, group_candidates, with_types
 from spinome.linking.detach import detach_spines
 from spinome.linking.line_graph import line_graph, synapse_centres, synapse_neurites
-from spinome.linking.links import grammar_violations, rank_links
+from spinome.linking.links import grammar_violations, linked_spines, parents, rank_links
 from spinome.linking.membranes import MembraneNet, Pixels, fit_to, grey_range, predict_membranes
 from spinome.linking.meshes import join_orphans, segment_meshes
 from spinome.linking.region_graph import region_graph
+from spinome.linking.traits import nothing_to_link
 from spinome.linking.typing import measure_segments, type_segments
 from spinome.linking.watershed import superpixels
+from spinome.shipped import shipped_file
 
 BIG = (1 << 62) + 3
 VOXEL = (40.0, 20.0, 20.0)
@@ -215,3 +219,94 @@ def test_a_spine_at_the_border_is_no_orphan():
     segments = measure_segments(labels, VOXEL, (1, 1, 1))
     rules = Typing(orphan_min_um3=0.001).model_dump(exclude={"working_nm", "shaft_min_probability"})
     assert dict(zip(segments["segment"], type_segments(segments, **rules))) == {9: "orphan", 8: "other"}
+
+
+DENDRITE, SEA, CUT = 7, 9, 20
+NO_SYNAPSES = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
+
+
+def tissue(*rods, voxel_nm=(40.0, 32.0, 32.0)):
+    """Rods (label, y and x in nm of one end, of the other, radius) half way down a sea of 2.4 x 2.9 x 5.4 um."""
+    shape = np.round(np.array([2400, 2880, 5440]) / voxel_nm).astype(int)
+    middles = [(np.arange(n) + 0.5) * size for n, size in zip(shape, voxel_nm)]
+    z, y, x = np.meshgrid(*middles, indexing="ij", sparse=True)
+    labels = np.full(shape, SEA, np.uint32)
+    for label, start, end, radius in rods:
+        (y0, x0), (dy, dx) = start, np.subtract(end, start)
+        along = np.clip(((y - y0) * dy + (x - x0) * dx) / max(dy**2 + dx**2, 1), 0, 1)
+        away = (z - 1200) ** 2 + (y - y0 - along * dy) ** 2 + (x - x0 - along * dx) ** 2
+        labels[away < radius**2] = label
+    return labels, voxel_nm
+
+
+def linked(labels, voxel_nm):
+    """Measures, kinds and links of a whole volume by the default rules and the model that ships, without a forest of
+    types."""
+    settings = Typing().model_dump(exclude={"shaft_min_probability"})
+    stride = working_stride(voxel_nm, settings.pop("working_nm"))
+    thinned = labels[tuple(slice(None, None, step) for step in stride)]
+    segments = measure_segments(thinned, voxel_nm, stride)
+    segments["kind"] = type_segments(segments, **settings)
+    orphans = segments[segments["kind"] == "orphan"]
+    shafts = segments.loc[segments["kind"] == "shaft", "segment"].to_numpy()
+    found = group_candidates(labels, None, orphans, shafts, None, stride, voxel_nm, Candidates().radius_nm)
+    found = with_types(found, segments.assign(**dict.fromkeys(TYPED, np.nan)))
+    model = load_model(shipped_file("links", ".skops"), FEATURES)
+    probability = model.probabilities(found[FEATURES].to_numpy(np.float32))[:, 1] if len(found) else []
+    return segments, rank_links(found, probability, orphans["segment"], Links().threshold)
+
+
+SHAFT = (DENDRITE, (500, -500), (500, 6000), 320)
+STUB, NECK, HEAD = (
+    (DENDRITE, (500, 2700), (900, 2700), 60),
+    (CUT, (1000, 2700), (1400, 2700), 60),
+    (CUT, (1450, 2700), (1450, 2700), 220),
+)
+HALVES = [
+    (DENDRITE, (500, -500), (500, 2300), 320),
+    (DENDRITE, (500, 3100), (500, 6000), 320),
+    (DENDRITE, (500, 2200), (900, 2700), 60),
+]
+FORK = [
+    (CUT, (980, 2700), (1200, 2700), 80),
+    (CUT, (1200, 2700), (1500, 2350), 60),
+    (CUT, (1200, 2700), (1500, 3050), 60),
+    (CUT, (1550, 2350), (1550, 2350), 200),
+    (CUT, (1550, 3050), (1550, 3050), 200),
+]
+ODD_TISSUE = {
+    "as it should be": (tissue(SHAFT, STUB, NECK, HEAD), {CUT: DENDRITE}),
+    "a dendrite of two pieces": (tissue(*HALVES, NECK, HEAD), {CUT: DENDRITE}),
+    "two spines on a common base": (tissue(SHAFT, STUB, *FORK), {CUT: DENDRITE}),
+    "anisotropy of ten in z": (tissue(SHAFT, STUB, NECK, HEAD, voxel_nm=(100.0, 10.0, 10.0)), {CUT: DENDRITE}),
+    "an orphan at the border": (tissue(SHAFT, STUB, NECK, HEAD, (CUT, (1450, 2700), (3000, 2700), 90)), {}),
+    "no orphan": (tissue(SHAFT, STUB, (DENDRITE, (900, 2700), (1450, 2700), 60)), {}),
+}
+
+
+@pytest.mark.parametrize(("volume", "expected"), ODD_TISSUE.values(), ids=ODD_TISSUE)
+def test_odd_tissue_is_linked_as_it_should_be(volume, expected):
+    segments, links = linked(*volume)
+    kinds = dict(zip(segments["segment"], segments["kind"]))
+    assert kinds[DENDRITE] == "shaft" and kinds.get(CUT) in ("orphan" if expected else "other", None)
+    assert parents(links) == expected
+    spines = linked_spines(segments, links, None)
+    assert spines["spine"].tolist() == list(expected) and spines["parent"].tolist() == list(expected.values())
+    violations = grammar_violations(segments, links, NO_SYNAPSES)
+    assert violations[violations["kind"] == "orphan"].empty
+
+
+def test_a_volume_without_a_dendrite_has_orphans_without_a_parent_and_says_so():
+    labels, voxel_nm = tissue(NECK, HEAD)
+    # nothing but the spine is segmented
+    segments, links = linked(np.where(labels == CUT, CUT, 0), voxel_nm)
+    assert links[["orphan", "shaft", "rank", "linked"]].to_numpy().tolist() == [[CUT, 0, 0, False]]
+    assert grammar_violations(segments, links, NO_SYNAPSES)["violation"].tolist() == ["has no parent"]
+    assert linked_spines(segments, links, None).empty
+
+
+def test_what_a_volume_lacks_is_said():
+    assert nothing_to_link(3, 1) == ""
+    assert nothing_to_link(3, 0).startswith("has no shaft, so that none of its orphans (3) is linked. Where that is")
+    assert nothing_to_link(0, 2).startswith("has no orphan") and nothing_to_link(0, 0).startswith("has neither")
+    assert all("voxel size" in nothing_to_link(*counts) for counts in [(3, 0), (0, 2), (0, 0)])

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from spinome.cuboids import cuboids
 from spinome.linking.membrane_training import CROP, Teacher, draw_crop, teachers_of, train_membranes
-from spinome.linking.membranes import Pixels
+from spinome.linking.membranes import MembraneNet, Pixels, load_membranes
+from spinome.shipped import shipped_file
 
 
 def test_truth_without_membrane_is_refused():
@@ -39,3 +41,20 @@ def test_a_volume_smaller_than_a_crop_teaches(monkeypatch):
     assert teacher.image.shape == teacher.truth.shape and all(np.array(teacher.image.shape) >= CROP)
     assert not teacher.isotropic and 0 < teacher.truth.mean() < 0.2
     draw_crop(teacher, np.random.default_rng(0))
+
+
+def test_training_begins_with_a_network_that_stays_as_it_is():
+    truth = np.zeros(CROP, np.float32)
+    truth[:, ::9] = 1
+    teachers = {"stripes": [Teacher(1 - truth, truth, False)]}
+    start = load_membranes(shipped_file("membranes", ".safetensors"))
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+
+    def far(net):
+        weights = dict(net.named_parameters())
+        return max(float((weights[name].detach() - before[name]).abs().max()) for name in weights)
+
+    # the first step is a short one, wherever it begins
+    assert 0 < far(train_membranes(teachers, 1, 0, start)) < 0.01 < far(train_membranes(teachers, 1, 0))
+    assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())
+    assert set(before) == set(MembraneNet().state_dict())

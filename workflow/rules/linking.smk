@@ -61,9 +61,13 @@ rule linking_train_membranes:
         cuboid=config["linking"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
         steps=config["linking"]["membranes"]["training_steps"],
+        start=linking_plan.membrane_start.stamp,
         seed=config["seed"],
         inputs=linking_plan.stamps_of(linking_plan.membrane_teachers, "image", "truth_segmentation"),
-        aside=study.aside(rows=linking_plan.rows_of(linking_plan.membrane_teachers, "image", "truth_segmentation")),
+        aside=study.aside(
+            rows=linking_plan.rows_of(linking_plan.membrane_teachers, "image", "truth_segmentation"),
+            start=linking_plan.membrane_start.given,
+        ),
         code=script_hash("linking_train_membranes"),
     script:
         "../../scripts/linking_train_membranes.py"

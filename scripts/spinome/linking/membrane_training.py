@@ -6,6 +6,7 @@ at random here, so that the network sees a membrane by its shape and not by its 
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,8 +52,10 @@ def teachers_of(pixels: Pixels, truth: Volume, blocks: Iterable[Cuboid]) -> Iter
         yield Teacher(pixels.read(block.core, CROP), average(membrane, pixels.factors, CROP), isotropic)
 
 
-def train_membranes(teachers: Mapping[str, Sequence[Teacher]], steps: int, seed: int) -> MembraneNet:
-    """Train a network from nothing.
+def train_membranes(
+    teachers: Mapping[str, Sequence[Teacher]], steps: int, seed: int, start: MembraneNet | None = None
+) -> MembraneNet:
+    """Train a network.
 
     AdamW with a warm-up and a cosine decay of the learning rate. About 0.3 CPU-s per step in half precision.
 
@@ -60,6 +63,7 @@ def train_membranes(teachers: Mapping[str, Sequence[Teacher]], steps: int, seed:
     ----------
     teachers : by volume; all volumes are drawn alike
     steps : steps of the optimiser, of `BATCH` crops each
+    start : a trained network to begin with, which stays as it is; random weights if not given
 
     Raises
     ------
@@ -73,7 +77,7 @@ def train_membranes(teachers: Mapping[str, Sequence[Teacher]], steps: int, seed:
     volumes = list(teachers.values())
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = MembraneNet().to(memory_format=torch.channels_last_3d).train()
+    net = (MembraneNet() if start is None else copy.deepcopy(start)).to(memory_format=torch.channels_last_3d).train()
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=DECAY)
     losses, started = [], time.process_time()
     for step in range(steps):

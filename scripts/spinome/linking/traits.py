@@ -71,6 +71,19 @@ def known_of(tables: Sequence[pd.DataFrame]) -> Known:
     return learn(np.concatenate([describe_orphans(table) for table in tables]), list(TRAITS))
 
 
+def nothing_to_link(orphans: int, shafts: int) -> str:
+    """What is to be said of a volume in which so many orphans and shafts were found, where no link can be made."""
+    if orphans and shafts:
+        return ""
+    if orphans:
+        lost = f"has no shaft, so that none of its orphans ({orphans}) is linked"
+    elif shafts:
+        lost = "has no orphan, so that there is nothing to link"
+    else:
+        lost = "has neither a shaft nor an orphan, so that there is nothing to link"
+    return f"{lost}. Where that is wrong, look at its voxel size, and at what `linking.typing` takes for either"
+
+
 def judge_limits(candidates: pd.DataFrame, card: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the orphans of a volume are beyond the limits of a forest: `spinome.limits.LIMIT_COLUMNS`."""
     return judge(Known.of_card(card), describe_orphans(candidates), LIMIT, TRAITS, REMEDY)

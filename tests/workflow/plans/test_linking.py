@@ -225,6 +225,14 @@ def test_volumes_with_types_teach_the_forest_of_types(tmp_path):
     assert given.unseen_types == [] and given.taught_types(of("first")) == []
 
 
+def test_the_training_of_membranes_begins_with_the_shipped_network_where_it_is_asked_to(plan):
+    shipped, random = (plan(train=["bounded"], **keys) for keys in ({}, {"membranes": {"from_shipped": False}}))
+    assert (
+        shipped.membrane_start.given.endswith("workflow/models/membranes.safetensors") and shipped.membrane_start.stamp
+    )
+    assert random.membrane_start.given is None and not random.membrane_start.stamp
+
+
 def test_more_steps_of_the_training_of_membranes_take_more_time(plan):
     few, many = (plan(train=["bounded"], membranes={"training_steps": steps}) for steps in (100, 10_000))
     few, many = (one.membrane_crops(of("any"), None) for one in (few, many))

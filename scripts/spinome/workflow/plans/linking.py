@@ -150,6 +150,12 @@ class LinkingPlan(VolumesPlan):
         """The membrane network."""
         return self.study.model("membranes", self.dense_teachers, ".safetensors")
 
+    @cached_property
+    def membrane_start(self) -> Model:
+        """The network that the training of membranes begins with, if any."""
+        begins = self.config["membranes"]["from_shipped"]
+        return self.study.given_model(self.study.shipped("membranes", ".safetensors") if begins else None)
+
     def membrane_crops(self, wildcards: Any, input: Any) -> Size:
         """The size of the training of membranes: it holds the chosen cuboids of all volumes, and goes through crops."""
         settings = self.config["membranes"]
