@@ -26,7 +26,7 @@ KINDS = ("segment", "link")
 # fewer answers teach nothing
 LEAST = 10
 # the trees of the old forest count as those that so many answers add
-PRIOR = 50.0
+PRIOR = 25.0
 # a type that fewer answers name is taught by the old forest: so many segments, with the weight of so many answers
 LEAST_OF_EACH, REMEMBERED_SEGMENTS, REMEMBERED = 5, 50, 5.0
 # what an answer says of what is no orphan, in place of a type
