@@ -1,7 +1,7 @@
 """How fast models learn from answers: a person simulated from the truth of real data, scored where nobody was asked.
 
-`python benchmarks/review.py two-photon` (or `synapses`, `links`, `neurons`) runs one branch and leaves the rows of the
-others.
+`python benchmarks/review.py two-photon` (or `synapses`, `links`, `types`, `neurons`) runs one branch and leaves the
+rows of the others.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import review_links
 import review_neurons
 import review_synapses
 import review_twophoton
+import review_types
 from review_curves import COUNTS, SEEDS, curve_rows
 from runner import RESULTS, Row, write_rows
 
@@ -25,6 +26,8 @@ DEPTH_SEEDS = 3
 # a forest of links takes ten seconds to learn from 150 answers
 LINK_SEEDS = 5
 NEURON_SEEDS = SEEDS
+# four quarters a seed
+TYPE_SEEDS = 3
 # of 75 to 88 candidates in three quarters of the fly volume, so that these are all
 NETWORK_ANSWERS = 100
 
@@ -93,6 +96,16 @@ def link_rows() -> list[Row]:
     return [*first, *curve_rows(where, review_links.curve, {100: whole - 0.03, 400: whole}, LINK_SEEDS)]
 
 
+def type_rows() -> list[Row]:
+    """The forest that types segments, from that of simulated tissue."""
+    where, start, whole = review_types.WHERE, review_types.without(), review_types.with_all()
+    first = [
+        Row(f"{where}, no answers", start, "f1"),
+        Row(f"{where}, forest of all labelled segments of the other quarters", whole, "f1"),
+    ]
+    return [*first, *curve_rows(where, review_types.curve, {}, TYPE_SEEDS, "f1")]
+
+
 def neuron_rows() -> list[Row]:
     """The forest of neurons, on branches of one that it has not seen, and on synapses labelled by eye."""
     out = []
@@ -104,7 +117,13 @@ def neuron_rows() -> list[Row]:
     return out
 
 
-BRANCHES = {"two-photon": twophoton_rows, "synapses": synapse_rows, "links": link_rows, "neurons": neuron_rows}
+BRANCHES = {
+    "two-photon": twophoton_rows,
+    "synapses": synapse_rows,
+    "links": link_rows,
+    "types": type_rows,
+    "neurons": neuron_rows,
+}
 
 
 def main(names: list[str]) -> None:

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 from runner import RESULTS, Row, write_rows
 
 CONFIG = Path("config/demo/config.yaml")
-KINDS = ("spine", "same spine", "track", "synapse", "link", "label", "patch", "one spine")
+KINDS = ("spine", "same spine", "track", "synapse", "link", "segment", "label", "patch", "one spine")
 ANSWERS = 20
 PAUSE_MS = 1000
 TARGET_S = 0.3

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 
 from spinome.cuboids import cuboids
-from spinome.io.atomic import atomic
+from spinome.hashing import content_hash
+from spinome.io.atomic import atomic, remove
 from spinome.io.volumes import require_voxel_size
 from spinome.review import learn_network
 from spinome.review.answers import Answers, candidates_said, standing
@@ -45,6 +46,8 @@ for name, row in params.aside.rows.items():
     tables.append(candidates.assign(volume=name, section_um=voxel_nm[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")
 every, relearn, taught = pd.concat(tables, ignore_index=True), None, []
+# a network takes a CPU-minute to learn; one that was killed goes on from here
+checkpoints = step.store(snakemake)
 if params.relearns:
     torch.set_num_threads(snakemake.threads)
     sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
@@ -53,7 +56,9 @@ if params.relearns:
     start = load_network(models.get(most.name) or params.aside.model)
     if isinstance(start.net, UNet):
         taught = sorted(source.name for source in sources if source.answers)
-        relearn = partial(learn_network.relearn, start, sources, every, seed=params.seed)
+        weights = [float(weight.double().sum()) for weight in start.net.state_dict().values()]
+        own = checkpoints / content_hash(weights, start.card, params.code)
+        relearn = partial(learn_network.relearn, start, sources, every, seed=params.seed, store=own)
 learned, scores = learn(every, answers, params.seed, relearn)
 said = conclude(scores, output.scores)
 if learned.network:
@@ -67,3 +72,5 @@ else:
 card = {"judge": None, **(learned.card or {}), "network": taught if learned.network else []}
 with atomic(Path(output.judge)) as part:
     part.write_text(json.dumps(card | {"learned_from_answers": said}, indent=1))
+if checkpoints.exists():
+    remove(checkpoints)

@@ -73,6 +73,11 @@ def make_study(folder, ball):
     write_table(pair, results / "linking" / "links.parquet")
     inside = np.concatenate([[(300.0, 32.0, 1000.0), (300.0, 2016.0, 1000.0)], centre])
     typing = pd.DataFrame({"segment": [1, 2, *orphans]}).assign(**dict(zip(INSIDE, inside.T)))
+    # a forest typed the small ones, as it does where it types all; of the shafts the surface is not known
+    typing = typing.assign(type=["", "", *["spine"] * COUNT]).replace({"type": {"": pd.NA}})
+    shares = rng.uniform(0.4, 1, COUNT)
+    for name, value in (("spine", shares), ("shaft", 0.7 * (1 - shares)), ("axon", 0.3 * (1 - shares))):
+        typing[f"p_{name}"] = [np.nan, np.nan, *value]
     write_table(typing, results / "linking" / "typing" / "v.parquet")
     sheet(folder / "volumes.tsv", ["volume", "image", "segmentation"], [("v", "image.zarr", "segments.zarr")])
     vertices = ball.vertices / 1000 * 4000 + 5000

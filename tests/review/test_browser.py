@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not BROWSER, reason="needs Chromium on the path (apt-get install chromium)"),
     pytest.mark.slow,
 ]
-KINDS = ("spine", "same spine", "track", "synapse", "link", "label", "patch", "one spine")
+KINDS = ("spine", "same spine", "track", "synapse", "link", "segment", "label", "patch", "one spine")
 # Chromium without a graphics card draws by software where it is told that it may
 DRAWN_BY_SOFTWARE = ("--enable-unsafe-swiftshader", "--use-angle=swiftshader")
 
@@ -206,7 +206,7 @@ def test_a_track_is_answered_changed_in_a_sheet_and_taken_back(server, chromium)
     context.close()
 
 
-@pytest.mark.parametrize("kind", ["link", "label", "one spine"])
+@pytest.mark.parametrize("kind", ["link", "segment", "label", "one spine"])
 def test_a_movable_view_comes_beside_the_pictures_and_takes_no_keys(server, chromium, kind):
     pytest.importorskip("neuroglancer")
     context = chromium.new_context()

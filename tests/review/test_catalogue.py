@@ -15,6 +15,7 @@ from spinome.configuration import complete
 from spinome.configuration.files import read_settings
 from spinome.io.meshes import read_mesh
 from spinome.io.tables import read_table, write_table
+from spinome.linking.typing import read_types
 from spinome.neurons.spines import PAIR_PLACES
 from spinome.review.answers import Answers
 from spinome.review.catalogue import MOVABLE, Catalogue, moved
@@ -48,7 +49,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     catalogue = Catalogue(sources_of(study))
     questions = catalogue.questions()
     counts = questions.groupby("kind").size().to_dict()
-    expected = dict.fromkeys(["track", "synapse", "link", "label", "patch", "one spine"], COUNT)
+    expected = dict.fromkeys(["track", "synapse", "link", "segment", "label", "patch", "one spine"], COUNT)
     assert counts == {"spine": 3 * COUNT, "same spine": 2 * COUNT, **expected}
     words = {}
     for kind, name in questions.groupby("kind")["id"].first().items():
@@ -59,6 +60,7 @@ def test_every_kind_of_question_has_its_pictures_and_answers(study):
     assert words["link"] == ["shaft 1 (60%)", "shaft 2 (20%)", "none of them", "no orphan", "not sure"]
     assert words["track"] == ["one spine", "another from session 1 on", "another from session 2 on"]
     assert words["one spine"] == ["one spine", "two spines", "not sure"]
+    assert words["segment"] == ["spine", "shaft", "axon", "soma", "glia", "something else", "not sure"]
     assert words["label"] == words["patch"] == ["spine", "shaft", "soma", "not sure"]
 
 
@@ -131,7 +133,7 @@ def test_a_movable_view_shows_the_objects_of_its_question(study):
     link = scenes["link"]
     # the orphan is the last one, in white
     assert link.colours[-1] == "#FFFFFF" and (link.numbers == len(link.colours)).sum() == 6 * 10 * 12
-    assert (scenes["synapse"].numbers == 1).sum() == 6 * 10 * 12
+    assert (scenes["synapse"].numbers == 1).sum() == (scenes["segment"].numbers == 1).sum() == 6 * 10 * 12
     # the mark of a patch lies on the surface, where the middle of its spine does not
     vertices = read_mesh(study.neurons[0].mesh).vertices
     patch = questions[questions["kind"] == "patch"].iloc[0]
@@ -171,7 +173,7 @@ def test_results_of_another_version_are_named_and_the_others_asked_about(study):
     objects = read_table(path)
     for broken in (objects.drop(columns="score"), objects.assign(score="high")):
         write_table(broken, path)
-        left = {"spine", "same spine", "track", "link", "label", "patch", "one spine"}
+        left = {"spine", "same spine", "track", "link", "segment", "label", "patch", "one spine"}
         assert set(catalogue.questions()["kind"]) == left
         (fault,) = catalogue.faults()
         assert fault.startswith(f"{path}: is not asked about") and "run the study again" in fault
@@ -221,13 +223,24 @@ def test_answers_go_out_and_come_in_as_tables(study, tmp_path):
     with pytest.raises(ValueError, match=r"pairs.tsv: names the neuron m"):
         write_table(pairs.assign(neuron="m"), tmp_path / "pairs.tsv")
         import_table(study, tmp_path / "pairs.tsv", "ann")
+    types = pd.DataFrame([("v", 14, "axon"), ("v", 1, "shaft")], columns=["volume", "segment", "type"])
+    for odd, words in (("v 999 axon", "types name 999"), ("v 14 bone", "'bone' is no type of a segment")):
+        write_table(pd.DataFrame([odd.split()], columns=types.columns), tmp_path / "types.tsv")
+        with pytest.raises(ValueError, match=f"types.tsv: {words}"):
+            import_table(study, tmp_path / "types.tsv", "ann")
+    write_table(types, tmp_path / "types.tsv")
+    assert import_table(study, tmp_path / "types.tsv", "ann") == 2
     said = export(study, tmp_path / "out")
+    found = read_table(tmp_path / "out" / "truth_types" / "v.tsv")
+    pd.testing.assert_frame_equal(found.sort_values("type", ignore_index=True), types)
+    # as the sheet takes it
+    assert read_types(str(tmp_path / "out" / "truth_types" / "v.tsv"))["type"].tolist() == found["type"].tolist()
     pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "spine_decisions.tsv"), pairs, check_dtype=False)
     assert read_table(tmp_path / "out" / "decisions.tsv").to_numpy().tolist() == [list(row) for row in rows]
     pd.testing.assert_frame_equal(read_table(tmp_path / "out" / "truth_labels" / "n.tsv"), points)
     assert read_table(tmp_path / "out" / "corrections.tsv")["decision"].tolist() == ["no spine"]
-    assert len(said) == 5 and all(str(tmp_path / "out") in line for line in said[:4])
-    assert said[4] == "1 labelled patches are left out: the sheet has their neurons no more"
+    assert len(said) == 6 and all(str(tmp_path / "out") in line for line in said[:5])
+    assert said[5] == "1 labelled patches are left out: the sheet has their neurons no more"
 
 
 def test_a_place_moves_as_the_spines_around_it_do():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from spinome.cuboids import cuboids
 from spinome.io.volumes import Volume
@@ -14,6 +15,7 @@ from spinome.review.extent import read_extent
 from spinome.review.learn_network import MOST_CUBOIDS, Source, most_answered, relearn, teachers_of, under_brush
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import measure_grey
+from spinome.synapses.network import fit
 from spinome.synapses.network.augment import draw_crop
 from spinome.synapses.network.unet import CELL, Network, UNet
 from spinome.synapses.objects.merge import Rules, merge_candidates
@@ -112,11 +114,11 @@ def test_crops_show_what_was_answered():
 def test_a_network_that_learned_operates_as_one_of_few_labels(source, monkeypatch):
     told = {}
 
-    def fit(teachers, steps, seed, start):
+    def remember(teachers, steps, seed, start, checkpoint):
         told.update(teachers=teachers, steps=steps, seed=seed)
         return start
 
-    monkeypatch.setattr("spinome.review.learn_network.fit_network", fit)
+    monkeypatch.setattr("spinome.review.learn_network.fit_network", remember)
     net = UNet().eval()
     net.head.bias.data += 20
     card = {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "judge": {}, "kind": "network", "most moved": 0.1}
@@ -142,6 +144,34 @@ def test_a_network_that_learned_operates_as_one_of_few_labels(source, monkeypatc
     # a synapse that was missed and painted is one
     painted = painting(stroke(0.18, 0.6, 0.6))
     assert relearn(start, [source.all], source.candidates, rows[:1], np.array([False]), painted, 7) is not None
+
+
+def test_learning_that_was_killed_goes_on(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("spinome.review.learn_network.FEW_STEPS", 3)
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 1)
+    card = {"pixel_nm": 8.0, "threshold": 0.2, "min_peak": 0.95, "kind": "network"}
+    start, rows, true = Network(UNet().eval(), card), np.array([0, 3]), np.array([True, False])
+
+    def learned(store, true=true):
+        return relearn(start, [source.all], source.candidates, rows, true, NOTHING, 7, store)[0].net.state_dict()
+
+    straight, steps, loss_of = learned(None), iter([1, 2]), fit.loss_of
+
+    def killed(*given):
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return loss_of(*given)
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(fit, "loss_of", killed)
+        learned(tmp_path)
+    capsys.readouterr()
+    resumed = learned(tmp_path)
+    assert "resumed after 2 steps" in capsys.readouterr().out
+    assert all(torch.equal(value, resumed[name]) for name, value in straight.items())
+    # other answers are another lesson
+    learned(tmp_path, ~true)
+    assert "resumed" not in capsys.readouterr().out and len(list(tmp_path.iterdir())) == 2
 
 
 def test_cuboids_are_learned_from_in_which_most_was_answered(source, monkeypatch):

@@ -105,9 +105,12 @@ def test_volumes_that_nobody_answered_about_keep_what_was_found(tmp_path, monkey
     given |= {f"parts/{name}/0": file for name, file in parts.items()}
     learned = {"judge": "judge.json", "network": "network.safetensors", "scores": "scores.tsv"}
     aside = {"rows": rows, "model": None, "answers": str(answers.folder)}
-    run_script("review_learn_synapses", "", given, learned, aside, cuboid=CUBOID, rules=rules, relearns=True, seed=0)
+    settings = {"cuboid": CUBOID, "rules": rules, "relearns": True, "seed": 0, "code": "code"}
+    run_script("review_learn_synapses", "", given, learned, aside, **settings)
     judge, network = str(tmp_path / "judge.json"), str(tmp_path / "network.safetensors")
     assert json.loads(Path(judge).read_text())["network"] == [ANSWERED]
+    # checkpoints are gone with what they were for
+    assert not (tmp_path / "units" / "review_learn_synapses").exists()
     # it began with the network of the volume with the answers
     assert load_card(network)["taught_by"]["moved"] == 0.2
     objects = {}

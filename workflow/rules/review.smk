@@ -163,6 +163,44 @@ rule review_learn_links:
         "../../scripts/review_learn_links.py"
 
 
+rule review_learn_types:
+    """Teach the forest of types from answers; the old one is kept where the new one is not better."""
+    input:
+        **linking_plan.segmentations(linking_plan.volumes),
+        **per_volume("segments", linking_plan.volumes, "<results>/linking/join/{volume}.parquet"),
+        **linking_plan.shapes(linking_plan.volumes),
+        model=linking_plan.taught_typing.trained,
+    output:
+        model="<results>/review/learn_types/typing.skops",
+        scores="<results>/review/learn_types/scores.tsv",
+    log:
+        "<logs>/review_learn_types.log",
+    benchmark:
+        "<benchmarks>/review_learn_types.tsv"
+    conda:
+        "../../envs/linking.yaml"
+    threads: 1
+    resources:
+        **asks("review_learn_types", linking_plan.every(linking_plan.volumes)),
+    params:
+        each=linking_plan.voxels_of(linking_plan.volumes),
+        working_nm=config["linking"]["typing"]["working_nm"],
+        seed=config["seed"],
+        model=linking_plan.taught_typing.stamp,
+        inputs=[
+            *linking_plan.stamps_of(linking_plan.volumes, "segmentation"),
+            *(study.given([config["review"]["answers"]]) if linking_plan.learns else []),
+        ],
+        aside=study.aside(
+            rows=linking_plan.rows_of(linking_plan.volumes, "segmentation"),
+            model=linking_plan.taught_typing.given,
+            answers=config["review"]["answers"],
+        ),
+        code=script_hash("review_learn_types"),
+    script:
+        "../../scripts/review_learn_types.py"
+
+
 rule review_learn_neurons:
     """Teach the forest of neurons from answers; the old one is kept where the new one is not better."""
     input:

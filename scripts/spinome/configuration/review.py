@@ -13,7 +13,7 @@ class Review(Section):
         False,
         description=(
             "whether models learn from the answers: the judges of two-photon and of synapse candidates, the synapse "
-            "network, the forest of links, and that of neurons; each old one is kept where the new one is not better "
+            "network, the forests of links, types and neurons; each old one is kept where the new one is not better "
             "on answers drawn by lot"
         ),
     )

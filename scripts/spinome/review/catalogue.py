@@ -33,9 +33,10 @@ FRAME_UM, FRAME_PX, FRAME_SLICES = 5.0, 120, 1
 TRACK_UM, TRACK_PX, TRACK_SLICES = 5.0, 200, 3
 SYNAPSE_UM, SYNAPSE_PX, SYNAPSE_SLICES = 1.6, 380, 6
 LINK_UM, LINK_PX, LINK_SLICES = 3.0, 380, 8
+SEGMENT_UM, SEGMENT_PX, SEGMENT_SLICES = 5.0, 380, 8
 # kinds that have a movable view, and the box that it shows
-MOVABLE = ("synapse", "link", "label", "patch", "one spine")
-SYNAPSE_BOX_UM, LINK_BOX_UM = 2.5, 5.0
+MOVABLE = ("synapse", "link", "segment", "label", "patch", "one spine")
+SYNAPSE_BOX_UM, LINK_BOX_UM, SEGMENT_BOX_UM = 2.5, 5.0, 10.0
 # a spine moves between sessions as so many of its nearest neighbours do, in the median
 NEIGHBOURS = 5
 TEXTS = {
@@ -44,6 +45,7 @@ TEXTS = {
     "track": "Is this one spine in all sessions?",
     "synapse": "Is this a synapse?",
     "link": "Which shaft does the white orphan belong to?",
+    "segment": "What is this segment?",
     "label": "What does this synapse lie on?",
     "patch": "What is the surface at the mark?",
     "one spine": "Are the two marks on one spine or on two?",
@@ -59,6 +61,9 @@ WORDS = {
     "no orphan": "no orphan",
     "shaft": "shaft",
     "soma": "soma",
+    "axon": "axon",
+    "glia": "glia",
+    "other": "something else",
     "one": "one spine",
     "two": "two spines",
     UNSURE: "not sure",
@@ -137,6 +142,8 @@ class Catalogue:
                 dropped = partial(_dropped_questions, volume)
                 makers[results / "synapses" / "candidates" / f"{volume}.parquet"] = dropped
             makers[results / "linking" / "queue.tsv"] = asking.link_questions
+            for volume in self.sources.segmentations:
+                makers[self._typing(volume)] = partial(_segment_questions, volume)
             makers[results / "neurons" / "synapses.parquet"] = self._label_questions
             makers[results / "neurons" / "spines.parquet"] = self._patch_questions
             makers[results / "neurons" / "pairs.parquet"] = self._pair_questions
@@ -223,6 +230,9 @@ class Catalogue:
         if kind == "link":
             own = [int(one["chosen"]) for one in self._candidates(row)]
             return self._block(self.sources.segmentations[unit], unit, here, LINK_BOX_UM, own, int(row["subject"]))
+        if kind == "segment":
+            own = [int(row["subject"])]
+            return self._block(self.sources.segmentations[unit], unit, here, SEGMENT_BOX_UM, own)
         if kind in ("label", "patch", "one spine"):
             mesh, path = self._mesh_of(unit), self.sources.meshes[unit]
             marks = self._marks(row)
@@ -326,6 +336,8 @@ class Catalogue:
         if kind == "link":
             candidates = self._candidates(row)
             return self._link_views(row, [int(one["chosen"]) for one in candidates]), [*candidates, *answers]
+        if kind == "segment":
+            return self._segment_views(row), answers
         mesh, marks = self._mesh_of(row["unit"]), self._marks(row)
         return mesh_views(np.asarray(mesh.vertices), np.asarray(mesh.faces), marks.mean(axis=0), marks), answers
 
@@ -451,6 +463,15 @@ class Catalogue:
         # what is missed in a segmentation is no synapse
         return [replace(view, unit="")]
 
+    def _segment_views(self, row: pd.Series) -> list[View]:
+        volume, place = row["unit"], row[POSITION].to_numpy(float)
+        labels, size = self._labels(self.sources.segmentations[volume], volume)
+        grey, voxel_um = self._image(volume, size), tuple(length / 1000 for length in size)
+        shape = (place, SEGMENT_UM, SEGMENT_SLICES, SEGMENT_PX)
+        own = ([int(row["subject"])], [CANDIDATE_COLOURS[0]], [""])
+        # what is missed in a segmentation is no synapse
+        return [replace(labels_view("slices", volume, grey, labels, voxel_um, EM.first, *shape, *own), unit="")]
+
     def _image(self, volume: str, size: VoxelSize) -> Volume | None:
         source = self.sources.images.get(volume)
         return self._volume(source, size) if source else None
@@ -480,6 +501,12 @@ class Catalogue:
 def _dropped_questions(volume: str, candidates: pd.DataFrame, provenance: str) -> pd.DataFrame:
     """About the candidates of a volume that the run drops; those that it keeps are in the table of all objects."""
     return asking.synapse_questions(candidates[candidates["synapse"] == 0].assign(volume=volume), provenance)
+
+
+def _segment_questions(volume: str, typed: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """About the segments of a volume whose types a forest said; a centroid may lie outside of its segment."""
+    places = dict(zip(["z_nm", "y_nm", "x_nm"], typed[list(INSIDE)].to_numpy(float).T))
+    return asking.segment_questions(volume, typed.assign(**places), provenance)
 
 
 def moved(place: np.ndarray, spines: pd.DataFrame, own: str, other: str) -> np.ndarray | None:

@@ -13,11 +13,13 @@ import pandas as pd
 
 from spinome.linking.measure import INSIDE
 from spinome.linking.proofread import DECISION_COLUMNS
+from spinome.linking.typing import TYPE_COLUMNS, TYPES
 from spinome.neurons.spines import PAIR_PLACES
 from spinome.review.answers import NEXT, POSITION, match
 from spinome.review.questions import NM_PER_UM
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
 
+SEGMENT_TYPE_COLUMNS = ["volume", *TYPE_COLUMNS]
 POINT_COLUMNS = ["x_nm", "y_nm", "z_nm", "tag"]
 # the label at a place (z, y, x) in um of a volume, 0 where there is none
 LabelAt = Callable[[str, np.ndarray], int]
@@ -79,6 +81,58 @@ def decisions_of(answers: pd.DataFrame, label_at: LabelAt) -> tuple[pd.DataFrame
         else:
             rows.append((row["unit"], orphan, shaft))
     return pd.DataFrame(rows, columns=DECISION_COLUMNS).drop_duplicates(ignore_index=True), gone
+
+
+def segment_types_of(answers: pd.DataFrame, label_at: LabelAt) -> tuple[dict[str, pd.DataFrame], int]:
+    """Types of segments of each volume that has answers (`truth_types` of the sheet of volumes), with today's numbers.
+
+    Parameters
+    ----------
+    answers : of `spinome.review.answers.agreed`
+    label_at : of the segmentation of the run
+
+    Returns
+    -------
+    frames `volume segment type`, and how many answers name a place at which there is no segment any more
+    """
+    kept = answers[answers["kind"] == "segment"]
+    places = zip(kept["unit"], kept[POSITION].to_numpy(float))
+    own = kept["unit"].to_numpy(), [label_at(unit, place) for unit, place in places], kept["answer"].to_numpy()
+    table = pd.DataFrame(dict(zip(SEGMENT_TYPE_COLUMNS, own))).astype({"segment": "int64"})
+    there = table[table["segment"] != 0].drop_duplicates(["volume", "segment"])
+    tables = {str(name): rows.reset_index(drop=True) for name, rows in there.groupby("volume")}
+    return tables, int((table["segment"] == 0).sum())
+
+
+def from_segment_types(types: pd.DataFrame, segments: Mapping[str, pd.DataFrame], who: str) -> list[dict[str, Any]]:
+    """Answers of a table of types of segments, at the places of the segments that it names.
+
+    Parameters
+    ----------
+    types : `SEGMENT_TYPE_COLUMNS`
+    segments : as `from_decisions` takes them
+
+    Raises
+    ------
+    ValueError: if a row names a segment that is not there, or a type that is none; the message names it.
+    """
+    places, out = _places_in(segments), []
+    for volume, segment, kind in types[SEGMENT_TYPE_COLUMNS].itertuples(index=False):
+        if kind not in TYPES:
+            raise ValueError(f"{kind!r} is no type of a segment; there are {', '.join(TYPES)}; correct its row")
+        if int(segment) not in places.get(str(volume), {}):
+            raise ValueError(f"types name {segment}, which is no segment of {volume}; take out its row")
+        answer = {"kind": "segment", "unit": str(volume), "subject": int(segment), "answer": str(kind)}
+        out.append(answer | _imported(who) | dict(zip(POSITION, map(float, places[str(volume)][int(segment)]))))
+    return out
+
+
+def _places_in(segments: Mapping[str, pd.DataFrame]) -> dict[str, dict[int, np.ndarray]]:
+    """A place (z, y, x) in um within each segment of each volume."""
+    return {
+        volume: dict(zip(frame["segment"].tolist(), frame[list(INSIDE)].to_numpy(float) / NM_PER_UM))
+        for volume, frame in segments.items()
+    }
 
 
 def labels_of(answers: pd.DataFrame, on_surface: OnSurface) -> dict[str, pd.DataFrame]:
@@ -162,11 +216,7 @@ def from_decisions(decisions: pd.DataFrame, segments: Mapping[str, pd.DataFrame]
     ------
     ValueError: if a decision names a segment that is not there; the message names it.
     """
-    places = {
-        volume: dict(zip(frame["segment"].tolist(), frame[list(INSIDE)].to_numpy(float) / NM_PER_UM))
-        for volume, frame in segments.items()
-    }
-    out = []
+    places, out = _places_in(segments), []
     for volume, orphan, shaft in decisions[DECISION_COLUMNS].itertuples(index=False):
         known = places.get(str(volume), {})
         for segment in (orphan, shaft):

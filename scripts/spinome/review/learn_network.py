@@ -7,6 +7,7 @@ nor as background.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 from scipy import ndimage
 
 from spinome.cuboids import Cuboid
+from spinome.hashing import content_hash
 from spinome.review.answers import POSITION
 from spinome.review.extent import Stroke, read_extent, within
 from spinome.review.questions import NM_PER_UM
@@ -102,6 +104,7 @@ def relearn(
     true: np.ndarray,
     painted: pd.DataFrame,
     seed: int,
+    store: str | Path | None = None,
 ) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
     """A network that learned from answers, and what it finds; None where they show no synapse, or nothing else.
 
@@ -113,6 +116,8 @@ def relearn(
     candidates : of the network of before, in all volumes
     rows, true : those of them that answers are about (A,), and whether these say that they are synapses
     painted : answers with an `extent`, which are masks
+    store : folder of checkpoints, so that what was killed goes on where it stopped; of one `start` and one version of
+        the code alone
 
     Returns
     -------
@@ -123,7 +128,8 @@ def relearn(
     teachers = [one for source in sources for one in teachers_of(source, said, painted, start)]
     if not (any(one.objects for one in teachers) and any(one.refused for one in teachers)):
         return None
-    net = fit_network(teachers, FEW_STEPS, seed, start.net)
+    checkpoint = Path(store) / f"{_hash_of(teachers, seed)}.pt" if store else None
+    net = fit_network(teachers, FEW_STEPS, seed, start.net, checkpoint)
     sizes = candidates["volume_um3"].to_numpy(float)[rows[true]]
     card = {name: start.card[name] for name in KEPT_ON_CARD if name in start.card}
     card |= {"threshold": FEW_THRESHOLD, "min_peak": 0.0, "taught_by": start.card}
@@ -135,6 +141,15 @@ def relearn(
         for cuboid in source.cuboids:
             looked |= own & lies_in(place_nm, cuboid, source.evidence.voxel_nm)
     return network, pd.concat([find_again(source, network) for source in sources], ignore_index=True), looked
+
+
+def _hash_of(teachers: Sequence[Teacher], seed: int) -> str:
+    """What tells these teachers from others, to the last pixel."""
+    digest = hashlib.blake2b(digest_size=8)
+    for one in teachers:
+        for values in (one.image, one.truth, one.known, *one.objects, *one.refused):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return content_hash(digest.hexdigest(), FEW_STEPS, seed)
 
 
 def find_again(source: Source, network: Network) -> pd.DataFrame:

@@ -39,6 +39,7 @@ CELL_UM = {
     "track": 15.0,
     "synapse": 2.0,
     "link": 2.0,
+    "segment": 2.0,
     "label": 10.0,
     "patch": 10.0,
     "one spine": 10.0,
@@ -216,6 +217,32 @@ def link_questions(queue: pd.DataFrame, provenance: str) -> pd.DataFrame:
         candidates=queue["candidates"],
         probability=np.where(linked > 0, queue["probability"], queue["no_parent"]),
         worth=queue["worth"],
+        counted=True,
+        provenance=provenance,
+    )
+
+
+def segment_questions(volume: str, typed: pd.DataFrame, provenance: str) -> pd.DataFrame:
+    """What each segment is of those that the forest of types was asked about.
+
+    Parameters
+    ----------
+    typed : `segment`, a place within it `z_nm y_nm x_nm`, and `type` and `p_<type>` of those whose shape was described;
+        where no forest types segments it has neither
+    """
+    if "type" not in typed:
+        return no_questions()
+    known = typed[typed["type"].notna()]
+    columns = [name for name in known if name.startswith("p_")]
+    probability = known[columns].max(axis=1).to_numpy(float).clip(0, 1)
+    return _table(
+        _in_um(known),
+        kind="segment",
+        unit=np.full(len(known), volume),
+        subject=known["segment"],
+        now=known["type"],
+        probability=probability,
+        worth=1 - probability,
         counted=True,
         provenance=provenance,
     )

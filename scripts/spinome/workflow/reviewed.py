@@ -21,13 +21,16 @@ from spinome.review.answers import Answers, agreed, standing
 from spinome.review.catalogue import Catalogue, Sources
 from spinome.review.exchange import (
     POINT_COLUMNS,
+    SEGMENT_TYPE_COLUMNS,
     corrections_of,
     decisions_of,
     from_corrections,
     from_decisions,
     from_labels,
+    from_segment_types,
     from_spine_decisions,
     labels_of,
+    segment_types_of,
     spine_decisions_of,
 )
 from spinome.seeds import number_of
@@ -141,6 +144,12 @@ def export(study: Study, folder: str | Path) -> list[str]:
     if len(decisions):
         write_table(decisions, folder / "decisions.tsv")
         said.append(f"{len(decisions)} decisions; linking.proofread.decisions: {folder / 'decisions.tsv'}")
+    types, without = segment_types_of(rows, catalogue.label_at)
+    gone += without
+    for volume, table in types.items():
+        file = folder / "truth_types" / f"{volume}.tsv"
+        write_table(table, file)
+        said.append(f"{len(table)} types of segments of {volume}; column truth_types of the sheet: {file}")
     pairs = spine_decisions_of(rows)
     if len(pairs):
         write_table(pairs, folder / "spine_decisions.tsv")
@@ -154,12 +163,12 @@ def export(study: Study, folder: str | Path) -> list[str]:
     if lost.any():
         said.append(f"{lost.sum()} labelled patches are left out: the sheet has their neurons no more")
     if gone:
-        said.append(f"{gone} decisions are left out: there is no segment at their place any more")
+        said.append(f"{gone} answers are left out: there is no segment at their place any more")
     return said or ["no answers yet that a run takes"]
 
 
 def import_table(study: Study, table: str | Path, who: str, neuron: str | None = None) -> int:
-    """Take a table of corrections, of decisions, or of labelled places of a neuron as answers; returns how many.
+    """Take a table of corrections, decisions, types of segments or labelled places as answers; returns how many.
 
     Raises
     ------
@@ -175,6 +184,12 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
             answers = from_decisions(exact, Catalogue(sources_of(study)).segments(), who)
         except ValueError as error:
             raise ValueError(f"{table}: {error}") from None
+    elif set(SEGMENT_TYPE_COLUMNS) <= set(frame.columns):
+        exact = read_table(table, integers=["segment"])
+        try:
+            answers = from_segment_types(exact, Catalogue(sources_of(study)).segments(), who)
+        except ValueError as error:
+            raise ValueError(f"{table}: {error}") from None
     elif {"neuron", *PAIR_PLACES, "decision"} <= set(frame.columns):
         answers = from_spine_decisions(read_decisions(table, list(study.neuron_of)), who)
     elif set(POINT_COLUMNS) <= set(frame.columns):
@@ -185,7 +200,7 @@ def import_table(study: Study, table: str | Path, who: str, neuron: str | None =
         answers = from_labels(frame, str(neuron), who)
     else:
         kinds = f"corrections ({' '.join(CORRECTION_COLUMNS[:4])} ...), of decisions (volume orphan shaft; "
-        kinds += "neuron z_nm y_nm x_nm next_z_nm next_y_nm next_x_nm decision)"
+        kinds += "neuron z_nm y_nm x_nm next_z_nm next_y_nm next_x_nm decision), of types (volume segment type)"
         there = ", ".join(map(str, frame.columns))
         raise ValueError(
             f"{table}: is no table of {kinds} or of labelled points ({' '.join(POINT_COLUMNS)}); it has {there}"

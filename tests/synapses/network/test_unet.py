@@ -14,7 +14,7 @@ from spinome.io.volumes import Volume
 from spinome.synapses.classifiers import load_card, load_classifier, of_network, save_classifier
 from spinome.synapses.classify import Evidence, Recipe
 from spinome.synapses.grey import Grey, shrinkage
-from spinome.synapses.network import tiles
+from spinome.synapses.network import fit, tiles
 from spinome.synapses.network.augment import CROP, draw_crop, teacher
 from spinome.synapses.network.fit import fit_network, loss_of
 from spinome.synapses.network.unet import GRID, REACH, Network, UNet, average, load_network, save_network
@@ -181,6 +181,33 @@ def test_training_begins_with_a_given_network(monkeypatch):
         assert 0 < (learnt[name] - value).abs().max() < 0.001
     fresh = dict(fit_network([source], 1, 0).named_parameters())
     assert (fresh["head.weight"] - before["head.weight"]).abs().max() > 0.1
+
+
+def test_training_that_was_killed_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("spinome.synapses.network.augment.CROP", (4, 32, 32))
+    monkeypatch.setattr(fit, "CHECKPOINT_EVERY", 2)
+    image = np.random.default_rng(0).random((6, 48, 48), np.float32)
+    source, start, path = teacher(image, (image > 0.9).astype(np.float32)), opinionated().net, tmp_path / "a" / "b.pt"
+    straight = fit_network([source], 5, 0, start).state_dict()
+    steps = []
+
+    def killed(*given):
+        steps.append(given)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return loss_of(*given)
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(fit, "loss_of", killed)
+        fit_network([source], 5, 0, start, path)
+    capsys.readouterr()
+    resumed = fit_network([source], 5, 0, start, path).state_dict()
+    assert "resumed after 2 steps" in capsys.readouterr().out
+    # what is finished is not trained again
+    again = fit_network([source], 5, 0, start, path).state_dict()
+    assert "resumed after 5 steps" in capsys.readouterr().out
+    for name, value in straight.items():
+        assert torch.equal(value, resumed[name]) and torch.equal(value, again[name])
 
 
 def test_training_without_a_synapse_is_an_error():

@@ -125,6 +125,9 @@ def test_a_forest_that_learns_from_answers_is_not_scored(plan):
     assert Path(plan(learn=True).taught_links.given).name == "links.skops"
     assert one.scored == one.dense == one.true_graphs == []
     assert plan().links_model == plan().taught_links
+    assert one.typing_model.trained == ["<results>/review/learn_types/typing.skops"] and one.typing_model.answered
+    assert Path(one.taught_typing.given).name == "typing.skops" and one.unseen_types == []
+    assert plan().typing_model == plan().taught_typing and plan(learn=True).surface_min_um3 is not None
 
 
 def test_links_alone_train_no_membranes(plan):

@@ -27,6 +27,8 @@ TYPES_UNSEEN = "<results>/models/typing_unseen.parquet"
 MILLIONS_A_STEP = 0.3
 # the forest of links that has learned from what people answered
 LEARNED = "<results>/review/learn_links/links.skops"
+# the forest of types that has learned from them
+LEARNED_TYPES = "<results>/review/learn_types/typing.skops"
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,7 +174,7 @@ class LinkingPlan(VolumesPlan):
 
     @property
     def learns(self) -> bool:
-        """Whether the forest of links learns from what people answered in `spinome review`."""
+        """Whether the forests of links and of types learn from what people answered in `spinome review`."""
         return bool(self.volumes) and self.study.config["review"]["learn"]
 
     @cached_property
@@ -191,12 +193,17 @@ class LinkingPlan(VolumesPlan):
 
         What it says of candidates counts for links even where it leaves none of them out.
         """
+        return Model([LEARNED_TYPES], None, "", answered=True) if self.learns else self.taught_typing
+
+    @cached_property
+    def taught_typing(self) -> Model:
+        """The forest of types as it is before it learns from answers."""
         return self.study.model("typing", self.typing_teachers)
 
     @property
     def unseen_types(self) -> list[str]:
         """The types of what a forest that is trained here learns from, by one that did not see it."""
-        return [TYPES_UNSEEN] if self.typing_model.trained else []
+        return [TYPES_UNSEEN] if self.taught_typing.trained else []
 
     @property
     def typed_by_shape(self) -> bool:
@@ -340,7 +347,7 @@ class LinkingPlan(VolumesPlan):
 
     def taught_types(self, wildcards: Any) -> str | list[str]:
         """The table of types of the rule's volume, if the forest of types learns from it."""
-        taught = self.typing_model.trained and wildcards.volume in self.typing_teachers
+        taught = self.taught_typing.trained and wildcards.volume in self.typing_teachers
         return file_of(self.row(wildcards.volume).truth_types if taught else None)
 
     def is_typed(self, wildcards: Any) -> bool:
