@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,7 +49,7 @@ from spinome.twophoton.judge import (
 )
 from spinome.twophoton.measure import measure as measure_spines
 from spinome.twophoton.measure import saturation
-from spinome.twophoton.register import TURNABLE, register
+from spinome.twophoton.register import TURNABLE, as_stored, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
 from spinome.twophoton.train import fit
@@ -96,11 +97,23 @@ np.save(sys.argv[2], np.array(shifts))
 """
 
 
+@cache
 def sessions() -> tuple[list[np.ndarray], list[tuple[float, float, float]], list[pd.DataFrame]]:
-    """Stacks, voxel sizes and annotated heads of the six sessions."""
+    """Stacks, voxel sizes and annotated heads of the six sessions, the stacks registered as a run registers them.
+
+    The annotated heads stay where they were clicked, as in the evaluation of a run: registration leaves the stack in
+    place but for single slices.
+    """
     opened = [open_stack(DATA / f"tp{name}.ome.tif") for name in SESSIONS]
     truths = [read_truth_spines(DATA / "spines.csv", name, stack.voxel_um) for name, stack in zip(SESSIONS, opened)]
-    return [stack.read() for stack in opened], [stack.voxel_um for stack in opened], truths
+    asked = complete({})["twophoton"]["registration"]
+    stacks = []
+    for stack in opened:
+        pixel = stack.voxel_um[1:]
+        reach = tuple(asked["max_shift_um"] / size for size in pixel)
+        placed = register(stack.read(), reach, max_angle_deg=asked["max_rotation_deg"], pixel=pixel)
+        stacks.append(as_stored(placed.stack, stack.dtype))
+    return stacks, [stack.voxel_um for stack in opened], truths
 
 
 def link(stacks: list[np.ndarray], voxels: list, truths: list[pd.DataFrame]) -> tuple[float, float]:

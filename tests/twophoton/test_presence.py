@@ -9,11 +9,12 @@ from spinome.twophoton.presence import COVARIATES, covariates, estimate, histori
 SESSIONS = list("abcdef")
 
 
-def made(seed, count=150, loss=0.1, gain=0.1, seen=0.75, spread=1.0, slope=0.7, sessions=6, gap=1):
+def made(seed, count=150, loss=0.1, gain=0.1, seen=0.75, spread=1.0, slope=0.7, sessions=6, gap=1, fleeting=0.0):
     """Spines as tracking gives them, the true turnover of each pair of sessions, and who was there when.
 
     Spines differ in how well they are seen, by their size and by what nothing tells. Tracking lets a spine go that is
-    missed more than `gap` times, and takes it for a new one when it is back.
+    missed more than `gap` times, and takes it for a new one when it is back. In each session a share of `fleeting`
+    spines more is there for this session only.
     """
     rng = np.random.default_rng(seed)
     there = [np.cumprod(np.r_[1, rng.random(sessions - 1) >= loss]).astype(bool) for _ in range(count)]
@@ -22,7 +23,8 @@ def made(seed, count=150, loss=0.1, gain=0.1, seen=0.75, spread=1.0, slope=0.7, 
         for _ in range(rng.binomial(count, gain)):
             alive = np.cumprod(np.r_[1, rng.random(sessions - 1 - t) >= loss]).astype(bool)
             born.append(np.r_[np.zeros(t, bool), alive])
-    there = np.array([*there, *born])
+    once = [np.eye(sessions, dtype=bool)[t] for t in range(sessions) for _ in range(int(fleeting * count))]
+    there = np.array([*there, *born, *once])
     size = rng.standard_normal(len(there))
     logit = np.log(seen / (1 - seen)) + slope * size + spread * rng.standard_normal(len(there))
     sighted = there & (rng.random(there.shape) < (1 / (1 + np.exp(-logit)))[:, None])
@@ -98,8 +100,29 @@ def test_what_is_hardly_a_spine_hardly_counts():
     both = pd.concat([table.assign(score=1.0), ghosts.assign(score=0.05)], ignore_index=True)
     assert (presence(both, SESSIONS, 1).ratio < 0.06).all()
     assert (presence(both, SESSIONS, 1).seen > 0.9).all()
-    # a person put them in, so they count, as spines that are rarely seen
-    assert (presence(both.assign(corrected=both["score"] < 0.1), SESSIONS, 1).seen < 0.6).all()
+    # a person put them in, so they count, as spines that are fleeting: of 170 spines 20 are new and 20 gone each time
+    assert (presence(both.assign(corrected=both["score"] < 0.1), SESSIONS, 1).ratio > 0.08).all()
+
+
+def test_a_track_counts_by_what_its_candidates_score_alone():
+    table, _ = made(1, loss=0.1, gain=0.1, seen=0.9)
+    held_against = table.assign(score=np.where(table["spine"].map(table["spine"].value_counts()) == 1, 0.5, 1.0))
+    alone = presence(held_against.assign(score_alone=1.0), SESSIONS, 1)
+    np.testing.assert_allclose(alone.ratio, presence(table, SESSIONS, 1).ratio)
+    assert (presence(held_against, SESSIONS, 1).ratio < alone.ratio).all()
+    # a spine that a person put in has no score of its own
+    given = held_against.assign(score_alone=np.nan)
+    np.testing.assert_allclose(presence(given, SESSIONS, 1).ratio, presence(held_against, SESSIONS, 1).ratio)
+
+
+def test_turnover_is_found_where_spines_are_fleeting():
+    errors, inside = [], []
+    for seed in range(3):
+        table, true = made(seed, loss=0.03, gain=0.03, fleeting=0.12)
+        found = presence(table, SESSIONS, 1)
+        errors.append(found.ratio - true)
+        inside.append((found.low <= true) & (true <= found.high))
+    assert abs(np.mean(errors)) < 0.035 and np.mean(inside) > 0.75
 
 
 def test_two_sessions_or_no_spine_tell_nothing():

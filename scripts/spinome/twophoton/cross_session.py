@@ -34,11 +34,13 @@ def agreed(
     max_shift_um: float,
     gate_um: float,
 ) -> list[pd.DataFrame]:
-    """Candidates with scores and then places that the sessions agree on (`agreed_scores`, `agreed_places`)."""
+    """Candidates with scores and then places that the sessions agree on (`agreed_scores`, `agreed_places`), and what
+    each scored before, as `score_alone`."""
     coarse = coarse_shifts(projections, voxels_um, max_shift_um, PLACED_BY - 1)
     more = (projections, voxels_um, sizes_um, max_shift_um, gate_um, coarse)
     scores = agreed_scores(sessions, *more)
-    return agreed_places([own.assign(score=score) for own, score in zip(sessions, scores)], *more)
+    scored = [own.assign(score=score, score_alone=own["score"]) for own, score in zip(sessions, scores)]
+    return agreed_places(scored, *more)
 
 
 def agreed_scores(

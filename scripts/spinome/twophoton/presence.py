@@ -8,8 +8,11 @@ a probability of that session and that spine: its size, its depth and its contra
 they do, and what else tells spines apart is a normal deviate that is integrated over. Tracking lets a spine go after a
 few sessions without it, and looks for it no longer: so nothing is made of what lies beyond.
 
-A spine that lives for one session looks like one that is hardly ever seen, and counts as such: where a part of the
-spines is fleeting, the turnover of the model is too low, as that which is seen is too high.
+Some spines last and some are fleeting, and a spine that is often missed looks like one that lived for a session only.
+So both are in the model: a share of the spines has higher odds of loss and of gain than the others, and the series
+decides, as far as it can, how large that share is. A track counts as much as it is probable that it is a spine, by what
+its candidates score alone: scores that the sessions around have had their say in hold it against a spine that it is
+there in one session only, and turnover is made of such spines.
 
 All rates are estimated together from the series at hand. Rates of its sessions are taken for alike, by weak priors, as
 far as its data do not say otherwise.
@@ -33,10 +36,16 @@ LEAST_SESSIONS = 3
 # places at which the normal deviate of spines is integrated over, and their weights
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+# spines that last and spines that are fleeting, each at all of these places
+LASTING = np.repeat([True, False], len(NODES))
+NODES = np.tile(NODES, 2)
+WEIGHTS = np.tile(WEIGHTS, 2)
 # normal priors (mean, standard deviation) of logits: mean rate of loss and gain, mean probability of being seen; how
 # far those of single sessions lie from the mean; the logarithm of the spread of spines. One spine of ten is lost and
-# four of five are seen, give or take a factor of four
+# four of five are seen, give or take a factor of four. Of fleeting spines, one of five, the half is gone by the next
+# session, where of the others one of twenty is: so much higher is the logit of their loss
 RATE, SEEN, APART, SPREAD = (-2.2, 1.5), (1.5, 1.0), 0.7, (np.log(0.7), 0.25)
+SHARE, FLEETING = (-1.4, 1.0), (2.9, 0.7)
 DRAWS = 400
 
 
@@ -67,11 +76,12 @@ class Presence:
 def presence(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int, seed: int = 0) -> Presence | None:
     """Estimate gain, loss and detection of the spines of a series; None with too few sessions or no spine.
 
-    A candidate that may be none counts as much as it is probable, that is by the best `score` of its track.
+    A candidate that may be none counts as much as it is probable, that is by the best `score_alone` of its track, or
+    `score` where no other session had a say in it.
 
     Parameters
     ----------
-    spines : frame `timepoint spine fate origin`, and where known `score corrected` and `COVARIATES`
+    spines : frame `timepoint spine fate origin`, and where known `score score_alone corrected` and `COVARIATES`
     timepoints : sessions in order
     gap_sessions : sessions that a spine may be missed in and keep its id
     seed : of the draws that the intervals are from
@@ -80,9 +90,10 @@ def presence(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int,
         return None
     tracks, history = histories(spines, timepoints, gap_sessions)
     grouped = spines.groupby("spine")
-    real = (
-        grouped["score"].max().reindex(tracks).to_numpy(float).clip(0, 1) if "score" in spines else np.ones(len(tracks))
-    )
+    real = np.ones(len(tracks))
+    if "score" in spines:
+        score = spines["score_alone"].fillna(spines["score"]) if "score_alone" in spines else spines["score"]
+        real = score.groupby(spines["spine"]).max().reindex(tracks).to_numpy(float).clip(0, 1)
     if "corrected" in spines:
         real = np.where(grouped["corrected"].any().reindex(tracks).to_numpy(bool), 1.0, real)
     return estimate(history, covariates(spines, tracks), real, tracks, seed)
@@ -139,9 +150,8 @@ def estimate(history: np.ndarray, x: np.ndarray, real: np.ndarray, tracks: np.nd
     tracks : (N,) names of the rows
     """
     sessions = history.shape[1]
-    start = np.concatenate(
-        [np.full(2 * sessions - 2, RATE[0]), np.full(sessions, SEEN[0]), np.zeros(x.shape[1]), [SPREAD[0]]]
-    )
+    ends = [SPREAD[0], SHARE[0], FLEETING[0]]
+    start = np.concatenate([np.full(2 * sessions - 2, RATE[0]), np.full(sessions, SEEN[0]), np.zeros(x.shape[1]), ends])
     found = minimize(
         lambda point: _surprise(point, history, x, real) + _prior(point, sessions, x.shape[1]),
         start,
@@ -167,23 +177,30 @@ def estimate(history: np.ndarray, x: np.ndarray, real: np.ndarray, tracks: np.nd
     return Presence(ratio, low, high, np.where(sighted.any(axis=0), share, np.nan), tracks, seen, lost, gained)
 
 
-def _parts(
-    point: np.ndarray, sessions: int, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-    """Loss and gain of each pair, logit of being seen in each session, slopes of covariates, spread of spines."""
-    edges = np.cumsum([sessions - 1, sessions - 1, sessions, count])
-    loss, gain, seen, slopes, spread = np.split(point, edges)
-    return expit(loss), expit(gain), seen, slopes, float(np.exp(spread[0]))
+def _split(point: np.ndarray, sessions: int, count: int) -> list[np.ndarray]:
+    """Logits of loss and gain of each pair (T - 1,) and of being seen in each session (T,); slopes of covariates (C,);
+    and (1,) each the logarithm of the spread of spines, and logits of the share of fleeting ones and of their rates
+    above those of the others."""
+    return np.split(point, np.cumsum([sessions - 1, sessions - 1, sessions, count, 1, 1]))
+
+
+def _rates(point: np.ndarray, sessions: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Loss and gain of each pair (T - 1, Q), and share of spines (Q,), at each of `NODES`."""
+    loss, gain, *_, share, fleeting = _split(point, sessions, count)
+    more = np.where(LASTING, 0.0, fleeting)
+    shares = WEIGHTS * np.where(LASTING, expit(-share), expit(share))
+    return expit(loss[:, None] + more), expit(gain[:, None] + more), shares
 
 
 def _seen(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Probability of being seen, (N, Q, T), for each spine at each of `NODES` in each session."""
-    *_, seen, slopes, spread = _parts(point, history.shape[1], x.shape[1])
-    return expit(seen + (x @ slopes)[:, None, None] + spread * NODES[None, :, None])
+    _, _, seen, slopes, spread, *_ = _split(point, history.shape[1], x.shape[1])
+    return expit(seen + (x @ slopes)[:, None, None] + np.exp(spread) * NODES[None, :, None])
 
 
 def _chain(history: np.ndarray, seen: np.ndarray, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Likelihood (N, Q) of what follows the first sighting, and the part of it (N, Q) that is there at the last one."""
+    """Likelihood (N, Q) of what follows the first sighting, and the part of it (N, Q) that is there at the last one, by
+    the rates `gone` (T - 1, Q)."""
     sighted = history == 1
     first, last = sighted.argmax(axis=1), history.shape[1] - 1 - sighted[:, ::-1].argmax(axis=1)
     there, away = np.where((first == 0)[:, None], 1.0, np.zeros(seen.shape[:2])), np.zeros(seen.shape[:2])
@@ -200,35 +217,36 @@ def _chain(history: np.ndarray, seen: np.ndarray, gone: np.ndarray) -> tuple[np.
 
 
 def _both_ways(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
-    """Probabilities of being seen, and `_chain` forward and backward."""
-    loss, gain, *_ = _parts(point, history.shape[1], x.shape[1])
+    """Rates, probabilities of being seen, and `_chain` forward and backward."""
+    rates = loss, gain, _ = _rates(point, history.shape[1], x.shape[1])
     seen = _seen(point, history, x)
-    return seen, _chain(history, seen, loss), _chain(history[:, ::-1], seen[..., ::-1], gain[::-1])
+    return rates, seen, _chain(history, seen, loss), _chain(history[:, ::-1], seen[..., ::-1], gain[::-1])
 
 
 def _surprise(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> float:
     """Negative logarithm of the likelihood, forward and backward together, of tracks by how real they are."""
-    _, (forward, _), (backward, _) = _both_ways(point, history, x)
-    each = np.log(np.maximum(forward @ WEIGHTS, 1e-300)) + np.log(np.maximum(backward @ WEIGHTS, 1e-300))
+    (*_, shares), _, (forward, _), (backward, _) = _both_ways(point, history, x)
+    each = np.log(np.maximum(forward @ shares, 1e-300)) + np.log(np.maximum(backward @ shares, 1e-300))
     return -float(real @ each)
 
 
 def _prior(point: np.ndarray, sessions: int, count: int) -> float:
     """Negative logarithm of the priors."""
-    edges = np.cumsum([sessions - 1, sessions - 1, sessions, count])
-    loss, gain, seen, slopes, spread = np.split(point, edges)
-    out = float((slopes**2).sum()) + ((spread[0] - SPREAD[0]) / SPREAD[1]) ** 2
+    loss, gain, seen, slopes, *single = _split(point, sessions, count)
+    out = float((slopes**2).sum())
+    for value, (mean, width) in zip(single, (SPREAD, SHARE, FLEETING)):
+        out += float((value[0] - mean) / width) ** 2
     for rates, (mean, width) in ((loss, RATE), (gain, RATE), (seen, SEEN)):
         out += ((rates.mean() - mean) / width) ** 2 + float(((rates - rates.mean()) ** 2).sum()) / APART**2
     return out / 2
 
 
 def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
-    """Loss, gain; for each spine that it was lost after its last and gained before its first sighting; and `seen`."""
+    """For each spine: loss and gain of each pair (N, T - 1); that it was lost after its last and gained before its
+    first sighting (N,); and its probability of being seen in each session (N, T)."""
     sessions = history.shape[1]
-    loss, gain, *_ = _parts(point, sessions, x.shape[1])
-    seen, (forward, at_last), (backward, at_first) = _both_ways(point, history, x)
-    weight = forward * backward * WEIGHTS
+    (loss, gain, shares), seen, (forward, at_last), (backward, at_first) = _both_ways(point, history, x)
+    weight = forward * backward * shares
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
     sighted = history == 1
     first, last = sighted.argmax(axis=1), sessions - 1 - sighted[:, ::-1].argmax(axis=1)
@@ -241,17 +259,18 @@ def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
         known = (beside >= 0) & (beside < sessions)
         known[known] = history[rows[known], beside[known]] == 0
         pair = np.minimum(edge, beside)[known]
-        gone = at[known] * rate[pair][:, None] / np.maximum(chain[known], 1e-300)
+        gone = at[known] * rate[pair] / np.maximum(chain[known], 1e-300)
         out[known] = (weight[known] * gone).sum(axis=1)
-    return loss, gain, lost, gained, (seen * weight[..., None]).sum(axis=1)
+    return weight @ loss.T, weight @ gain.T, lost, gained, (seen * weight[..., None]).sum(axis=1)
 
 
 def _turnover(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> np.ndarray:
     """(lost + gained) / (there before + there after), (T - 1,)."""
     loss, gain, _, _, seen = _posterior(point, history, x)
-    there = (real[:, None] * (history == 1) / np.maximum(seen, 0.05)).sum(axis=0)
-    both = there[:-1] + there[1:]
-    return np.where(both > 0, (there[:-1] * loss + there[1:] * gain) / np.maximum(both, 1e-12), np.nan)
+    there = real[:, None] * (history == 1) / np.maximum(seen, 0.05)
+    both = (there[:, :-1] + there[:, 1:]).sum(axis=0)
+    changed = (there[:, :-1] * loss + there[:, 1:] * gain).sum(axis=0)
+    return np.where(both > 0, changed / np.maximum(both, 1e-12), np.nan)
 
 
 def with_presence(
