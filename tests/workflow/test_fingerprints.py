@@ -45,6 +45,17 @@ def test_a_job_hashes_a_file_once_and_the_provenance_takes_it(tmp_path, files, h
     assert hashed == ["a", "b", "c"]
 
 
+def test_a_folder_is_hashed_each_time(tmp_path):
+    """A file in it that is written over leaves the folder as the file system knows it."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "0").write_text("before")
+    before = Fingerprints(tmp_path / "known", "step/0").hash(tmp_path / "parts")
+    (tmp_path / "parts" / "0").write_text("after")
+    job = Fingerprints(tmp_path / "known", "step/0")
+    assert job.hash(tmp_path / "parts") == hashing.file_hash(tmp_path / "parts") != before
+    job.save()
+
+
 def test_a_changed_file_is_hashed_again_though_its_time_is_set_back(tmp_path, files, hashed):
     job = Fingerprints(tmp_path / "known", "step/0")
     before = job.hash(files[0])

@@ -25,8 +25,9 @@ from spinome.review.held_out import HELD_OUT, Verdict, mean_gain, surprise
 KINDS = ("segment", "link")
 # fewer answers teach nothing
 LEAST = 10
-# the trees of the old forest count as those that so many answers add
-PRIOR = 25.0
+# the trees of the old forest count as those that so many answers add, and at most so many times as many are added: they
+# are nearly all of the vote then, and a file of thousands of trees is large
+PRIOR, MOST_TIMES = 25.0, 4.0
 # a type that fewer answers name is taught by the old forest: so many segments, with the weight of so many answers
 LEAST_OF_EACH, REMEMBERED_SEGMENTS, REMEMBERED = 5, 50, 5.0
 # what an answer says of what is no orphan, in place of a type
@@ -163,7 +164,7 @@ def teach(
             parts.append((np.repeat(chosen, len(classes)), np.tile(classes, len(chosen)), weight.reshape(-1)))
     every, label, weight = (np.concatenate(values) for values in zip(*parts))
     counts = weight > 0
-    trees = max(round(len(old.estimator.estimators_) * len(rows) / PRIOR), 1)
+    trees = max(round(len(old.estimator.estimators_) * min(len(rows) / PRIOR, MOST_TIMES)), 1)
     added = ExtraTreesClassifier(trees, min_samples_leaf=2, random_state=seed, n_jobs=1)
     added.fit(features[every[counts]], label[counts].astype(str), sample_weight=weight[counts])
     both = copy.copy(old.estimator)

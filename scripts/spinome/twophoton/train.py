@@ -146,7 +146,8 @@ def _watch(model: Detector, crops: Sequence[tuple[np.ndarray, np.ndarray]]) -> d
 
 def _resume(path: str | Path, key: str, model: Detector, average: Detector, optimiser: torch.optim.Optimizer) -> tuple:
     if Path(path).exists():
-        state = torch.load(path, weights_only=True)
+        # a job that was killed beside a GPU may go on without one
+        state = torch.load(path, map_location="cpu", weights_only=True)
         if state["key"] == key:
             model.load_state_dict(state["model"])
             average.load_state_dict(state["average"])

@@ -94,10 +94,13 @@ class Fetched(Mapping[str, Path]):
         if neuron.unit not in self.lent:
             return read_mesh(neuron.mesh)
         file, content = self[neuron.unit], self._content(neuron.unit)
-        # another job may let it go at any time
-        with suppress(FileNotFoundError):
+        try:
             if file_hash(file) == content:
                 return read_mesh(str(file))
+        except (OSError, ValueError):
+            # another job may let it go at any time
+            if file.exists():
+                raise
         # imported where it is needed, since most jobs fetch nothing
         from spinome.retrieve.mesh import fetch_mesh
 
@@ -137,7 +140,11 @@ class Fetched(Mapping[str, Path]):
                 remove(file)
 
     def _forget(self, unit: str) -> None:
+        """Let the next run fetch this mesh, and with it all of its shard that are not there: where one mesh is another
+        than before, others may be, too, and each would end a run."""
         _, file, table = self.finished.rows[unit]
-        gone_of(Path(file)).unlink(missing_ok=True)
         remove(Path(file))
+        for other in self.lent:
+            if self.finished.rows[other][2] == table:
+                gone_of(self[other]).unlink(missing_ok=True)
         Path(table).unlink(missing_ok=True)

@@ -38,8 +38,13 @@ class Fingerprints:
         self.found: dict[str, tuple[dict[str, Any], list[int]]] = {}
 
     def hash(self, path: str | Path) -> str:
-        """As `spinome.hashing.file_hash` of a file."""
+        """As `spinome.hashing.file_hash` of a file, or of a folder, which is hashed each time.
+
+        What the file system says of a folder does not tell whether the files in it are the same.
+        """
         path = str(path)
+        if Path(path).is_dir():
+            return file_hash(path)
         record = record_of(Path(path).stat())
         is_large = record[0] > WHOLE_BYTES
         known = _fitting(path, record, self.found, self.before, _read(self._file(path)) if is_large else {})
@@ -52,10 +57,7 @@ class Fingerprints:
         return known["hash"]
 
     def note(self, *sources: str | None) -> None:
-        """Make the fingerprints of sources, `file` or `file::name`, that no job has made, but for those of folders.
-
-        What the file system says of a folder does not tell whether the files in it are the same.
-        """
+        """Make the fingerprints of sources, `file` or `file::name`, that no job has made, but for those of folders."""
         for source in sources:
             path = (source or "").partition("::")[0]
             if Path(path).is_file():

@@ -90,7 +90,8 @@ def _resume(
 ) -> tuple[int, list[float]]:
     if not path or not Path(path).exists():
         return 0, []
-    state = torch.load(path, weights_only=True)
+    # a job that was killed beside a GPU may go on without one
+    state = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     # crops are drawn one after another
