@@ -60,7 +60,7 @@ rule linking_train_membranes:
         each=linking_plan.voxels_of(linking_plan.membrane_teachers),
         cuboid=config["linking"]["cuboid"],
         cuboids=config["linking"]["membranes"]["training_cuboids"],
-        steps=config["linking"]["membranes"]["training_steps"],
+        steps=linking_plan.membrane_steps,
         start=linking_plan.membrane_start.stamp,
         seed=config["seed"],
         inputs=linking_plan.stamps_of(linking_plan.membrane_teachers, "image", "truth_segmentation"),

@@ -10,13 +10,13 @@ from spinome.configuration.base import Cuboid, GivenPath, SampleNames, Section, 
 class Membranes(Section):
     """Membranes predicted from the image."""
 
-    training_steps: int = Field(
-        400,
+    training_steps: int | None = Field(
+        None,
         ge=1,
         le=100_000,
         description=(
-            "steps of the optimiser, of three crops each, about 0.3 CPU-s; 400 do from the shipped network, 2,000 from "
-            "random weights"
+            "steps of the optimiser, of three crops each, about 0.3 CPU-s; empty: 400 from the shipped network, 2,000 "
+            "from random weights"
         ),
     )
     from_shipped: bool = Field(

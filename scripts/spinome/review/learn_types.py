@@ -27,7 +27,7 @@ KINDS = ("segment", "link")
 LEAST = 10
 # the trees of the old forest count as those that so many answers add, and at most so many times as many are added: they
 # are nearly all of the vote then, and a file of thousands of trees is large
-PRIOR, MOST_TIMES = 25.0, 4.0
+PRIOR, MOST_TIMES = 25.0, 3.0
 # a type that fewer answers name is taught by the old forest: so many segments, with the weight of so many answers
 LEAST_OF_EACH, REMEMBERED_SEGMENTS, REMEMBERED = 5, 50, 5.0
 # what an answer says of what is no orphan, in place of a type
@@ -158,7 +158,9 @@ def teach(
     parts = [(np.repeat(rows, len(classes)), np.tile(classes, len(rows)), share.reshape(-1))]
     for rare in range(len(classes)):
         if share[:, rare].sum() < LEAST_OF_EACH:
-            chosen = np.argsort(-believed[:, rare], kind="stable")[:REMEMBERED_SEGMENTS]
+            # of those that no answer is about
+            other = np.setdiff1d(np.arange(len(believed)), rows)
+            chosen = other[np.argsort(-believed[other, rare], kind="stable")[:REMEMBERED_SEGMENTS]]
             # as the old forest says it, doubts and all; a class without weight would be none of the trees'
             weight = np.maximum(believed[chosen], 1e-9) * REMEMBERED / len(chosen)
             parts.append((np.repeat(chosen, len(classes)), np.tile(classes, len(chosen)), weight.reshape(-1)))

@@ -42,8 +42,8 @@ NODES = np.tile(NODES, 2)
 WEIGHTS = np.tile(WEIGHTS, 2)
 # normal priors (mean, standard deviation) of logits: mean rate of loss and gain, mean probability of being seen; how
 # far those of single sessions lie from the mean; the logarithm of the spread of spines. One spine of ten is lost and
-# four of five are seen, give or take a factor of four. Of fleeting spines, one of five, the half is gone by the next
-# session, where of the others one of twenty is: so much higher is the logit of their loss
+# four of five are seen, give or take a factor of four. Of fleeting spines, one of five, two of three are gone by the
+# next session, where of the others one of ten is: so much higher is the logit of their loss
 RATE, SEEN, APART, SPREAD = (-2.2, 1.5), (1.5, 1.0), 0.7, (np.log(0.7), 0.25)
 SHARE, FLEETING = (-1.4, 1.0), (2.9, 0.7)
 DRAWS = 400

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spinome.hashing import file_hash
-from spinome.io.atomic import remove, replace, temporary
+from spinome.io.atomic import atomic, remove, replace, temporary
 from spinome.io.damage import DamagedError
 from spinome.io.meshes import read_mesh, vertices_of
 from spinome.io.web.limits import OutOfReachError
@@ -136,7 +136,8 @@ class Fetched(Mapping[str, Path]):
             file = self[unit]
             with suppress(FileNotFoundError):
                 # what jobs ask for follows from this number
-                gone_of(file).write_text(str(vertices_of(str(file))))
+                with atomic(gone_of(file)) as part:
+                    part.write_text(str(vertices_of(str(file))))
                 remove(file)
 
     def _forget(self, unit: str) -> None:

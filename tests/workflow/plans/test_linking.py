@@ -234,6 +234,7 @@ def test_the_training_of_membranes_begins_with_the_shipped_network_where_it_is_a
         shipped.membrane_start.given.endswith("workflow/models/membranes.safetensors") and shipped.membrane_start.stamp
     )
     assert random.membrane_start.given is None and not random.membrane_start.stamp
+    assert (shipped.membrane_steps, random.membrane_steps) == (400, 2000)
 
 
 def test_more_steps_of_the_training_of_membranes_take_more_time(plan):

@@ -158,12 +158,18 @@ class LinkingPlan(VolumesPlan):
         begins = self.config["membranes"]["from_shipped"]
         return self.study.given_model(self.study.shipped("membranes", ".safetensors") if begins else None)
 
+    @property
+    def membrane_steps(self) -> int:
+        """Steps of the training of membranes: a network that knows membranes needs a fifth of those of a new one."""
+        settings = self.config["membranes"]
+        return settings["training_steps"] or (400 if settings["from_shipped"] else 2000)
+
     def membrane_crops(self, wildcards: Any, input: Any) -> Size:
         """The size of the training of membranes: it holds the chosen cuboids of all volumes, and goes through crops."""
         settings = self.config["membranes"]
         most = settings["training_cuboids"] * prod(self.config["cuboid"]) / 1e6
         held = sum(min(self.study.sizes.volume(self.row(volume)), most) for volume in self.membrane_teachers)
-        return Size(held, MILLIONS_A_STEP * settings["training_steps"])
+        return Size(held, MILLIONS_A_STEP * self.membrane_steps)
 
     @cached_property
     def agglomeration_model(self) -> Model:
