@@ -7,7 +7,6 @@ is taught to these trees by the old forest, so that they do not vote for others 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from spinome.neurons.synapses import on_surface
 from spinome.neurons.truth import ON_SURFACE_NM
 from spinome.review.answers import POSITION, agreed
 from spinome.review.held_out import HELD_OUT, Verdict, drawn, mean_gain, surprise
+from spinome.review.more_trees import with_trees_of
 from spinome.review.questions import NM_PER_UM, answered_by, label_questions, no_questions
 
 KINDS = ("label", "patch")
@@ -154,10 +154,7 @@ def teach(
     table, label, weight = (np.concatenate(values) for values in zip(*parts))
     trees = max(round(len(old.estimator.estimators_) * len(rows) / PRIOR), 1)
     added = train_forest(Examples(table, label, weight, label), seed, trees, LEAF).estimator
-    both = copy.copy(old.estimator)
-    both.estimators_ = [*old.estimator.estimators_, *added.estimators_]
-    both.n_estimators = len(both.estimators_)
-    return both
+    return with_trees_of(old.estimator, added)
 
 
 def learn(old: Model, given: Taught, seed: int) -> tuple[ExtraTreesClassifier | None, dict[str, object]]:

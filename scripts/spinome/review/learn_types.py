@@ -9,7 +9,6 @@ taught to these trees by the old forest, so that they do not vote for others whe
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from spinome.linking.shape import FEATURES
 from spinome.review.answers import NEXT, POSITION, agreed
 from spinome.review.exchange import LabelAt
 from spinome.review.held_out import HELD_OUT, Verdict, mean_gain, surprise
+from spinome.review.more_trees import with_trees_of
 
 KINDS = ("segment", "link")
 # fewer answers teach nothing
@@ -169,10 +169,7 @@ def teach(
     trees = max(round(len(old.estimator.estimators_) * min(len(rows) / PRIOR, MOST_TIMES)), 1)
     added = ExtraTreesClassifier(trees, min_samples_leaf=2, random_state=seed, n_jobs=1)
     added.fit(features[every[counts]], label[counts].astype(str), sample_weight=weight[counts])
-    both = copy.copy(old.estimator)
-    both.estimators_ = [*old.estimator.estimators_, *added.estimators_]
-    both.n_estimators = len(both.estimators_)
-    return both
+    return with_trees_of(old.estimator, added)
 
 
 def learn(old: Model, given: Taught, seed: int) -> tuple[ExtraTreesClassifier | None, dict[str, object]]:
