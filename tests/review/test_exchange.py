@@ -15,6 +15,7 @@ from spinome.review.exchange import (
     from_labels,
     from_spine_decisions,
     labels_of,
+    segment_types_of,
     spine_decisions_of,
 )
 from spinome.review.questions import no_questions, spine_questions
@@ -116,3 +117,12 @@ def test_what_is_said_of_one_spine_or_two_goes_there_and_back(tmp_path):
     (back,) = from_spine_decisions(table, "bob")
     assert {key: back[key] for key in place} == pytest.approx(place)
     assert (back["kind"], back["answer"], back["unit"], back["drawn"]) == ("one spine", "two", "n", "imported")
+
+
+def test_a_segment_of_which_answers_say_unlike_types_gets_none():
+    answers = pd.DataFrame(
+        {"kind": "segment", "unit": "v", "answer": ["shaft", "axon", "glia", "glia"], "z_um": 0.0, "y_um": 0.0}
+    ).assign(x_um=[1.0, 2.0, 3.0, 4.0])
+    segments = {1.0: 7, 2.0: 7, 3.0: 8, 4.0: 8}
+    tables, left_out = segment_types_of(answers, lambda unit, place: segments[place[2]])
+    assert tables["v"].values.tolist() == [["v", 8, "glia"]] and left_out == 2

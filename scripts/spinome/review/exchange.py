@@ -93,15 +93,18 @@ def segment_types_of(answers: pd.DataFrame, label_at: LabelAt) -> tuple[dict[str
 
     Returns
     -------
-    frames `volume segment type`, and how many answers name a place at which there is no segment any more
+    frames `volume segment type`, and how many answers name a place at which there is no segment any more, or one of
+    which another says otherwise
     """
     kept = answers[answers["kind"] == "segment"]
     places = zip(kept["unit"], kept[POSITION].to_numpy(float))
     own = kept["unit"].to_numpy(), [label_at(unit, place) for unit, place in places], kept["answer"].to_numpy()
     table = pd.DataFrame(dict(zip(SEGMENT_TYPE_COLUMNS, own))).astype({"segment": "int64"})
-    there = table[table["segment"] != 0].drop_duplicates(["volume", "segment"])
+    one = table.groupby(["volume", "segment"])["type"].transform("nunique") == 1
+    taken = (table["segment"] != 0) & one
+    there = table[taken].drop_duplicates(["volume", "segment"])
     tables = {str(name): rows.reset_index(drop=True) for name, rows in there.groupby("volume")}
-    return tables, int((table["segment"] == 0).sum())
+    return tables, int((~taken).sum())
 
 
 def from_segment_types(types: pd.DataFrame, segments: Mapping[str, pd.DataFrame], who: str) -> list[dict[str, Any]]:

@@ -163,7 +163,9 @@ def export(study: Study, folder: str | Path) -> list[str]:
     if lost.any():
         said.append(f"{lost.sum()} labelled patches are left out: the sheet has their neurons no more")
     if gone:
-        said.append(f"{gone} answers are left out: there is no segment at their place any more")
+        said.append(
+            f"{gone} answers are left out: their place has no segment any more, or another answer says otherwise of it"
+        )
     return said or ["no answers yet that a run takes"]
 
 
