@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from spinome.cuboids import cuboids
-from spinome.hashing import content_hash
+from spinome.hashing import content_hash, file_hash
 from spinome.io.atomic import atomic, remove
 from spinome.io.volumes import require_voxel_size
 from spinome.review import learn_network
@@ -53,11 +53,11 @@ if params.relearns:
     sources = learn_network.most_answered([learn_network.Source(*one, params.rules) for one in found], answers)
     # a network that was fitted to a volume is for that one, so begin where most was answered
     most = max(sources, key=lambda source: source.answers)
-    start = load_network(models.get(most.name) or params.aside.model)
+    file = models.get(most.name) or params.aside.model
+    start = load_network(file)
     if isinstance(start.net, UNet):
         taught = sorted(source.name for source in sources if source.answers)
-        weights = [float(weight.double().sum()) for weight in start.net.state_dict().values()]
-        own = checkpoints / content_hash(weights, start.card, params.code)
+        own = checkpoints / content_hash(file_hash(file), params.code)
         relearn = partial(learn_network.relearn, start, sources, every, seed=params.seed, store=own)
 learned, scores = learn(every, answers, params.seed, relearn)
 said = conclude(scores, output.scores)

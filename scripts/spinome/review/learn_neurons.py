@@ -24,7 +24,7 @@ from spinome.neurons.synapses import on_surface
 from spinome.neurons.truth import ON_SURFACE_NM
 from spinome.review.answers import POSITION, agreed
 from spinome.review.held_out import HELD_OUT, Verdict, drawn, mean_gain, surprise
-from spinome.review.more_trees import with_trees_of
+from spinome.review.more_trees import remembered, with_trees_of
 from spinome.review.questions import NM_PER_UM, answered_by, label_questions, no_questions
 
 KINDS = ("label", "patch")
@@ -146,11 +146,9 @@ def teach(
     parts = [(features[rows], code, np.ones(len(rows)))]
     for rare in classes:
         if (code == rare).sum() < LEAST_OF_EACH:
-            chosen = np.argsort(-believed[:, rare], kind="stable")[:REMEMBERED_DOMAINS]
-            # as the old forest says it, doubts and all; a class without weight would be none of the trees'
-            weight = np.maximum(believed[chosen][:, classes], 1e-9) * REMEMBERED / len(chosen)
+            chosen, weight = remembered(believed, rare, REMEMBERED_DOMAINS, REMEMBERED)
             said = np.tile(classes, len(chosen))
-            parts.append((np.repeat(features[chosen], len(classes), axis=0), said, weight.reshape(-1)))
+            parts.append((np.repeat(features[chosen], len(classes), axis=0), said, weight[:, classes].reshape(-1)))
     table, label, weight = (np.concatenate(values) for values in zip(*parts))
     trees = max(round(len(old.estimator.estimators_) * len(rows) / PRIOR), 1)
     added = train_forest(Examples(table, label, weight, label), seed, trees, LEAF).estimator

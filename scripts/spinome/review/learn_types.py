@@ -20,7 +20,7 @@ from spinome.linking.shape import FEATURES
 from spinome.review.answers import NEXT, POSITION, agreed
 from spinome.review.exchange import LabelAt
 from spinome.review.held_out import HELD_OUT, Verdict, mean_gain, surprise
-from spinome.review.more_trees import with_trees_of
+from spinome.review.more_trees import remembered, with_trees_of
 
 KINDS = ("segment", "link")
 # fewer answers teach nothing
@@ -67,9 +67,10 @@ def statements(answers: pd.DataFrame, label_at: LabelAt) -> pd.DataFrame:
             said.append((row["unit"], int(segment), kind, held))
 
     outright = answers[answers["kind"] == "segment"]
-    by_lot = np.flatnonzero((outright["drawn"] == "random").to_numpy(bool))[: int(HELD_OUT * len(outright))]
-    for place, row in enumerate(outright.to_dict("records")):
-        add(row, POSITION, row["answer"], place in set(by_lot.tolist()))
+    by_lot = (outright["drawn"] == "random").to_numpy(bool)
+    held_out = by_lot & (np.cumsum(by_lot) <= int(HELD_OUT * len(outright)))
+    for row, held in zip(outright.to_dict("records"), held_out.tolist()):
+        add(row, POSITION, row["answer"], held)
     links = answers[answers["kind"] == "link"].to_dict("records")
     for row in links:
         if row["answer"] == "shaft":
@@ -156,14 +157,12 @@ def teach(
         return None
     share = shares(types, believed[rows], classes)
     parts = [(np.repeat(rows, len(classes)), np.tile(classes, len(rows)), share.reshape(-1))]
+    # of those that no answer is about
+    other = np.setdiff1d(np.arange(len(believed)), rows)
     for rare in range(len(classes)):
         if share[:, rare].sum() < LEAST_OF_EACH:
-            # of those that no answer is about
-            other = np.setdiff1d(np.arange(len(believed)), rows)
-            chosen = other[np.argsort(-believed[other, rare], kind="stable")[:REMEMBERED_SEGMENTS]]
-            # as the old forest says it, doubts and all; a class without weight would be none of the trees'
-            weight = np.maximum(believed[chosen], 1e-9) * REMEMBERED / len(chosen)
-            parts.append((np.repeat(chosen, len(classes)), np.tile(classes, len(chosen)), weight.reshape(-1)))
+            chosen, weight = remembered(believed[other], rare, REMEMBERED_SEGMENTS, REMEMBERED)
+            parts.append((np.repeat(other[chosen], len(classes)), np.tile(classes, len(chosen)), weight.reshape(-1)))
     every, label, weight = (np.concatenate(values) for values in zip(*parts))
     counts = weight > 0
     trees = max(round(len(old.estimator.estimators_) * min(len(rows) / PRIOR, MOST_TIMES)), 1)
