@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,14 @@ class Point(NamedTuple):
 
 # a curve in this order, with this share of wrong answers, by this seed: a point for each of `COUNTS`
 Curve = Callable[[str, float, int], list[Point]]
+
+
+def ask(queue: Sequence[tuple[int, str]], drawn_by: np.ndarray, count: int) -> bool:
+    """Note in `drawn_by` (N,) how further rows of a queue were drawn, until so many are; whether there was one."""
+    fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
+    for row, how in fresh:
+        drawn_by[row] = how
+    return bool(fresh)
 
 
 def curve_rows(where: str, curve: Curve, goals: Mapping[int, float], seeds: int = SEEDS, unit: str = "") -> list[Row]:

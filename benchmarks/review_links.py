@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import pinky40
-from review_curves import COUNTS, Point
+from review_curves import COUNTS, Point, ask
 from simulated import grow
 from spinome.configuration.linking import Candidates, Typing
 from spinome.configuration.phantom import Specimen
@@ -148,13 +148,10 @@ def curve(order: str, wrong: float, seed: int) -> list[Point]:
         queue = shuffled
         if order == "active":
             queue = in_order(_questions(told, table, probability), drawn_by != "", seed)
-        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
-        if not fresh and points:
+        if not ask(queue, drawn_by, count) and points:
             # all are answered
             points.append(points[-1])
             continue
-        for row, how in fresh:
-            drawn_by[row] = how
         forest = teach(table, told[drawn_by != ""], seed)
         found = believed()[test] if forest is None else _of(forest, candidates[test])
         taken = forest is not None and _takes(table, before, told, drawn_by, seed)

@@ -14,7 +14,7 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
-from review_curves import COUNTS, Point
+from review_curves import COUNTS, Point, ask
 from spinome.cuboids import cuboids
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.learn_network import Source, relearn
@@ -92,13 +92,10 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
     drawn_by, table, out = np.full(len(asked), "", object), own, []
     for count in COUNTS:
         queue = in_order(asked_about(table), drawn_by != "", seed) if order == "active" else shuffled
-        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
-        if not fresh and out:
+        if not ask(queue, drawn_by, count) and out:
             # all are answered
             out.append(out[-1])
             continue
-        for row, how in fresh:
-            drawn_by[row] = how
         rows = np.flatnonzero((drawn_by != "") & sure)
         judge = teach(own, rows, said[rows], seed)
         kept, taken = found.table["synapse"].to_numpy() > 0, False

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.calibration import CalibratedClassifierCV
 
-from review_curves import COUNTS, Point
+from review_curves import COUNTS, Point, ask
 from spinome.io.stacks import open_stack
 from spinome.review.held_out import HELD_OUT, best_threshold, weigh
 from spinome.review.learn import questions_of, taught, teach
@@ -200,9 +200,7 @@ def _learning(
     drawn = np.full(len(old), "", object)
     for count in COUNTS:
         queue = shuffled or in_order(questions_of(table), drawn != "", seed)
-        fresh = [pair for pair in queue if not drawn[pair[0]]][: count - int((drawn != "").sum())]
-        for row, how in fresh:
-            drawn[row] = how
+        ask(queue, drawn, count)
         rows = np.flatnonzero(drawn != "")
         model = teach(asked.features, rows, said[rows], old, asked.groups, seed)
         yield drawn, model

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.metrics import f1_score
 
 import pinky40
-from review_curves import COUNTS, Point
+from review_curves import COUNTS, Point, ask
 from simulated import grow
 from spinome.configuration.linking import Typing
 from spinome.configuration.phantom import Specimen
@@ -150,12 +150,9 @@ def _of_quarter(number: int, order: str, wrong: float, seed: int) -> list[tuple[
     test = of.quarter == number
     for count in COUNTS:
         queue = shuffled if order == "random" else in_order(_questions(mine, probability), drawn_by != "", seed)
-        fresh = [pair for pair in queue if not drawn_by[pair[0]]][: count - int((drawn_by != "").sum())]
-        if not fresh and out:
+        if not ask(queue, drawn_by, count) and out:
             out.append(out[-1])
             continue
-        for row, how in fresh:
-            drawn_by[row] = how
         done = drawn_by != ""
         by_lot = np.flatnonzero(drawn_by[done] == "random")[: int(HELD_OUT * done.sum())]
         held = np.isin(np.arange(done.sum()), by_lot)
