@@ -204,7 +204,8 @@ def two_pieces(tmp_path):
     segments[4:8, 20:30, 40:50], segments[4:8, 20:30, 72:82] = 1, 2
     write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
     aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}, "max_failed_fraction": 1}
-    return aside, Typing(orphan_min_um3=0.0001).model_dump()
+    # thinned to 20 x 20 x 20 nm
+    return aside, Typing(working_nm=25, orphan_min_um3=0.0001).model_dump()
 
 
 @pytest.mark.parametrize(("step", "kinds"), [("measure", {1: "orphan"}), ("pieces", {1: "orphan", 2: "orphan"})])

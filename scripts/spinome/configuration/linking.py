@@ -68,7 +68,7 @@ class Typing(Section):
     """What is an orphan spine and what is a dendritic shaft."""
 
     working_nm: float = Field(
-        25.0, ge=1, le=1000, description="segments are measured, linked and meshed in voxels thinned to about this size"
+        32.0, ge=1, le=1000, description="segments are measured, linked and meshed in voxels thinned to about this size"
     )
     orphan_min_um3: float = Field(0.004, ge=0, le=100, description="least volume of an orphan spine")
     orphan_max_um3: float = Field(1.0, ge=0.0001, le=100, description="largest volume of an orphan spine")

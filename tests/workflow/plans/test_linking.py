@@ -158,7 +158,7 @@ def test_segments_are_typed_by_rules_or_by_a_forest_that_reads_fewer_keys(plan):
     assert plan(typing={"shaft_min_probability": 0}).typing_model.given == forest
     assert {"shaft_min_um3", "shaft_min_probability", "orphan_max_um3"} <= set(plan().typing)
     typed = [plan(models={"typing": forest}, typing=keys) for keys in ({}, {"shaft_min_um3": 3.0})]
-    assert typed[0].typing == typed[1].typing == {"working_nm": 25.0, "orphan_min_um3": 0.004}
+    assert typed[0].typing == typed[1].typing == {"working_nm": 32.0, "orphan_min_um3": 0.004}
     assert typed[0].typing_model.given == forest and typed[0].typing_model.stamp
 
 
