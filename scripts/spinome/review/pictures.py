@@ -23,7 +23,7 @@ from spinome.mesh.render import fit_camera, render_mesh
 CANDIDATE_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
 OUTLINE = "#FFFFFF"
 # grey values are stretched between these percentiles of what is shown
-LOW, HIGH = 1.0, 99.7
+LOW, HIGH, SPARED = 1.0, 99.7, 3
 SHADE = 0.35
 # half the room that a name takes
 TEXT_PX = 20
@@ -105,8 +105,10 @@ def squares(box: Cut, index: np.ndarray, voxel: tuple[float, float], side: float
     if order == 0:
         near = [np.rint(line).astype(int) for line in (rows, columns)]
         clipped = [line.clip(0, n - 1) for line, n in zip(near, box.voxels.shape[1:])]
-        inside = [(line == own) for line, own in zip(near, clipped)]
-        return np.where(inside[0][:, None] & inside[1], box.voxels[:, clipped[0][:, None], clipped[1]], 0)
+        out = box.voxels.take(clipped[0], 1).take(clipped[1], 2)
+        outside = [line != own for line, own in zip(near, clipped)]
+        out[:, outside[0]], out[:, :, outside[1]] = 0, 0
+        return out
     return _between(_between(box.voxels.astype(np.float32), rows, 1), columns, 2)
 
 
@@ -116,16 +118,24 @@ def _between(values: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
     low = np.floor(places).astype(int).clip(0, last)
     share = (places - low).astype(np.float32)
     share[(places < 0) | (places > last)] = 0
-    inside = ((places >= 0) & (places <= last)).astype(np.float32)
     shape = [-1 if own == axis else 1 for own in range(values.ndim)]
-    before, after = (values.take(index, axis) for index in (low, np.minimum(low + 1, last)))
-    return (before + (after - before) * share.reshape(shape)) * inside.reshape(shape)
+    # pictures are large, and each copy of one takes time
+    before, out = (values.take(index, axis) for index in (low, np.minimum(low + 1, last)))
+    out -= before
+    out *= share.reshape(shape)
+    out += before
+    outside = np.flatnonzero((places < 0) | (places > last))
+    out[tuple(outside if own == axis else slice(None) for own in range(values.ndim))] = 0
+    return out
 
 
 def stretched(grey: np.ndarray) -> np.ndarray:
     """Grey values as bytes, stretched between `LOW` and `HIGH` percent."""
-    low, high = np.percentile(grey, [LOW, HIGH])
-    return (255 * ((grey - low) / max(high - low, 1e-6)).clip(0, 1)).astype(np.uint8)
+    # every third pixel of a row and of a column tells as much, in a ninth of the time
+    low, high = np.percentile(grey[:, ::SPARED, ::SPARED], [LOW, HIGH])
+    out = np.subtract(grey, low, dtype=np.float32)
+    out *= 255 / max(high - low, 1e-6)
+    return out.clip(0, 255, out=out).astype(np.uint8)
 
 
 def outlined(labels: np.ndarray) -> np.ndarray:
@@ -156,9 +166,10 @@ def coloured(labels: np.ndarray, chosen: Sequence[int], colours: Sequence[str], 
         rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
         edge = mask & ~_in_squares(ndimage.minimum_filter1d, mask, 5)
         # a dark line around it shows a light colour on light tissue
-        picture[_in_squares(ndimage.maximum_filter1d, mask, 3) & ~mask] = (0, 0, 0, 255)
-        picture[mask] = (*rgb, int(255 * SHADE))
-        picture[edge] = (*rgb, 255)
+        dark = _in_squares(ndimage.maximum_filter1d, mask, 3) & ~mask
+        for where, pixel in ((dark, (0, 0, 0, 255)), (mask, (*rgb, int(255 * SHADE))), (edge, (*rgb, 255))):
+            # four bytes at once
+            np.copyto(picture.view(np.uint32)[..., 0], np.array(pixel, np.uint8).view(np.uint32), where=where)
         for plane, own in zip(out, everywhere):
             if name and own.sum() >= 40:
                 _write(plane, own, name, font)
