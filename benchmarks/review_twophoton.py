@@ -1,4 +1,4 @@
-"""How fast a judge of two-photon candidates learns from answers: a person simulated from the truth of real stacks.
+"""How fast a judge of two-photon candidates and their detector learn from answers: a person simulated from the truth of real stacks.
 
 The person is asked about the candidates of one traced dendrite of `rr30a_upper`, in all six sessions, and the judge is
 scored on those of the other dendrite, which nobody was asked about; then the dendrites change places. No judge that has
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -21,16 +22,19 @@ from scipy.spatial import cKDTree
 from sklearn.calibration import CalibratedClassifierCV
 
 from review_curves import COUNTS, Point, ask
+from spinome.io.models import Model
 from spinome.io.stacks import open_stack
+from spinome.review.candidates import Candidates as Known
 from spinome.review.held_out import HELD_OUT, best_threshold, weigh
-from spinome.review.learn import questions_of, taught, teach
+from spinome.review.learn import learn, questions_of, retrained, taught, teach
 from spinome.review.learn_depth import relearn_depth
-from spinome.review.questions import in_order
+from spinome.review.learn_detector import Source, relearn
+from spinome.review.questions import answered_by, in_order
 from spinome.scores.matching import match_points
 from spinome.twophoton.depth import ESTIMATES, true_offsets
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
-from spinome.twophoton.detector import load_detector
+from spinome.twophoton.detector import Detector, load_detector
 from spinome.twophoton.judge import (
     FEATURES,
     LEAST_SCORE,
@@ -43,6 +47,7 @@ from spinome.twophoton.judge import (
     label_candidates,
     train_judge,
 )
+from spinome.twophoton.registered import RegisteredStack
 from spinome.twophoton.truth import distance_to_dendrites, read_truth_dendrites, read_truth_spines
 from spinome.workflow.code import script_hash
 from twophoton import LARGE_VOXEL_UM, TAUGHT_SEED, simulated
@@ -92,6 +97,16 @@ class Candidates:
         self.features, self.spine, self.groups = (np.concatenate(parts) for parts in (features, spine, groups))
         self.table["accepted"] = self.table["score"] >= best_threshold(self.table["score"].to_numpy(float))
 
+    def heads_um(self) -> np.ndarray:
+        """Depth (N,) of the true head of each candidate that is one, in a slice; not a number of the others."""
+        out = np.full(len(self.table), np.nan)
+        for name in SESSIONS:
+            own = np.flatnonzero((self.table["timepoint"] == name).to_numpy() & self.spine)
+            places = self.table.iloc[own].reset_index(drop=True)
+            offsets = true_offsets(places, self.heads[name])
+            out[own] = np.rint((places["z_um"].to_numpy(float) + offsets) / self.slice_um) * self.slice_um
+        return out
+
     def f1(self, judge: CalibratedClassifierCV) -> float:
         """F1 of what a run with this judge accepts, which has it choose among doubles, too."""
         scored = {name: judged(own, _of(judge, rows), self.slice_um) for name, (own, rows) in self.found.items()}
@@ -114,15 +129,20 @@ class Candidates:
 def described() -> list[tuple]:
     """Candidates of each session, their features and the size of a voxel; the detector has seen none of them."""
     voxels = [open_stack(DATA / f"tp{name}.ome.tif").voxel_um for name in SESSIONS]
-    tables = _kept("rr30a", lambda: [table for name in SESSIONS for table in _session(name)])
-    return list(zip(tables[::2], tables[1::2], voxels))
+    model = load_detector(DETECTOR)[0]
+    tables = _kept("rr30a", lambda: [table for name in SESSIONS for table in _session(name, model)])
+    return list(zip(tables[::3], tables[1::3], voxels))
 
 
-def _session(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    opened, (model, _) = open_stack(DATA / f"tp{name}.ome.tif"), load_detector(DETECTOR)
+def _session(
+    name: str, detector: Detector, depth: list[float] = DEPTH, near_um: np.ndarray | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Candidates that a detector finds in a session, their features, and its boxes."""
+    opened = open_stack(DATA / f"tp{name}.ome.tif")
     stack = opened.read()
-    found, _ = find_spines(detect(stack, opened.voxel_um, model), stack, opened.voxel_um)
-    return candidate_features(stack, opened.voxel_um, found[found["score"] >= LEAST_SCORE], DEPTH)
+    boxes = detect(stack, opened.voxel_um, detector, near_um=near_um)
+    found, boxes["candidate"] = find_spines(boxes, stack, opened.voxel_um)
+    return *candidate_features(stack, opened.voxel_um, found[found["score"] >= LEAST_SCORE], depth), boxes
 
 
 @cache
@@ -209,6 +229,94 @@ def _learning(
             table = asked.table.assign(score=score, accepted=score >= best_threshold(score))
 
 
+def with_detector(sides: list[Candidates], count: int, seed: int) -> dict[str, float]:
+    """What the detector learns from so many right answers in active order, and what `review.learn` ends with.
+
+    The person moves to the slice of a head before saying that there is a spine, so that depths learn first.
+
+    Returns
+    -------
+    by name F1 on the dendrites that nobody was asked about: "judge" alone, "detector", and "detector and judge" as they
+    learned from all answers, "taken" as the rule takes one of them or the old ones; `seconds` of the processor that
+    learning took on a dendrite, and `share` of dendrites after which the rule takes a detector
+    """
+    ways = [_detector_way(*pair, count, seed) for pair in zip(sides, sides[::-1])]
+    return {name: float(np.mean([way[name] for way in ways])) for name in ways[0]}
+
+
+def _detector_way(asked: Candidates, elsewhere: Candidates, count: int, seed: int) -> dict[str, float]:
+    judge = judge_of_simulated()
+    drawn = next(drawn for told, (drawn, _) in zip(COUNTS, _learning(asked, asked.spine, None, seed)) if told == count)
+    about = asked.table[drawn != ""].assign(drawn=drawn[drawn != ""])
+    names = ["timepoint", "candidate"]
+    depth, _ = _depth_of(asked, about[asked.spine[drawn != ""]].set_index(names)["drawn"])
+    mine, others = asked, elsewhere
+    if depth is not None:
+        deep = described_at(depth)
+        mine, others = (Candidates(deep, judge, side.dendrite) for side in (asked, elsewhere))
+    rows = np.flatnonzero(pd.MultiIndex.from_frame(mine.table[names]).isin(pd.MultiIndex.from_frame(about[names])))
+    how = pd.Series(about["drawn"].to_numpy(), pd.MultiIndex.from_frame(about[names]))
+    answers = questions_of(mine.table).iloc[rows].assign(who="simulated", seen_z_um=mine.heads_um()[rows])
+    answers["answer"] = np.where(mine.spine[rows], "spine", "no spine")
+    answers["drawn"] = how.reindex(pd.MultiIndex.from_frame(mine.table.iloc[rows][names])).to_numpy()
+    answers = answers.assign(answer_id=[str(row) for row in rows]).reset_index(drop=True)
+    table = mine.table.assign(series="rr30a.upper")
+    old = Model(judge, FEATURES, {"depth": depth or DEPTH, "threshold": best_threshold(table["score"].to_numpy(float))})
+    known = Known(table, mine.features, mine.groups, table["score"].to_numpy(float), table["z_um"].to_numpy(float))
+    sources, detector = [_source(name) for name in SESSIONS], load_detector(DETECTOR)[0]
+    kept: dict = {}
+
+    def noted(told: pd.DataFrame, near: pd.DataFrame):
+        # learning again with the same answers gives the same
+        key = told.to_json()
+        if key not in kept:
+            kept[key] = relearn(detector, sources, old, depth or DEPTH, told, near, seed)
+        return kept[key]
+
+    started = time.process_time()
+    scores = learn(known, answers, seed, noted)[1]
+    seconds = time.process_time() - started
+    said = scores.T.to_string(header=False).replace("\n", "; ")
+    print(asked.dendrite, count, seed, said, f"{seconds:.0f} CPU-s", flush=True)
+    found, spine, held, _ = taught(known.table, answers, seed)
+    alone = teach(known.features, found, spine, known.ranked, known.groups, seed)
+    out = {"before": others.f1(judge), "judge": others.f1(alone or judge)}
+    course = retrained(known, answers, answered_by(questions_of(known.table), answers), held, noted, seed)
+    there = None
+    for name in ("detector", "detector and judge"):
+        ended = course.finish(name if name in course.said else "detector")
+        there = there or _elsewhere(ended.detector, depth or DEPTH, elsewhere.dendrite)
+        out[name] = there.f1(ended.judge or judge)
+    taken = scores.loc[0, "learned"]
+    out |= {"taken": out[taken or "before"], "possible": there.possible()}
+    out |= {"seconds": seconds, "share": float("detector" in taken)}
+    print(out, flush=True)
+    return out
+
+
+def _source(name: str) -> Source:
+    """A session as the detector of before sees it."""
+
+    def read() -> RegisteredStack:
+        opened = open_stack(DATA / f"tp{name}.ome.tif")
+        return RegisteredStack(opened.read(), opened.voxel_um)
+
+    tables = _kept("rr30a", list)
+    row = {"specimen": "rr30a", "field": "upper", "timepoint": name, "series": "rr30a.upper"}
+    return Source(f"rr30a.upper.{name}", row, read, tables[3 * SESSIONS.index(name) + 2])
+
+
+def _elsewhere(detector: Detector, depth: list[float], dendrite: int) -> Candidates:
+    """What a detector finds along a dendrite."""
+    sessions = []
+    for name in SESSIONS:
+        voxel_um = open_stack(DATA / f"tp{name}.ome.tif").voxel_um
+        traced = read_truth_dendrites(DATA / "dendrites.csv", name, voxel_um)
+        near = traced.loc[traced["dendrite"] == dendrite, POSITION].to_numpy(float)
+        sessions.append((*_session(name, detector, depth, near)[:2], voxel_um))
+    return Candidates(sessions, judge_of_simulated(), dendrite)
+
+
 def with_depths(sides: list[Candidates], seed: int) -> dict[int, tuple[float, float]]:
     """F1 after each of `DEEP_COUNTS` right answers in active order, and in how many of the two ways depths are taken.
 
@@ -221,17 +329,11 @@ def with_depths(sides: list[Candidates], seed: int) -> dict[int, tuple[float, fl
 
 def _deep_way(asked: Candidates, elsewhere: Candidates, seed: int) -> dict[int, tuple[float, float]]:
     out, names, judge = {}, ["timepoint", "candidate"], judge_of_simulated()
-    (seen,) = _kept(f"seen-{asked.dendrite}", lambda: [_seen(asked)])
-    seen = seen.set_index(names)
     for count, (drawn, model) in zip(COUNTS, _learning(asked, asked.spine, None, seed)):
         if count not in DEEP_COUNTS:
             continue
         about = asked.table[drawn != ""].assign(drawn=drawn[drawn != ""])
-        spines = about[asked.spine[drawn != ""]].set_index(names)["drawn"]
-        own = seen[seen.index.isin(spines.index)]
-        held = np.flatnonzero(spines.reindex(own.index).to_numpy() == "random")[: int(HELD_OUT * len(own))]
-        told = own[ESTIMATES].to_numpy(), own["offset_um"].to_numpy(), np.isin(np.arange(len(own)), held)
-        depth, row = relearn_depth(*told, DEPTH)
+        depth, row = _depth_of(asked, about[asked.spine[drawn != ""]].set_index(names)["drawn"])
         print(asked.dendrite, count, seed, row, flush=True)
         if depth is None:
             out[count] = elsewhere.f1(model or judge), 0.0
@@ -243,6 +345,21 @@ def _deep_way(asked: Candidates, elsewhere: Candidates, seed: int) -> dict[int, 
         model = teach(mine.features, rows, mine.spine[rows], old, mine.groups, seed)
         out[count] = others.f1(model or judge), 1.0
     return out
+
+
+def _depth_of(asked: Candidates, spines: pd.Series) -> tuple[list[float] | None, dict[str, object]]:
+    """Weights of depths that learned from the slices of heads, None where those of before stay, and what says why.
+
+    Parameters
+    ----------
+    spines : by `timepoint` and `candidate` how each spine came to be asked about
+    """
+    (seen,) = _kept(f"seen-{asked.dendrite}", lambda: [_seen(asked)])
+    seen = seen.set_index(spines.index.names)
+    own = seen[seen.index.isin(spines.index)]
+    held = np.flatnonzero(spines.reindex(own.index).to_numpy() == "random")[: int(HELD_OUT * len(own))]
+    told = own[ESTIMATES].to_numpy(), own["offset_um"].to_numpy(), np.isin(np.arange(len(own)), held)
+    return relearn_depth(*told, DEPTH)
 
 
 def _seen(asked: Candidates) -> pd.DataFrame:

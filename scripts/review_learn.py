@@ -1,67 +1,75 @@
-"""Teach the judge of two-photon candidates from what people answered, and keep the old one where that is not better."""
+"""Teach what finds two-photon spines from what people answered, and keep the old models where that is not better."""
+
+from functools import partial
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import torch
 
+from spinome.hashing import content_hash, file_hash
+from spinome.io.atomic import atomic, remove
 from spinome.io.models import load_model
 from spinome.io.tables import read_table
+from spinome.review import learn_detector
 from spinome.review.answers import Answers, candidates_said, standing
+from spinome.review.candidates import described, joined
 from spinome.review.conclude import conclude, save_taken
 from spinome.review.learn import learn
 from spinome.review.learn_depth import at_first_depth, depths_taught, heads_seen, relearn_depth
 from spinome.twophoton.depth import ESTIMATES
-from spinome.twophoton.judge import FEATURES, LEAST_SCORE, blocks, candidate_features, expected_threshold, judged
+from spinome.twophoton.detector import load_detector, save_detector
+from spinome.twophoton.judge import FEATURES
 from spinome.twophoton.registered import read_registered
 from spinome.twophoton.registered import standing as registered
 from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
-stacks, candidates = step.by_name(inputs, "stacks"), step.by_name(inputs, "candidates")
-file = step.model_file(snakemake)
+torch.set_num_threads(snakemake.threads)
+stacks, candidates, boxes = (step.by_name(inputs, kind) for kind in ("stacks", "candidates", "boxes"))
+file, network = (step.model_file(snakemake, name) for name in ("model", "detector"))
 old = load_model(file, FEATURES)
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "spine")
 heads, depth = heads_seen(answers), old.card["depth"]
+names = registered(params.each, stacks)
+units = {name: "{specimen}.{field}.{timepoint}".format(**params.each[name]) for name in names}
 # depth first: candidates are described where they lie, and answers find them where people were asked about them
 taught = [(np.zeros((0, len(ESTIMATES))), np.zeros(0), np.zeros(0, bool))]
-for name in registered(params.each, stacks):
-    row = params.each[name]
-    own = heads[heads["unit"] == f"{row['specimen']}.{row['field']}.{row['timepoint']}"]
+for name in names:
+    own = heads[heads["unit"] == units[name]]
     if len(own):
         stack = read_registered(stacks[name])
         taught.append(depths_taught(stack.voxels, stack.voxel_um, read_table(candidates[name]), own, depth))
 deeper, depths = relearn_depth(*(np.concatenate(parts) for parts in zip(*taught)), depth)
 depth = deeper or depth
-tables, ranked, moved, features, groups = [], [], [], [], []
-for name in registered(params.each, stacks):
-    row, stack = params.each[name], read_registered(stacks[name])
-    found = read_table(candidates[name])
-    found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-    asked, described = candidate_features(stack.voxels, stack.voxel_um, found, old.card["depth"])
-    probability = old.probabilities(described.to_numpy())[:, 1] if len(found) else np.zeros(0)
-    scored = judged(asked, probability, stack.voxel_um[0])
-    kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
-    ranked.append(scored["score"].to_numpy(float))
-    deep = asked
-    if deeper and len(found):
-        deep, described = candidate_features(stack.voxels, stack.voxel_um, found, depth)
-        scored["score"] = old.probabilities(described.to_numpy())[kept, 1]
-    said = {name: row[name] for name in ("specimen", "field", "timepoint", "series")}
-    tables.append(scored.assign(**said))
-    moved.append(deep["z_um"].to_numpy(float)[kept])
-    features.append(described.to_numpy()[kept])
-    groups.append(blocks(found, row["series"])[kept])
-table = pd.concat(tables, ignore_index=True)
-# as the run accepted them, each series from its own threshold on
-before = pd.Series(np.concatenate(ranked))
-least = before.groupby(table["series"]).transform(lambda scores: expected_threshold(scores, old.card["threshold"]))
-table["accepted"] = before >= least
+every = [
+    described(read_registered(stacks[name]), read_table(candidates[name]), params.each[name], old, depth)
+    for name in names
+]
+known = joined(every, old.card["threshold"])
 if deeper:
-    answers = at_first_depth(answers, table, table.assign(z_um=np.concatenate(moved)))
-taken, scores, threshold = learn(
-    table, np.concatenate(features), np.concatenate(groups), answers, old.card["threshold"], params.seed
-)
+    answers = at_first_depth(answers, known.table, known.table.assign(z_um=known.moved_um))
+# a detector takes a CPU-minute to learn; one that was killed goes on from here
+checkpoints = step.store(snakemake)
+sources = []
+for name in names:
+    read, found = partial(read_registered, stacks[name]), read_table(boxes[name])
+    sources.append(learn_detector.Source(units[name], params.each[name], read, found, params.gap_slices))
+start, facts = load_detector(network)
+own = checkpoints / content_hash(file_hash(network), params.code)
+asked = learn_detector.most_answered(sources, answers)
+relearn = partial(learn_detector.relearn, start, asked, old, depth, seed=params.seed, store=own)
+learned, scores = learn(known, answers, params.seed, relearn)
 said = conclude(scores.assign(**depths), output.scores)
+if learned.detector is None:
+    # nothing has learned
+    with atomic(Path(output.detector)) as part:
+        part.touch()
+else:
+    save_detector(output.detector, learned.detector, {**facts, "learned_from_answers": said, "taught_by": facts})
 # depths alone go with the judge of before
-model = old.estimator if taken is None and deeper else taken
+model = old.estimator if learned.judge is None and deeper else learned.judge
 card = {name: old.card[name] for name in ("training data",) if name in old.card}
+threshold = old.card["threshold"] if learned.judge is None else learned.threshold
 save_taken(output.model, model, said, old, file, depth=depth, threshold=threshold, **card)
+if checkpoints.exists():
+    remove(checkpoints)

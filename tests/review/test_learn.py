@@ -6,9 +6,22 @@ import pytest
 from sklearn.metrics import log_loss
 
 from spinome.review.answers import Answers, candidates_said, standing
+from spinome.review.candidates import Candidates
 from spinome.review.held_out import best_threshold
-from spinome.review.learn import LEAST_OF_EACH, learn, questions_of, taught, teach, without_answer
-from spinome.review.questions import in_order
+from spinome.review.learn import (
+    LEAST_FOR_DETECTOR,
+    LEAST_OF_EACH,
+    Learned,
+    learn,
+    places_marked,
+    places_said,
+    questions_of,
+    retrained,
+    taught,
+    teach,
+    without_candidate,
+)
+from spinome.review.questions import answered_by, in_order
 
 
 def judged(count=400, seed=0):
@@ -20,6 +33,11 @@ def judged(count=400, seed=0):
     score = 1 / (1 + np.exp(-(0.8 * features[:, 1] + 0.5 * true)))
     frame = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": "0", "candidate": range(count), **place})
     return frame.assign(score=score, accepted=score >= 0.5), features, true
+
+
+def known(frame, features, groups):
+    """The same as candidates of a run, whose heads lie where they were found."""
+    return Candidates(frame, features, groups, frame["score"].to_numpy(), frame["z_um"].to_numpy(float))
 
 
 def told(tmp_path, frame, true, count, seed=0):
@@ -58,17 +76,18 @@ def test_the_whole_takes_the_better_judge_and_keeps_the_old_one_else(tmp_path):
     frame, features, true = judged()
     groups = np.arange(len(frame)) // 20
     answers = told(tmp_path, frame, true, 200)
-    taken, row, threshold = learn(frame, features, groups, answers, 0.5, 0)
-    assert taken is not None and row.loc[0, "taken"] and row.loc[0, "answers"] == 200
-    assert 0 < threshold < 1 and row.loc[0, "people"] == "ann"
+    taken, row = learn(known(frame, features, groups), answers, 0)
+    assert taken.judge is not None and row.loc[0, "taken"] and row.loc[0, "answers"] == 200
+    assert taken.detector is None and row.loc[0, "learned"] == "judge"
+    assert 0 < taken.threshold < 1 and row.loc[0, "people"] == "ann"
     # a judge that knows what there is to know learns nothing from a few answers
     wise = frame.assign(score=1 / (1 + np.exp(-6 * (features[:, 0] - 0.5))))
     wise["accepted"] = wise["score"] >= 0.5
     few = told(tmp_path / "few", wise, true, 60)
-    kept, row, threshold = learn(wise, features, groups, few, 0.5, 0)
-    assert kept is None and threshold == 0.5 and row.loc[0, "reason"].startswith("not better")
-    none, row, _ = learn(frame, features, groups, answers[:4], 0.5, 0)
-    assert none is None and "fewer than" in row.loc[0, "reason"]
+    kept, row = learn(known(wise, features, groups), few, 0)
+    assert kept == Learned() and row.loc[0, "reason"].startswith("not better")
+    none, row = learn(known(frame, features, groups), answers[:4], 0)
+    assert none == Learned() and "fewer than" in row.loc[0, "reason"]
 
 
 def test_too_few_answers_teach_nothing():
@@ -94,4 +113,73 @@ def test_marks_by_hand_and_disputes(tmp_path):
     rows, spine, _, _ = taught(frame, said, 0)
     # the second mark lies between two candidates, and of the third thing people say different things
     assert rows.tolist() == [1] and spine.tolist() == [True]
-    assert without_answer(questions_of(frame), said) == 1
+    assert len(without_candidate(questions_of(frame), said)) == 1
+
+
+class Finds:
+    """A detector that sees in candidates what the judge of before does not, and notes what it was told."""
+
+    def __init__(self, frame, features, true, knows):
+        self.frame, self.features, self.true, self.knows, self.calls = frame, features, true, knows, []
+
+    def __call__(self, said, near):
+        self.calls.append(said)
+        if not (said["spine"].any() and (~said["spine"]).any()):
+            return None
+        chance = np.where(self.true, 0.95, 0.05) if self.knows else np.full(len(self.true), 0.5)
+        found = self.frame.assign(score=chance, accepted=chance >= 0.5)[::-1].reset_index(drop=True)
+        return "detector", known(found, self.features[::-1], np.arange(len(found)) // 20), ["m.f.0"]
+
+
+def test_a_detector_is_taken_where_it_finds_what_the_judge_cannot_tell(tmp_path):
+    frame, _, true = judged()
+    noise = np.random.default_rng(1).normal(size=(len(frame), 6))
+    answers, groups = told(tmp_path, frame, true, 200), np.arange(len(frame)) // 20
+    seeing = Finds(frame, noise, true, True)
+    learned, row = learn(known(frame, noise, groups), answers, 0, seeing)
+    assert learned.detector == "detector" and learned.judge is None and row.loc[0, "learned"] == "detector"
+    # answers that are held out teach none of the networks that are compared, and all teach the last one
+    first, second, both, every = (set(zip(said["unit"], said["candidate"])) for said in seeing.calls)
+    assert len(every) == 200 and first | second == both and not first & second
+    assert len(both) == 200 - row.loc[0, "held_out"]
+    blind = Finds(frame, noise, true, False)
+    kept, row = learn(known(frame, noise, groups), answers, 0, blind)
+    assert kept.detector is None and "detector" not in row.loc[0, "learned"] and len(blind.calls) == 3
+    # of few answers no detector learns
+    few = Finds(frame, noise, true, True)
+    learn(known(frame, noise, groups), answers[: LEAST_FOR_DETECTOR - 1], 0, few)
+    assert not few.calls
+
+
+def test_a_judge_learns_from_what_a_new_detector_finds(tmp_path):
+    frame, features, true = judged()
+    # it finds one more thing at each place that nobody was asked about, and its candidates tell more
+    better = np.column_stack([features, np.where(true, 1.0, -1.0)])
+    answers, groups = told(tmp_path, frame, true, 200), np.arange(len(frame)) // 20
+    course = Finds(frame, better, true, False)
+    about = answered_by(questions_of(frame), answers)
+    held = np.arange(200) % 4 == 0
+    made = retrained(known(frame, features, groups), answers, about, held, course, 0)
+    assert list(made.said) == ["detector", "detector and judge"] and made.looked.all()
+    spine = (about["answer"] == "spine").to_numpy()
+    assert ((made.said["detector and judge"].likely > 0.5) == spine)[held].mean() > 0.95
+    learned = made.finish("detector and judge")
+    assert learned.detector == "detector" and 0 < learned.threshold < 1
+    assert (learned.judge.predict_proba(better)[:, 1] > 0.5).tolist() == pytest.approx(true.tolist(), abs=1)
+
+
+def test_marks_and_depths_are_told_to_the_detector(tmp_path):
+    frame, features, _ = judged(10)
+    place = {"unit": "m.f.0", "x_um": 5.0, "who": "a", "answer_id": "1", "kind": "spine", "drawn": "active"}
+    answers = pd.DataFrame(
+        [
+            place | {"z_um": 3.0, "y_um": 4.0, "answer": "spine", "seen_z_um": 5.0},
+            place | {"z_um": 3.0, "y_um": 8.0, "answer": "spine", "seen_z_um": np.nan},
+            place | {"z_um": 7.0, "y_um": 2.0, "answer": "spine", "seen_z_um": np.nan},
+        ]
+    ).assign(next_unit="")
+    deeper = Candidates(frame, features, np.arange(10), frame["score"].to_numpy(), frame["z_um"].to_numpy() + 0.5)
+    about = answered_by(questions_of(frame), answers)
+    assert places_said(deeper, about)[["candidate", "head_um"]].to_numpy().tolist() == [[1, 5.0], [2, 3.5]]
+    marked = places_marked(without_candidate(questions_of(frame), answers))
+    assert marked[["candidate", "head_um", "spine"]].to_numpy().tolist() == [[-1, 7.0, True]]

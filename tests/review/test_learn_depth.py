@@ -17,10 +17,12 @@ from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.learn_depth import depths_taught, heads_seen, relearn_depth
 from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import SPINE_COLUMNS
+from spinome.twophoton.detect import BOX_COLUMNS
 from spinome.twophoton.judge import FEATURES, train_judge
 from spinome.workflow import step
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+DETECTOR = Path(__file__).parents[2] / "workflow" / "models" / "detector.safetensors"
 
 OLD = [0.0] * (len(ESTIMATES) + 1)
 SPINE = {"kind": "spine", "unit": "m.f.0", "y_um": 5.0, "who": "ann"}
@@ -136,14 +138,18 @@ def test_a_run_takes_depths_keeps_the_judge_and_loses_no_answer(tmp_path, monkey
         # some were asked about before, by who did not move, and others since heads lie deeper
         said = {36: {"z_um": 8.0, "answer": "no spine"}, 37: {"z_um": 11.0, "answer": "no spine"}}.get(number, said)
         answers.append({"kind": "spine", "unit": "m.f.0", "who": "ann", "drawn": drawn, "y_um": y, "x_um": x, **said})
-    given = {"stacks/a": str(tmp_path / "stack.ome.zarr"), "candidates/a": str(tmp_path / "candidates.parquet")}
-    made = {name: str(tmp_path / file) for name, file in (("model", "new.skops"), ("scores", "scores.tsv"))}
+    write_table(pd.DataFrame(columns=[*BOX_COLUMNS, "candidate"]).astype(float), tmp_path / "boxes.parquet")
+    given = {"stacks/a": "stack.ome.zarr", "candidates/a": "candidates.parquet", "boxes/a": "boxes.parquet"}
+    given = {name: str(tmp_path / file) for name, file in given.items()}
+    made = {"model": "new.skops", "detector": "new.safetensors", "scores": "scores.tsv"}
+    made = {name: str(tmp_path / file) for name, file in made.items()}
     each = {"a": {"specimen": "m", "field": "f", "timepoint": "0", "series": "m.f"}}
-    aside = SimpleNamespace(model=str(tmp_path / "old.skops"), answers=str(tmp_path / "answers.parquet"))
+    aside = {"model": tmp_path / "old.skops", "detector": DETECTOR, "answers": tmp_path / "answers.parquet"}
+    aside = SimpleNamespace(**{name: str(file) for name, file in aside.items()})
     snakemake = SimpleNamespace(
         input=InputFiles(fromdict=given),
         output=OutputFiles(fromdict=made),
-        params=Params(fromdict={"each": each, "seed": 0, "aside": aside}),
+        params=Params(fromdict={"each": each, "gap_slices": 1, "seed": 0, "aside": aside, "code": "code"}),
         wildcards=Wildcards(fromdict={}),
         log=Log(fromdict={"log": str(tmp_path / "logs" / "review_learn.log")}),
         rule="review_learn",
@@ -153,6 +159,8 @@ def test_a_run_takes_depths_keeps_the_judge_and_loses_no_answer(tmp_path, monkey
     runpy.run_path(str(SCRIPTS / "review_learn.py"), {"snakemake": snakemake})
     scores, new = read_table(made["scores"]), load_model(made["model"], FEATURES)
     assert scores.loc[0, ["depth_taken", "taken"]].tolist() == [True, False] and scores.loc[0, "depths"] == count - 2
+    # of so few answers no detector learns
+    assert Path(made["detector"]).stat().st_size == 0
     # farther than the reach of answers
     assert scores.loc[0, ["answers", "spines", "without_candidate"]].tolist() == [count, count - 2, 0]
     assert new.card["depth"][-1] == pytest.approx(3.0, abs=0.5) and new.card["taught_by"]["depth"] == OLD

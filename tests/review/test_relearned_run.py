@@ -97,7 +97,7 @@ def test_volumes_that_nobody_answered_about_keep_what_was_found(tmp_path, monkey
         answers.append(said | dict(zip(("z_um", "y_um", "x_um"), middle.tolist())) | {"answer": answer})
     monkeypatch.setattr("spinome.review.learn_network.FEW_STEPS", 2)
     better = Verdict(6, 1.0, 0.1, 0.5, 0.9)
-    monkeypatch.setattr("spinome.review.learn_synapses.compare", lambda *compared: better)
+    monkeypatch.setattr("spinome.review.ways.compare", lambda *compared: better)
     merging = configuration.complete({})["synapses"]["merge"]
     rules = {key: value for key, value in merging.items() if key != "threshold"}
     given = {f"model/{name}": file for name, file in models.items()}

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -79,3 +80,15 @@ def test_a_file_that_is_no_detector(tmp_path):
         load_detector(tmp_path / "d.safetensors")
     with pytest.raises(FileNotFoundError, match="no such detector"):
         load_detector(tmp_path / "none.safetensors")
+
+
+def test_around_places_is_found_what_is_found_in_the_whole_stack():
+    stack = np.random.default_rng(0).gamma(1, 20, (20, 500, 400)).astype(np.float32)
+    stack[:, 100:120] += 200
+    stack[:, 380:400] += 200
+    voxel_um = (1.0, 0.12, 0.12)
+    every, near = (detect(stack, voxel_um, Brightest(), near_um=places) for places in (None, np.array([[9.0, 12, 20]])))
+    # in the first tile alone, in slices up to 5 um away
+    expected = every[(every["y_um"] < 30) & (every["x_um"] < 24) & every["slice"].between(4, 14)]
+    assert len(near) and near["slice"].unique().tolist() == list(range(4, 15))
+    pd.testing.assert_frame_equal(near, expected.reset_index(drop=True))

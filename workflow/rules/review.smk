@@ -3,13 +3,16 @@ from spinome.workflow.plans.volumes import per_volume
 
 
 rule review_learn:
-    """Teach the judge of two-photon candidates from answers; the old one is kept where the new one is not better."""
+    """Teach what finds two-photon spines from answers; old models are kept where new ones are not better."""
     input:
         **twophoton_plan.per_stack("stacks", study.stacks),
         **twophoton_plan.per_stack("candidates", study.stacks),
+        **twophoton_plan.per_stack("boxes", study.stacks),
+        detector=twophoton_plan.detector.trained,
         model=twophoton_plan.taught_judge.trained,
     output:
         model="<results>/review/learn/judge.skops",
+        detector="<results>/review/learn/detector.safetensors",
         scores="<results>/review/learn/scores.tsv",
     log:
         "<logs>/review_learn.log",
@@ -22,13 +25,43 @@ rule review_learn:
         **asks("review_learn", twophoton_plan.sizes_of(study.stacks)),
     params:
         each=stack_rows(study.stacks, "specimen", "field", "timepoint", "series"),
+        gap_slices=config["twophoton"]["detect"]["gap_slices"],
         seed=config["seed"],
+        detector=twophoton_plan.detector.stamp,
         model=twophoton_plan.taught_judge.stamp,
         inputs=study.given([config["review"]["answers"]]) if twophoton_plan.learns else [],
-        aside=study.aside(model=twophoton_plan.taught_judge.given, answers=config["review"]["answers"]),
+        aside=study.aside(
+            detector=twophoton_plan.detector.given,
+            model=twophoton_plan.taught_judge.given,
+            answers=config["review"]["answers"],
+        ),
         code=script_hash("review_learn"),
     script:
         "../../scripts/review_learn.py"
+
+
+rule review_detect:
+    """Find the candidates of a stack again by the detector that learned from answers, if one did."""
+    input:
+        stack="<results>/twophoton/register/{specimen}.{field}.{timepoint}.zarr",
+        boxes="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.boxes.parquet",
+        spines="<results>/twophoton/depth_track/{specimen}.{field}.{timepoint}.parquet",
+        model="<results>/review/learn/detector.safetensors",
+    output:
+        boxes="<results>/review/detect/{specimen}.{field}.{timepoint}.boxes.parquet",
+        spines="<results>/review/detect/{specimen}.{field}.{timepoint}.parquet",
+    log:
+        "<logs>/review_detect/{specimen}.{field}.{timepoint}.log",
+    conda:
+        "../../envs/twophoton.yaml"
+    threads: 1
+    resources:
+        **asks("review_detect", twophoton_plan.stack_size),
+    params:
+        gap_slices=config["twophoton"]["detect"]["gap_slices"],
+        code=script_hash("review_detect"),
+    script:
+        "../../scripts/review_detect.py"
 
 
 rule review_sample:

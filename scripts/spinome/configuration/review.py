@@ -12,8 +12,8 @@ class Review(Section):
     learn: bool = Field(
         False,
         description=(
-            "whether models learn from the answers: the judges of two-photon and of synapse candidates, the synapse "
-            "network, the forests of links, types and neurons; each old one is kept where the new one is not better "
-            "on answers drawn by lot"
+            "whether models learn from the answers: the judges of two-photon and of synapse candidates, the networks "
+            "that find these, the forests of links, types and neurons; each old one is kept where the new one is not "
+            "better on answers drawn by lot"
         ),
     )

@@ -1,11 +1,16 @@
-"""What a judge of two-photon candidates learns from answers.
+"""What finds two-photon spines learns from answers: the judge of candidates, the detector, or both.
 
 A forest on the answers alone needs hundreds of them, and forgets what the old one knew. So the old judge teaches, too:
-what it is sure of, in the candidates that nobody was asked about, is learned with a small weight. The new judge
-is held against the old one on answers drawn by lot that it has not seen, and taken only where it is better.
+what it is sure of, in the candidates that nobody was asked about, is learned with a small weight. The detector learns
+in `spinome.review.learn_detector`, alone or with a judge of what it finds then. What was learned is held against what
+was before on answers drawn by lot that it has not seen, and taken only where it is better.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,15 +19,22 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
 
 from spinome.review.answers import POSITION, match
-from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
+from spinome.review.candidates import Candidates
+from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import answered_by, spine_questions
+from spinome.review.ways import HELD, Retrained, Said, choose, crosswise, found_again, parted, shares
 from spinome.twophoton.judge import LEAF, SHARE, TREES
+
+if TYPE_CHECKING:
+    from spinome.twophoton.detector import Detector
 
 # what the old judge says with this probability or more, or with this or less, it teaches; all of it together weighs as
 # much as so many answers
 SURE, UNSURE_BELOW, REMEMBERED = 0.8, 0.2, 20.0
 # fewer answers of either kind teach nothing
 LEAST_OF_EACH = 5
+# the detector takes minutes to learn, and of fewer answers too few are held out to tell it from the judge
+LEAST_FOR_DETECTOR = 50
 FOLDS = 5
 
 
@@ -87,56 +99,160 @@ def teach(
     return model.fit(features[every], label, sample_weight=weight)
 
 
+# gives a detector that learned from answers, its candidates around places, and the names of the stacks in which it
+# looked; see `spinome.review.learn_detector.relearn`
+Relearn = Callable[[pd.DataFrame, pd.DataFrame], "tuple[Detector, Candidates, list[str]] | None"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned: a judge with its threshold, a detector, both, or neither."""
+
+    judge: CalibratedClassifierCV | None = None
+    threshold: float = 0.5
+    detector: Detector | None = None
+
+
 def learn(
-    judged: pd.DataFrame,
-    features: np.ndarray,
-    groups: np.ndarray,
-    answers: pd.DataFrame,
-    threshold: float,
-    seed: int,
-) -> tuple[CalibratedClassifierCV | None, pd.DataFrame, float]:
-    """The whole of it: teach, hold against the old judge, and teach again with all answers where the new one is better.
+    known: Candidates, answers: pd.DataFrame, seed: int, relearn: Relearn | None = None
+) -> tuple[Learned, pd.DataFrame]:
+    """The whole of it: teach, hold against what the run does without answers, and teach again with all of them where
+    that is better.
 
     Parameters
     ----------
-    judged : candidates of all stacks as the old judge has them, and which of them the run has `accepted`
-    features, groups : as `teach` takes them, rows as `judged`
+    known : candidates of all stacks as the detector and the judge of before have them
     answers : of `spinome.review.answers.candidates_said`
-    threshold : of the old judge
+    seed : of the lot by which questions are drawn
+    relearn : how the detector learns; without it the judge learns alone
 
     Returns
     -------
-    the new judge, None where the old one is to be kept; a table of one row that says why; the new judge's threshold
+    what was learned, nothing where the old models are to be kept; a table of one row that says why
     """
-    old = judged["score"].to_numpy(float)
-    rows, spine, held, weight = taught(judged, answers, seed)
-    verdict, taken, reason, best = Verdict(int(held.sum()), np.nan, np.nan, np.nan, np.nan), None, "", threshold
-    first = teach(features, rows[~held], spine[~held], old, groups, seed)
-    if first is None:
-        reason = f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in one place"
-    else:
-        new = first.predict_proba(features)[:, 1]
-        seen = rows[held]
-        said = judged["accepted"].to_numpy(bool)[seen], new[seen] >= best_threshold(new)
-        verdict = weigh(old[seen], new[seen], spine[held], weight[held], said)
-        reason = "better" if verdict.better else "not better on the answers drawn by lot"
-    if verdict.better:
-        taken = teach(features, rows, spine, old, groups, seed)
-        best = best_threshold(taken.predict_proba(features)[:, 1])
+    old, questions = known.table["score"].to_numpy(float), questions_of(known.table)
+    rows, spine, held, weight = taught(known.table, answers, seed)
+    tried = {"": Said(old[rows], known.table["accepted"].to_numpy(bool)[rows])}
+    first = teach(known.features, rows[~held], spine[~held], old, known.groups, seed)
+    if first is not None:
+        new = first.predict_proba(known.features)[:, 1]
+        tried["judge"] = Said(new[rows], new[rows] >= best_threshold(new))
+    again = None
+    if relearn and len(rows) >= LEAST_FOR_DETECTOR:
+        again = retrained(known, answers, answered_by(questions, answers), held, relearn, seed)
+        tried |= again.said if again else {}
+    taken, verdict, reason = choose(tried, spine, weight, again)
+    reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in one place"
+    learned = Learned()
+    if taken == "judge":
+        judge = teach(known.features, rows, spine, old, known.groups, seed)
+        learned = Learned(judge, best_threshold(judge.predict_proba(known.features)[:, 1]))
+    elif again and taken:
+        learned = again.finish(taken)
     people = " ".join(sorted(answers["who"].unique()))
     row = {"answers": len(rows), "spines": int(spine.sum()), "people": people, "held_out": verdict.held_out}
     row |= {"gain_bits": verdict.gain, "gain_error": verdict.error, "old_f1": verdict.old, "new_f1": verdict.new}
-    row |= {"without_candidate": without_answer(questions_of(judged), answers), "taken": taken is not None}
-    return taken, pd.DataFrame([row | {"reason": reason}]), best
+    row |= {"without_candidate": int((without_candidate(questions, answers)["answer"] == "spine").sum())}
+    return learned, pd.DataFrame([row | {"taken": learned != Learned(), "learned": taken, "reason": reason}])
 
 
-def without_answer(places: pd.DataFrame, answers: pd.DataFrame) -> int:
-    """How many spines that people saw have no candidate: a judge cannot find them, only a detector could.
+def retrained(
+    known: Candidates, answers: pd.DataFrame, about: pd.DataFrame, held: np.ndarray, relearn: Relearn, seed: int
+) -> Retrained[Learned] | None:
+    """Let the detector learn, and a judge of what it finds then; None where there is too little to learn from.
+
+    Parameters
+    ----------
+    known, answers : as `learn` takes them
+    about : of `spinome.review.questions.answered_by`, to the questions about the candidates
+    held : which of them (A,) are held out
+    """
+    rows, spine = about.index.to_numpy(int), (about["answer"] == "spine").to_numpy()
+    places, others = places_said(known, about), places_marked(without_candidate(questions_of(known.table), answers))
+    near = pd.concat([places, others], ignore_index=True)
+
+    def with_answers(used: np.ndarray) -> tuple[Detector, Candidates, list[str]] | None:
+        # marks by hand are never held out
+        return relearn(pd.concat([places[used], others], ignore_index=True), near)
+
+    def rows_of(made: tuple[Detector, Candidates, list[str]]) -> np.ndarray:
+        return found_again(questions_of(made[1].table), answers, about)
+
+    made = crosswise(parted(known.groups[rows], held, seed), with_answers, rows_of)
+    if made is None:
+        return None
+    order = np.concatenate([own for _, own, _ in made])
+    judged = np.concatenate([found.table["score"].to_numpy(float)[there] for (_, found, _), _, there in made])
+    features, groups = (
+        np.concatenate([getattr(found, name)[there] for (_, found, _), _, there in made])
+        for name in ("features", "groups")
+    )
+    _, last, stacks = made[HELD][0]
+    looked = about["unit"].isin(stacks).to_numpy()
+    seen, kept = np.zeros((2, len(rows)), bool)
+    seen[order] = True
+    for (_, found, _), own, there in made:
+        kept[own] = found.table["accepted"].to_numpy(bool)[there]
+
+    def said(likely: np.ndarray, kept: np.ndarray) -> Said:
+        # what it does not find any more is as likely as other answers of which that is so
+        every = shares(seen, spine, ~held & looked)
+        every[order] = likely
+        return Said(every, seen & kept)
+
+    def taught_by(mine: np.ndarray, found: Candidates) -> CalibratedClassifierCV | None:
+        # beside answers the judge of before teaches, of candidates that nobody was asked about
+        there = found_again(questions_of(found.table), answers, about)
+        free = np.setdiff1d(np.arange(len(found.table)), there)
+        every = np.concatenate([features[mine], found.features[free]])
+        old = np.concatenate([judged[mine], found.table["score"].to_numpy(float)[free]])
+        spread = np.concatenate([groups[mine], found.groups[free]])
+        return teach(every, np.arange(mine.sum()), spine[order][mine], old, spread, seed)
+
+    ways = {"detector": said(judged, kept)}
+    judge = taught_by(~held[order], last)
+    if judge is not None:
+        likely = judge.predict_proba(features)[:, 1]
+        enough = np.zeros(len(rows), bool)
+        enough[order] = likely >= best_threshold(judge.predict_proba(last.features)[:, 1])
+        ways["detector and judge"] = said(likely, enough)
+
+    def finish(name: str) -> Learned:
+        detector, found, _ = with_answers(np.ones(len(rows), bool))
+        if name == "detector":
+            return Learned(detector=detector)
+        last_judge = taught_by(np.ones(len(order), bool), found) or judge
+        return Learned(last_judge, best_threshold(last_judge.predict_proba(found.features)[:, 1]), detector)
+
+    return Retrained(ways, looked, finish)
+
+
+def places_said(known: Candidates, about: pd.DataFrame) -> pd.DataFrame:
+    """What people said of candidates, as `spinome.review.learn_detector.relearn` takes it, rows as `about`.
+
+    A head is as deep as it was seen, or else as its candidate lies now.
+    """
+    rows = about.index.to_numpy(int)
+    out = known.table.iloc[rows][[*POSITION, "candidate"]].reset_index(drop=True)
+    out["unit"], out["spine"] = about["unit"].to_numpy(), (about["answer"] == "spine").to_numpy()
+    seen = about["seen_z_um"].to_numpy(float)
+    return out.assign(head_um=np.where(np.isnan(seen), known.moved_um[rows], seen))
+
+
+def places_marked(answers: pd.DataFrame) -> pd.DataFrame:
+    """The same of answers about places that have no candidate."""
+    seen, asked = (answers[name].to_numpy(float) for name in ("seen_z_um", "z_um"))
+    told = answers[["unit", *POSITION]].reset_index(drop=True).assign(candidate=-1)
+    return told.assign(spine=(answers["answer"] == "spine").to_numpy(), head_um=np.where(np.isnan(seen), asked, seen))
+
+
+def without_candidate(places: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Answers about places that have no candidate: a judge cannot learn from them, only the detector can.
 
     Parameters
     ----------
     places : of `questions_of`
     answers : of `spinome.review.answers.candidates_said`
     """
-    seen = answers[answers["answer"] == "spine"].dropna(subset=POSITION)
-    return int((match(places, seen) < 0).sum())
+    placed = answers.dropna(subset=POSITION)
+    return placed[match(places, placed) < 0]

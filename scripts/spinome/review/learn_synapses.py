@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from spinome.review.extent import read_extent, within
-from spinome.review.held_out import Verdict, best_threshold, drawn, weigh
+from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
+from spinome.review.ways import HELD, Retrained, Said, choose, crosswise, found_again, parted, shares
 from spinome.synapses.objects.judge import Judge, fit_judge
 from spinome.synapses.objects.measures import MEASURES
 
@@ -109,7 +110,7 @@ def believed(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray) -> np
     """
     kept, known, said = candidates["synapse"].to_numpy() > 0, np.zeros(len(candidates), bool), np.zeros(len(candidates))
     known[rows], said[rows] = True, true
-    ruled = _shares(kept, said, known)
+    ruled = shares(kept, said, known)
     judged = candidates["probability"].to_numpy(float)
     return np.where(np.isnan(judged), ruled, judged)
 
@@ -126,14 +127,6 @@ class Learned:
 
     card: dict[str, Any] | None = None
     network: Network | None = None
-
-
-@dataclass(frozen=True)
-class Said:
-    """How likely answered candidates (A,) are synapses by a way to find them, and which of them it keeps (A,)."""
-
-    likely: np.ndarray
-    kept: np.ndarray
 
 
 def learn(
@@ -174,19 +167,8 @@ def learn(
         tried["judge"] = Said(likely[rows], likely[rows] >= best_threshold(likely))
     again = relearn and retrained(candidates, answers, about, seen, relearn, seed)
     tried |= again.said if again else {}
-    # a network is compared where it looked
-    counts = {name: weight * again.looked if again and name in again.said else weight for name in tried}
-    # from the simplest on, each against the best so far
-    verdict, taken = Verdict(int(seen.sum()), np.nan, np.nan, np.nan, np.nan), ""
-    for name in [name for name in tried if name]:
-        if compare(tried[taken], tried[name], true, counts[name]).better:
-            taken = name
-    if len(tried) == 1:
-        reason = f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
-    else:
-        verdicts = {name: compare(tried[""], said, true, counts[name]) for name, said in tried.items() if name}
-        verdict = verdicts[taken or max(verdicts, key=lambda name: verdicts[name].gain)]
-        reason = "better" if taken else "not better on the answers drawn by lot"
+    taken, verdict, reason = choose(tried, true, weight, again)
+    reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     learned = Learned()
     if taken == "judge" and (judge := teach(candidates, every, all_true, seed)) is not None:
         learned = Learned(_for_card(judge, candidates))
@@ -220,39 +202,10 @@ def before(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray, held: n
     return Said(believed(candidates, rows[~held], true[~held])[rows], candidates["synapse"].to_numpy()[rows] > 0)
 
 
-def compare(old: Said, new: Said, true: np.ndarray, weight: np.ndarray) -> Verdict:
-    """Hold a new way to find synapses against another, on the answers that are held out.
-
-    Parameters
-    ----------
-    true, weight : (A,) what the answers say, and how many candidates each of those held out stands for, else 0
-    """
-    held = weight > 0
-    return weigh(old.likely[held], new.likely[held], true[held], weight[held], (old.kept[held], new.kept[held]))
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """What networks that learned from a part of the answers say of the others, and how to end with all answers.
-
-    said : of "network" alone, and of "network and judge" where there is enough to judge by
-    looked : which answers (A,) are about places where they looked
-    finish : gives what was learned under one of these names
-    """
-
-    said: dict[str, Said]
-    looked: np.ndarray
-    finish: Callable[[str], Learned]
-
-
 def retrained(
     candidates: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame, held: np.ndarray, relearn: Relearn, seed: int
-) -> Retrained | None:
+) -> Retrained[Learned] | None:
     """Let the network learn, and a judge of what it finds then; None where there is too little to learn from.
-
-    A network is sure of what it was told, and a judge that learned from that would rely on it too much. So each half
-    of the answers is judged as a network finds them that has learned from the other half; those held out, as one finds
-    them that has learned from both.
 
     Parameters
     ----------
@@ -260,10 +213,9 @@ def retrained(
     held : which of them (A,) are held out
     """
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
-    # answers about the same cube may be about one synapse
-    names, cube = np.unique(cubes(candidates)[rows], return_inverse=True)
     extents = painted(candidates, answers)
-    part = np.where(held, 2, np.random.default_rng(seed).permutation(len(names))[cube] % 2)
+    # answers about the same cube may be about one synapse
+    part = parted(cubes(candidates)[rows], held, seed)
 
     def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
         told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
@@ -271,25 +223,21 @@ def retrained(
         masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
         return relearn(rows[used & ~masked], true[used & ~masked], told)
 
-    kept, frames, places = np.zeros(len(rows), bool), [], []
-    for number in range(3):
-        made = with_answers((part != number) & ~held)
-        if made is None:
-            return None
-        _, found, looked = made
-        there = _found_again(found, answers, about)
-        own = np.flatnonzero((part == number) & (there >= 0))
-        kept[own] = found["synapse"].to_numpy()[there[own]] > 0
-        frames.append(found.iloc[there[own]])
-        places.append(own)
-    order = np.concatenate(places)
-    measured = pd.concat(frames, ignore_index=True)
+    made = crosswise(part, with_answers, lambda made: found_again(asked_about(made[1]), answers, about))
+    if made is None:
+        return None
+    kept = np.zeros(len(rows), bool)
+    for (_, own_found, _), own, there in made:
+        kept[own] = own_found["synapse"].to_numpy()[there] > 0
+    order = np.concatenate([own for _, own, _ in made])
+    measured = pd.concat([found.iloc[there] for (_, found, _), _, there in made], ignore_index=True)
+    _, found, looked = made[HELD][0]
     seen, known = np.isin(np.arange(len(rows)), order), ~held & looked[rows]
-    said = {"network": Said(_shares(kept, true, known), kept)}
+    said = {"network": Said(shares(kept, true, known), kept)}
     mine = ~held[order]
     judge = teach(measured[mine], np.arange(mine.sum()), true[order][mine], seed)
     if judge is not None:
-        likely = _shares(seen, true, known)
+        likely = shares(seen, true, known)
         likely[order] = judge.probability(measured)
         said["network and judge"] = Said(likely, seen & (likely >= best_threshold(judge.probability(found))))
 
@@ -311,16 +259,3 @@ def _telling(parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np
     parts, owner : of `painted`
     """
     return {*about["answer_id"].to_numpy()[left], *owner[np.isin(parts, about.index.to_numpy(int)[left])]}
-
-
-def _found_again(found: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame) -> np.ndarray:
-    """The row of another network's candidate that each answer of `about` (A,) is about, -1 where there is none."""
-    again = answered_by(asked_about(found), answers)
-    row_of = pd.Series(again.index.to_numpy(int), again["answer_id"])
-    return row_of.reindex(about["answer_id"]).fillna(-1).to_numpy(int)
-
-
-def _shares(of: np.ndarray, true: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """How likely each is true (A,): as often as others that are known, of the same kind `of` (A,) bool."""
-    shares = [(true[known & (of == kind)].sum() + 1) / ((known & (of == kind)).sum() + 2) for kind in (False, True)]
-    return np.where(of, shares[1], shares[0])

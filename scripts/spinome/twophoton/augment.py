@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -60,20 +61,67 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
     """
     focus = view.spines[rng.integers(len(view.spines))] if len(view.spines) else np.zeros(4)
     z = int(np.clip(round(focus[0] + rng.integers(-2, 3)), 0, len(view.stack) - 1))
+    image, crop = vary(view.stack, view.step_um, z, focus[1:3] if len(view.spines) else None, rng)
+    place = crop.places(view.spines[:, 1:3])
+    shown = visibility(view.spines[:, 0] - z, view.step_um)
+    inside = crop.holds(place) & (shown >= FAINTEST)
+    spines = np.column_stack([place[:, 1], place[:, 0], view.spines[:, 3] * crop.scale, shown])[inside]
+    return image, spines.astype(np.float32)
+
+
+def visibility(slices: np.ndarray, step_um: float) -> np.ndarray:
+    """How visible a spine is in slices that lie so many slices (N,) from its head."""
+    return np.exp(-0.5 * (slices * step_um / FADE_UM) ** 2)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a crop was taken from a plane: crop = turn * scale * (plane - centre) + middle, in (y, x) pixels."""
+
+    centre: np.ndarray
+    turn: np.ndarray
+    scale: float
+
+    @property
+    def middle(self) -> np.ndarray:
+        """The middle of the crop in itself."""
+        return np.array([CROP / 2, CROP / 2])
+
+    def places(self, there: np.ndarray) -> np.ndarray:
+        """Where places (N, 2) of the plane lie in the crop."""
+        return (there - self.centre) @ (self.turn * self.scale).T + self.middle
+
+    def holds(self, place: np.ndarray) -> np.ndarray:
+        """Which places (N, 2) in the crop lie within it."""
+        return ((place > 0) & (place < CROP)).all(axis=1)
+
+
+def vary(
+    stack: np.ndarray, step_um: float, z: int, near: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, Crop]:
+    """Cut a crop of a slice around a place, and vary what microscopes vary; see `augmented_crop`.
+
+    Parameters
+    ----------
+    stack, step_um : as of `View`
+    near : (y, x) in pixels; without it the crop is of the middle
+
+    Returns
+    -------
+    image (3, 256, 256) float32 as the detector sees it, and where it was taken
+    """
     scale = np.exp(rng.uniform(-0.3, 0.3))
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn[:, 0] *= rng.choice([-1, 1])
-    middle = np.array([CROP / 2, CROP / 2])
-    centre = np.asarray(view.stack.shape[1:]) / 2
-    centre = focus[1:3] + rng.uniform(-60, 60, 2) if len(view.spines) else centre
-    # crop = turn * scale * (image - centre) + middle, in (y, x)
+    centre = np.asarray(stack.shape[1:]) / 2 if near is None else near + rng.uniform(-60, 60, 2)
+    crop = Crop(centre, turn, scale)
     inverse = turn.T / scale
-    offset = centre - inverse @ middle
-    flat = len(view.stack) == 1
-    blur = rng.uniform(0, 1.0) / view.step_um
+    offset = centre - inverse @ crop.middle
+    flat = len(stack) == 1
+    blur = rng.uniform(0, 1.0) / step_um
     planes = [
-        ndimage.affine_transform(_plane(view.stack, z + step, blur), inverse, offset, (CROP, CROP), np.float32, order=1)
+        ndimage.affine_transform(_plane(stack, z + step, blur), inverse, offset, (CROP, CROP), np.float32, order=1)
         for step in ((0,) if flat else (-1, 0, 1))
     ]
     if flat:
@@ -91,13 +139,7 @@ def augmented_crop(view: View, rng: np.random.Generator) -> tuple[np.ndarray, np
     image = image * np.exp(rng.uniform(-0.35, 0.35))
     noise = np.exp(rng.uniform(np.log(0.003), np.log(0.08), 2))
     spread = np.sqrt(noise[0] ** 2 + noise[1] ** 2 * np.clip(image, 0, None))
-    image = compress(image + spread * rng.standard_normal(image.shape, np.float32))
-
-    place = (view.spines[:, 1:3] - centre) @ (turn * scale).T + middle
-    shown = np.exp(-0.5 * ((view.spines[:, 0] - z) * view.step_um / FADE_UM) ** 2)
-    inside = ((place > 0) & (place < CROP)).all(axis=1) & (shown >= FAINTEST)
-    spines = np.column_stack([place[:, 1], place[:, 0], view.spines[:, 3] * scale, shown])[inside]
-    return image, spines.astype(np.float32)
+    return compress(image + spread * rng.standard_normal(image.shape, np.float32)), crop
 
 
 def _plane(stack: np.ndarray, z: int, blur: float) -> np.ndarray:

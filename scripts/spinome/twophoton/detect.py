@@ -17,6 +17,8 @@ KEEP = 0.08
 # a tile's own pixels, and the margin around them that it also sees
 TILE, MARGIN = 304, 24
 BATCH = 4
+# a candidate and those that it is held against reach so far from it, along z and in the plane
+BESIDE_UM = np.array([5.0, 2.0, 2.0])
 # a tile without so many pixels above this, on the scale of `scale_intensity` and smoothed by so much, holds no spine
 DARK, DARK_PIXELS, DARK_SIGMA = 0.04, 5, 1.5
 BOX_COLUMNS = ["slice", "score", "y_um", "x_um", "side_um"]
@@ -24,15 +26,20 @@ BOX_COLUMNS = ["slice", "score", "y_um", "x_um", "side_um"]
 
 @torch.inference_mode()
 def detect(
-    stack: np.ndarray, voxel_um: tuple[float, float, float], model: Detector, keep: float = KEEP
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    model: Detector,
+    keep: float = KEEP,
+    near_um: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Detect in every slice of a stack.
+    """Detect in every slice of a stack, or around some places.
 
     Parameters
     ----------
     stack : (Z, Y, X), any intensity scale
     voxel_um : voxel size (z, y, x)
     keep : least score of a box
+    near_um : places (N, 3) z y x; tiles and slices beside them alone are looked through, as they are in the whole stack
 
     Returns
     -------
@@ -45,6 +52,8 @@ def detect(
     tiles = list(_tiles(image.shape[1:]))
     found = [np.zeros((0, len(BOX_COLUMNS)))]
     jobs = [(z, tile) for z, plane in enumerate(scaled) for tile in _lit(plane, tiles)]
+    if near_um is not None:
+        jobs = [(z, tile) for z, tile in jobs if _beside(z * voxel_um[0], tile, pixel, near_um)]
     for start in range(0, len(jobs), BATCH):
         batch = jobs[start : start + BATCH]
         crops = np.stack([_window(with_neighbours(image, z), tile) for z, tile in batch])
@@ -67,6 +76,13 @@ def _tiles(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
     for y0, y1 in zip(edges[0], edges[0][1:]):
         for x0, x1 in zip(edges[1], edges[1][1:]):
             yield int(y0), int(y1), int(x0), int(x1)
+
+
+def _beside(z_um: float, tile: tuple[int, int, int, int], pixel: tuple[float, float], near_um: np.ndarray) -> bool:
+    """Whether a tile of a slice lies within `BESIDE_UM` of one of these places (N, 3)."""
+    low = np.array([z_um, tile[0] * pixel[0], tile[2] * pixel[1]])
+    high = np.array([z_um, tile[1] * pixel[0], tile[3] * pixel[1]])
+    return bool(((near_um >= low - BESIDE_UM) & (near_um <= high + BESIDE_UM)).all(axis=1).any())
 
 
 def _lit(plane: np.ndarray, tiles: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:

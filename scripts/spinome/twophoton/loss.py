@@ -17,7 +17,7 @@ HEAT_SIGMA = 2.0
 REACH = 8.0
 
 
-def set_loss(output: dict, targets: Sequence[np.ndarray]) -> Tensor:
+def set_loss(output: dict, targets: Sequence[np.ndarray], weights: Sequence[np.ndarray] | None = None) -> Tensor:
     """Loss of a batch: each spine is answered by one query, every other query by none, on both decoder layers.
 
     The heatmap is an auxiliary loss. Scores and heatmap learn how visible a spine is in the slice, by quality
@@ -27,30 +27,39 @@ def set_loss(output: dict, targets: Sequence[np.ndarray]) -> Tensor:
     ----------
     output : output of `Detector`
     targets : for each image (N, 4): x, y and box side in pixels, visibility
+    weights : for each image how much each cell of the heatmap counts, and what a query says whose box is centred there;
+        without it all count the same
     """
     heat, size = output["heat"], output["size"]
-    count = max(1, sum(len(target) for target in targets))
+    counts = torch.ones_like(heat) if weights is None else torch.from_numpy(np.stack(weights)).to(heat)
+    told = [counts[(index, *_cells(torch.from_numpy(target[:, :2]), heat))] for index, target in enumerate(targets)]
+    count = max(1.0, float(sum(float(own.sum()) for own in told)))
     goal = torch.from_numpy(np.stack([heat_target(target, heat.shape[1:]) for target in targets]))
-    loss = quality_focal(heat, goal).sum() / count
+    loss = (quality_focal(heat, goal) * counts).sum() / count
     for index, target in enumerate(targets):
         if len(target):
-            cell = torch.from_numpy((target[:, :2] / HEAT_STRIDE).astype(np.int64))
-            cell[:, 0].clamp_(0, heat.shape[2] - 1)
-            cell[:, 1].clamp_(0, heat.shape[1] - 1)
             side = torch.from_numpy(np.log(target[:, 2] / UNIT_BOX))
-            loss = loss + 0.2 * (size[index, cell[:, 1], cell[:, 0]] - side).abs().sum() / count
+            there = size[(index, *_cells(torch.from_numpy(target[:, :2]), heat))]
+            loss = loss + 0.2 * ((there - side).abs() * told[index]).sum() / count
     for boxes, logits in output["stages"]:
-        wanted = torch.zeros_like(logits)
+        wanted, counted = torch.zeros_like(logits), torch.ones_like(logits)
         for index, target in enumerate(targets):
+            counted[index] = counts[(index, *_cells(boxes[index, :, :2].detach(), heat))]
             rows, columns = assign(boxes[index], logits[index], target)
             if len(rows):
-                matched = torch.from_numpy(target[columns])
-                wanted[index, rows] = matched[:, 3]
+                matched, own = torch.from_numpy(target[columns]), told[index][columns]
+                wanted[index, rows], counted[index, rows] = matched[:, 3], own
                 found = boxes[index, rows]
-                loss = loss + 0.25 * (found[:, :2] - matched[:, :2]).abs().sum() / count
-                loss = loss + 0.5 * (found[:, 2] - (matched[:, 2] / UNIT_BOX).log()).abs().sum() / count
-        loss = loss + quality_focal(logits, wanted).sum() / count
+                loss = loss + 0.25 * ((found[:, :2] - matched[:, :2]).abs() * own[:, None]).sum() / count
+                loss = loss + 0.5 * ((found[:, 2] - (matched[:, 2] / UNIT_BOX).log()).abs() * own).sum() / count
+        loss = loss + (quality_focal(logits, wanted) * counted).sum() / count
     return loss
+
+
+def _cells(place: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of the cell of the heatmap (B, H, W) in which each place (N, 2: x, y in pixels) lies."""
+    cell = (place / HEAT_STRIDE).long()
+    return cell[:, 1].clamp(0, heat.shape[1] - 1), cell[:, 0].clamp(0, heat.shape[2] - 1)
 
 
 def assign(boxes: Tensor, logits: Tensor, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

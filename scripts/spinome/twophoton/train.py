@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,17 +44,39 @@ def fit(
     report_every: int = 25,
     start: Detector | None = None,
 ) -> tuple[Detector, pd.DataFrame]:
+    """Train on crops that are drawn half from stacks and half from field views where there are both, and watch how the
+    detector does on crops that are held out; see `optimise`.
+    """
+    watched = [sampler(held_out)(np.random.default_rng(number)) for number in range(WATCHED)]
+    draw = sampler(views)
+    return optimise(draw, steps, checkpoint, key, seed, report_every, start, lambda model: _watch(model, watched))
+
+
+def optimise(
+    draw: Callable[[np.random.Generator], tuple[np.ndarray, ...]],
+    steps: int,
+    checkpoint: str | Path | None,
+    key: str,
+    seed: int = 0,
+    report_every: int = 25,
+    start: Detector | None = None,
+    watch: Callable[[Detector], dict[str, float]] | None = None,
+    warm_up: int = WARM_UP,
+) -> tuple[Detector, pd.DataFrame]:
     """Train from nothing or from a detector, or on from the checkpoint where its key is the same.
 
-    AdamW with a warm-up and cosine decay, batches of 8 crops of 256 pixels drawn half from stacks and half from
-    field views where there are both, and an exponential moving average of the weights, which is what is returned.
+    AdamW with a warm-up and cosine decay, batches of 8 crops of 256 pixels, and an exponential moving average of the
+    weights, which is what is returned.
 
     Parameters
     ----------
+    draw : gives an image, its targets, and its weights where it has any, as `set_loss` takes them
     steps : optimiser steps, 0.7 to 1.3 CPU-s each
-    checkpoint : file written every 50 steps
+    checkpoint : file written every 50 steps and after the last; None where none is kept
     key : hash of data, parameters and code; a checkpoint of another key is not used
     start : a trained detector, whose weights are moved in smaller steps than those of a new one
+    watch : scores of a detector for the history
+    warm_up : steps until the optimiser's are at their largest
 
     Returns
     -------
@@ -69,16 +91,14 @@ def fit(
     rate = LEARNING_RATE if start is None else TUNING_RATE
     optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=DECAY)
     first, history = _resume(checkpoint, key, model, average, optimiser)
-    draw = sampler(views)
-    watched = [sampler(held_out)(np.random.default_rng(number)) for number in range(WATCHED)]
     losses, started = [], time.process_time()
     for step in range(first, steps):
         rng = np.random.default_rng([seed, step])
-        images, targets = zip(*(draw(rng) for _ in range(BATCH)))
+        images, *told = zip(*(draw(rng) for _ in range(BATCH)))
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+            group["lr"] = rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
         batch = torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)
-        loss = set_loss(model(batch), targets)
+        loss = set_loss(model(batch), *told)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -89,12 +109,13 @@ def fit(
                 slow.lerp_(fast.contiguous(), 1 - weight)
         losses.append(float(loss.detach()))
         if (step + 1) % report_every == 0 or step + 1 == steps:
-            score = _watch(average, watched) if (step + 1) % (4 * report_every) == 0 or step + 1 == steps else {}
+            last = step + 1 == steps
+            score = watch(average) if watch and (last or (step + 1) % (4 * report_every) == 0) else {}
             row = {"step": step + 1, "loss": float(np.mean(losses)), "seconds": time.process_time() - started, **score}
             history.append(row)
             losses = []
             print(", ".join(f"{name} {value:.4g}" for name, value in row.items()), f"of {steps} steps", flush=True)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
+        if checkpoint and ((step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps):
             _keep(checkpoint, key, step + 1, history, model, average, optimiser)
     return average.eval(), pd.DataFrame(history, columns=HISTORY_COLUMNS)
 
@@ -144,8 +165,10 @@ def _watch(model: Detector, crops: Sequence[tuple[np.ndarray, np.ndarray]]) -> d
     return {"held_out_loss": float(np.mean(losses)), "held_out_ap": average_precision_of_boxes(found, targets)}
 
 
-def _resume(path: str | Path, key: str, model: Detector, average: Detector, optimiser: torch.optim.Optimizer) -> tuple:
-    if Path(path).exists():
+def _resume(
+    path: str | Path | None, key: str, model: Detector, average: Detector, optimiser: torch.optim.Optimizer
+) -> tuple:
+    if path and Path(path).exists():
         # a job that was killed beside a GPU may go on without one
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["key"] == key:
@@ -159,5 +182,6 @@ def _resume(path: str | Path, key: str, model: Detector, average: Detector, opti
 
 def _keep(path: str | Path, key: str, step: int, history: list, model: Detector, average: Detector, optimiser) -> None:
     state = {"key": key, "step": step, "history": history, "model": model.state_dict()}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
         torch.save({**state, "average": average.state_dict(), "optimiser": optimiser.state_dict()}, part)

@@ -77,10 +77,15 @@ def sources(snakemake: Any, column: str) -> dict[str, str]:
     return {name: place for name, place in named.items() if place}
 
 
-def model_file(snakemake: Any) -> Path | None:
-    """The file of the rule's model: trained in this run, or given from outside; None where the step has none."""
-    trained = snakemake.input.get("model") or []
-    files = [trained] if isinstance(trained, str) else [*trained, getattr(snakemake.params.get("aside"), "model", None)]
+def model_file(snakemake: Any, name: str = "model") -> Path | None:
+    """The file of the rule's model: trained in this run, or given from outside; None where the step has none.
+
+    Parameters
+    ----------
+    name : of the input and in `aside`
+    """
+    trained = snakemake.input.get(name) or []
+    files = [trained] if isinstance(trained, str) else [*trained, getattr(snakemake.params.get("aside"), name, None)]
     return Path(files[0]) if files[0] else None
 
 

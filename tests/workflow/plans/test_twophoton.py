@@ -53,6 +53,21 @@ def test_files_are_named_and_never_paired_by_position(study):
     assert plan.failures[-1] == "<results>/failures/twophoton_register/s.g.x.parquet"
 
 
+def test_where_a_detector_learns_from_answers_stacks_are_looked_through_again(study):
+    plan = TwophotonPlan(study(stacks=SERIES, review={"learn": True}))
+    again = plan.of_series("candidates", "boxes", "spines")(WHOLE)
+    assert again["candidates/c"] == "<results>/review/detect/s.f.c.parquet"
+    assert again["boxes/c"] == "<results>/review/detect/s.f.c.boxes.parquet"
+    assert again["spines/c"] == "<results>/twophoton/measure/s.f.c.parquet"
+    # what learns begins with what was found before
+    first = plan.per_stack("candidates", plan.study.stacks)
+    assert first["candidates/s.f.c"] == "<results>/twophoton/depth_track/s.f.c.parquet"
+    assert plan.last_detector.answered and not plan.detector.answered
+    before = TwophotonPlan(study(stacks=SERIES))
+    assert before.of_series("boxes")(WHOLE)["boxes/c"].startswith("<results>/twophoton/depth_track")
+    assert before.last_detector == before.detector
+
+
 def test_what_the_sheet_says_of_a_stack(study):
     plan = TwophotonPlan(study(stacks=SERIES))
     assert plan.column("channel")(stack("c")) == 1

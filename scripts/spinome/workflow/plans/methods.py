@@ -50,7 +50,7 @@ class MethodsPlan:
         plan = self.twophoton
         if not plan.series:
             return {}
-        models = {} if plan.given_boxes else {"detector": plan.detector, "judge": plan.judge}
+        models = {} if plan.given_boxes else {"detector": plan.last_detector, "judge": plan.judge}
         teachers = {"detector": plan.config["train"], "judge": plan.config["train_judge"]}
         return {
             "series": len(plan.series),

@@ -30,8 +30,12 @@ PER_STACK = {
 }
 # columns of the truth that models learn from and are held against
 TRUTH = ("truth_spines", "truth_dendrites")
-# the judge that learned from answers
+# the judge and the detector that learned from answers, and where the latter looked again
 LEARNED = "<results>/review/learn/judge.skops"
+LEARNED_DETECTOR = "<results>/review/learn/detector.safetensors"
+FOUND_AGAIN = "<results>/review/detect"
+# what it finds there, of `PER_STACK`
+FOUND = ("boxes", "candidates")
 # of a correction, what a person decided and where; the other columns tell the person what is asked
 DECIDED = {"decision", *samples.IDENTITY[Correction]}
 
@@ -135,8 +139,13 @@ class TwophotonPlan:
         return self._model("detector", self.trained, ".safetensors")
 
     @property
+    def last_detector(self) -> Model:
+        """The network whose boxes count, after it learned from answers where it does."""
+        return Model([LEARNED_DETECTOR], None, "", answered=True) if self.learns else self.detector
+
+    @property
     def learns(self) -> bool:
-        """Whether the judge learns from what people answered in `spinome review`."""
+        """Whether the judge and the detector learn from what people answered in `spinome review`."""
         return bool(self.study.stacks) and self.study.config["review"]["learn"] and not self.given_boxes
 
     @cached_property
@@ -182,13 +191,16 @@ class TwophotonPlan:
         return given_files(files)
 
     def per_stack(self, kind: str, rows: Iterable[StackRow]) -> dict[str, str]:
-        """Named inputs `<kind>/<specimen.field.timepoint>` of these rows; kinds are those of `PER_STACK`."""
+        """Named inputs `<kind>/<specimen.field.timepoint>` of these rows; kinds are those of `PER_STACK`.
+
+        What was found is what the detector has found that did not learn from answers yet.
+        """
         return {f"{kind}/{stack_name(row)}": _file(kind, row) for row in rows}
 
     def of_series(self, *kinds: str) -> Callable[[Any], dict[str, str]]:
-        """An input function: named inputs `<kind>/<timepoint>` of a series."""
+        """An input function: named inputs `<kind>/<timepoint>` of a series, after a detector learned from answers."""
         return lambda wildcards: {
-            f"{kind}/{row.timepoint}": _file(kind, row) for kind in kinds for row in self._rows(wildcards)
+            f"{kind}/{row.timepoint}": self._last(kind, row) for kind in kinds for row in self._rows(wildcards)
         }
 
     def timepoints(self, wildcards: Any) -> list[str]:
@@ -246,6 +258,11 @@ class TwophotonPlan:
             return Size(max(voxels, default=0.0), sum(voxels))
 
         return size
+
+    def _last(self, kind: str, row: StackRow) -> str:
+        if self.learns and kind in FOUND:
+            return f"{FOUND_AGAIN}/{stack_name(row)}{PER_STACK[kind][1]}"
+        return _file(kind, row)
 
     def _row(self, wildcards: Any) -> StackRow:
         return self.study.stack_of[wildcards.specimen, wildcards.field, wildcards.timepoint]
