@@ -1,4 +1,4 @@
-"""How fast a judge of two-photon candidates and their detector learn from answers: a person simulated from the truth of real stacks.
+"""How fast what finds two-photon spines learns from answers: a person simulated from the truth of real stacks.
 
 The person is asked about the candidates of one traced dendrite of `rr30a_upper`, in all six sessions, and the judge is
 scored on those of the other dendrite, which nobody was asked about; then the dendrites change places. No judge that has
