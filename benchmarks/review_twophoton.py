@@ -53,6 +53,7 @@ from spinome.workflow.code import script_hash
 from twophoton import LARGE_VOXEL_UM, TAUGHT_SEED, simulated
 
 WHERE = "two-photon detection, F1 on the other dendrite of rr30a_upper, judge of a simulated series"
+WHERE_DETECTOR = "detector of two-photon spines, F1 on the other dendrite of rr30a_upper, the slices of heads told"
 REPOSITORY = Path(__file__).parents[1]
 WORK = REPOSITORY / "benchmarks" / "work" / "review"
 DATA = Path(os.environ.get("SPINOME_DATA", REPOSITORY.parent / "shared" / "data")) / "twophoton" / "rr30a_upper"
