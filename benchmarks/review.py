@@ -124,6 +124,7 @@ def type_rows() -> list[Row]:
     first = [
         Row(f"{where}, no answers", start, "f1"),
         Row(f"{where}, forest of all labelled segments of the other quarters", whole, "f1"),
+        Row(f"{where}, right answers about all links of the other quarters alone", review_types.with_links(), "f1"),
     ]
     return [*first, *curve_rows(where, review_types.curve, {}, TYPE_SEEDS, "f1")]
 

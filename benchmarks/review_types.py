@@ -39,12 +39,14 @@ WHERE += "forest of simulated tissue"
 
 
 class Segments(NamedTuple):
-    """Labelled segments (N): their shapes, types, which the rules take for shafts, and the quarter of each specimen."""
+    """Labelled segments (N): their shapes, types, which the rules take for shafts, the quarter of each specimen, and
+    which are shafts with spines that were cut off."""
 
     shapes: pd.DataFrame
     types: np.ndarray
     ruled: np.ndarray
     quarter: np.ndarray
+    parents: np.ndarray
 
 
 @cache
@@ -61,7 +63,9 @@ def segments() -> Segments:
     first = table[table["segment"] == table["specimen"]].sort_values(["type", "segment"])
     quarter = dict(zip(first["segment"], np.arange(len(first)) % QUARTERS))
     own = table["specimen"].map(quarter).to_numpy(int)
-    return Segments(table[["segment", *FEATURES]], table["type"].to_numpy(str), table["ruled"].to_numpy(bool), own)
+    types, ruled = table["type"].to_numpy(str), table["ruled"].to_numpy(bool)
+    parents = table["segment"].isin(table.loc[types == "spine", "specimen"]).to_numpy() & (types == "shaft")
+    return Segments(table[["segment", *FEATURES]], types, ruled, own, parents)
 
 
 @cache
@@ -116,6 +120,19 @@ def with_all() -> float:
         for place, name in enumerate(forest.classes_):
             own = classes.index(name) if name in classes else classes.index("glia")
             out[~seen, own] = np.maximum(out[~seen, own], part[:, place])
+    return f1(out)
+
+
+def with_links() -> float:
+    """F1 of forests that learned from the links of all orphans of the other quarters alone, which tell shafts."""
+    of, out = segments(), believed().copy()
+    features = of.shapes[FEATURES].to_numpy(np.float32)
+    for number in range(QUARTERS):
+        own = of.quarter == number
+        rows = np.flatnonzero(of.ruled & of.parents & ~own)
+        forest = teach(simulated_forest(), features, believed(), rows, np.full(len(rows), "shaft", object), 0)
+        if forest is not None:
+            out[own] = Model(forest, FEATURES).probabilities(features[own])
     return f1(out)
 
 
