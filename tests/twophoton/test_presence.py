@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinome.twophoton.presence import COVARIATES, covariates, estimate, histories, presence, with_presence
+from spinome.twophoton.presence import COVARIATES, covariates, estimate, histories, presence, taken, with_presence
 
 SESSIONS = list("abcdef")
 
@@ -123,6 +123,38 @@ def test_turnover_is_found_where_spines_are_fleeting():
         errors.append(found.ratio - true)
         inside.append((found.low <= true) & (true <= found.high))
     assert abs(np.mean(errors)) < 0.035 and np.mean(inside) > 0.75
+
+
+def supported(scores_alone, supports, threshold=0.5):
+    """Sightings that are accepted: what they score alone, and with the odds of what the sessions around say."""
+    odds = scores_alone / (1 - scores_alone) * supports
+    agreed = odds / (1 + odds)
+    kept = agreed >= threshold
+    table = pd.DataFrame({"score_alone": scores_alone, "score": agreed})[kept]
+    return table.reset_index(drop=True).assign(timepoint="a", fate="lost", origin="gained")
+
+
+def test_what_no_session_supports_stands_for_those_held_back():
+    rng = np.random.default_rng(0)
+    alone, supports = rng.uniform(0.02, 0.98, 4000), np.where(np.arange(4000) % 2, 2.7, 0.3)
+    table = supported(alone, supports).assign(spine=lambda own: range(len(own)))
+    share = taken(table, np.arange(len(table)))
+    # of scores spread evenly those above 1 / (1 + 0.3) are kept where nothing supports, above 1 / (1 + 2.7) elsewhere
+    lone = table["score"] < table["score_alone"]
+    np.testing.assert_allclose(share[lone], (0.98 - 1 / 1.3) / (0.98 - 1 / 3.7), atol=0.03)
+    np.testing.assert_allclose(share[~lone], 1.0, atol=0.01)
+    # sightings of one track support each other; what a person put in, and what was never agreed on, is not held back
+    assert (taken(table.assign(spine=0), np.array([0])) == 1).all()
+    assert (taken(table.assign(corrected=True), np.arange(len(table))) == 1).all()
+    assert (taken(table.drop(columns="score_alone"), np.arange(len(table))) == 1).all()
+
+
+def test_intervals_are_wider_where_scores_are_doubtful():
+    table, _ = made(3, loss=0.1, gain=0.1, seen=0.9, sessions=4)
+    sure = presence(table.assign(score=0.999), SESSIONS[:4], 1)
+    unsure = presence(table.assign(score=0.6), SESSIONS[:4], 1)
+    assert ((unsure.high - unsure.low) > (sure.high - sure.low)).all()
+    assert (sure.low <= sure.ratio).all() and (sure.ratio <= sure.high).all()
 
 
 def test_two_sessions_or_no_spine_tell_nothing():

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import block_diag
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import chi2
 
 # what may tell of a spine how well it is seen, as columns of the table of spines; the first and last in logarithms
@@ -47,6 +48,11 @@ WEIGHTS = np.tile(WEIGHTS, 2)
 RATE, SEEN, APART, SPREAD = (-2.2, 1.5), (1.5, 1.0), 0.7, (np.log(0.7), 0.25)
 SHARE, FLEETING = (-1.4, 1.0), (2.9, 0.7)
 DRAWS = 400
+# the log odds of all scores of a series are off by this much in common (standard deviation): on dendrites that the
+# judge had not seen they were off by 0.1 and -0.4, on simulated series by 0.3 and 0.5
+SCORES_OFF = 0.4
+# a spine of which less than this share is taken or seen counts for no more spines
+LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,36 @@ def presence(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int,
         real = score.groupby(spines["spine"]).max().reindex(tracks).to_numpy(float).clip(0, 1)
     if "corrected" in spines:
         real = np.where(grouped["corrected"].any().reindex(tracks).to_numpy(bool), 1.0, real)
-    return estimate(history, covariates(spines, tracks), real, tracks, seed)
+    return estimate(history, covariates(spines, tracks), real, tracks, seed, taken(spines, tracks))
+
+
+def taken(spines: pd.DataFrame, tracks: np.ndarray) -> np.ndarray:
+    """Share (N,) of spines such as each track that are taken for one, of those taken where the sessions around agree.
+
+    What no other session supports must look the better by itself to be accepted (`spinome.twophoton.cross_session`). So
+    a spine that is there for one session is held back more often than one that stays, by as much as scores alone are
+    spread: their distribution is estimated from all sightings, each of which is known only above its own threshold
+    (Lynden-Bell 1971).
+    """
+    out = np.ones(len(tracks))
+    if "score_alone" not in spines:
+        return out
+    known = spines["score_alone"].notna()
+    if "corrected" in spines:
+        known &= ~spines["corrected"].astype(bool)
+    own = spines[known]
+    if own.empty:
+        return out
+    alone, agreed = (logit(own[name].to_numpy(float).clip(1e-6, 1 - 1e-6)) for name in ("score_alone", "score"))
+    needed = agreed.min() - (agreed - alone)
+    ordered = np.sort(alone)
+    at_risk = np.searchsorted(np.sort(needed), ordered, side="right") - np.arange(len(ordered))
+    above = np.append(1.0, np.cumprod(1 - 1 / np.maximum(at_risk, 2)))
+    share = above[np.searchsorted(ordered, needed, side="left")]
+    # sightings of one track support each other
+    share = np.where(own["spine"].duplicated(keep=False), 1.0, share)
+    out[np.searchsorted(tracks, own["spine"])] = share
+    return out.clip(LEAST_SHARE, 1.0)
 
 
 def histories(spines: pd.DataFrame, timepoints: Sequence[str], gap_sessions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,8 +171,15 @@ def covariates(spines: pd.DataFrame, tracks: np.ndarray) -> np.ndarray:
     return np.column_stack(columns) if columns else np.zeros((len(tracks), 0))
 
 
-def estimate(history: np.ndarray, x: np.ndarray, real: np.ndarray, tracks: np.ndarray, seed: int = 0) -> Presence:
-    """Fit the model, and draw from the normal approximation of its posterior for intervals.
+def estimate(
+    history: np.ndarray,
+    x: np.ndarray,
+    real: np.ndarray,
+    tracks: np.ndarray,
+    seed: int = 0,
+    share: np.ndarray | None = None,
+) -> Presence:
+    """Fit the model, and draw what it may be off by for intervals (`_draws`).
 
     An interval begins at 0 where the data do not contradict, by a likelihood ratio at 5 %, that nothing changed between
     two sessions: a rate that is estimated on the logit scale is never 0 by itself.
@@ -148,33 +190,83 @@ def estimate(history: np.ndarray, x: np.ndarray, real: np.ndarray, tracks: np.nd
     x : (N, C) of `covariates`
     real : (N,) probability that the track is of a spine
     tracks : (N,) names of the rows
+    share : (N,) of `taken`; each track stands for so many more
     """
     sessions = history.shape[1]
+    share = np.ones(len(real)) if share is None else share
+    count = real / share
     ends = [SPREAD[0], SHARE[0], FLEETING[0]]
     start = np.concatenate([np.full(2 * sessions - 2, RATE[0]), np.full(sessions, SEEN[0]), np.zeros(x.shape[1]), ends])
-    found = minimize(
-        lambda point: _surprise(point, history, x, real) + _prior(point, sessions, x.shape[1]),
+    point = minimize(
+        lambda point: _surprise(point, history, x, count) + _prior(point, sessions, x.shape[1]),
         start,
         method="BFGS",
         options={"maxiter": 100, "gtol": 1e-2},
-    )
-    values, vectors = np.linalg.eigh((found.hess_inv + found.hess_inv.T) / 2)
-    scale = vectors * np.sqrt(np.maximum(values, 0))
-    rng = np.random.default_rng(seed)
-    draws = [found.x + scale @ rng.standard_normal(len(start)) for _ in range(DRAWS)]
-    low, high = np.percentile([_turnover(point, history, x, real) for point in draws], [2.5, 97.5], axis=0)
-    usual = _surprise(found.x, history, x, real)
+    ).x
+    ratio = _turnover(point, history, x, count)
+    low, high = np.percentile(_draws(point, history, x, real, share, seed), [2.5, 97.5], axis=0)
+    low, high = np.minimum(low, ratio), np.maximum(high, ratio)
+    usual = _surprise(point, history, x, count)
     for pair in range(sessions - 1):
-        still = found.x.copy()
+        still = point.copy()
         still[[pair, sessions - 1 + pair]] = -12.0
-        if 2 * (_surprise(still, history, x, real) - usual) < chi2.ppf(0.95, 2):
+        if 2 * (_surprise(still, history, x, count) - usual) < chi2.ppf(0.95, 2):
             low[pair] = 0.0
-    _, _, lost, gained, seen = _posterior(found.x, history, x)
+    lost, gained, seen = _posterior(point, history, x)
     sighted = history == 1
-    there = real[:, None] * sighted / np.maximum(seen, 0.05)
-    share = (real[:, None] * sighted).sum(axis=0) / np.maximum(there.sum(axis=0), 1e-9)
-    ratio = _turnover(found.x, history, x, real)
-    return Presence(ratio, low, high, np.where(sighted.any(axis=0), share, np.nan), tracks, seen, lost, gained)
+    there = count[:, None] * sighted / np.maximum(seen, LEAST_SHARE)
+    found = (real[:, None] * sighted).sum(axis=0) / np.maximum(there.sum(axis=0), 1e-9)
+    return Presence(ratio, low, high, np.where(sighted.any(axis=0), found, np.nan), tracks, seen, lost, gained)
+
+
+def _draws(
+    point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray, share: np.ndarray, seed: int
+) -> np.ndarray:
+    """Turnover as it may be, (DRAWS, T - 1), given all that is uncertain of it.
+
+    The likelihood takes each track twice, forward and backward, so that its curvature alone would say that twice as
+    much is known. What a track teaches varies as its two slopes together do (Godambe 1960): each draw weighs the tracks
+    anew, and the estimate takes one step to where they then put it. Which tracks are spines is drawn, too, by their
+    scores, and by how far scores of a series may be off in common.
+    """
+    sessions = history.shape[1]
+    count = real / share
+    forward, backward = _slopes(point, history, x)
+    slopes = forward + backward
+    known = _precision(sessions, x.shape[1])
+    curvature = known + (forward * count[:, None]).T @ forward + (backward * count[:, None]).T @ backward
+    root = np.linalg.cholesky(known)
+    rng = np.random.default_rng(seed)
+    odds = logit(real.clip(1e-6, 1 - 1e-6))
+    out = []
+    for _ in range(DRAWS):
+        likely = np.where(real < 1, expit(odds + SCORES_OFF * rng.standard_normal()), 1.0)
+        spine = rng.random(len(real)) < likely
+        weight = (spine + likely * (rng.exponential(size=len(real)) - 1)) / share
+        pull = (weight - count) @ slopes + root @ rng.standard_normal(len(point))
+        out.append(_turnover(point - np.linalg.solve(curvature, pull), history, x, spine / share))
+    return np.array(out)
+
+
+def _slopes(point: np.ndarray, history: np.ndarray, x: np.ndarray, step: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (N, P) of the surprise of each track, forward and backward, along each number of the model."""
+    out = []
+    for number in range(len(point)):
+        move = np.eye(len(point))[number] * step
+        high, low = (_each_way(point + sign * move, history, x) for sign in (1, -1))
+        out.append((high - low) / (2 * step))
+    forward, backward = np.moveaxis(np.array(out), 0, -1)
+    return forward, backward
+
+
+def _precision(sessions: int, count: int) -> np.ndarray:
+    """Inverse covariance (P, P) of the priors."""
+    blocks = []
+    for length, (_, width) in ((sessions - 1, RATE), (sessions - 1, RATE), (sessions, SEEN)):
+        mean = np.full((length, length), 1 / length)
+        blocks.append(mean / (length * width**2) + (np.eye(length) - mean) / APART**2)
+    blocks += [np.eye(count), *(np.eye(1) / width**2 for _, width in (SPREAD, SHARE, FLEETING))]
+    return block_diag(*blocks)
 
 
 def _split(point: np.ndarray, sessions: int, count: int) -> list[np.ndarray]:
@@ -223,11 +315,15 @@ def _both_ways(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
     return rates, seen, _chain(history, seen, loss), _chain(history[:, ::-1], seen[..., ::-1], gain[::-1])
 
 
-def _surprise(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> float:
-    """Negative logarithm of the likelihood, forward and backward together, of tracks by how real they are."""
+def _each_way(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Negative logarithm of the likelihood of each track forward and backward, (2, N)."""
     (*_, shares), _, (forward, _), (backward, _) = _both_ways(point, history, x)
-    each = np.log(np.maximum(forward @ shares, 1e-300)) + np.log(np.maximum(backward @ shares, 1e-300))
-    return -float(real @ each)
+    return -np.log(np.maximum(np.stack([forward @ shares, backward @ shares]), 1e-300))
+
+
+def _surprise(point: np.ndarray, history: np.ndarray, x: np.ndarray, count: np.ndarray) -> float:
+    """Negative logarithm of the likelihood, forward and backward together, of tracks by how much they count."""
+    return float(_each_way(point, history, x).sum(axis=0) @ count)
 
 
 def _prior(point: np.ndarray, sessions: int, count: int) -> float:
@@ -241,9 +337,9 @@ def _prior(point: np.ndarray, sessions: int, count: int) -> float:
     return out / 2
 
 
-def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
-    """For each spine: loss and gain of each pair (N, T - 1); that it was lost after its last and gained before its
-    first sighting (N,); and its probability of being seen in each session (N, T)."""
+def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each spine: that it was lost after its last and gained before its first sighting (N,), and its probability of
+    being seen in each session (N, T)."""
     sessions = history.shape[1]
     (loss, gain, shares), seen, (forward, at_last), (backward, at_first) = _both_ways(point, history, x)
     weight = forward * backward * shares
@@ -261,15 +357,18 @@ def _posterior(point: np.ndarray, history: np.ndarray, x: np.ndarray) -> tuple:
         pair = np.minimum(edge, beside)[known]
         gone = at[known] * rate[pair] / np.maximum(chain[known], 1e-300)
         out[known] = (weight[known] * gone).sum(axis=1)
-    return weight @ loss.T, weight @ gain.T, lost, gained, (seen * weight[..., None]).sum(axis=1)
+    return lost, gained, (seen * weight[..., None]).sum(axis=1)
 
 
-def _turnover(point: np.ndarray, history: np.ndarray, x: np.ndarray, real: np.ndarray) -> np.ndarray:
+def _turnover(point: np.ndarray, history: np.ndarray, x: np.ndarray, count: np.ndarray) -> np.ndarray:
     """(lost + gained) / (there before + there after), (T - 1,)."""
-    loss, gain, _, _, seen = _posterior(point, history, x)
-    there = real[:, None] * (history == 1) / np.maximum(seen, 0.05)
+    (loss, gain, shares), seen, (forward, _), (backward, _) = _both_ways(point, history, x)
+    weight = forward * backward * shares
+    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+    sighted = count[:, None] * (history == 1)
+    there = np.einsum("nt,nq,nqt->qt", sighted, weight, 1 / np.maximum(seen, LEAST_SHARE))
     both = (there[:, :-1] + there[:, 1:]).sum(axis=0)
-    changed = (there[:, :-1] * loss + there[:, 1:] * gain).sum(axis=0)
+    changed = (there[:, :-1] * loss.T + there[:, 1:] * gain.T).sum(axis=0)
     return np.where(both > 0, changed / np.maximum(both, 1e-12), np.nan)
 
 
