@@ -45,10 +45,12 @@ from spinome.twophoton.judge import (
     judge_stack,
     judged,
     label_candidates,
+    place_examples,
     train_judge,
 )
 from spinome.twophoton.measure import measure as measure_spines
 from spinome.twophoton.measure import saturation
+from spinome.twophoton.place import learn_place
 from spinome.twophoton.register import TURNABLE, as_stored, register
 from spinome.twophoton.rotation import place
 from spinome.twophoton.time_track import candidate_links, time_track, track_series
@@ -332,8 +334,9 @@ def find_crossed(
     """Judged candidates of each session, those that count marked, cross-validated over the two dendrites.
 
     The shipped detector has seen nothing of `rr30a_upper`; the judge of each dendrite's candidates is trained on the
-    other dendrite and on a simulated series, and the weights of its depths on the other dendrite. The threshold is that
-    of the greatest expected F1, without a label, and how the sessions weigh on each other has no trained number.
+    other dendrite and on a simulated series, and the weights of its depths and places on the other dendrite. The
+    threshold is that of the greatest expected F1, without a label, and how the sessions weigh on each other has no
+    trained number.
     """
     model, _ = load_detector(MODELS / "detector.safetensors")
     candidates = [find_spines(detect(stack, voxel, model), stack, voxel)[0] for stack, voxel in zip(stacks, voxels)]
@@ -344,9 +347,12 @@ def find_crossed(
         others = [truth[truth["dendrite"] != dendrite] for truth in truths]
         depths = [depth_examples(*own) for own in zip(stacks, voxels, candidates, others)]
         depth = learn_depth(*(np.concatenate(parts) for parts in zip(*depths)))
+        places = [place_examples(*own, depth) for own in zip(stacks, voxels, candidates, others)]
+        *around, offsets = (np.concatenate(parts) for parts in zip(*places))
+        place = learn_place(around, offsets)
         found, features, nearest, scored, labels = [], [], [], [], []
         for stack, voxel, truth, dendrites, own in zip(stacks, voxels, truths, traced, candidates):
-            spines, described = candidate_features(stack, voxel, own, depth)
+            spines, described = candidate_features(stack, voxel, own, depth, place)
             distance, node = cKDTree(dendrites[POSITION]).query(spines[POSITION])
             found.append(spines)
             features.append(described)
@@ -356,9 +362,10 @@ def find_crossed(
         used = [near & (own != dendrite) for near, own in zip(scored, nearest)]
         table = np.concatenate([own.to_numpy()[rows] for own, rows in zip(features, used)])
         label = np.concatenate([own[rows] for own, rows in zip(labels, used)])
-        place = np.concatenate([blocks(own, "rr30a")[rows] for own, rows in zip(found, used)])
-        taught = [examples(stack, LARGE_VOXEL_UM, own, truth, None, "simulated", depth) for stack, own, truth in made]
-        both = (np.concatenate(parts) for parts in zip((table, label, place), *taught))
+        squares = np.concatenate([blocks(own, "rr30a")[rows] for own, rows in zip(found, used)])
+        more = ("simulated", depth, place)
+        taught = [examples(stack, LARGE_VOXEL_UM, own, truth, None, *more) for stack, own, truth in made]
+        both = (np.concatenate(parts) for parts in zip((table, label, squares), *taught))
         count = sum(len(own) for own in others)
         which = np.repeat([False, True], [len(label), sum(len(own[1]) for own in taught)])
         forest, *_ = train_judge(*both, count, simulated=which)

@@ -68,7 +68,7 @@ else:
     save_detector(output.detector, learned.detector, {**facts, "learned_from_answers": said, "taught_by": facts})
 # depths alone go with the judge of before
 model = old.estimator if learned.judge is None and deeper else learned.judge
-card = {name: old.card[name] for name in ("training data",) if name in old.card}
+card = {name: old.card[name] for name in ("training data", "place") if name in old.card}
 threshold = old.card["threshold"] if learned.judge is None else learned.threshold
 save_taken(output.model, model, said, old, file, depth=depth, threshold=threshold, **card)
 if checkpoints.exists():

@@ -25,7 +25,7 @@ if file:
     for number, name in enumerate(names):
         stack = read_registered(stacks[name])
         likely = sessions[number][sessions[number]["score"] >= LEAST_SCORE]
-        found, features = candidate_features(stack.voxels, stack.voxel_um, likely, card["depth"])
+        found, features = candidate_features(stack.voxels, stack.voxel_um, likely, card["depth"], card.get("place"))
         sessions[number] = judge_described(found, features, model, stack.voxel_um[0])
         described.append(describe_session(features, stack.voxel_um))
         voxels.append(stack.voxel_um)

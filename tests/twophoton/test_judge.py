@@ -14,8 +14,10 @@ from spinome.twophoton.judge import (
     judge_stack,
     judged,
     label_candidates,
+    place_examples,
     train_judge,
 )
+from spinome.twophoton.place import learn_place
 
 VOXEL = (1.0, 0.12, 0.12)
 
@@ -123,6 +125,31 @@ def test_depth_is_learned_from_one_stack_and_found_in_another(phantom_stack):
     error = (found["z_um"] - truth["z_um"]).std()
     assert error < 0.6 * (wrong["z_um"] - truth["z_um"]).std()
     np.testing.assert_allclose(found["z_slice"] * VOXEL[0], found["z_um"])
+
+
+def test_places_are_learned_from_one_stack_and_found_in_another(phantom_stack):
+    rng = np.random.default_rng(4)
+    weights, stacks = None, []
+    for seed in (1, 2):
+        heads = phantom_stack.heads + np.column_stack([rng.uniform(-1, 1, 8), np.zeros((8, 2))])
+        stack = phantom_stack.render(heads, phantom_stack.radii, noise=1.0, seed=seed)
+        # the detector draws heads toward the shaft
+        offsets = rng.normal(0, 0.1, (24, 3)) * [8, 1, 1]
+        offsets[:, 1] += np.tile(0.4 * np.sign(5.8 - heads[:, 1]), 3)
+        wrong = candidates(np.tile(heads, (3, 1)) + offsets)
+        truth = pd.DataFrame(np.tile(heads, (3, 1)), columns=["z_um", "y_um", "x_um"])
+        stacks.append((stack, wrong, truth))
+    *around, offsets = place_examples(stacks[0][0], VOXEL, *stacks[0][1:], STILL)
+    weights = learn_place(around, offsets)
+    stack, wrong, truth = stacks[1]
+    found, features = candidate_features(stack, VOXEL, wrong, STILL, weights)
+    before, after = (own[["z_um", "y_um", "x_um"]].to_numpy() - truth.to_numpy() for own in (wrong, found))
+    assert (np.sqrt((after**2).mean(axis=0)) < [0.7, 0.25, 0.15]).all()
+    assert (np.sqrt((after**2).mean(axis=0)) < 0.8 * np.sqrt((before**2).mean(axis=0)))[:2].all()
+    np.testing.assert_allclose(found["z_slice"] * VOXEL[0], found["z_um"])
+    # described where they were moved to
+    there = candidate_features(stack, VOXEL, found, STILL)[1]
+    np.testing.assert_allclose(features, there, rtol=1e-4, atol=1e-4)
 
 
 def test_the_threshold_is_that_of_the_greatest_expected_f1():

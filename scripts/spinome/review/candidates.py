@@ -48,14 +48,14 @@ def described(
     depth : weights of estimates of depth, those of before or new ones; candidates are described where these put them
     """
     found = found[found["score"] >= LEAST_SCORE].reset_index(drop=True)
-    first = old.card["depth"]
-    asked, features = candidate_features(stack.voxels, stack.voxel_um, found, first)
+    first, place = old.card["depth"], old.card.get("place")
+    asked, features = candidate_features(stack.voxels, stack.voxel_um, found, first, place)
     probability = old.probabilities(features.to_numpy())[:, 1] if len(found) else np.zeros(0)
     scored = judged(asked, probability, stack.voxel_um[0])
     kept = np.flatnonzero(found["candidate"].isin(scored["candidate"]))
     ranked, deep = scored["score"].to_numpy(float), asked
     if depth != first and len(found):
-        deep, features = candidate_features(stack.voxels, stack.voxel_um, found, depth)
+        deep, features = candidate_features(stack.voxels, stack.voxel_um, found, depth, place)
         scored["score"] = old.probabilities(features.to_numpy())[kept, 1]
     table = scored.assign(**{name: row[name] for name in OF_STACK})
     moved, groups = deep["z_um"].to_numpy(float)[kept], blocks(found, row["series"])[kept]

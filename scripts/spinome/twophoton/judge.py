@@ -21,8 +21,9 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from spinome.io.models import Model
-from spinome.twophoton.depth import at_depth, depth_estimates, true_offsets
+from spinome.twophoton.depth import at_depth, depth_estimates, true_heads, true_offsets
 from spinome.twophoton.depth_track import without_doubles
+from spinome.twophoton.place import POSITION, WIDTHS, moved, moves, offsets_in_frame, profiles
 from spinome.twophoton.shaft import shafts
 from spinome.twophoton.truth import distance_to_dendrites
 
@@ -79,9 +80,13 @@ class _Beside:
 
 
 def candidate_features(
-    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, depth: list[float]
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    depth: list[float],
+    place: list[list[float]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring each candidate of a stack to its depth, and describe it there.
+    """Bring each candidate of a stack to its depth and then to its head, and describe it there.
 
     Parameters
     ----------
@@ -89,26 +94,29 @@ def candidate_features(
     voxel_um : voxel size (z, y, x)
     spines : frame with `spinome.twophoton.depth_track.SPINE_COLUMNS`
     depth : weights of estimates of depth (`spinome.twophoton.depth.learn_depth`)
+    place : weights of the light around candidates (`spinome.twophoton.place.learn_place`); None leaves them at their
+        depth, as judges did that were trained before there were any
 
     Returns
     -------
-    `spines` with their `z_um z_slice`, and a frame with `FEATURES`, rows as `spines`; brightness is counted in that of
-    the shaft nearby
+    `spines` with their `z_um z_slice y_um x_um`, and a frame with `FEATURES`, rows as `spines`; brightness is counted
+    in that of the shaft nearby
     """
     spines = spines.reset_index(drop=True)
     if spines.empty:
         return spines, pd.DataFrame(columns=FEATURES, dtype=float)
-    smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
     pixel = np.asarray(voxel_um[1:])
-    fine, middle = (ndimage.gaussian_filter(smooth, (0, *(width / pixel))) for width in SCALES_UM[:2])
-    beside = _beside(fine, stack, voxel_um, spines)
-    estimates = depth_estimates(stack, voxel_um, spines, _above_shaft(spines, beside, voxel_um[0]))
-    spines = at_depth(spines, estimates, depth, len(stack), voxel_um[0])
-    place = spines[["y_um", "x_um"]].to_numpy(float) / pixel
+    spines, smooth, fine, beside = _at_depth(stack, voxel_um, spines, depth)
+    if place is not None:
+        around = profiles(fine, voxel_um, spines[POSITION].to_numpy(float), beside.outward, beside.level)
+        spines = moved(spines, moves(around, place, beside.outward), len(stack), voxel_um[0])
+        beside = _beside(fine, stack, voxel_um, spines)
+    middle = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[1] / pixel)))
+    lateral = spines[["y_um", "x_um"]].to_numpy(float) / pixel
     z = spines["z_slice"].to_numpy(float).round().clip(0, len(stack) - 1)
 
     def light(volume: np.ndarray, step_um: np.ndarray, below_um: float = 0.0) -> np.ndarray:
-        there = place + step_um / pixel
+        there = lateral + step_um / pixel
         slices = (z + below_um / voxel_um[0]).clip(0, len(stack) - 1)
         return ndimage.map_coordinates(volume, [slices, there[:, 0], there[:, 1]], order=1, mode="nearest")
 
@@ -138,6 +146,43 @@ def candidate_features(
     columns += list(np.sort(ring, axis=0)[list(RING_RANKS)])
     columns += _crowd(spines)
     return spines, pd.DataFrame(np.column_stack(columns), columns=FEATURES)
+
+
+def _at_depth(
+    stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, depth: list[float]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, _Beside]:
+    """Candidates at their depth; the stack above its background, smoothed along z, and in the plane by the least of
+    `SCALES_UM` as well; and the shaft beside each."""
+    smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
+    fine = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[0] / np.asarray(voxel_um[1:]))))
+    beside = _beside(fine, stack, voxel_um, spines)
+    estimates = depth_estimates(stack, voxel_um, spines, _above_shaft(spines, beside, voxel_um[0]))
+    return at_depth(spines, estimates, depth, len(stack), voxel_um[0]), smooth, fine, beside
+
+
+def place_examples(
+    stack: np.ndarray,
+    voxel_um: tuple[float, float, float],
+    spines: pd.DataFrame,
+    truth: pd.DataFrame,
+    depth: list[float],
+) -> tuple[np.ndarray, ...]:
+    """What a stack with truth teaches of where heads lie: profiles in three directions and offsets, for `learn_place`.
+
+    Parameters
+    ----------
+    stack, voxel_um, spines, depth : as `candidate_features` takes them
+    truth : of `spinome.twophoton.truth.read_truth`
+    """
+    spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
+    if spines.empty:
+        return (*(np.zeros((0, width)) for width in WIDTHS), np.zeros((0, 3)))
+    spines, _, fine, beside = _at_depth(stack, voxel_um, spines, depth)
+    head = true_heads(spines, truth)
+    rows, place = np.flatnonzero(head >= 0), spines[POSITION].to_numpy(float)
+    around = profiles(fine, voxel_um, place[rows], beside.outward[rows], beside.level[rows])
+    offsets = truth[POSITION].to_numpy(float)[head[rows]] - place[rows]
+    return (*around, offsets_in_frame(offsets, beside.outward[rows]))
 
 
 def depth_examples(
@@ -182,15 +227,16 @@ def examples(
     dendrites: pd.DataFrame | None,
     name: str,
     depth: list[float],
+    place: list[list[float]] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a stack with truth teaches a judge, as `taught` gives it.
 
     Parameters
     ----------
-    stack, voxel_um, spines, depth : as `candidate_features` takes them
+    stack, voxel_um, spines, depth, place : as `candidate_features` takes them
     truth, dendrites, name : as `taught` takes them
     """
-    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth)
+    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], depth, place)
     return taught(spines, features, truth, dendrites, name, voxel_um[0])
 
 
@@ -315,7 +361,8 @@ def judge_stack(
     stack, voxel_um, spines : as `candidate_features` takes them; candidates below `LEAST_SCORE` are left out
     model : forest on `FEATURES`
     """
-    spines, features = candidate_features(stack, voxel_um, spines[spines["score"] >= LEAST_SCORE], model.card["depth"])
+    likely = spines[spines["score"] >= LEAST_SCORE]
+    spines, features = candidate_features(stack, voxel_um, likely, model.card["depth"], model.card.get("place"))
     return judge_described(spines, features, model, voxel_um[0])
 
 
