@@ -24,7 +24,7 @@ from spinome.io.models import Model
 from spinome.twophoton.depth import at_depth, depth_estimates, true_heads, true_offsets
 from spinome.twophoton.depth_track import without_doubles
 from spinome.twophoton.place import POSITION, WIDTHS, moved, moves, offsets_in_frame, profiles
-from spinome.twophoton.shaft import shafts
+from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.truth import distance_to_dendrites
 
 # candidates that the detector scores lower are not judged: of 437 real spines 424 score as much
@@ -106,11 +106,11 @@ def candidate_features(
     if spines.empty:
         return spines, pd.DataFrame(columns=FEATURES, dtype=float)
     pixel = np.asarray(voxel_um[1:])
-    spines, smooth, fine, beside = _at_depth(stack, voxel_um, spines, depth)
+    spines, smooth, fine, found, beside = _at_depth(stack, voxel_um, spines, depth)
     if place is not None:
         around = profiles(fine, voxel_um, spines[POSITION].to_numpy(float), beside.outward, beside.level)
         spines = moved(spines, moves(around, place, beside.outward), len(stack), voxel_um[0])
-        beside = _beside(fine, stack, voxel_um, spines)
+        beside = _beside(fine, found, voxel_um, spines)
     middle = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[1] / pixel)))
     lateral = spines[["y_um", "x_um"]].to_numpy(float) / pixel
     z = spines["z_slice"].to_numpy(float).round().clip(0, len(stack) - 1)
@@ -150,14 +150,15 @@ def candidate_features(
 
 def _at_depth(
     stack: np.ndarray, voxel_um: tuple[float, float, float], spines: pd.DataFrame, depth: list[float]
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, _Beside]:
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Shafts, _Beside]:
     """Candidates at their depth; the stack above its background, smoothed along z, and in the plane by the least of
-    `SCALES_UM` as well; and the shaft beside each."""
+    `SCALES_UM` as well; its shafts, and the one beside each candidate."""
     smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
     fine = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[0] / np.asarray(voxel_um[1:]))))
-    beside = _beside(fine, stack, voxel_um, spines)
+    found = shafts(stack, voxel_um[1:])
+    beside = _beside(fine, found, voxel_um, spines)
     estimates = depth_estimates(stack, voxel_um, spines, _above_shaft(spines, beside, voxel_um[0]))
-    return at_depth(spines, estimates, depth, len(stack), voxel_um[0]), smooth, fine, beside
+    return at_depth(spines, estimates, depth, len(stack), voxel_um[0]), smooth, fine, found, beside
 
 
 def place_examples(
@@ -177,7 +178,7 @@ def place_examples(
     spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
     if spines.empty:
         return (*(np.zeros((0, width)) for width in WIDTHS), np.zeros((0, 3)))
-    spines, _, fine, beside = _at_depth(stack, voxel_um, spines, depth)
+    spines, _, fine, _, beside = _at_depth(stack, voxel_um, spines, depth)
     head = true_heads(spines, truth)
     rows, place = np.flatnonzero(head >= 0), spines[POSITION].to_numpy(float)
     around = profiles(fine, voxel_um, place[rows], beside.outward[rows], beside.level[rows])
@@ -215,7 +216,7 @@ def estimates_of(stack: np.ndarray, voxel_um: tuple[float, float, float], spines
         return depth_estimates(stack, voxel_um, spines, np.zeros(0))
     smooth = ndimage.gaussian_filter1d(stack.astype(np.float32), AXIAL_UM / voxel_um[0], axis=0) - np.median(stack)
     fine = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[0] / np.asarray(voxel_um[1:]))))
-    above = _above_shaft(spines, _beside(fine, stack, voxel_um, spines), voxel_um[0])
+    above = _above_shaft(spines, _beside(fine, shafts(stack, voxel_um[1:]), voxel_um, spines), voxel_um[0])
     return depth_estimates(stack, voxel_um, spines, above)
 
 
@@ -395,10 +396,9 @@ def expected_threshold(scores: np.ndarray, otherwise: float = 0.5) -> float:
     return float(ordered[np.argmax(f1)])
 
 
-def _beside(fine: np.ndarray, stack: np.ndarray, voxel_um, spines: pd.DataFrame) -> _Beside:
-    """`fine` (Z, Y, X) is the stack above its background, smoothed."""
+def _beside(fine: np.ndarray, found: Shafts, voxel_um, spines: pd.DataFrame) -> _Beside:
+    """`fine` (Z, Y, X) is the stack above its background, smoothed, and `found` its shafts."""
     pixel = np.asarray(voxel_um[1:])
-    found = shafts(stack, voxel_um[1:])
     row, column = (
         (spines[f"{axis}_um"].to_numpy(float) / size).round().astype(int).clip(0, length - 1)
         for axis, size, length in zip("yx", pixel, fine.shape[1:])
