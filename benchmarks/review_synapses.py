@@ -18,8 +18,9 @@ from review_curves import COUNTS, Point, ask
 from spinome.cuboids import cuboids
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.learn_network import Source, relearn
-from spinome.review.learn_synapses import Said, asked_about, before, compare, learn, retrained, teach
+from spinome.review.learn_synapses import asked_about, before, learn, retrained, teach
 from spinome.review.questions import answered_by, in_order
+from spinome.review.ways import Said, compare
 from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.classifiers import of_network
 from spinome.synapses.network.adapt import adapt
