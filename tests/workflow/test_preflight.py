@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -301,8 +302,9 @@ def test_results_without_permission_to_write(tmp_path):
             os.setuid(65534)
         print(*check_folder({str(locked / "results")!r}))
     """
+    temporary = Path(tempfile.gettempdir())
     for parent in locked.parents:
-        if parent.is_relative_to("/tmp") and parent.stat().st_uid == tmp_path.stat().st_uid and parent != Path("/tmp"):
+        if temporary in parent.parents and parent.stat().st_uid == tmp_path.stat().st_uid:
             parent.chmod(parent.stat().st_mode | 0o055)
     answer = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
