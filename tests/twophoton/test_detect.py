@@ -31,6 +31,13 @@ def test_positions_are_in_micrometres_whatever_tile_they_lie_in(pixel, shape):
     assert (error < 2.5 * max(pixel, PIXEL_UM)).sum() == 1
 
 
+@pytest.mark.parametrize("length", [319, 511, 607, 622, 1022])
+def test_tiles_that_differ_by_a_pixel_are_looked_through_together(length):
+    stack = np.random.default_rng(0).gamma(1, 20, (1, 90, length)).astype(np.float32)
+    for sides in (stack, stack.swapaxes(1, 2)):
+        assert len(detect(sides, (1.0, 0.12, 0.12), Brightest()))
+
+
 def test_an_empty_stack_gives_an_empty_table():
     found = detect(np.full((3, 50, 60), 7, np.uint16), (1.0, 0.12, 0.12), Brightest())
     assert found.empty and list(found.columns) == BOX_COLUMNS

@@ -50,13 +50,14 @@ def detect(
     scaled = scale_intensity(resampled)
     image = compress(scaled)
     tiles = list(_tiles(image.shape[1:]))
+    sizes = _window_sizes(tiles)
     found = [np.zeros((0, len(BOX_COLUMNS)))]
     jobs = [(z, tile) for z, plane in enumerate(scaled) for tile in _lit(plane, tiles)]
     if near_um is not None:
         jobs = [(z, tile) for z, tile in jobs if _beside(z * voxel_um[0], tile, pixel, near_um)]
     for start in range(0, len(jobs), BATCH):
         batch = jobs[start : start + BATCH]
-        crops = np.stack([_window(with_neighbours(image, z), tile) for z, tile in batch])
+        crops = np.stack([_window(with_neighbours(image, z), tile, sizes) for z, tile in batch])
         boxes, logits = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))["stages"][-1]
         scores = logits.sigmoid().numpy()
         for (z, (y0, y1, x0, x1)), box, score in zip(batch, boxes.numpy(), scores):
@@ -91,10 +92,16 @@ def _lit(plane: np.ndarray, tiles: list[tuple[int, int, int, int]]) -> list[tupl
     return [tile for tile in tiles if np.count_nonzero(bright[tile[0] : tile[1], tile[2] : tile[3]]) > DARK_PIXELS]
 
 
-def _window(image: np.ndarray, tile: tuple[int, int, int, int]) -> np.ndarray:
-    """A tile with its margin, padded to the same multiple of 16 for tiles of about the same size."""
-    y0, y1, x0, x1 = tile
-    sizes = [-(-(length + 2 * MARGIN + 1) // 16) * 16 for length in (y1 - y0, x1 - x0)]
+def _window_sizes(tiles: list[tuple[int, int, int, int]]) -> tuple[int, int]:
+    """Height and width that hold every tile with its margin, multiples of 16."""
+    heights, widths = ({tile[end] - tile[end - 1] for tile in tiles} for end in (1, 3))
+    height, width = (-(-(max(lengths) + 2 * MARGIN + 1) // 16) * 16 for lengths in (heights, widths))
+    return height, width
+
+
+def _window(image: np.ndarray, tile: tuple[int, int, int, int], sizes: tuple[int, int]) -> np.ndarray:
+    """A tile with its margin, padded to the size that all have."""
+    y0, _, x0, _ = tile
     out = np.zeros((3, *sizes), np.float32)
     top, left = max(0, y0 - MARGIN), max(0, x0 - MARGIN)
     part = image[:, top : y0 - MARGIN + sizes[0], left : x0 - MARGIN + sizes[1]]
