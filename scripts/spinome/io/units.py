@@ -34,6 +34,9 @@ def complete(sizes: Iterable[float | None]) -> VoxelSize | None:
 
 
 def working_stride(voxel_nm: VoxelSize, working_nm: float) -> tuple[int, int, int]:
-    """Take every so many voxels along (z, y, x), so that what is left comes near to, and not above, a working size."""
-    z, y, x = (max(1, int(working_nm // size)) for size in voxel_nm)
+    """Take every so many voxels along (z, y, x), so that what is left comes near to a working size and not above it.
+
+    A calibrated or rounded voxel of 8.02 nm counts as one of 8: up to 3 % above are let pass.
+    """
+    z, y, x = (max(1, int(1.03 * working_nm // size)) for size in voxel_nm)
     return z, y, x
