@@ -157,6 +157,16 @@ def test_intervals_are_wider_where_scores_are_doubtful():
     assert (sure.low <= sure.ratio).all() and (sure.ratio <= sure.high).all()
 
 
+def test_few_doubtful_spines_have_a_whole_interval_or_none():
+    seen = [("a", "b", "c", "d"), ("a", "b"), ("a", "b", "c", "d"), ("a", "b")]
+    rows = [{"timepoint": day, "spine": number, "score": 0.6} for number, days in enumerate(seen) for day in days]
+    frame = pd.DataFrame(rows).assign(fate="stable", origin="stable")
+    found = presence(frame, list("abcd"), 1)
+    known = np.isfinite(found.ratio)
+    assert known.any() and (found.low[known] <= found.ratio[known]).all() and (found.ratio <= found.high)[known].all()
+    assert (np.isfinite(found.low) == np.isfinite(found.high)).all()
+
+
 def test_two_sessions_or_no_spine_tell_nothing():
     table, _ = made(0, count=20, sessions=2)
     assert presence(table, SESSIONS[:2], 1) is None

@@ -41,7 +41,7 @@ def draw_turnover(turnover: pd.DataFrame) -> plt.Figure:
         ratio.errorbar(place - 0.08, value, error, fmt="o", color=COLOURS["truth"], capsize=3, label="as seen")
         mended = own["corrected_ratio"].to_numpy()
         if np.isfinite(mended).any():
-            spread = np.nan_to_num(np.abs(np.array([mended - own["corrected_low"], own["corrected_high"] - mended])))
+            spread = np.abs(np.array([mended - own["corrected_low"], own["corrected_high"] - mended]))
             ratio.errorbar(place + 0.08, mended, spread, fmt="^", color=COLOURS["spine"], capsize=3, label="corrected")
             ratio.legend(fontsize=8)
         ratio.set_xticks(place, labels)

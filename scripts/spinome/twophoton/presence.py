@@ -20,6 +20,7 @@ far as its data do not say otherwise.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -204,13 +205,16 @@ def estimate(
         options={"maxiter": 100, "gtol": 1e-2},
     ).x
     ratio = _turnover(point, history, x, count)
-    low, high = np.percentile(_draws(point, history, x, real, share, seed), [2.5, 97.5], axis=0)
+    with warnings.catch_warnings():
+        # a draw without a spine in a pair of sessions says nothing of that pair; where all are so, nothing is known
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanpercentile(_draws(point, history, x, real, share, seed), [2.5, 97.5], axis=0)
     low, high = np.minimum(low, ratio), np.maximum(high, ratio)
     usual = _surprise(point, history, x, count)
     for pair in range(sessions - 1):
         still = point.copy()
         still[[pair, sessions - 1 + pair]] = -12.0
-        if 2 * (_surprise(still, history, x, count) - usual) < chi2.ppf(0.95, 2):
+        if np.isfinite(high[pair]) and 2 * (_surprise(still, history, x, count) - usual) < chi2.ppf(0.95, 2):
             low[pair] = 0.0
     lost, gained, seen = _posterior(point, history, x)
     sighted = history == 1
