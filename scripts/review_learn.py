@@ -29,7 +29,7 @@ stacks, candidates, boxes = (step.by_name(inputs, kind) for kind in ("stacks", "
 file, network = (step.model_file(snakemake, name) for name in ("model", "detector"))
 old = load_model(file, FEATURES)
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "spine")
-heads, depth = heads_seen(answers), old.card["depth"]
+heads, depth, place = heads_seen(answers), old.card["depth"], old.card.get("place")
 names = registered(params.each, stacks)
 units = {name: "{specimen}.{field}.{timepoint}".format(**params.each[name]) for name in names}
 # depth first: candidates are described where they lie, and answers find them where people were asked about them
@@ -38,7 +38,7 @@ for name in names:
     own = heads[heads["unit"] == units[name]]
     if len(own):
         stack = read_registered(stacks[name])
-        taught.append(depths_taught(stack.voxels, stack.voxel_um, read_table(candidates[name]), own, depth))
+        taught.append(depths_taught(stack.voxels, stack.voxel_um, read_table(candidates[name]), own, depth, place))
 deeper, depths = relearn_depth(*(np.concatenate(parts) for parts in zip(*taught)), depth)
 depth = deeper or depth
 every = [
@@ -51,8 +51,10 @@ if deeper:
 # a detector takes a CPU-minute to learn; one that was killed goes on from here
 checkpoints = step.store(snakemake)
 sources = []
-for name in names:
+for name, candidate in zip(names, every):
     read, found = partial(read_registered, stacks[name]), read_table(boxes[name])
+    # what the judge took for a double nobody was asked about
+    found["candidate"] = found["candidate"].where(found["candidate"].isin(candidate.table["candidate"]), -1)
     sources.append(learn_detector.Source(units[name], params.each[name], read, found, params.gap_slices))
 start, facts = load_detector(network)
 own = checkpoints / content_hash(file_hash(network), params.code)

@@ -48,6 +48,11 @@ def boxes(**candidates):
     return pd.DataFrame(rows)
 
 
+def place(x_um):
+    """The pixel in which a box of the detector is learned from: it reports them half a pixel before."""
+    return round(x_um / 0.12 + 0.5, 3)
+
+
 def told(*rows):
     names = ["candidate", "x_um", "head_um", "spine"]
     return pd.DataFrame(rows, columns=names).assign(unit="m.f.0", y_um=6.0, z_um=8.0)
@@ -62,17 +67,16 @@ def test_answers_are_boxes_and_background_and_the_rest_counts_little_or_not_at_a
     frame = pd.DataFrame(teacher.boxes, columns=["slice", "y", "x", "side", "shown"]).round(3)
     # a spine is where the detector has it, as visible as its depth says; a mark has the size of others
     fades = np.exp(-0.5 / FADE_UM**2).round(3)
-    own = frame[frame["x"] == 3.0 / 0.12]
+    own = frame[frame["x"] == place(3.0)]
     assert own["slice"].tolist() == [7, 8, 9] and own["shown"].tolist() == [fades, 1.0, fades]
     mark = frame[frame["x"] == round(23.0 / 0.12, 3)]
     assert mark["slice"].tolist() == [3, 4, 5] and (mark["side"] == 10.0).all()
     # what was sure before is taught as it was, and what is none is no box
-    assert frame.loc[frame["x"] == round(13.0 / 0.12, 3), "shown"].tolist() == [0.9] * 3
+    assert frame.loc[frame["x"] == place(13.0), "shown"].tolist() == [0.9] * 3
     assert len(frame) == 9
     marks = pd.DataFrame(teacher.marks, columns=["slice", "y", "x", "weight"]).round(3)
-    weights = {
-        x: marks.loc[marks["x"] == round(x / 0.12, 3), "weight"].unique().tolist() for x in (3, 8, 13, 18, 22, 23)
-    }
+    places = {x: place(x) for x in (3, 8, 13, 18, 22)} | {23: round(23 / 0.12, 3)}
+    weights = {x: marks.loc[marks["x"] == column, "weight"].unique().tolist() for x, column in places.items()}
     assert weights == {3: [1.0], 8: [1.0], 13: [REMEMBERED], 18: [0.0], 22: [0.0], 23: [1.0]}
     assert len(teacher.spines) == 6 and len(teacher.others) == 3
 

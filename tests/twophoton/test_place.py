@@ -35,8 +35,11 @@ def test_moves_undo_offsets():
 def test_no_candidate_is_moved_far_and_none_out_of_the_stack():
     frame = pd.DataFrame({"z_um": [0.5, 8.0], "y_um": [3.0, 3.0], "x_um": [3.0, 3.0]})
     step = moves([np.full((2, 1), -50.0)] * 3, [[1.0, 0.0]] * 3, np.array([[1.0, 0.0]] * 2))
-    out = moved(frame, step, 10, 1.0)
+    out = moved(frame, step, (10, 40, 40), (1.0, 0.12, 0.12))
     assert out["z_um"].tolist() == [0.0, 6.0] and out["y_um"].tolist() == pytest.approx([2.4, 2.4])
+    out = moved(frame.assign(y_um=0.1, x_um=4.5), -step, (10, 40, 36), (1.0, 0.12, 0.12))
+    assert out["y_um"].tolist() == pytest.approx([0.7, 0.7]) and (out["x_um"] <= 35 * 0.12).all()
+    assert moved(frame.assign(y_um=0.1), step, (10, 40, 40), (1.0, 0.12, 0.12))["y_um"].tolist() == [0.0, 0.0]
 
 
 def test_nobody_to_learn_from_leaves_all_where_it_is():

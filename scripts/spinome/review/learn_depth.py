@@ -15,7 +15,7 @@ from spinome.review.answers import POSITION, REACH_UM, Z_WEIGHT, match
 from spinome.review.held_out import ERRORS, HELD_OUT, mean_gain
 from spinome.review.learn import questions_of
 from spinome.twophoton.depth import CLIPPED_UM, LEARNED_Z_UM, at_depth, learn_depth, true_heads
-from spinome.twophoton.judge import LEAST_SCORE, estimates_of
+from spinome.twophoton.judge import LEAST_SCORE, candidate_features, estimates_of
 
 # fewer heads with a depth teach nothing
 LEAST_SEEN = 10
@@ -42,13 +42,14 @@ def depths_taught(
     spines: pd.DataFrame,
     heads: pd.DataFrame,
     depth: list[float],
+    place: list[list[float]] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the heads seen in a stack teach of depth.
 
     Parameters
     ----------
-    stack, voxel_um, spines, depth : as `spinome.twophoton.judge.candidate_features` takes them; people were asked about
-        candidates at this depth
+    stack, voxel_um, spines, depth, place : as `spinome.twophoton.judge.candidate_features` takes them; people were
+        asked about candidates where these put them
     heads : (H) rows of `HEAD_COLUMNS`, those of this stack
 
     Returns
@@ -57,9 +58,12 @@ def depths_taught(
     """
     spines = spines[spines["score"] >= LEAST_SCORE].reset_index(drop=True)
     estimates = estimates_of(stack, voxel_um, spines)
-    head = _heads_of(spines, at_depth(spines, estimates, depth, len(stack), voxel_um[0]), heads)
+    asked, _ = candidate_features(stack, voxel_um, spines, depth, place)
+    head = _heads_of(spines, asked, heads)
     rows = np.flatnonzero(head >= 0)
-    offsets = heads["seen_z_um"].to_numpy(float)[head[rows]] - spines["z_um"].to_numpy(float)[rows]
+    # what the light around a candidate adds to its depth is left to it
+    own = asked["z_um"] - at_depth(spines, estimates, depth, len(stack), voxel_um[0])["z_um"] + spines["z_um"]
+    offsets = heads["seen_z_um"].to_numpy(float)[head[rows]] - own.to_numpy(float)[rows]
     near = np.abs(offsets) <= LEARNED_Z_UM
     return estimates[rows[near]], offsets[near], heads["held"].to_numpy(bool)[head[rows[near]]]
 

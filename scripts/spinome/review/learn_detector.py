@@ -106,7 +106,8 @@ def teacher_of(stack: RegisteredStack, boxes: pd.DataFrame, told: pd.DataFrame) 
         return first.reshape(-1, 2)
 
     known = boxes.assign(slice=boxes["slice"].astype(int), side=boxes["side_um"] / side_px)
-    known[["y", "x"]] = placed(boxes)
+    # the detector reports boxes half a pixel before where it learned to put them
+    known[["y", "x"]] = placed(boxes) + 0.5
     asked_about = known["candidate"].isin(told.loc[told["candidate"] >= 0, "candidate"])
     own = dict(iter(known[asked_about].groupby("candidate")))
     # a double is neither a spine of its own nor background

@@ -109,7 +109,7 @@ def candidate_features(
     spines, smooth, fine, found, beside = _at_depth(stack, voxel_um, spines, depth)
     if place is not None:
         around = profiles(fine, voxel_um, spines[POSITION].to_numpy(float), beside.outward, beside.level)
-        spines = moved(spines, moves(around, place, beside.outward), len(stack), voxel_um[0])
+        spines = moved(spines, moves(around, place, beside.outward), stack.shape, voxel_um)
         beside = _beside(fine, found, voxel_um, spines)
     middle = ndimage.gaussian_filter(smooth, (0, *(SCALES_UM[1] / pixel)))
     lateral = spines[["y_um", "x_um"]].to_numpy(float) / pixel

@@ -117,8 +117,10 @@ def moves(described: Sequence[np.ndarray], weights: Sequence[Sequence[float]], o
     )
 
 
-def moved(spines: pd.DataFrame, by_um: np.ndarray, slices: int, slice_um: float) -> pd.DataFrame:
-    """Spines moved by (N, 3) z y x, inside of the stack along z."""
-    z, y, x = (spines[POSITION].to_numpy(float) + by_um).T
-    z = z.clip(0, (slices - 1) * slice_um)
-    return spines.assign(z_um=z, z_slice=z / slice_um, y_um=y, x_um=x)
+def moved(
+    spines: pd.DataFrame, by_um: np.ndarray, shape: tuple[int, ...], voxel_um: tuple[float, float, float]
+) -> pd.DataFrame:
+    """Spines moved by (N, 3) z y x, and not out of a stack of this shape."""
+    last = (np.array(shape) - 1) * voxel_um
+    z, y, x = (spines[POSITION].to_numpy(float) + by_um).clip(0, last).T
+    return spines.assign(z_um=z, z_slice=z / voxel_um[0], y_um=y, x_um=x)
