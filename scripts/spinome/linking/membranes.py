@@ -8,6 +8,7 @@ that it leads to have half of their variation of information (docs/benchmarks.md
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from spinome.io.networks import read_network
 from spinome.io.units import VoxelSize
 from spinome.io.volumes import Volume
 from spinome.normalisation import fitted
+
+# oneDNN keeps what it compiles, and working memory with it, for each shape of tile that it meets: a volume has dozens,
+# which took 150 MB and more, and a job meets few at a time
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
 
 # channels at the finest level, the middle and the coarsest; even numbers, since in half precision convolutions over odd
 # ones are not to be relied on
