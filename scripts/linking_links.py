@@ -49,7 +49,8 @@ def linked(volume):
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, threshold, failed)
     without = nothing_to_link(len(orphans), int((segments["kind"] == "shaft").sum()))
-    limits = pd.DataFrame([judge_limits(candidates, model.card) | {"linked_from": threshold, "without": without}])
+    known = judge_limits(candidates, model.card, params.working_nm)
+    limits = pd.DataFrame([known | {"linked_from": threshold, "without": without}])
     links = apply_decisions(links, decisions[decisions["volume"] == volume])
     joined = rename_neurites(synapses, parents(links))
     pairs = line_graph(joined)

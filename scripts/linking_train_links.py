@@ -30,6 +30,7 @@ rows = [len(candidates) for candidates, _ in unseen_tables]
 model, unseen = train_links(pool([*lessons, *bare]), params.seed, own=sum(rows))
 true_links = sum(int(taught.cut.sum()) for taught in lessons)
 card = {"trained_on": list(params.tissues), "rows": sum(rows), "true_links": true_links}
+card["working_nm"] = params.working_nm
 card["training data"] = known_of([candidates for candidates, _ in unseen_tables]).for_card()
 for (candidates, truth), probability, volume in zip(
     unseen_tables, np.split(unseen[: sum(rows)], np.cumsum(rows)[:-1]), params.tissues

@@ -38,6 +38,7 @@ table = unseen_probabilities(forest, lesson, unseen)
 right = table["type"].to_numpy() == lesson["type"].to_numpy()
 card = {
     "trained_on": list(params.tissues),
+    "working_nm": params.working_nm,
     "segments": {str(kind): int(count) for kind, count in lesson["type"].value_counts().items()},
     "cross_validated_accuracy": round(float(right.mean()), 4),
 }

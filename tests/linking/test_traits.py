@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.configuration.linking import Typing
 from spinome.io.models import load_model
+from spinome.limits import tell_unlike
 from spinome.linking.candidates import COLUMNS, FEATURES
 from spinome.linking.traits import AROUND, ENDS, LIMIT, NEAR, SIZE, TRAITS, describe_orphans, judge_limits, known_of
 from spinome.shipped import shipped_file
@@ -39,7 +41,7 @@ def test_each_orphan_has_its_traits(candidates):
 
 def test_more_of_the_same_is_within_the_limits(candidates):
     card = {"training data": known_of([candidates[candidates["orphan"] <= 20]]).for_card()}
-    judged = judge_limits(candidates[candidates["orphan"] > 20], card)
+    judged = judge_limits(candidates[candidates["orphan"] > 20], card, 32.0)
     assert not judged["unlike"] and judged["unlikeness"] < LIMIT and not judged["remedy"]
 
 
@@ -53,17 +55,26 @@ def test_more_of_the_same_is_within_the_limits(candidates):
     ],
 )
 def test_other_orphans_are_beyond_the_limits_and_what_differs_is_named(candidates, change, differs):
-    judged = judge_limits(change(candidates), {"training data": known_of([candidates]).for_card()})
+    judged = judge_limits(change(candidates), {"training data": known_of([candidates]).for_card()}, 32.0)
     assert judged["unlike"] and judged["differs"] == differs and "linking.train" in judged["remedy"]
 
 
 def test_of_no_orphan_and_by_a_model_without_a_word_nothing_is_said(candidates):
     card = {"training data": known_of([candidates]).for_card()}
     for table, said in ((candidates.iloc[:0], card), (candidates, {})):
-        judged = judge_limits(table, said)
+        judged = judge_limits(table, said, 32.0)
         assert np.isnan(judged["unlikeness"]) and not judged["unlike"]
 
 
 def test_the_shipped_forest_says_what_it_knows(candidates):
     card = load_model(shipped_file("links", ".skops"), FEATURES).card
-    assert np.isfinite(judge_limits(candidates, card)["unlikeness"])
+    judged = judge_limits(candidates, card, Typing().working_nm)
+    assert np.isfinite(judged["unlikeness"]) and not judged["lacking"]
+
+
+def test_segments_thinned_to_another_size_than_was_learned_at_are_told(candidates):
+    card = {"working_nm": 32}
+    assert not judge_limits(candidates, card, 32.0)["lacking"] and not judge_limits(candidates, {}, 25.0)["lacking"]
+    volumes = pd.DataFrame([{"volume": "v"} | judge_limits(candidates, card, 25.0)])
+    (told,) = tell_unlike(volumes, "model of links")
+    assert "thinned to voxels of 32 nm" in told and "thinned to 25 nm" in told and "linking.typing.working_nm" in told

@@ -607,6 +607,7 @@ rule linking_train_links:
     params:
         tissues=linking_plan.tissues(linking_plan.link_teachers),
         group_nm=config["linking"]["candidates"]["group_nm"],
+        working_nm=config["linking"]["typing"]["working_nm"],
         seed=config["seed"],
         code=script_hash("linking_train_links"),
     script:
@@ -652,6 +653,7 @@ rule linking_links:
     params:
         volumes=linking_plan.volumes,
         group_nm=config["linking"]["candidates"]["group_nm"],
+        working_nm=config["linking"]["typing"]["working_nm"],
         threshold=config["linking"]["links"]["threshold"],
         model=linking_plan.links_model.stamp,
         inputs=study.given([config["linking"]["proofread"]["decisions"]]),
