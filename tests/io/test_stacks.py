@@ -366,6 +366,31 @@ def test_slices_of_different_sizes(tmp_path):
         open_stack(tmp_path / "pages.tif")
 
 
+@pytest.mark.parametrize("options", [{}, {"ome": True}, {"imagej": False, "compression": "zlib"}])
+def test_slices_that_were_added_to_a_tiff_one_by_one_are_one_stack(tmp_path, options):
+    data = np.random.default_rng(0).integers(0, 99, (6, 8, 9)).astype(np.uint16)
+    kinds = {key: options.pop(key) for key in ("ome", "imagej") if key in options}
+    with tifffile.TiffWriter(tmp_path / "added.tif", **kinds) as writer:
+        for image in data:
+            writer.write(image, **options)
+    opened = open_stack(tmp_path / "added.tif")
+    assert opened.shape == data.shape
+    np.testing.assert_array_equal(opened.read(), data)
+
+
+def test_a_zarr_whose_x_comes_before_its_y(tmp_path):
+    data = np.random.default_rng(0).integers(0, 99, (3, 8, 9)).astype(np.uint16)
+    group = zarr.open_group(str(tmp_path / "s.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=data.transpose())
+    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "xyz"]
+    scale = [{"type": "scale", "scale": [0.1, 0.2, 1.0]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    opened = open_stack(tmp_path / "s.zarr")
+    assert opened.voxel_um == pytest.approx((1.0, 0.2, 0.1))
+    np.testing.assert_array_equal(opened.read(), data)
+
+
 def test_values_that_are_not_finite(tmp_path):
     data = np.ones((3, 8, 9), np.float32)
     data[1, 2, 3] = np.nan

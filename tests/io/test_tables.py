@@ -111,3 +111,29 @@ def test_numbers_are_whole_where_all_are():
     assert numbers(pd.Series([1.0, None])).tolist() == [1, pd.NA]
     assert numbers(pd.Series([1.5, None])).dtype == numbers(pd.Series([None, None])).dtype == "float64"
     assert numbers(pd.Series(["x", "2"])).tolist() == [pd.NA, 2]
+
+
+def test_an_index_that_pandas_stored_is_a_column_where_it_has_a_name(tmp_path):
+    rows = FRAME.iloc[[1, 0]]
+    rows.to_parquet(tmp_path / "filtered.parquet")
+    rows.set_index("id").to_parquet(tmp_path / "named.parquet")
+    plain = rows.reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "filtered.parquet"), plain)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "named.parquet"), plain)
+    only = read_table(tmp_path / "named.parquet", required=["id"], integers=["id"], columns=["id"])
+    assert only["id"].tolist() == [2, 1] and list(only) == ["id"]
+    # of numbers that are no range the index is stored; of a range its name is
+    for rows in (FRAME.assign(id=[7, 3]), FRAME):
+        rows.set_index("id").to_parquet(tmp_path / "index.parquet")
+        assert sorted(table_columns(tmp_path / "index.parquet")) == sorted(FRAME.columns)
+        assert read_table(tmp_path / "index.parquet", columns=["tag", "id"])["id"].tolist() == rows["id"].tolist()
+    assert table_columns(tmp_path / "filtered.parquet") == list(FRAME.columns)
+
+
+def test_ids_beyond_what_their_type_holds_are_refused():
+    with pytest.raises(ValueError, match="2\\*\\*63"):
+        exact_integers(pd.Series([2**63 + 5, 1], dtype="UInt64"))
+    with pytest.raises(ValueError, match="7 digits"):
+        exact_integers(pd.Series([16777220.0, 1], dtype="float32"))
+    assert exact_integers(pd.Series([2**63 - 1, None], dtype="UInt64"))[0] == 2**63 - 1
+    assert exact_integers(pd.Series([16777216.0, None], dtype="float32"))[0] == 16777216

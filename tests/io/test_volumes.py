@@ -1,5 +1,6 @@
 """Every format gives the same voxels and voxel size; every defect gives one message that names the file."""
 
+import gzip
 import http.server
 import threading
 
@@ -78,6 +79,35 @@ def write_sections(folder):
     return str(folder / "v")
 
 
+def write_turned_zarr(folder):
+    """OME-Zarr 0.5 with its axes in the order x, y, z, one of a channel behind them."""
+    group = zarr.open_group(str(folder / "v.zarr"), mode="w", zarr_format=3)
+    group.create_array("s0", data=DATA.transpose()[..., None])
+    axes = [*({"name": a, "type": "space", "unit": "nanometer"} for a in "xyz"), {"name": "c", "type": "channel"}]
+    scale = [{"type": "scale", "scale": [*VOXEL_NM[::-1], 1.0]}]
+    datasets = [{"path": "s0", "coordinateTransformations": scale}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    return str(folder / "v.zarr")
+
+
+def write_gzipped_precomputed(folder):
+    """As cloud-volume writes a folder: each chunk a file of its own, gzipped."""
+    path = write_precomputed(folder)
+    (scale,) = (file for file in (folder / "v").iterdir() if file.is_dir())
+    for chunk in scale.iterdir():
+        chunk.with_name(f"{chunk.name}.gz").write_bytes(gzip.compress(chunk.read_bytes()))
+        chunk.unlink()
+    return path
+
+
+def write_section_by_section(folder):
+    """A TIFF to which a program added one section after the other."""
+    with tifffile.TiffWriter(folder / "v.tif") as writer:
+        for section in DATA:
+            writer.write(section, compression="zlib")
+    return str(folder / "v.tif")
+
+
 def write_precomputed(folder, encoding="raw", data_type="uint16", kind="image"):
     store = tensorstore.open(
         {
@@ -120,19 +150,87 @@ def served(tmp_path):
         server.shutdown()
 
 
-@pytest.mark.parametrize(
-    "write", [write_zarr, write_zarr_with_channel, write_newer_zarr, write_hdf5, write_ome_tiff, write_precomputed]
-)
+FORMATS = [
+    write_zarr,
+    write_zarr_with_channel,
+    write_newer_zarr,
+    write_turned_zarr,
+    write_hdf5,
+    write_ome_tiff,
+    write_precomputed,
+    write_gzipped_precomputed,
+]
+
+
+@pytest.mark.parametrize("write", FORMATS)
 def test_formats_agree(write, tmp_path):
     volume = open_volume(write(tmp_path))
     assert volume.shape == DATA.shape
     assert volume.dtype == DATA.dtype
     assert volume.voxel_nm == pytest.approx(VOXEL_NM)
-    first = {write_precomputed: (33, 22, 11), write_zarr_with_channel: (-0.5,) * 3, write_newer_zarr: (-0.5,) * 3}
+    first = dict.fromkeys([write_precomputed, write_gzipped_precomputed], (33, 22, 11))
+    first |= dict.fromkeys([write_zarr_with_channel, write_newer_zarr, write_turned_zarr], (-0.5,) * 3)
     assert volume.corner == first.get(write, (0, 0, 0))
     np.testing.assert_array_equal(volume[1:4, 2:, :5], DATA[1:4, 2:, :5])
     np.testing.assert_array_equal(volume[:], DATA)
     np.testing.assert_array_equal(volume[2], DATA[2])
+
+
+def test_sections_that_were_added_to_a_tiff_one_by_one_are_one_volume(tmp_path):
+    volume = open_volume(write_section_by_section(tmp_path))
+    np.testing.assert_array_equal(volume[:], DATA)
+    np.testing.assert_array_equal(volume[2:4, 1:, ::2], DATA[2:4, 1:, ::2])
+
+
+def test_a_tiff_of_several_volumes_is_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        writer.write(DATA)
+        writer.write(DATA[:3, :-1])
+    with pytest.raises(ValueError, match=r"two\.tif: holds 2 images \(3 x 6 x 9 and 5 x 7 x 9\).*file of its own"):
+        open_volume(str(tmp_path / "two.tif"))
+
+
+def test_a_tiff_whose_sections_lie_in_other_files_needs_all_of_them(tmp_path):
+    ids = [f"s{number}.ome.tif" for number in range(3)]
+    planes = "".join(
+        f'<TiffData FirstZ="{n}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{n}</UUID></TiffData>'
+        for n, name in enumerate(ids)
+    )
+    for number, name in enumerate(ids):
+        text = (
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{number}">'
+            '<Image ID="Image:0">'
+            f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="9" SizeY="7" SizeZ="3" SizeC="1" '
+            f'SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{planes}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(tmp_path / name, DATA[number], description=text, metadata=None)
+    np.testing.assert_array_equal(open_volume(str(tmp_path / ids[0]))[:], DATA[:3])
+    (tmp_path / ids[1]).unlink()
+    with pytest.raises(ValueError, match=r"s0\.ome\.tif: lacks pages that another file"):
+        open_volume(str(tmp_path / ids[0]))
+
+
+def test_channels_of_a_zarr_are_no_sections(tmp_path):
+    group = zarr.open_group(str(tmp_path / "v.zarr"), mode="w", zarr_format=2)
+    group.create_array("0", data=DATA)
+    axes = [{"name": axis} for axis in "cyx"]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+    with pytest.raises(ValueError, match=r"three filled axes .* the axes c, y, x of shape"):
+        open_volume(str(tmp_path / "v.zarr"))
+
+
+def test_names_of_the_axes_of_a_plain_zarr_count(tmp_path):
+    path = str(tmp_path / "v.zarr")
+    zarr.create_array(path, data=DATA.transpose(), dimension_names=["x", "y", "z"], zarr_format=3)
+    np.testing.assert_array_equal(open_volume(path)[:], DATA)
+
+
+def test_a_damaged_chunk_of_a_gzipped_volume_is_named(tmp_path):
+    path = write_gzipped_precomputed(tmp_path)
+    chunk = next((tmp_path / "v").glob("*/*.gz"))
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    with pytest.raises(ValueError, match=f"chunk {chunk.stem} is damaged"):
+        open_volume(path)[:]
 
 
 @pytest.mark.parametrize("data_type", ["uint32", "uint64"])
@@ -332,6 +430,27 @@ def test_volumes_of_one_row_share_a_grid():
         require_same_grid([image, Volume(DATA[1:], VOXEL_NM, "mask.tif")])
     with pytest.raises(ValueError, match=r"mask\.tif: has voxels of .*image\.h5"):
         require_same_grid([image, Volume(DATA, (30.0, 8.0, 6.0), "mask.tif")])
+
+
+def test_volumes_of_one_row_that_state_other_places_are_refused():
+    here, near, away = (
+        Volume(DATA, VOXEL_NM, name, corner)
+        for name, corner in (("a", (30.0, 200.0, 100.0)), ("b", (30.0, 200.0, 100.5)), ("c", (30.0, 200.0, 140.0)))
+    )
+    unstated = Volume(DATA, VOXEL_NM, "d", (-0.5, -0.5, -0.5))
+    require_same_grid([here, near, unstated])
+    with pytest.raises(ValueError, match=r"c: begins at voxel .*140.*a at .*100.*offsets"):
+        require_same_grid([here, away])
+
+
+def test_a_sparse_map_that_was_taken_for_a_mask_is_refused_where_it_is_read(tmp_path):
+    stored = np.zeros((200, 4, 4), np.uint8)
+    stored[34] = 200
+    write_volume(tmp_path / "p.zarr", stored, VOXEL_NM)
+    volume = open_probability(str(tmp_path / "p.zarr"))
+    assert volume[:20].max() == 0
+    with pytest.raises(ValueError, match=r"holds 200, and nothing above 1 in the eight sections.*floats"):
+        volume[30:40]
 
 
 def test_fingerprint_changes_when_a_volume_is_written_anew(tmp_path):

@@ -1,7 +1,8 @@
-"""Neuroglancer's precomputed volumes at a public address, chunk by chunk and within limits.
+"""Neuroglancer's precomputed volumes whose chunks TensorStore decodes but does not read.
 
-TensorStore decodes the chunks but does not fetch them: it would take whatever a server sends, however much and however
-slow (https://github.com/google/neuroglancer, datasource/precomputed/volume.md).
+Those at a public address, within limits, since it would take whatever a server sends, however much and however slow;
+and those in a folder whose files are gzipped, as cloud-volume writes them, since it would take them for absent and
+their voxels for 0 (https://github.com/google/neuroglancer, datasource/precomputed/volume.md).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ CHUNK_BYTES = 1 << 29
 HEADER_BYTES = 1 << 20
 # largest number along an axis
 FARTHEST = 1 << 40
+# reads a chunk by its name and its place in the grid; None for one that is not stored
+GetChunk = Callable[[str, Sequence[int]], bytes | None]
 # indices of shards that are kept, since neighbouring chunks are found in the same one; each has some kB
 KEPT_INDICES = 32
 
@@ -59,7 +63,60 @@ def open_public_volume(address: str, key: str = "") -> tensorstore.TensorStore:
         chunk is read.
     ValueError: if there is no such volume or scale, or the description or a chunk is damaged.
     """
-    info = public_info(address)
+    public = public_address(address)
+
+    def reader(scale: dict[str, Any], grid: Sequence[int], most: int) -> GetChunk:
+        return _chunk_reader(address_of(public, checked_name(scale.get("key"))), scale.get("sharding"), grid, most)
+
+    return _open_chunks(public_info(address), key, reader, without_password(public))
+
+
+def is_gzipped(folder: Path, scale: Mapping[str, Any]) -> bool:
+    """Whether the chunks of a scale in a folder are files whose names end in `.gz`."""
+    inside = folder / checked_name(scale.get("key"))
+    return not scale.get("sharding") and inside.is_dir() and next(inside.glob("*.gz"), None) is not None
+
+
+def open_gzipped_volume(folder: Path, info: dict[str, Any], key: str = "") -> tensorstore.TensorStore:
+    """Open a scale of a volume in a folder whose chunks are files, gzipped or not; a chunk without a file is 0.
+
+    Parameters
+    ----------
+    info : its description
+    key : of the scale, by default the first
+
+    Raises
+    ------
+    ValueError: if there is no such scale, or the description or a chunk is damaged.
+    """
+
+    def reader(scale: dict[str, Any], grid: Sequence[int], most: int) -> GetChunk:
+        inside = folder / checked_name(scale.get("key"))
+
+        def read(name: str, place: Sequence[int]) -> bytes | None:
+            plain, packed = inside / name, inside / f"{name}.gz"
+            if plain.is_file():
+                return plain.read_bytes()
+            return gunzip(packed.read_bytes(), most) if packed.is_file() else None
+
+        return read
+
+    return _open_chunks(info, key, reader, str(folder))
+
+
+def _open_chunks(
+    info: dict[str, Any],
+    key: str,
+    reader: Callable[[dict[str, Any], Sequence[int], int], GetChunk],
+    shown: str,
+) -> tensorstore.TensorStore:
+    """Open a scale of a volume for reading.
+
+    Parameters
+    ----------
+    reader : of a scale, its grid of chunks and the most bytes of one, what reads its chunks
+    shown : the volume, in messages
+    """
     scale = _scale(info, key)
     size = _triple(scale.get("size"), "size", 1)
     origin = _triple(scale.get("voxel_offset", [0, 0, 0]), "voxel_offset", -FARTHEST)
@@ -74,9 +131,8 @@ def open_public_volume(address: str, key: str = "") -> tensorstore.TensorStore:
         raise ValueError(f"each of its chunks has {whole} bytes, more than the {CHUNK_BYTES} that are read at once")
     grid = [-(-length // step) for length, step in zip(size, chunk)]
     units = [tensorstore.Unit(_number(edge), "nm") for edge in _three(scale.get("resolution"), "resolution")]
-    folder = address_of(public_address(address), checked_name(scale.get("key")))
     # no encoding makes a chunk longer than twice what it holds, but for a header
-    get_chunk = _chunk_reader(folder, scale.get("sharding"), grid, 2 * whole + HEADER_BYTES)
+    get_chunk = reader(scale, grid, 2 * whole + HEADER_BYTES)
     decode = _decoder(info, {**scale, "chunk_sizes": [chunk]})
 
     def read(domain: tensorstore.IndexDomain, array: np.ndarray, _: Any) -> None:
@@ -87,7 +143,7 @@ def open_public_volume(address: str, key: str = "") -> tensorstore.TensorStore:
             content = get_chunk(name, place)
             array[...] = 0 if content is None else decode(domain, name, content)
         except ValueError as error:
-            raise ValueError(f"{without_password(folder)}: the chunk {name} is damaged ({error})") from error
+            raise ValueError(f"{shown}/{scale['key']}: the chunk {name} is damaged ({error})") from error
 
     return tensorstore.virtual_chunked(
         read,
@@ -127,9 +183,7 @@ def _number(edge: object) -> float:
     return float(edge)
 
 
-def _chunk_reader(
-    folder: str, sharding: dict[str, Any] | None, grid: Sequence[int], most: int
-) -> Callable[[str, Sequence[int]], bytes | None]:
+def _chunk_reader(folder: str, sharding: dict[str, Any] | None, grid: Sequence[int], most: int) -> GetChunk:
     """A function that fetches a chunk by its name and its place in the grid; None for one that is not stored."""
     # where a chunk lacks, its voxels are 0: so an answer that is another than 'not found' must not count as that
     absent = (HTTPStatus.NOT_FOUND,)

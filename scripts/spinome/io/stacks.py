@@ -21,7 +21,7 @@ from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
 from spinome.io.sections import in_order, refuse_days
 from spinome.io.sources import split_source
-from spinome.io.tiff import require_whole_tiff
+from spinome.io.tiff import only_image, require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
 from spinome.io.zarr_arrays import open_array
 
@@ -80,8 +80,8 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
         raise ValueError(f"{path}: has no image in it; export it again")
     if file.is_scanimage:
         return open_scanimage(path, file, channel)
-    series = file.series[0]
-    _check_pages(path, file, len(series.pages))
+    _check_last_page(path, file)
+    series = only_image(path, file)
     axes, shape = series.axes, series.shape
     # a plain TIFF does not say what its pages are: slices
     axes = re.sub("[QI]", "Z", axes) if "Z" not in axes else axes
@@ -99,23 +99,17 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     def read(z: int) -> np.ndarray:
         index = [value for value in pick(z) if not isinstance(value, slice)]
         number = int(np.ravel_multi_index(index, outer)) if outer else 0
-        page = series.pages[number]
-        if page is None:
-            raise ValueError("the page is missing")
-        return page.asarray()
+        return series.pages[number].asarray()
 
     return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), read)
 
 
-def _check_pages(path: Path, file: tifffile.TiffFile, pages: int) -> None:
-    """Stop where the data of the last page lie beyond the end of the file, or pages differ in size."""
+def _check_last_page(path: Path, file: tifffile.TiffFile) -> None:
+    """Stop where the data of the last page lie beyond the end of the file."""
     size = path.stat().st_size
     last = file.pages[len(file.pages) - 1]
     if not last.dataoffsets or max(a + b for a, b in zip(last.dataoffsets, last.databytecounts)) > size:
         raise ValueError(f"{path}: is truncated, the file ends before its last slice; copy or export it again")
-    if len(file.series) > 1 and pages == 1 and len({one.shape for one in file.series}) > 1:
-        sizes = " and ".join(sorted({" x ".join(map(str, one.shape[-2:])) for one in file.series}))
-        raise ValueError(f"{path}: slices have different sizes ({sizes}); all slices of a stack must have one size")
 
 
 def _plane(axes: str, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -175,4 +169,10 @@ def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:
     voxel = complete(in_um(*sizes.get(axis, (None, ""))) for axis in "zyx")
     pick, depth = pick_plane(path, axes, array.shape, channel, image.channels)
     dtype = np.dtype(image.array.dtype)
-    return Stack((depth, *_plane(axes, array.shape)), dtype, voxel, str(path), lambda z: np.asarray(array[pick(z)]))
+    turned = axes.index("X") < axes.index("Y")
+
+    def read(z: int) -> np.ndarray:
+        image = np.asarray(array[pick(z)])
+        return image.T if turned else image
+
+    return Stack((depth, *_plane(axes, array.shape)), dtype, voxel, str(path), read)

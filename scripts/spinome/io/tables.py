@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,30 @@ import pyarrow.parquet
 from spinome.io.atomic import atomic
 from spinome.io.damage import DamagedError
 
+
+def _read_parquet(path: Path, columns: list[str] | None, as_text: Iterable[str]) -> pd.DataFrame:
+    """As the file has it: an index that pandas stored is a column where it has a name, and rows count from 0."""
+    stored = None
+    if columns is not None:
+        stored = [name for name in columns if name in pyarrow.dataset.dataset(path, format="parquet").schema.names]
+    frame = pd.read_parquet(path, columns=stored)
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    frame = frame.reset_index(level=named).reset_index(drop=True)
+    return frame if columns is None else frame[[name for name in columns if name in frame.columns]]
+
+
+def _parquet_names(path: Path) -> list[str]:
+    """The columns as `_read_parquet` gives them; of an index that is a range pandas stores its name alone."""
+    schema = pyarrow.dataset.dataset(path, format="parquet").schema
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    ranges = [one["name"] for one in index if isinstance(one, dict) and one["name"] is not None]
+    unnamed = [one for one in index if isinstance(one, str) and re.fullmatch(r"__index_level_\d+__", one)]
+    return ranges + [name for name in schema.names if name not in unnamed]
+
+
 # integers of text, and names, are read as text, since a column with empty cells would be read as floats
 READERS = {
-    ".parquet": lambda path, columns, as_text: pd.read_parquet(path, columns=columns),
+    ".parquet": _read_parquet,
     ".feather": lambda path, columns, as_text: pd.read_feather(path, columns=columns),
     ".csv": lambda path, columns, as_text: pd.read_csv(path, usecols=columns, dtype=dict.fromkeys(as_text, "string")),
     ".tsv": lambda path, columns, as_text: pd.read_csv(
@@ -33,8 +55,9 @@ NULLABLE = {
 }
 # floats of 64 bits hold every whole number up to here
 EXACT_FLOAT = 2**53
+LARGEST = np.iinfo(np.int64).max
 HEADERS = {
-    ".parquet": lambda path: pyarrow.dataset.dataset(path, format="parquet").schema.names,
+    ".parquet": _parquet_names,
     ".feather": lambda path: pyarrow.ipc.open_file(path).schema.names,
     ".csv": lambda path: list(pd.read_csv(path, nrows=0).columns),
     ".tsv": lambda path: list(pd.read_csv(path, sep="\t", nrows=0).columns),
@@ -70,7 +93,7 @@ def read_table(
     """
     columns, integers, text = None if columns is None else list(columns), list(integers), list(text)
     frame = _by_kind(READERS, path, columns, [*integers, *text])
-    require_columns(path, frame.columns, required)
+    require_columns(path, frame.columns, [*required, *(columns or ())])
     for name in text:
         # an empty cell is no name
         frame[name] = frame[name].astype("string")
@@ -95,14 +118,19 @@ def exact_integers(column: pd.Series) -> pd.Series:
     """
     if column.dtype.kind == "f":
         values = column.dropna().to_numpy(float)
-        if (np.abs(values) > EXACT_FLOAT).any():
+        kept = np.finfo(getattr(column.dtype, "numpy_dtype", column.dtype)).nmant + 1
+        if (np.abs(values) > 2**kept).any():
             raise ValueError(
-                "floating point holds 15 digits exactly, some of these are longer and have lost their last ones; "
-                "write whole numbers"
+                f"floating point of this kind holds {int(kept * np.log10(2))} digits exactly, some of these are longer "
+                "and have lost their last ones; write whole numbers"
             )
         if (values != np.floor(values)).any():
             raise ValueError(f"{values[values != np.floor(values)][0]:g} is not whole")
-    elif column.dtype.kind not in "iu":
+    elif column.dtype.kind == "u":
+        # nullable ones would wrap to negative numbers
+        if (column.dropna() > LARGEST).any():
+            raise ValueError(f"{column.max()} is 2**63 or more; renumber")
+    elif column.dtype.kind != "i":
         column = column.astype("string").str.strip().str.replace(r"\.0*$", "", regex=True).replace("", pd.NA)
     try:
         return column.astype("Int64")

@@ -1,4 +1,4 @@
-"""Whether a TIFF file is whole, and grey.
+"""Whether a TIFF file is whole, one image, and grey.
 
 The directories of a TIFF's pages form a chain. Readers follow it as far as it goes, so that a truncated stack
 looks like a shorter one, or like one without its description.
@@ -42,6 +42,41 @@ def require_whole_tiff(path: str | Path) -> None:
             end = max((start + length for start, length in zip(last.dataoffsets, last.databytecounts)), default=0)
     if end > size:
         raise ValueError(f"{path}: is truncated, it ends after {size} bytes and needs more; copy or export it again")
+
+
+def only_image(path: str | Path, file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """The image of an opened file, with all of its pages.
+
+    A program that adds slice after slice leaves an image for each; these are one stack, whose first axis has no name.
+
+    Raises
+    ------
+    ValueError: if the file holds several images that are no slices of one size, or lacks a page that another file
+        should hold; the message names the file and the remedy.
+    """
+    first, *others = file.series
+    # the others of Zeiss' LSM are thumbnails
+    if not others or file.is_lsm:
+        image = first
+    else:
+        sizes = sorted({" x ".join(map(str, one.shape)) for one in file.series})
+        if not all(len(one.pages) == 1 and set(one.axes) <= set("YXS") for one in file.series):
+            raise ValueError(
+                f"{path}: holds {len(file.series)} images ({' and '.join(sizes)}); write the one that is meant to a "
+                "file of its own"
+            )
+        if len({(one.shape, one.axes, one.dtype) for one in file.series}) > 1:
+            raise ValueError(
+                f"{path}: slices have different sizes or types ({' and '.join(sizes)}); all slices of a stack must "
+                "be alike"
+            )
+        pages = [one.pages[0] for one in file.series]
+        image = tifffile.TiffPageSeries(
+            pages, shape=(len(pages), *first.shape), dtype=first.dtype, axes=f"Q{first.axes}", kind=first.kind
+        )
+    if any(page is None for page in image.pages):
+        raise ValueError(f"{path}: lacks pages that another file of its series should hold; put all files beside it")
+    return image
 
 
 def require_grey(path: str | Path, series: tifffile.TiffPageSeries) -> None:

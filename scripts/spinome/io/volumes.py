@@ -25,12 +25,12 @@ from spinome.io.damage import DamagedError
 from spinome.io.hdf5 import data_set
 from spinome.io.ome import multiscales, read_image, xml_sizes
 from spinome.io.png import png_facts
-from spinome.io.public_volumes import open_public_volume, public_info
+from spinome.io.public_volumes import is_gzipped, open_gzipped_volume, open_public_volume, public_info
 from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
 from spinome.io.sections import in_order
 from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.sources import is_address, split_source
-from spinome.io.tiff import require_grey, require_whole_tiff
+from spinome.io.tiff import only_image, require_grey, require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
 from spinome.io.untrusted import json_object
 from spinome.io.web.limits import DownloadError
@@ -120,6 +120,11 @@ class _Probability(Volume):
         stored = super()._read(box)
         values = stored.astype(np.float32)
         if stored.dtype.kind != "f":
+            if self.full_scale == 1 and values.size and values.max() > 1:
+                raise ValueError(
+                    f"{self.source}: holds {values.max():g}, and nothing above 1 in the eight sections by which it was "
+                    "taken for a mask of zeros and ones; write floats in [0, 1]"
+                )
             return values / np.float32(self.full_scale)
         values = np.nan_to_num(values, nan=0.0)
         low, high = float(values.min()), float(values.max())
@@ -238,10 +243,18 @@ def require_same_grid(volumes: Iterable[Volume]) -> None:
 
     Raises
     ------
-    ValueError: if two differ in shape, or in the size of a voxel where both state one; the message names both.
+    ValueError: if two differ in shape, or in the size of a voxel or the place in the specimen where both state one;
+        the message names both.
     """
     first, *others = volumes
     for other in others:
+        # one that begins at 0 mostly says nothing of its place
+        stated = all(np.abs(volume.corner).max() > 1 for volume in (first, other))
+        if stated and np.abs(np.subtract(first.corner, other.corner)).max() > 1:
+            raise ValueError(
+                f"{other.source}: begins at voxel {other.corner} (z, y, x), {first.source} at {first.corner}; volumes "
+                "of one row of the sample sheet must show one place, cut them alike or correct their offsets"
+            )
         if other.shape != first.shape:
             raise ValueError(
                 f"{other.source}: has shape {other.shape}, {first.source} has {first.shape}; "
@@ -365,7 +378,7 @@ def write_volume(
 class _SpatialAxes:
     """Three axes (z, y, x), given by their places, of an array whose others (time, channel) have one entry.
 
-    The z of a single section may have no place.
+    Places may be in any order. The z of a single section may have none.
     """
 
     def __init__(self, array: Any, places: Sequence[int | None]) -> None:
@@ -376,7 +389,28 @@ class _SpatialAxes:
     def __getitem__(self, box: Box) -> np.ndarray:
         taken = dict(zip(self._places, box))
         voxels = np.asarray(self._array[tuple(taken.get(place, 0) for place in range(self._array.ndim))])
+        kept = [place for place in self._places if place is not None]
+        voxels = voxels.transpose([sorted(kept).index(place) for place in kept])
         return voxels[None][box[0]] if self._places[0] is None else voxels
+
+
+def _by_name(source: str | Path, array: Any, names: Sequence[str]) -> tuple[Any, list[int | None]]:
+    """The axes z, y and x of an array by their names, and their places; the last three where none is called so.
+
+    Raises
+    ------
+    ValueError: if another axis has more entries than one; the message names the axes.
+    """
+    called = [name.lower() for name in names]
+    if not {"y", "x"} <= set(called):
+        return array, list(range(array.ndim)[-3:])
+    places = [called.index(axis) if axis in called else None for axis in "zyx"]
+    if any(length > 1 for place, length in enumerate(array.shape) if place not in places):
+        raise ValueError(
+            f"{source}: a volume has three filled axes (z, y, x), this has the axes {', '.join(names)} of shape "
+            f"{tuple(array.shape)}; write one channel or time to an image of its own"
+        )
+    return (array if places == [0, 1, 2] and array.ndim == 3 else _SpatialAxes(array, places)), places
 
 
 def _open_hdf5(path: Path, name: str) -> h5py.Dataset:
@@ -418,28 +452,33 @@ def _open_zarr(path: Path, name: str) -> tuple[Any, VoxelSize | None, tuple[floa
             f"{path}: has no Zarr volume '{name}' ({error}); write {path}::NAME, or copy it again if it is damaged"
         ) from error
     if isinstance(node, zarr.Array):
-        return open_array(path / name, node), None, (0.0, 0.0, 0.0)
+        names = [axis or "" for axis in getattr(node.metadata, "dimension_names", None) or ()]
+        return _by_name(path, open_array(path / name, node), names)[0], None, (0.0, 0.0, 0.0)
     image = read_image(node, path)
-    voxel_nm = complete(in_nm(*size) for size in image.sizes[-3:])
+    array, places = _by_name(path, open_array(path / name / image.path, image.array), image.axes)
+    voxel_nm = complete(in_nm(*image.sizes[place]) if place is not None else None for place in places)
     # `open_volume` stops where there are fewer axes than three
-    corner = cast(tuple[float, float, float], image.corner[-3:])
-    return open_array(path / name / image.path, image.array), voxel_nm, corner
+    corner = cast(tuple[float, float, float], tuple(0.0 if place is None else image.corner[place] for place in places))
+    return array, voxel_nm, corner
 
 
 def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
     require_whole_tiff(path)
     try:
         file = tifffile.TiffFile(path)
-        series = file.series[0]
-        # axes of one entry are left out of a squeezed series, and with them the z of a single section, which has
-        # another name or none where no program named the axes
-        axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
-        spatial = set("YX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
-        array: Any = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
+        images = len(file.series)
     except Exception as error:
         raise ValueError(
             f"{path}: is not a readable TIFF; it may be empty or cut short ({error}); copy or export it again"
         ) from error
+    if images == 0:
+        raise ValueError(f"{path}: has no image in it; export it again")
+    series = only_image(path, file)
+    # axes of one entry are left out of a squeezed series, and with them the z of a single section, which has
+    # another name or none where no program named the axes
+    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    spatial = set("YX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
+    array: Any = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
     require_grey(path, series)
     array = _SpatialAxes(array, [axes.index(axis) if axis in axes else None for axis in "ZYX"]) if spatial else array
     return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
@@ -474,8 +513,9 @@ def _tiff_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype of a section, none of whose voxels is read."""
     require_whole_tiff(file)
     with tifffile.TiffFile(file) as section:
-        require_grey(file, section.series[0])
-        return section.series[0].shape, section.series[0].dtype
+        series = only_image(file, section)
+        require_grey(file, series)
+        return series.shape, series.dtype
 
 
 def _read_info(address: str) -> str:
@@ -497,9 +537,13 @@ def _kvstore(address: str) -> dict[str, str] | str:
 
 
 def _open_local_precomputed(address: str, name: str) -> tensorstore.TensorStore:
-    scales = [scale["key"] for scale in json_object(_read_info(address))["scales"]]
+    info = json_object(_read_info(address))
+    scales = [scale["key"] for scale in info["scales"]]
     if name and name not in scales:
         raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
+    folder = Path(address.removeprefix("file://"))
+    if is_gzipped(folder, info["scales"][scales.index(name) if name else 0]):
+        return open_gzipped_volume(folder, info, name)
     return tensorstore.open(
         {
             "driver": "neuroglancer_precomputed",
