@@ -204,8 +204,7 @@ def two_pieces(tmp_path):
     segments[4:8, 20:30, 40:50], segments[4:8, 20:30, 72:82] = 1, 2
     write_volume(tmp_path / "segments.zarr", segments, VOXEL_NM)
     aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}, "max_failed_fraction": 1}
-    # thinned to 20 x 20 x 20 nm
-    return aside, Typing(working_nm=25, orphan_min_um3=0.0001).model_dump()
+    return aside, Typing(working_nm=20, orphan_min_um3=0.0001).model_dump()
 
 
 @pytest.mark.parametrize(("step", "kinds"), [("measure", {1: "orphan"}), ("pieces", {1: "orphan", 2: "orphan"})])
@@ -319,7 +318,7 @@ def test_a_dendrite_that_may_lack_a_piece_has_no_mesh(tmp_path, run_script, fini
         )
         save_pieces(path, pieces, segments=segments)
 
-    settings = {"voxel_nm": None, "working_nm": 25.0, "cuboid": CUBOID, "min_thickest_nm": 0.0, "error_nm": 20.0}
+    settings = {"voxel_nm": None, "working_nm": 20.0, "cuboid": CUBOID, "min_thickest_nm": 0.0, "error_nm": 20.0}
     aside = {"row": {"segmentation": str(tmp_path / "segments.zarr")}}
     for failed, meshed in (([], ["7", str(2**40)]), (["0-0-16"], ["7"])):
         pieces = finish(f"dendrites{len(failed)}", compute, *failed, blocks=list(blocks))

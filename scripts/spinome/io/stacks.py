@@ -99,7 +99,10 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     def read(z: int) -> np.ndarray:
         index = [value for value in pick(z) if not isinstance(value, slice)]
         number = int(np.ravel_multi_index(index, outer)) if outer else 0
-        return series.pages[number].asarray()
+        page = series.pages[number]
+        # `only_image` has seen to it
+        assert page is not None
+        return page.asarray()
 
     return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), read)
 
