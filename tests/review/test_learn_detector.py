@@ -49,8 +49,8 @@ def boxes(**candidates):
 
 
 def place(x_um):
-    """The pixel in which a box of the detector is learned from: it reports them half a pixel before."""
-    return round(x_um / 0.12 + 0.5, 3)
+    """The pixel in which a box of the detector is learned from."""
+    return round(x_um / 0.12, 3)
 
 
 def told(*rows):

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 from spinome.twophoton.fields import Field
 from spinome.twophoton.training_images import View, field_view, held_out_fields, hold_out, stack_view
@@ -47,3 +48,13 @@ def test_what_lies_far_from_the_traced_dendrites_becomes_dark():
     whole, near = stack_view(stack, voxel, truth).stack, stack_view(stack, voxel, truth, dendrites).stack
     np.testing.assert_allclose(near[8:12, 35:65], whole[8:12, 35:65], rtol=1e-3, atol=1e-4)
     assert not near[:, :10].any() and not near[:3].any()
+
+
+@pytest.mark.parametrize("pixel", [0.12, 0.3, 0.05])
+def test_targets_are_indices_of_the_pixels_in_which_heads_lie(pixel):
+    across, along = (np.arange(round(length / pixel)) * pixel for length in (12.0, 15.0))
+    truth = pd.DataFrame({"z_um": [1.0], "y_um": [6.3], "x_um": [8.5], "diameter_um": [0.5]})
+    light = np.exp(-0.5 * ((across[:, None] - 6.3) ** 2 + (along - 8.5) ** 2) / 0.4**2)
+    out = stack_view(np.stack([light, 2 * light, light]), (1.0, pixel, pixel), truth)
+    middle = ndimage.center_of_mass(np.where(out.stack[1] > 1e-3, out.stack[1], 0))
+    np.testing.assert_allclose(out.spines[0, :3], [1, *middle], atol=0.05)

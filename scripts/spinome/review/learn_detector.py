@@ -26,7 +26,7 @@ from spinome.twophoton.augment import FAINTEST, vary, visibility
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import CROP, HEAT_STRIDE, Detector
-from spinome.twophoton.preprocess import resample, scale_intensity
+from spinome.twophoton.preprocess import index_of, resample, scale_intensity
 from spinome.twophoton.registered import RegisteredStack
 from spinome.twophoton.train import optimise
 
@@ -102,12 +102,10 @@ def teacher_of(stack: RegisteredStack, boxes: pd.DataFrame, told: pd.DataFrame) 
     side_px = np.sqrt(pixel[0] * pixel[1])
 
     def placed(frame: pd.DataFrame) -> np.ndarray:
-        first = (np.array(voxel_um[1:]) / 2 + frame[["y_um", "x_um"]].to_numpy(float)) / pixel - 0.5
-        return first.reshape(-1, 2)
+        return index_of(frame[["y_um", "x_um"]].to_numpy(float).reshape(-1, 2), voxel_um[1:], pixel)
 
     known = boxes.assign(slice=boxes["slice"].astype(int), side=boxes["side_um"] / side_px)
-    # the detector reports boxes half a pixel before where it learned to put them
-    known[["y", "x"]] = placed(boxes) + 0.5
+    known[["y", "x"]] = placed(boxes)
     asked_about = known["candidate"].isin(told.loc[told["candidate"] >= 0, "candidate"])
     own = dict(iter(known[asked_about].groupby("candidate")))
     # a double is neither a spine of its own nor background

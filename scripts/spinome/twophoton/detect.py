@@ -1,4 +1,11 @@
-"""Spines in each slice of a stack, by the detector."""
+"""Spines in each slice of a stack, by the detector.
+
+Places are pixel indices everywhere: the centre of the first pixel is 0, in um of a stack as in pixels of an image that
+is resampled or cut out for the network. Its training shows it heads at such places (`training_images`, `augment`), so
+its boxes are in them, although cells of its heatmap count from the edge: that half pixel it learned. Resampling keeps
+the edges of an image in their place, so its pixels are counted from the edge there, and there alone
+(`preprocess.index_of`, `preprocess.place_of`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ import torch
 from scipy import ndimage
 
 from spinome.twophoton.detector import UNIT_BOX, Detector
-from spinome.twophoton.preprocess import compress, resample, scale_intensity, with_neighbours
+from spinome.twophoton.preprocess import compress, place_of, resample, scale_intensity, with_neighbours
 
 # boxes below this score are not kept; a spine's own threshold comes after depth tracking
 KEEP = 0.08
@@ -61,11 +68,11 @@ def detect(
         boxes, logits = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))["stages"][-1]
         scores = logits.sigmoid().numpy()
         for (z, (y0, y1, x0, x1)), box, score in zip(batch, boxes.numpy(), scores):
-            x, y = box[:, 0] - 0.5 + x0 - MARGIN, box[:, 1] - 0.5 + y0 - MARGIN
+            x, y = box[:, 0] + x0 - MARGIN, box[:, 1] + y0 - MARGIN
             own = (score >= keep) & (y >= y0 - 0.5) & (y < y1 - 0.5) & (x >= x0 - 0.5) & (x < x1 - 0.5)
             side = UNIT_BOX * np.exp(np.clip(box[:, 2], -1.5, 1.5))
-            place = np.column_stack([(y + 0.5) * pixel[0] - voxel_um[1] / 2, (x + 0.5) * pixel[1] - voxel_um[2] / 2])
-            columns = [np.full(own.sum(), z), score[own], *place[own].T, side[own] * np.sqrt(pixel[0] * pixel[1])]
+            place = place_of(np.column_stack([y, x])[own], voxel_um[1:], pixel)
+            columns = [np.full(own.sum(), z), score[own], *place.T, side[own] * np.sqrt(pixel[0] * pixel[1])]
             found.append(np.column_stack(columns))
     frame = pd.DataFrame(np.concatenate(found), columns=BOX_COLUMNS).astype({"slice": int})
     return frame.sort_values(["slice", "score"], ascending=[True, False], ignore_index=True)

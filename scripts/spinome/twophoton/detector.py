@@ -133,7 +133,8 @@ class Detector(nn.Module):
         Returns
         -------
         `heat` and `size` (B, H/2, W/2): logits of a head's centre and log sizes there;
-        `stages`: after each decoder layer, boxes (B, Q, 3) as x, y in pixels and log size, and logits (B, Q)
+        `stages`: after each decoder layer, boxes (B, Q, 3) as x, y in pixels (indices, 0 is the centre of the first)
+        and log size, and logits (B, Q)
         """
         with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
             half = self.stem(image)

@@ -69,6 +69,20 @@ def resample(stack: np.ndarray, voxel_um: tuple[float, float, float]) -> tuple[n
     return out, pixel
 
 
+def index_of(place_um: np.ndarray, before: tuple[float, float], pixel: tuple[float, float]) -> np.ndarray:
+    """Pixel indices (N, 2) in a resampled image of places in um (N, 2) of the image before, y and x.
+
+    Both count from the centre of their first pixel, which resampling moves where it changes the size of pixels, from
+    `before` to `pixel`: it keeps the edge.
+    """
+    return (place_um + np.array(before) / 2) / pixel - 0.5
+
+
+def place_of(index: np.ndarray, before: tuple[float, float], pixel: tuple[float, float]) -> np.ndarray:
+    """Places in um of the image before, of pixel indices in a resampled one: the reverse of `index_of`."""
+    return (index + 0.5) * pixel - np.array(before) / 2
+
+
 def with_neighbours(stack: np.ndarray, z: int) -> np.ndarray:
     """Slices z-1, z and z+1 as channels (3, Y, X); the first and last slice are their own neighbour."""
     return stack[[max(z - 1, 0), z, min(z + 1, len(stack) - 1)]]

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from spinome.twophoton.detector import CROP
 from spinome.twophoton.fields import Field
-from spinome.twophoton.preprocess import PIXEL_UM, resample, scale_intensity
+from spinome.twophoton.preprocess import PIXEL_UM, index_of, resample, scale_intensity
 
 # reach of the annotation of a traced dendrite, along z and in the plane
 BESIDE_UM = (6.0, 3.6, 3.6)
@@ -21,8 +21,9 @@ BESIDE_UM = (6.0, 3.6, 3.6)
 class View:
     """A training image on the scale of `scale_intensity`, resampled to `PIXEL_UM`.
 
-    `stack` (Z, Y, X) float32 (Z = 1 for a flat field view), `spines` (N, 4): z in slices, y, x and box side in
-    pixels, `step_um` between slices. A field view has the number of its `folder`, and its `group` there.
+    `stack` (Z, Y, X) float32 (Z = 1 for a flat field view), `spines` (N, 4): z in slices, y and x (indices of pixels)
+    and box side in pixels, `step_um` between slices. A field view has the number of its `folder`, and its `group`
+    there.
     """
 
     stack: np.ndarray
@@ -48,19 +49,25 @@ def stack_view(
     side = truth["diameter_um"].to_numpy(float) + 0.4
     known = np.isfinite(side)
     side = np.where(known, side, np.median(side[known]) if known.any() else 1.1)
-    place = truth[["z_um", "y_um", "x_um"]].to_numpy(float) / (voxel_um[0], *pixel)
+    place = index_of(truth[["y_um", "x_um"]].to_numpy(float), voxel_um[1:], pixel)
     image = scale_intensity(resampled)
     if dendrites is not None:
-        image *= _beside(dendrites, image.shape, (voxel_um[0], *pixel))
-    return View(image, np.column_stack([place, side / PIXEL_UM]), voxel_um[0])
+        image *= _beside(dendrites, image.shape, voxel_um, pixel)
+    return View(image, np.column_stack([truth["z_um"] / voxel_um[0], place, side / PIXEL_UM]), voxel_um[0])
 
 
-def _beside(dendrites: pd.DataFrame, shape: tuple[int, int, int], voxel_um: tuple[float, float, float]) -> np.ndarray:
-    """1 where a stack lies beside the traced dendrites, 0 elsewhere, soft between: (Z, Y, X) float32."""
-    nodes = (dendrites[["z_um", "y_um", "x_um"]].to_numpy(float) / voxel_um).round().astype(int)
+def _beside(
+    dendrites: pd.DataFrame,
+    shape: tuple[int, int, int],
+    voxel_um: tuple[float, float, float],
+    pixel: tuple[float, float],
+) -> np.ndarray:
+    """1 where a resampled stack lies beside the traced dendrites, 0 elsewhere, soft between: (Z, Y, X) float32."""
+    flat = index_of(dendrites[["y_um", "x_um"]].to_numpy(float), voxel_um[1:], pixel)
+    nodes = np.column_stack([dendrites["z_um"] / voxel_um[0], flat]).round().astype(int)
     away = np.ones(shape, bool)
     away[tuple(np.clip(nodes, 0, np.array(shape) - 1).T)] = False
-    distance = ndimage.distance_transform_edt(away, sampling=np.array(voxel_um) / BESIDE_UM)
+    distance = ndimage.distance_transform_edt(away, sampling=np.array([voxel_um[0], *pixel]) / BESIDE_UM)
     return ndimage.gaussian_filter((distance <= 1).astype(np.float32), (0, 2, 2))
 
 
