@@ -7,6 +7,7 @@ import torch
 
 from spinome.io.atomic import atomic
 from spinome.io.tables import write_table
+from spinome.review.conclude import is_nothing
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector
@@ -15,8 +16,7 @@ from spinome.workflow import step
 
 inputs, params, output = step.begin(snakemake)
 torch.set_num_threads(snakemake.threads)
-# an empty file stands for none
-if Path(inputs.model).stat().st_size:
+if not is_nothing(inputs.model):
     stack, (model, _) = read_registered(inputs.stack), load_detector(inputs.model)
     boxes = detect(stack.voxels, stack.voxel_um, model)
     spines, boxes["candidate"] = find_spines(boxes, stack.voxels, stack.voxel_um, params.gap_slices)

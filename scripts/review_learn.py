@@ -1,19 +1,18 @@
 """Teach what finds two-photon spines from what people answered, and keep the old models where that is not better."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from spinome.hashing import content_hash, file_hash
-from spinome.io.atomic import atomic, remove
+from spinome.io.atomic import remove
 from spinome.io.models import load_model
 from spinome.io.tables import read_table
 from spinome.review import learn_detector
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.candidates import described, joined
-from spinome.review.conclude import conclude, save_taken
+from spinome.review.conclude import conclude, save_nothing, save_taken
 from spinome.review.learn import learn
 from spinome.review.learn_depth import at_first_depth, depths_taught, heads_seen, relearn_depth
 from spinome.twophoton.depth import ESTIMATES
@@ -63,9 +62,7 @@ relearn = partial(learn_detector.relearn, start, asked, old, depth, seed=params.
 learned, scores = learn(known, answers, params.seed, relearn)
 said = conclude(scores.assign(**depths), output.scores)
 if learned.detector is None:
-    # nothing has learned
-    with atomic(Path(output.detector)) as part:
-        part.touch()
+    save_nothing(output.detector)
 else:
     save_detector(output.detector, learned.detector, {**facts, "learned_from_answers": said, "taught_by": facts})
 # depths alone go with the judge of before

@@ -13,7 +13,7 @@ from spinome.io.atomic import atomic, remove
 from spinome.io.volumes import require_voxel_size
 from spinome.review import learn_network
 from spinome.review.answers import Answers, candidates_said, standing
-from spinome.review.conclude import conclude
+from spinome.review.conclude import conclude, save_nothing
 from spinome.review.learn_synapses import learn
 from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import load_card
@@ -65,9 +65,7 @@ if learned.network:
     learned.network.card["learned_from_answers"] = said
     save_network(output.network, learned.network)
 else:
-    # nothing has learned, or it is no network
-    with atomic(Path(output.network)) as part:
-        part.touch()
+    save_nothing(output.network)
 # volumes that nobody answered about keep their own network
 card = {"judge": None, **(learned.card or {}), "network": taught if learned.network else []}
 with atomic(Path(output.judge)) as part:

@@ -7,10 +7,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 from spinome.workflow import asking
-from spinome.workflow.samples import VolumeRow
-from spinome.workflow.sizes import UNKNOWN_VOLUME, Size, Sizes, of_files
+from spinome.workflow.samples import StackRow, VolumeRow
+from spinome.workflow.sizes import UNKNOWN_STACK, UNKNOWN_VOLUME, Size, Sizes, of_files
 
 RULES = Path(__file__).parents[2] / "workflow" / "rules"
 
@@ -71,6 +72,19 @@ def test_the_size_of_a_volume_is_that_of_the_first_data_that_are_there(tmp_path,
     address = "precomputed://https://example.org/v"
     (tmp_path / ".sizes.json").write_text(json.dumps({address: 5_000_000.0}))
     assert Sizes(tmp_path / ".sizes.json").volume(VolumeRow(volume="v", image=address)) == 5_000_000
+
+
+def test_a_stack_of_coarse_pixels_is_larger_to_a_detector_than_in_its_file(tmp_path):
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((10, 20, 30), np.uint8))
+    sizes, file = Sizes(tmp_path / ".sizes.json"), str(tmp_path / "stack.tif")
+    told = {"specimen": "m", "field": "f", "timepoint": "0", "day": 0.0, "voxel_z_um": 1.0}
+    fine, coarse, gone = (
+        StackRow(**told, path=path, voxel_y_um=um, voxel_x_um=um)
+        for path, um in ((file, 0.06), (file, 0.36), ("gone.tif", 0.12))
+    )
+    assert sizes.stack(fine) == sizes.resampled(fine) == 0.006
+    assert Sizes(tmp_path / ".sizes.json").resampled(coarse) == pytest.approx(9 * 0.006)
+    assert sizes.resampled(gone) == UNKNOWN_STACK
 
 
 def test_an_address_is_looked_at_once_and_only_where_nothing_else_is_there(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ rule review_learn:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        **asks("review_learn", twophoton_plan.sizes_of(study.stacks)),
+        **asks("review_learn", twophoton_plan.resampled_sizes_of(study.stacks)),
     params:
         each=stack_rows(study.stacks, "specimen", "field", "timepoint", "series"),
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
@@ -56,7 +56,7 @@ rule review_detect:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        **asks("review_detect", twophoton_plan.stack_size),
+        **asks("review_detect", twophoton_plan.resampled_size),
     params:
         gap_slices=config["twophoton"]["detect"]["gap_slices"],
         code=script_hash("review_detect"),

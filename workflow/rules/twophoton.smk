@@ -79,7 +79,7 @@ rule twophoton_train:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        **asks("twophoton_train", twophoton_plan.sizes_of(twophoton_plan.trained)),
+        **asks("twophoton_train", twophoton_plan.resampled_sizes_of(twophoton_plan.trained)),
     params:
         each=stack_rows(twophoton_plan.trained, "timepoint"),
         settings=twophoton_plan.training,
@@ -111,7 +111,7 @@ rule twophoton_detect:
         "../../envs/twophoton.yaml"
     threads: 1
     resources:
-        **asks("twophoton_detect", twophoton_plan.stack_size),
+        **asks("twophoton_detect", twophoton_plan.resampled_size),
     params:
         model=twophoton_plan.detector.stamp,
         inputs=study.given([twophoton_plan.given_boxes]),

@@ -27,6 +27,17 @@ def conclude(scores: pd.DataFrame, path: str | Path) -> dict[str, Any]:
     return json.loads(scores.to_json(orient="records"))[0]
 
 
+def save_nothing(path: str | Path) -> None:
+    """Write the empty file that stands for a network that has not learned; `is_nothing` tells it."""
+    with atomic(Path(path)) as part:
+        part.touch()
+
+
+def is_nothing(path: str | Path) -> bool:
+    """Whether a network has not learned (`save_nothing`), so that what was found before holds on."""
+    return Path(path).stat().st_size == 0
+
+
 def save_taken(path: str | Path, taken: Any, said: dict[str, Any], old: Model, file: Path, **card: Any) -> None:
     """Write the forest that learned from answers with its card, or the old one as it is where none was taken.
 

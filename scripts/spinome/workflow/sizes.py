@@ -39,7 +39,7 @@ class Sizes:
 
     def __init__(self, cache: str | Path):
         self.cache = Path(cache)
-        self.seen: dict[str, float] = {}
+        self.seen: dict[tuple[str, str], float] = {}
         try:
             self.known: dict[str, float] = json.loads(self.cache.read_text())
         except (OSError, ValueError):
@@ -58,6 +58,11 @@ class Sizes:
         found = self._look(row.path, _voxels_of_stack, row)
         return UNKNOWN_STACK if found is None else found
 
+    def resampled(self, row: StackRow) -> float:
+        """The same of a stack as a detector sees it, which coarse pixels make larger than it is in the file."""
+        found = self._look(row.path, _resampled_voxels_of_stack, row)
+        return UNKNOWN_STACK if found is None else found
+
     def learn(self, rows: Iterable[VolumeRow]) -> None:
         """Look at volumes that are at addresses alone, and keep their sizes for this run and later ones."""
         learned = {}
@@ -74,12 +79,13 @@ class Sizes:
                 part.write_text(json.dumps(self.known))
 
     def _look(self, source: str, voxels: Callable[[str, Any], float], row: Any) -> float | None:
-        if source not in self.seen:
+        key = source, voxels.__name__
+        if key not in self.seen:
             try:
-                self.seen[source] = voxels(source, row) / 1e6
+                self.seen[key] = voxels(source, row) / 1e6
             except UNREADABLE:
                 return None
-        return self.seen[source]
+        return self.seen[key]
 
 
 def of_files(wildcards: Any, input: Iterable[str]) -> Size:
@@ -108,3 +114,11 @@ def _voxels_of_stack(source: str, row: StackRow) -> float:
     from spinome.io.stacks import open_stack
 
     return prod(open_stack(source, row.channel, row.voxel_um).shape)
+
+
+def _resampled_voxels_of_stack(source: str, row: StackRow) -> float:
+    from spinome.io.stacks import open_stack
+    from spinome.twophoton.preprocess import PIXEL_UM
+
+    opened = open_stack(source, row.channel, row.voxel_um)
+    return prod(opened.shape) * max(1.0, prod(opened.voxel_um[1:]) / PIXEL_UM**2)

@@ -245,6 +245,11 @@ class TwophotonPlan:
         voxels = self.study.sizes.stack(self._row(wildcards))
         return Size(voxels, voxels)
 
+    def resampled_size(self, wildcards: Any, input: Any) -> Size:
+        """The size of a job that looks through a stack by a detector."""
+        voxels = self.study.sizes.resampled(self._row(wildcards))
+        return Size(voxels, voxels)
+
     def series_size(self, wildcards: Any, input: Any) -> Size:
         """The size of a job on a series, of which it holds one stack at a time."""
         return self.sizes_of(self._rows(wildcards))(wildcards, input)
@@ -255,6 +260,16 @@ class TwophotonPlan:
 
         def size(wildcards: Any, input: Any) -> Size:
             voxels = [self.study.sizes.stack(row) for row in rows]
+            return Size(max(voxels, default=0.0), sum(voxels))
+
+        return size
+
+    def resampled_sizes_of(self, rows: Iterable[StackRow]) -> SizeOf:
+        """The size of a job that looks through stacks by a detector, one after another."""
+        rows = list(rows)
+
+        def size(wildcards: Any, input: Any) -> Size:
+            voxels = [self.study.sizes.resampled(row) for row in rows]
             return Size(max(voxels, default=0.0), sum(voxels))
 
         return size
