@@ -18,9 +18,9 @@ from review_curves import COUNTS, Point, ask
 from spinome.cuboids import cuboids
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.learn_network import Source, relearn
-from spinome.review.learn_synapses import asked_about, before, learn, retrained, teach
+from spinome.review.learn_synapses import asked_about, before, cubes, learn, retrained, said_by_judge, teach
 from spinome.review.questions import answered_by, in_order
-from spinome.review.ways import Said, compare
+from spinome.review.ways import compare, parted
 from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.classifiers import of_network
 from spinome.synapses.network.adapt import adapt
@@ -33,6 +33,8 @@ from spinome.synapses.training.folds import SLABS, slab_width
 from synapse_objects import MODELS, first_map, fly
 
 WHERE = "synapses, F1 of objects on drosophila_vnc in the quarter that nobody was asked about, shipped network"
+# a person simulated paints nothing
+NOTHING_PAINTED = np.zeros(0, int), np.zeros(0, object)
 
 
 @cache
@@ -111,7 +113,7 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
 
 
 def _takes(table: pd.DataFrame, drawn_by: np.ndarray, rows: np.ndarray, said: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a judge that learned from these answers, but for those held out, on the latter.
+    """Whether the rule takes a judge that learned from these answers, by those drawn by lot.
 
     Parameters
     ----------
@@ -122,13 +124,12 @@ def _takes(table: pd.DataFrame, drawn_by: np.ndarray, rows: np.ndarray, said: np
     answer = np.where(said, "synapse", "no synapse")
     # what a person is not sure of is no answer
     about = pd.DataFrame({"answer": answer, "drawn": drawn_by}).iloc[rows]
-    weight = drawn(asked_about(table), about, seed)
-    first = teach(table, rows[weight == 0], said[rows][weight == 0], seed)
-    if first is None:
+    weight = drawn(asked_about(table), about, seed, most=1.0)
+    part = parted(cubes(table)[rows], said[rows], seed)
+    new = said_by_judge(table, about, part, NOTHING_PAINTED, seed)
+    if new is None:
         return False
-    likely = first.probability(table)
-    new = Said(likely[rows], likely[rows] >= best_threshold(likely))
-    return compare(before(table, rows, said[rows], weight > 0), new, said[rows], weight).better
+    return compare(before(table, rows, said[rows], part), new, said[rows], weight).better
 
 
 def networks(found: Candidates, count: int, seed: int) -> dict[str, Matched | float]:
@@ -170,8 +171,8 @@ def _networks(found: Candidates, slab: int, count: int, seed: int) -> dict:
     learned, scores = learn(table, answers, seed, noted)
     seconds = time.process_time() - started
     about = answered_by(asked_about(table), answers)
-    weight = drawn(asked_about(table), about, seed)
-    course = retrained(table, answers, about, weight > 0, noted, seed)
+    part = parted(cubes(table)[about.index], (about["answer"] == "synapse").to_numpy(), seed)
+    course = retrained(table, answers, about, part, noted, seed)
     taken, out = scores.loc[0, "learned"], {}
     print(slab, count, seed, scores.T.to_string(header=False).replace("\n", "; "), f"{seconds:.0f} CPU-s", flush=True)
     old = found.table["synapse"].to_numpy() > 0

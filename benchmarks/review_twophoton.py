@@ -25,11 +25,12 @@ from review_curves import COUNTS, Point, ask
 from spinome.io.models import Model
 from spinome.io.stacks import open_stack
 from spinome.review.candidates import Candidates as Known
-from spinome.review.held_out import HELD_OUT, best_threshold, weigh
-from spinome.review.learn import learn, questions_of, retrained, taught, teach
+from spinome.review.held_out import HELD_OUT, best_threshold
+from spinome.review.learn import learn, questions_of, retrained, said_by_judge, taught, teach
 from spinome.review.learn_depth import relearn_depth
 from spinome.review.learn_detector import Source, relearn
 from spinome.review.questions import answered_by, in_order
+from spinome.review.ways import Said, compare, parted
 from spinome.scores.matching import match_points
 from spinome.twophoton.depth import ESTIMATES, true_offsets
 from spinome.twophoton.depth_track import find_spines
@@ -97,6 +98,11 @@ class Candidates:
         self.table = pd.concat(tables, ignore_index=True)
         self.features, self.spine, self.groups = (np.concatenate(parts) for parts in (features, spine, groups))
         self.table["accepted"] = self.table["score"] >= best_threshold(self.table["score"].to_numpy(float))
+
+    def known(self) -> Known:
+        """The same as learning takes them."""
+        table, score = self.table.assign(series="rr30a.upper"), self.table["score"].to_numpy(float)
+        return Known(table, self.features, self.groups, score, table["z_um"].to_numpy(float))
 
     def heads_um(self) -> np.ndarray:
         """Depth (N,) of the true head of each candidate that is one, in a slice; not a number of the others."""
@@ -261,9 +267,8 @@ def _detector_way(asked: Candidates, elsewhere: Candidates, count: int, seed: in
     answers["answer"] = np.where(mine.spine[rows], "spine", "no spine")
     answers["drawn"] = how.reindex(pd.MultiIndex.from_frame(mine.table.iloc[rows][names])).to_numpy()
     answers = answers.assign(answer_id=[str(row) for row in rows]).reset_index(drop=True)
-    table = mine.table.assign(series="rr30a.upper")
-    old = Model(judge, FEATURES, {"depth": depth or DEPTH, "threshold": best_threshold(table["score"].to_numpy(float))})
-    known = Known(table, mine.features, mine.groups, table["score"].to_numpy(float), table["z_um"].to_numpy(float))
+    known = mine.known()
+    old = Model(judge, FEATURES, {"depth": depth or DEPTH, "threshold": best_threshold(known.ranked)})
     sources, detector = [_source(name) for name in SESSIONS], load_detector(DETECTOR)[0]
     kept: dict = {}
 
@@ -279,10 +284,11 @@ def _detector_way(asked: Candidates, elsewhere: Candidates, count: int, seed: in
     seconds = time.process_time() - started
     said = scores.T.to_string(header=False).replace("\n", "; ")
     print(asked.dendrite, count, seed, said, f"{seconds:.0f} CPU-s", flush=True)
-    found, spine, held, _ = taught(known.table, answers, seed)
+    found, spine, _ = taught(known.table, answers, seed)
     alone = teach(known.features, found, spine, known.ranked, known.groups, seed)
     out = {"before": others.f1(judge), "judge": others.f1(alone or judge)}
-    course = retrained(known, answers, answered_by(questions_of(known.table), answers), held, noted, seed)
+    part, about = parted(known.groups[found], spine, seed), answered_by(questions_of(known.table), answers)
+    course = retrained(known, answers, about, part, noted, seed)
     there = None
     for name in ("detector", "detector and judge"):
         ended = course.finish(name if name in course.said else "detector")
@@ -389,7 +395,7 @@ def described_at(depth: list[float]) -> list[tuple]:
 
 
 def takes(asked: Candidates, drawn: np.ndarray, said: np.ndarray, seed: int) -> bool:
-    """Whether the rule takes a judge that learned from these answers, but for those held out, on the latter.
+    """Whether the rule takes a judge that learned from these answers, by those drawn by lot.
 
     Parameters
     ----------
@@ -399,14 +405,12 @@ def takes(asked: Candidates, drawn: np.ndarray, said: np.ndarray, seed: int) -> 
     questions, rows = questions_of(asked.table), np.flatnonzero(drawn != "")
     answer = np.where(said[rows], "spine", "no spine")
     answers = questions.iloc[rows].assign(who="simulated", answer=answer, drawn=drawn[rows])
-    found, spine, held, weight = taught(asked.table, answers.reset_index(drop=True), seed)
-    old = asked.table["score"].to_numpy(float)
-    model = teach(asked.features, found[~held], spine[~held], old, asked.groups, seed)
-    if model is None:
+    found, spine, weight = taught(asked.table, answers.reset_index(drop=True), seed)
+    old, known = asked.table["score"].to_numpy(float), asked.known()
+    new = said_by_judge(known, old, found, spine, parted(asked.groups[found], spine, seed), seed)
+    if new is None:
         return False
-    new, seen = _of(model, asked.features), found[held]
-    kept = asked.table["accepted"].to_numpy(bool)[seen], new[seen] >= best_threshold(new)
-    return weigh(old[seen], new[seen], spine[held], weight[held], kept).better
+    return compare(Said(old[found], known.table["accepted"].to_numpy(bool)[found]), new, spine, weight).better
 
 
 def _of(model: CalibratedClassifierCV, features: np.ndarray) -> np.ndarray:

@@ -39,10 +39,10 @@ class Verdict:
         return self.held_out > 1 and self.both and self.gain > ERRORS * self.error and self.new >= self.old
 
 
-def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray:
+def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int, most: float = HELD_OUT) -> np.ndarray:
     """How many questions each answer (N,) stands for that is held out: 0 for the others.
 
-    Those are held out that were drawn by lot, the first of the lot where these are more than `HELD_OUT`. These
+    Those are held out that were drawn by lot, the first of the lot where these are more than `most` of all. These
     are the start of the lot, and those that the page drew by lot when it asked: where candidates have moved since, or a
     person was not sure of one, the lot of today breaks off early.
 
@@ -60,7 +60,7 @@ def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int) -> np.ndarray
         by_page = rows[of[rows] & (about["drawn"] == "random").to_numpy(bool)]
         either = np.union1d(sampled(questions, about, seed, counted), by_page)
         order = lot(questions, seed, counted)
-        first = order[np.isin(order, either)][: int(HELD_OUT * of[rows].sum())]
+        first = order[np.isin(order, either)][: int(most * of[rows].sum())]
         if len(first):
             weight[np.isin(rows, first)] = of.sum() / len(first)
     return weight

@@ -3,7 +3,7 @@
 A forest on the answers alone needs hundreds of them, and forgets what the old one knew. So the old judge teaches, too:
 what it is sure of, in the candidates that nobody was asked about, is learned with a small weight. The detector learns
 in `spinome.review.learn_detector`, alone or with a judge of what it finds then. What was learned is held against what
-was before on answers drawn by lot that it has not seen, and taken only where it is better.
+was before on answers drawn by lot about places that it has not learned from, and taken only where it is better.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spinome.review.answers import POSITION, match
 from spinome.review.candidates import Candidates
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import answered_by, spine_questions
-from spinome.review.ways import HELD, Retrained, Said, choose, crosswise, found_again, parted, shares
+from spinome.review.ways import Retrained, Said, choose, crosswise, found_again, parted, shares_elsewhere
 from spinome.twophoton.judge import LEAF, SHARE, TREES
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ def questions_of(judged: pd.DataFrame) -> pd.DataFrame:
     return spine_questions(judged, "", least=0.0)
 
 
-def taught(
-    judged: pd.DataFrame, answers: pd.DataFrame, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What answers say of candidates, and which of them are held out.
+def taught(judged: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What answers say of candidates, and which of them were drawn by lot.
 
     Parameters
     ----------
@@ -56,15 +54,14 @@ def taught(
 
     Returns
     -------
-    rows of `judged` (N,) that an answer is about, whether each is a spine (N,), which were drawn by lot (N,), and how
-    many candidates each of those stands for (N,), 0 for the others
+    rows of `judged` (N,) that an answer is about, whether each is a spine (N,), and how many candidates each of those
+    stands for that were drawn by lot (N,), 0 for the others
     """
     questions = questions_of(judged)
     about = answered_by(questions, answers)
     rows = about.index.to_numpy(int)
     spine = (about["answer"] == "spine").to_numpy()
-    weight = drawn(questions, about, seed)
-    return rows, spine, weight > 0, weight
+    return rows, spine, drawn(questions, about, seed, most=1.0)
 
 
 def teach(
@@ -99,6 +96,27 @@ def teach(
     return model.fit(features[every], label, sample_weight=weight)
 
 
+def said_by_judge(
+    known: Candidates, old: np.ndarray, rows: np.ndarray, spine: np.ndarray, part: np.ndarray, seed: int
+) -> Said | None:
+    """What judges say of answers that learned from those in other places; None where there are too few.
+
+    Parameters
+    ----------
+    old, rows, spine : as `teach` takes them
+    part : (A,) of `spinome.review.ways.parted`
+    """
+    made = crosswise(part, lambda used: teach(known.features, rows[used], spine[used], old, known.groups, seed))
+    if made is None:
+        return None
+    likely, kept = np.zeros(len(rows)), np.zeros(len(rows), bool)
+    for number, model in enumerate(made):
+        every, own = model.predict_proba(known.features)[:, 1], part == number
+        likely[own] = every[rows[own]]
+        kept[own] = likely[own] >= best_threshold(every)
+    return Said(likely, kept)
+
+
 # gives a detector that learned from answers, its candidates around places, and the names of the stacks in which it
 # looked; see `spinome.review.learn_detector.relearn`
 Relearn = Callable[[pd.DataFrame, pd.DataFrame], "tuple[Detector, Candidates, list[str]] | None"]
@@ -131,18 +149,18 @@ def learn(
     what was learned, nothing where the old models are to be kept; a table of one row that says why
     """
     old, questions = known.table["score"].to_numpy(float), questions_of(known.table)
-    rows, spine, held, weight = taught(known.table, answers, seed)
+    rows, spine, weight = taught(known.table, answers, seed)
+    part = parted(known.groups[rows], spine, seed)
     tried = {"": Said(old[rows], known.table["accepted"].to_numpy(bool)[rows])}
-    first = teach(known.features, rows[~held], spine[~held], old, known.groups, seed)
-    if first is not None:
-        new = first.predict_proba(known.features)[:, 1]
-        tried["judge"] = Said(new[rows], new[rows] >= best_threshold(new))
+    judged = said_by_judge(known, old, rows, spine, part, seed)
+    if judged is not None:
+        tried["judge"] = judged
     again = None
     if relearn and len(rows) >= LEAST_FOR_DETECTOR:
-        again = retrained(known, answers, answered_by(questions, answers), held, relearn, seed)
+        again = retrained(known, answers, answered_by(questions, answers), part, relearn, seed)
         tried |= again.said if again else {}
     taken, verdict, reason = choose(tried, spine, weight, again)
-    reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in one place"
+    reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     learned = Learned()
     if taken == "judge":
         judge = teach(known.features, rows, spine, old, known.groups, seed)
@@ -157,7 +175,7 @@ def learn(
 
 
 def retrained(
-    known: Candidates, answers: pd.DataFrame, about: pd.DataFrame, held: np.ndarray, relearn: Relearn, seed: int
+    known: Candidates, answers: pd.DataFrame, about: pd.DataFrame, part: np.ndarray, relearn: Relearn, seed: int
 ) -> Retrained[Learned] | None:
     """Let the detector learn, and a judge of what it finds then; None where there is too little to learn from.
 
@@ -165,40 +183,39 @@ def retrained(
     ----------
     known, answers : as `learn` takes them
     about : of `spinome.review.questions.answered_by`, to the questions about the candidates
-    held : which of them (A,) are held out
+    part : (A,) of `spinome.review.ways.parted`
     """
     rows, spine = about.index.to_numpy(int), (about["answer"] == "spine").to_numpy()
     places, others = places_said(known, about), places_marked(without_candidate(questions_of(known.table), answers))
     near = pd.concat([places, others], ignore_index=True)
 
     def with_answers(used: np.ndarray) -> tuple[Detector, Candidates, list[str]] | None:
-        # marks by hand are never held out
+        # marks by hand are asked about nowhere
         return relearn(pd.concat([places[used], others], ignore_index=True), near)
 
-    def rows_of(made: tuple[Detector, Candidates, list[str]]) -> np.ndarray:
-        return found_again(questions_of(made[1].table), answers, about)
-
-    made = crosswise(parted(known.groups[rows], held, seed), with_answers, rows_of)
+    made = crosswise(part, with_answers)
     if made is None:
         return None
-    order = np.concatenate([own for _, own, _ in made])
-    judged = np.concatenate([found.table["score"].to_numpy(float)[there] for (_, found, _), _, there in made])
-    features, groups = (
-        np.concatenate([getattr(found, name)[there] for (_, found, _), _, there in made])
-        for name in ("features", "groups")
+    # each answer as the detector has it that learned from other places
+    every_there = [found_again(questions_of(found.table), answers, about) for _, found, _ in made]
+    mine = [np.flatnonzero((part == number) & (there >= 0)) for number, there in enumerate(every_there)]
+    found_at = [(found, there[own]) for (_, found, _), there, own in zip(made, every_there, mine)]
+    order = np.concatenate(mine)
+    judged, accepted = (
+        np.concatenate([found.table[name].to_numpy()[there] for found, there in found_at])
+        for name in ("score", "accepted")
     )
-    _, last, stacks = made[HELD][0]
-    looked = about["unit"].isin(stacks).to_numpy()
-    seen, kept = np.zeros((2, len(rows)), bool)
-    seen[order] = True
-    for (_, found, _), own, there in made:
-        kept[own] = found.table["accepted"].to_numpy(bool)[there]
+    features, groups = (
+        np.concatenate([getattr(found, name)[there] for found, there in found_at]) for name in ("features", "groups")
+    )
+    looked = about["unit"].isin(made[0][2]).to_numpy()
+    seen = np.isin(np.arange(len(rows)), order)
 
     def said(likely: np.ndarray, kept: np.ndarray) -> Said:
         # what it does not find any more is as likely as other answers of which that is so
-        every = shares(seen, spine, ~held & looked)
-        every[order] = likely
-        return Said(every, seen & kept)
+        every, whether = shares_elsewhere(seen, spine, part, looked), np.zeros(len(rows), bool)
+        every[order], whether[order] = likely, kept
+        return Said(every, whether)
 
     def taught_by(mine: np.ndarray, found: Candidates) -> CalibratedClassifierCV | None:
         # beside answers the judge of before teaches, of candidates that nobody was asked about
@@ -209,20 +226,22 @@ def retrained(
         spread = np.concatenate([groups[mine], found.groups[free]])
         return teach(every, np.arange(mine.sum()), spine[order][mine], old, spread, seed)
 
-    ways = {"detector": said(judged, kept)}
-    judge = taught_by(~held[order], last)
-    if judge is not None:
-        likely = judge.predict_proba(features)[:, 1]
-        enough = np.zeros(len(rows), bool)
-        enough[order] = likely >= best_threshold(judge.predict_proba(last.features)[:, 1])
+    ways = {"detector": said(judged, accepted.astype(bool))}
+    judges = [taught_by(part[order] != number, found) for number, (found, _) in enumerate(found_at)]
+    if all(judge is not None for judge in judges):
+        likely, enough = np.zeros(len(order)), np.zeros(len(order), bool)
+        for number, (judge, (found, _)) in enumerate(zip(judges, found_at)):
+            own = part[order] == number
+            likely[own] = judge.predict_proba(features)[own, 1]
+            enough[own] = likely[own] >= best_threshold(judge.predict_proba(found.features)[:, 1])
         ways["detector and judge"] = said(likely, enough)
 
     def finish(name: str) -> Learned:
         detector, found, _ = with_answers(np.ones(len(rows), bool))
         if name == "detector":
             return Learned(detector=detector)
-        last_judge = taught_by(np.ones(len(order), bool), found) or judge
-        return Learned(last_judge, best_threshold(last_judge.predict_proba(found.features)[:, 1]), detector)
+        judge = taught_by(np.ones(len(order), bool), found)
+        return Learned(judge, best_threshold(judge.predict_proba(found.features)[:, 1]), detector)
 
     return Retrained(ways, looked, finish)
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from spinome.review.extent import read_extent, within
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
-from spinome.review.ways import HELD, Retrained, Said, choose, crosswise, found_again, parted, shares
+from spinome.review.ways import PARTS, Retrained, Said, choose, crosswise, found_again, parted, shares, shares_elsewhere
 from spinome.synapses.objects.judge import Judge, fit_judge
 from spinome.synapses.objects.measures import MEASURES
 
@@ -149,27 +149,20 @@ def learn(
     questions = asked_about(candidates)
     about = answered_by(questions, answers)
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
-    weight = drawn(questions, about, seed)
-    # what lies within a painted extent is a part of that synapse, whatever number of candidates it was cut into; it is
-    # no answer to a question, and so is not held out. With an extent that is held out, or tells of a candidate that is,
-    # its other parts are left out, too
-    parts, owner = painted(candidates, answers)
-    held_out = _telling(parts, owner, about, weight > 0)
-    parts = parts[[name not in held_out for name in owner]]
-    parts = np.setdiff1d(parts, rows)
-    every, all_true = np.concatenate([rows, parts]), np.concatenate([true, np.ones(len(parts), bool)])
-    held = np.concatenate([weight, np.zeros(len(parts))]) > 0
-    seen = weight > 0
-    tried = {"": before(candidates, rows, true, seen)}
-    first = teach(candidates, every[~held], all_true[~held], seed)
-    if first is not None:
-        likely = first.probability(candidates)
-        tried["judge"] = Said(likely[rows], likely[rows] >= best_threshold(likely))
-    again = relearn and retrained(candidates, answers, about, seen, relearn, seed)
+    weight = drawn(questions, about, seed, most=1.0)
+    # answers about the same cube may be about one synapse
+    part = parted(cubes(candidates)[rows], true, seed)
+    tried = {"": before(candidates, rows, true, part)}
+    extents = painted(candidates, answers)
+    judged = said_by_judge(candidates, about, part, extents, seed)
+    if judged is not None:
+        tried["judge"] = judged
+    again = relearn and retrained(candidates, answers, about, part, relearn, seed)
     tried |= again.said if again else {}
     taken, verdict, reason = choose(tried, true, weight, again)
     reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     learned = Learned()
+    every, all_true = with_extents(about, *extents, np.zeros(len(about), bool))
     if taken == "judge" and (judge := teach(candidates, every, all_true, seed)) is not None:
         learned = Learned(_for_card(judge, candidates))
     elif again and taken:
@@ -178,7 +171,7 @@ def learn(
     row = {
         "answers": len(about),
         "synapses": int(all_true.sum()),
-        "painted": len(parts),
+        "painted": len(every) - len(about),
         "people": people,
         "held_out": verdict.held_out,
     }
@@ -191,31 +184,75 @@ def _for_card(judge: Judge, candidates: pd.DataFrame) -> dict[str, Any]:
     return {"judge": judge.for_card(), "min_probability": best_threshold(judge.probability(candidates))}
 
 
-def before(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray, held: np.ndarray) -> Said:
+def before(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray, part: np.ndarray) -> Said:
     """What the run says without answers of the candidates that they are about.
 
     Parameters
     ----------
     candidates, rows, true : as `teach` takes them
-    held : which of them (A,) are held out
+    part : (A,) of `spinome.review.ways.parted`
     """
-    return Said(believed(candidates, rows[~held], true[~held])[rows], candidates["synapse"].to_numpy()[rows] > 0)
+    likely = np.zeros(len(rows))
+    for number in range(PARTS):
+        own = part == number
+        likely[own] = believed(candidates, rows[~own], true[~own])[rows[own]]
+    return Said(likely, candidates["synapse"].to_numpy()[rows] > 0)
+
+
+def with_extents(
+    about: pd.DataFrame, parts: np.ndarray, owner: np.ndarray, left: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What teaches a judge: rows of the candidates (B,) of answers and under extents, and whether each is a synapse.
+
+    What lies within a painted extent is a part of that synapse, whatever number of candidates it was cut into.
+
+    Parameters
+    ----------
+    about : of `spinome.review.questions.answered_by`
+    parts, owner : of `painted`
+    left : answers (A,) that are left out, and with them the extents that tell of their candidates
+    """
+    rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
+    silent = _telling(parts, owner, about, left)
+    more = np.setdiff1d(parts[[name not in silent for name in owner]], rows)
+    return np.concatenate([rows[~left], more]), np.concatenate([true[~left], np.ones(len(more), bool)])
+
+
+def said_by_judge(
+    candidates: pd.DataFrame, about: pd.DataFrame, part: np.ndarray, extents: tuple[np.ndarray, np.ndarray], seed: int
+) -> Said | None:
+    """What judges say of answers that learned from those in other places; None where there are too few.
+
+    Parameters
+    ----------
+    about : of `spinome.review.questions.answered_by`, to the questions about `candidates`
+    part : (A,) of `spinome.review.ways.parted`
+    extents : of `painted`
+    """
+    rows = about.index.to_numpy(int)
+    made = crosswise(part, lambda used: teach(candidates, *with_extents(about, *extents, ~used), seed))
+    if made is None:
+        return None
+    likely, kept = np.zeros(len(rows)), np.zeros(len(rows), bool)
+    for number, judge in enumerate(made):
+        every, own = judge.probability(candidates), part == number
+        likely[own] = every[rows[own]]
+        kept[own] = likely[own] >= best_threshold(every)
+    return Said(likely, kept)
 
 
 def retrained(
-    candidates: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame, held: np.ndarray, relearn: Relearn, seed: int
+    candidates: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame, part: np.ndarray, relearn: Relearn, seed: int
 ) -> Retrained[Learned] | None:
     """Let the network learn, and a judge of what it finds then; None where there is too little to learn from.
 
     Parameters
     ----------
     about : of `spinome.review.questions.answered_by`, to the questions about `candidates`
-    held : which of them (A,) are held out
+    part : (A,) of `spinome.review.ways.parted`
     """
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
     extents = painted(candidates, answers)
-    # answers about the same cube may be about one synapse
-    part = parted(cubes(candidates)[rows], held, seed)
 
     def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
         told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
@@ -223,32 +260,41 @@ def retrained(
         masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
         return relearn(rows[used & ~masked], true[used & ~masked], told)
 
-    made = crosswise(part, with_answers, lambda made: found_again(asked_about(made[1]), answers, about))
+    made = crosswise(part, with_answers)
     if made is None:
         return None
-    kept = np.zeros(len(rows), bool)
-    for (_, own_found, _), own, there in made:
-        kept[own] = own_found["synapse"].to_numpy()[there] > 0
-    order = np.concatenate([own for _, own, _ in made])
-    measured = pd.concat([found.iloc[there] for (_, found, _), _, there in made], ignore_index=True)
-    _, found, looked = made[HELD][0]
-    seen, known = np.isin(np.arange(len(rows)), order), ~held & looked[rows]
-    said = {"network": Said(shares(kept, true, known), kept)}
-    mine = ~held[order]
-    judge = teach(measured[mine], np.arange(mine.sum()), true[order][mine], seed)
-    if judge is not None:
-        likely = shares(seen, true, known)
-        likely[order] = judge.probability(measured)
-        said["network and judge"] = Said(likely, seen & (likely >= best_threshold(judge.probability(found))))
+    # each answer as the network has it that learned from other places
+    every_there = [found_again(asked_about(found), answers, about) for _, found, _ in made]
+    mine = [np.flatnonzero((part == number) & (there >= 0)) for number, there in enumerate(every_there)]
+    order = np.concatenate(mine)
+    measured = pd.concat(
+        [found.iloc[there[own]] for (_, found, _), there, own in zip(made, every_there, mine)], ignore_index=True
+    )
+    looked = made[0][2][rows]
+    seen, kept = np.isin(np.arange(len(rows)), order), np.zeros(len(rows), bool)
+    kept[order] = measured["synapse"].to_numpy() > 0
+
+    said = {"network": Said(shares_elsewhere(kept, true, part, looked), kept)}
+    judges = [
+        teach(measured[other], np.arange(other.sum()), true[order][other], seed)
+        for other in (part[order] != number for number in range(PARTS))
+    ]
+    if all(judge is not None for judge in judges):
+        likely, enough = shares_elsewhere(seen, true, part, looked), np.zeros(len(rows), bool)
+        for number, (judge, (_, found, _)) in enumerate(zip(judges, made)):
+            own = order[part[order] == number]
+            likely[own] = judge.probability(measured)[part[order] == number]
+            enough[own] = likely[own] >= best_threshold(judge.probability(found))
+        said["network and judge"] = Said(likely, enough)
 
     def finish(name: str) -> Learned:
         network, found, _ = with_answers(np.ones(len(rows), bool))
         if name == "network":
             return Learned(None, network)
-        last = teach(measured, np.arange(len(measured)), true[order], seed)
-        return Learned(_for_card(last or judge, found), network)
+        judge = teach(measured, np.arange(len(measured)), true[order], seed)
+        return Learned(_for_card(judge, found), network)
 
-    return Retrained(said, looked[rows], finish)
+    return Retrained(said, looked, finish)
 
 
 def _telling(parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np.ndarray) -> set[str]:

@@ -15,8 +15,8 @@ import pandas as pd
 from spinome.review.held_out import Verdict, weigh
 from spinome.review.questions import answered_by
 
-# the answers are parted into this many: two to learn from, each in turn, and those held out
-HALVES, HELD = 2, 2
+# answers are parted by where they are into so many: what learns from all but one is asked about that one
+PARTS = 3
 Made = TypeVar("Made")
 Learned = TypeVar("Learned")
 
@@ -78,46 +78,41 @@ def choose(
     return taken, verdict, "better" if taken else "not better on the answers drawn by lot"
 
 
-def parted(groups: np.ndarray, held: np.ndarray, seed: int) -> np.ndarray:
-    """The part (A,) of each answer: one of two halves, or `HELD`; what is of one group is in one half.
+def parted(groups: np.ndarray, true: np.ndarray, seed: int) -> np.ndarray:
+    """The part (A,) of each answer; what is of one group is in one part, and each has about as many true ones, and all.
 
     Parameters
     ----------
-    groups : (A,) answers of one group may be about one thing
-    held : which of them (A,) are held out
+    groups : (A,) answers of one group may be about one thing, as a spine that was looked at in several sessions
+    true : (A,) what they say
     """
     names, number = np.unique(groups, return_inverse=True)
-    return np.where(held, HELD, np.random.default_rng(seed).permutation(len(names))[number] % HALVES)
+    counts, yes = (np.bincount(number, values, minlength=len(names)) for values in (np.ones(len(true)), true))
+    part, filled = np.zeros(len(names), int), np.zeros((PARTS, 2))
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    for group in shuffled[np.lexsort((-counts[shuffled], -yes[shuffled]))]:
+        part[group] = min(range(PARTS), key=lambda place: tuple(filled[place] if yes[group] else filled[place, ::-1]))
+        filled[part[group]] += yes[group], counts[group]
+    return part[number]
 
 
-def crosswise(
-    part: np.ndarray, make: Callable[[np.ndarray], Made | None], rows_of: Callable[[Made], np.ndarray]
-) -> list[tuple[Made, np.ndarray, np.ndarray]] | None:
-    """What networks find of the answers that they have not learned from.
+def crosswise(part: np.ndarray, make: Callable[[np.ndarray], Made | None]) -> list[Made] | None:
+    """What learned from all parts but one, for each of them; None where one of them cannot be made.
 
-    A network is sure of what it was told, and a judge that learned from that would rely on it too much. So each half of
-    the answers is looked at as a network finds them that has learned from the other half; those held out, as one finds
-    them that has learned from both.
+    What has learned from an answer is sure of it, and of whatever looks like it: of the same spine in another session.
+    So of each part that is believed which has learned from the others alone.
 
     Parameters
     ----------
     part : (A,) of `parted`
-    make : what a network finds that has learned from the answers that are marked (A,); None where they are too few
-    rows_of : the row of its candidate that each answer (A,) is about, -1 where there is none
-
-    Returns
-    -------
-    for each part what was made, its answers that were found again, and the rows of their candidates; None where one of
-    them cannot be made
+    make : from which answers it is to learn (A,); None where they are too few
     """
     out = []
-    for number in range(HELD + 1):
-        made = make((part != number) & (part != HELD))
+    for number in range(PARTS):
+        made = make(part != number)
         if made is None:
             return None
-        there = rows_of(made)
-        own = np.flatnonzero((part == number) & (there >= 0))
-        out.append((made, own, there[own]))
+        out.append(made)
     return out
 
 
@@ -138,3 +133,18 @@ def shares(of: np.ndarray, true: np.ndarray, known: np.ndarray) -> np.ndarray:
     """How likely each is true (A,): as often as others that are known, of the same kind `of` (A,) bool."""
     share = [(true[known & (of == kind)].sum() + 1) / ((known & (of == kind)).sum() + 2) for kind in (False, True)]
     return np.where(of, share[1], share[0])
+
+
+def shares_elsewhere(of: np.ndarray, true: np.ndarray, part: np.ndarray, looked: np.ndarray) -> np.ndarray:
+    """How likely each answer is true (A,): as often as others in other places, of the same kind `of` (A,) bool.
+
+    Parameters
+    ----------
+    part : (A,) of `parted`
+    looked : which answers (A,) count
+    """
+    out = np.zeros(len(true))
+    for number in range(PARTS):
+        own = part == number
+        out[own] = shares(of, true, ~own & looked)[own]
+    return out
