@@ -23,6 +23,7 @@ from spinome.review.learn import (
 )
 from spinome.review.questions import answered_by, in_order
 from spinome.review.ways import PARTS, parted
+from spinome.twophoton.judge import blocks
 
 
 def judged(count=400, seed=0):
@@ -33,6 +34,7 @@ def judged(count=400, seed=0):
     true = features[:, 0] + 0.3 * rng.normal(size=count) > 0.5
     score = 1 / (1 + np.exp(-(0.8 * features[:, 1] + 0.5 * true)))
     frame = pd.DataFrame({"specimen": "m", "field": "f", "timepoint": "0", "candidate": range(count), **place})
+    frame["series"] = "m.f"
     return frame.assign(score=score, accepted=score >= 0.5), features, true
 
 
@@ -169,6 +171,18 @@ def test_a_judge_learns_from_what_a_new_detector_finds(tmp_path):
     learned = made.finish("detector and judge")
     assert learned.detector == "detector" and 0 < learned.threshold < 1
     assert (learned.judge.predict_proba(better)[:, 1] > 0.5).tolist() == pytest.approx(true.tolist(), abs=1)
+
+
+def test_a_mark_teaches_no_detector_that_is_asked_about_what_lies_around_it(tmp_path):
+    frame, features, true = judged(60)
+    answers = told(tmp_path, frame, true, 60)
+    groups, about = blocks(frame, "m.f"), answered_by(questions_of(frame), answers)
+    mark = {"answer_id": "mark", "answer": "spine", "z_um": 3.0, "y_um": 6.0, "x_um": 5.0, "seen_z_um": np.nan}
+    answers = pd.concat([answers, pd.DataFrame([answers.iloc[0].to_dict() | mark])], ignore_index=True)
+    part, course = parted(groups, true[about.index], 0), Finds(frame, features, true, False)
+    retrained(known(frame, features, groups), answers, about, part, course, 0)
+    there = int(part[about.index.get_loc(1)])
+    assert [(said["candidate"] < 0).sum() for said in course.calls] == [int(place != there) for place in range(PARTS)]
 
 
 def test_marks_and_depths_are_told_to_the_detector(tmp_path):

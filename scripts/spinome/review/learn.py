@@ -23,7 +23,7 @@ from spinome.review.candidates import Candidates
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import answered_by, spine_questions
 from spinome.review.ways import Retrained, Said, choose, crosswise, found_again, parted, shares_elsewhere
-from spinome.twophoton.judge import LEAF, SHARE, TREES
+from spinome.twophoton.judge import LEAF, SHARE, TREES, blocks
 
 if TYPE_CHECKING:
     from spinome.twophoton.detector import Detector
@@ -189,9 +189,12 @@ def retrained(
     places, others = places_said(known, about), places_marked(without_candidate(questions_of(known.table), answers))
     near = pd.concat([places, others], ignore_index=True)
 
+    around = groups_of(others, known.table)
+
     def with_answers(used: np.ndarray) -> tuple[Detector, Candidates, list[str]] | None:
-        # marks by hand are asked about nowhere
-        return relearn(pd.concat([places[used], others], ignore_index=True), near)
+        # nobody is asked about a mark by hand, but it may be of a spine of which another session is asked about
+        free = others[~np.isin(around, known.groups[rows[~used]])]
+        return relearn(pd.concat([places[used], free], ignore_index=True), near)
 
     made = crosswise(part, with_answers)
     if made is None:
@@ -263,6 +266,23 @@ def places_marked(answers: pd.DataFrame) -> pd.DataFrame:
     seen, asked = (answers[name].to_numpy(float) for name in ("seen_z_um", "z_um"))
     told = answers[["unit", *POSITION]].reset_index(drop=True).assign(candidate=-1)
     return told.assign(spine=(answers["answer"] == "spine").to_numpy(), head_um=np.where(np.isnan(seen), asked, seen))
+
+
+def groups_of(places: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    """The square (N,) of `spinome.twophoton.judge.blocks` that each place lies in; of no series where it has no table.
+
+    Parameters
+    ----------
+    places : `unit` and `POSITION`
+    table : of candidates (`spinome.review.candidates.Candidates`)
+    """
+    units = table["specimen"].astype(str) + "." + table["field"].astype(str) + "." + table["timepoint"].astype(str)
+    series = places["unit"].map(dict(zip(units, table["series"]))).fillna("").to_numpy(object)
+    out = np.full(len(places), "", object)
+    for name in np.unique(series.astype(str)):
+        own = series == name
+        out[own] = blocks(places[own], name)
+    return out
 
 
 def without_candidate(places: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
