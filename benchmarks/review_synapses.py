@@ -124,12 +124,12 @@ def _takes(table: pd.DataFrame, drawn_by: np.ndarray, rows: np.ndarray, said: np
     answer = np.where(said, "synapse", "no synapse")
     # what a person is not sure of is no answer
     about = pd.DataFrame({"answer": answer, "drawn": drawn_by}).iloc[rows]
-    weight = drawn(asked_about(table), about, seed, most=1.0)
     part = parted(cubes(table)[rows], said[rows], seed)
     new = said_by_judge(table, about, part, NOTHING_PAINTED, seed)
     if new is None:
         return False
-    return compare(before(table, rows, said[rows], part), new, said[rows], weight).better
+    weight = drawn(asked_about(table), about, seed, 1.0, new.kept)
+    return compare(before(table, rows, said[rows], part), new.of(rows), said[rows], weight).better
 
 
 def networks(found: Candidates, count: int, seed: int) -> dict[str, Matched | float]:

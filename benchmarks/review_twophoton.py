@@ -26,6 +26,7 @@ from spinome.io.models import Model
 from spinome.io.stacks import open_stack
 from spinome.review.candidates import Candidates as Known
 from spinome.review.held_out import HELD_OUT, best_threshold
+from spinome.review.held_out import drawn as drawn_by_lot
 from spinome.review.learn import learn, questions_of, retrained, said_by_judge, taught, teach
 from spinome.review.learn_depth import relearn_depth
 from spinome.review.learn_detector import Source, relearn
@@ -284,7 +285,7 @@ def _detector_way(asked: Candidates, elsewhere: Candidates, count: int, seed: in
     seconds = time.process_time() - started
     said = scores.T.to_string(header=False).replace("\n", "; ")
     print(asked.dendrite, count, seed, said, f"{seconds:.0f} CPU-s", flush=True)
-    found, spine, _ = taught(known.table, answers, seed)
+    found, spine = taught(known.table, answers)
     alone = teach(known.features, found, spine, known.ranked, known.groups, seed)
     out = {"before": others.f1(judge), "judge": others.f1(alone or judge)}
     part, about = parted(known.groups[found], spine, seed), answered_by(questions_of(known.table), answers)
@@ -405,12 +406,15 @@ def takes(asked: Candidates, drawn: np.ndarray, said: np.ndarray, seed: int) -> 
     questions, rows = questions_of(asked.table), np.flatnonzero(drawn != "")
     answer = np.where(said[rows], "spine", "no spine")
     answers = questions.iloc[rows].assign(who="simulated", answer=answer, drawn=drawn[rows])
-    found, spine, weight = taught(asked.table, answers.reset_index(drop=True), seed)
+    answers = answers.reset_index(drop=True)
+    found, spine = taught(asked.table, answers)
     old, known = asked.table["score"].to_numpy(float), asked.known()
     new = said_by_judge(known, old, found, spine, parted(asked.groups[found], spine, seed), seed)
     if new is None:
         return False
-    return compare(Said(old[found], known.table["accepted"].to_numpy(bool)[found]), new, spine, weight).better
+    weight = drawn_by_lot(questions, answered_by(questions, answers), seed, 1.0, new.kept)
+    before = Said(old, known.table["accepted"].to_numpy(bool))
+    return compare(before.of(found), new.of(found), spine, weight).better
 
 
 def _of(model: CalibratedClassifierCV, features: np.ndarray) -> np.ndarray:

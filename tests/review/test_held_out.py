@@ -77,3 +77,19 @@ def test_what_the_page_drew_by_lot_is_held_out_although_candidates_have_moved():
         of = (now["counted"] == counted).to_numpy()
         held = weight[of[rows] & (weight > 0)]
         assert held.sum() == pytest.approx(of.sum())
+
+
+def test_what_a_later_run_drew_by_lot_is_no_better_than_the_rest():
+    # the first run keeps 200 of 400, of which a run that has learned drops the 100 that are none
+    place = {"z_um": 1.0, "y_um": np.arange(400.0), "x_um": 5.0, "score": 0.5}
+    judged = pd.DataFrame({"specimen": "s", "field": "f", "timepoint": "0", "candidate": range(400), **place})
+    questions = spine_questions(judged.assign(accepted=np.arange(400) < 200), "", least=0.0)
+    true = np.arange(400) < 100
+    # as often among the 100 that it keeps as among the 300 others, and none from the start of the lot of today
+    rows = np.concatenate([np.arange(1, 100, 4), np.arange(101, 400, 12)])
+    about = pd.DataFrame({"answer": np.where(true[rows], "spine", "no spine"), "drawn": "random"}, index=rows)
+    naive, weight = (drawn(questions, about, 0, 1.0, kept) for kept in (None, true))
+    first = rows < 200
+    assert (naive * true[rows])[first].sum() / naive[first].sum() > 0.7
+    assert (weight * true[rows])[first].sum() / weight[first].sum() == pytest.approx(0.5, abs=0.02)
+    assert weight.sum() == pytest.approx(400)

@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 
 from spinome.review.answers import Answers, candidates_said, standing
 from spinome.review.candidates import Candidates
-from spinome.review.held_out import best_threshold
+from spinome.review.held_out import best_threshold, drawn
 from spinome.review.learn import (
     LEAST_FOR_DETECTOR,
     LEAST_OF_EACH,
@@ -55,7 +55,9 @@ def told(tmp_path, frame, true, count, seed=0):
 
 def test_answers_find_their_candidates_and_those_by_lot_stand_for_all(tmp_path):
     frame, _, true = judged()
-    rows, spine, weight = taught(frame, told(tmp_path, frame, true, 120), 0)
+    answers, questions = told(tmp_path, frame, true, 120), questions_of(frame)
+    rows, spine = taught(frame, answers)
+    weight = drawn(questions, answered_by(questions, answers), 0)
     held = weight > 0
     assert len(rows) == 120 and (spine == true[rows]).all()
     assert 25 <= held.sum() <= 60
@@ -67,8 +69,8 @@ def test_answers_find_their_candidates_and_those_by_lot_stand_for_all(tmp_path):
 
 def test_a_new_judge_is_better_on_what_it_has_not_seen(tmp_path):
     frame, features, true = judged()
-    rows, spine, weight = taught(frame, told(tmp_path, frame, true, 200), 0)
-    held = weight > 0
+    rows, spine = taught(frame, told(tmp_path, frame, true, 200))
+    held = np.arange(len(rows)) % 4 == 0
     old, groups = frame["score"].to_numpy(), np.arange(len(frame)) // 20
     model = teach(features, rows[~held], spine[~held], old, groups, 0)
     new = model.predict_proba(features)[:, 1]
@@ -115,7 +117,7 @@ def test_marks_by_hand_and_disputes(tmp_path):
     for who, said in (("a", "spine"), ("b", "no spine")):
         answers.append(place | {"kind": "spine", "answer": said, "y_um": 12.0, "who": who, "drawn": "active"})
     said = candidates_said(standing(answers.read()), "spine")
-    rows, spine, _ = taught(frame, said, 0)
+    rows, spine = taught(frame, said)
     # the second mark lies between two candidates, and of the third thing people say different things
     assert rows.tolist() == [1] and spine.tolist() == [True]
     assert len(without_candidate(questions_of(frame), said)) == 1

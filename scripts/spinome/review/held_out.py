@@ -39,7 +39,9 @@ class Verdict:
         return self.held_out > 1 and self.both and self.gain > ERRORS * self.error and self.new >= self.old
 
 
-def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int, most: float = HELD_OUT) -> np.ndarray:
+def drawn(
+    questions: pd.DataFrame, about: pd.DataFrame, seed: int, most: float = HELD_OUT, kept: np.ndarray | None = None
+) -> np.ndarray:
     """How many questions each answer (N,) stands for that is held out: 0 for the others.
 
     Those are held out that were drawn by lot, the first of the lot where these are more than `most` of all. These
@@ -51,9 +53,13 @@ def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int, most: float =
     questions : of one kind
     about : of `spinome.review.questions.answered_by`
     seed : of the lot
+    kept : which things (Q,) the new model keeps. The page draws as often among those that the run of that day keeps as
+        among the others, and a run that has learned drops much of what the first one kept: of what both keep more is
+        drawn. So each answer stands for its share of the things of which both say the same.
     """
     rows = about.index.to_numpy(int)
     weight = np.zeros(len(rows))
+    kept = np.ones(len(questions), bool) if kept is None else kept
     for counted in (True, False):
         # a mark by hand is about a candidate of the lot, too, where it comes first in it
         of = (questions["counted"] == counted).to_numpy()
@@ -61,8 +67,12 @@ def drawn(questions: pd.DataFrame, about: pd.DataFrame, seed: int, most: float =
         either = np.union1d(sampled(questions, about, seed, counted), by_page)
         order = lot(questions, seed, counted)
         first = order[np.isin(order, either)][: int(most * of[rows].sum())]
-        if len(first):
-            weight[np.isin(rows, first)] = of.sum() / len(first)
+        own = np.zeros(len(rows))
+        for new in (True, False):
+            alike = first[kept[first] == new]
+            own[np.isin(rows, alike)] = (of & (kept == new)).sum() / max(len(alike), 1)
+        # those of which none was drawn are stood for by the others
+        weight += own * (of.sum() / own.sum() if own.any() else 0.0)
     return weight
 
 

@@ -22,7 +22,17 @@ from spinome.review.answers import POSITION, match
 from spinome.review.candidates import Candidates
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import answered_by, spine_questions
-from spinome.review.ways import Retrained, Said, choose, crosswise, found_again, parted, shares_elsewhere
+from spinome.review.ways import (
+    Retrained,
+    Said,
+    choose,
+    crosswise,
+    elsewhere,
+    found_again,
+    parted,
+    shares_elsewhere,
+    spread,
+)
 from spinome.twophoton.judge import LEAF, SHARE, TREES, blocks
 
 if TYPE_CHECKING:
@@ -43,25 +53,20 @@ def questions_of(judged: pd.DataFrame) -> pd.DataFrame:
     return spine_questions(judged, "", least=0.0)
 
 
-def taught(judged: pd.DataFrame, answers: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What answers say of candidates, and which of them were drawn by lot.
+def taught(judged: pd.DataFrame, answers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What answers say of candidates.
 
     Parameters
     ----------
     judged : candidates of all stacks as the old judge has them (`twophoton_judge`)
     answers : of `spinome.review.answers.candidates_said`
-    seed : of the lot by which questions are drawn
 
     Returns
     -------
-    rows of `judged` (N,) that an answer is about, whether each is a spine (N,), and how many candidates each of those
-    stands for that were drawn by lot (N,), 0 for the others
+    rows of `judged` (N,) that an answer is about, and whether each is a spine (N,)
     """
-    questions = questions_of(judged)
-    about = answered_by(questions, answers)
-    rows = about.index.to_numpy(int)
-    spine = (about["answer"] == "spine").to_numpy()
-    return rows, spine, drawn(questions, about, seed, most=1.0)
+    about = answered_by(questions_of(judged), answers)
+    return about.index.to_numpy(int), (about["answer"] == "spine").to_numpy()
 
 
 def teach(
@@ -99,7 +104,7 @@ def teach(
 def said_by_judge(
     known: Candidates, old: np.ndarray, rows: np.ndarray, spine: np.ndarray, part: np.ndarray, seed: int
 ) -> Said | None:
-    """What judges say of answers that learned from those in other places; None where there are too few.
+    """What judges say of all candidates (N,) that learned from answers in other places; None where these are too few.
 
     Parameters
     ----------
@@ -109,12 +114,8 @@ def said_by_judge(
     made = crosswise(part, lambda used: teach(known.features, rows[used], spine[used], old, known.groups, seed))
     if made is None:
         return None
-    likely, kept = np.zeros(len(rows)), np.zeros(len(rows), bool)
-    for number, model in enumerate(made):
-        every, own = model.predict_proba(known.features)[:, 1], part == number
-        likely[own] = every[rows[own]]
-        kept[own] = likely[own] >= best_threshold(every)
-    return Said(likely, kept)
+    places = spread(part, known.groups, rows)
+    return elsewhere(made, places, lambda judge: judge.predict_proba(known.features)[:, 1], best_threshold)
 
 
 # gives a detector that learned from answers, its candidates around places, and the names of the stacks in which it
@@ -149,15 +150,16 @@ def learn(
     what was learned, nothing where the old models are to be kept; a table of one row that says why
     """
     old, questions = known.table["score"].to_numpy(float), questions_of(known.table)
-    rows, spine, weight = taught(known.table, answers, seed)
-    part = parted(known.groups[rows], spine, seed)
+    rows, spine = taught(known.table, answers)
+    about, part = answered_by(questions, answers), parted(known.groups[rows], spine, seed)
     tried = {"": Said(old[rows], known.table["accepted"].to_numpy(bool)[rows])}
     judged = said_by_judge(known, old, rows, spine, part, seed)
     if judged is not None:
-        tried["judge"] = judged
+        tried["judge"] = judged.of(rows)
+    weight = drawn(questions, about, seed, 1.0, judged.kept if judged else None)
     again = None
     if relearn and len(rows) >= LEAST_FOR_DETECTOR:
-        again = retrained(known, answers, answered_by(questions, answers), part, relearn, seed)
+        again = retrained(known, answers, about, part, relearn, seed)
         tried |= again.said if again else {}
     taken, verdict, reason = choose(tried, spine, weight, again)
     reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"

@@ -23,7 +23,19 @@ from sklearn.preprocessing import StandardScaler
 from spinome.review.extent import read_extent, within
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import NM_PER_UM, answered_by, synapse_questions
-from spinome.review.ways import PARTS, Retrained, Said, choose, crosswise, found_again, parted, shares, shares_elsewhere
+from spinome.review.ways import (
+    PARTS,
+    Retrained,
+    Said,
+    choose,
+    crosswise,
+    elsewhere,
+    found_again,
+    parted,
+    shares,
+    shares_elsewhere,
+    spread,
+)
 from spinome.synapses.objects.judge import Judge, fit_judge
 from spinome.synapses.objects.measures import MEASURES
 
@@ -149,14 +161,14 @@ def learn(
     questions = asked_about(candidates)
     about = answered_by(questions, answers)
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
-    weight = drawn(questions, about, seed, most=1.0)
     # answers about the same cube may be about one synapse
     part = parted(cubes(candidates)[rows], true, seed)
     tried = {"": before(candidates, rows, true, part)}
     extents = painted(candidates, answers)
     judged = said_by_judge(candidates, about, part, extents, seed)
     if judged is not None:
-        tried["judge"] = judged
+        tried["judge"] = judged.of(rows)
+    weight = drawn(questions, about, seed, 1.0, judged.kept if judged else None)
     again = relearn and retrained(candidates, answers, about, part, relearn, seed)
     tried |= again.said if again else {}
     taken, verdict, reason = choose(tried, true, weight, again)
@@ -221,7 +233,7 @@ def with_extents(
 def said_by_judge(
     candidates: pd.DataFrame, about: pd.DataFrame, part: np.ndarray, extents: tuple[np.ndarray, np.ndarray], seed: int
 ) -> Said | None:
-    """What judges say of answers that learned from those in other places; None where there are too few.
+    """What judges say of all candidates (N,) that learned from answers in other places; None where these are too few.
 
     Parameters
     ----------
@@ -229,16 +241,11 @@ def said_by_judge(
     part : (A,) of `spinome.review.ways.parted`
     extents : of `painted`
     """
-    rows = about.index.to_numpy(int)
     made = crosswise(part, lambda used: teach(candidates, *with_extents(about, *extents, ~used), seed))
     if made is None:
         return None
-    likely, kept = np.zeros(len(rows)), np.zeros(len(rows), bool)
-    for number, judge in enumerate(made):
-        every, own = judge.probability(candidates), part == number
-        likely[own] = every[rows[own]]
-        kept[own] = likely[own] >= best_threshold(every)
-    return Said(likely, kept)
+    places = spread(part, cubes(candidates), about.index.to_numpy(int))
+    return elsewhere(made, places, lambda judge: judge.probability(candidates), best_threshold)
 
 
 def retrained(

@@ -5,7 +5,7 @@ What a way says of answers that it has not learned from decides. The simpler way
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,10 +23,14 @@ Learned = TypeVar("Learned")
 
 @dataclass(frozen=True)
 class Said:
-    """How likely answered candidates (A,) are true by a way to find them, and which of them it keeps (A,)."""
+    """How likely candidates (A,) are true by a way to find them, and which of them it keeps (A,)."""
 
     likely: np.ndarray
     kept: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Said:
+        """What is said of some of them."""
+        return Said(self.likely[rows], self.kept[rows])
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,35 @@ def crosswise(part: np.ndarray, make: Callable[[np.ndarray], Made | None]) -> li
             return None
         out.append(made)
     return out
+
+
+def spread(part: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The part (N,) of all candidates: that of the answers in their group, the first one where there are none.
+
+    Parameters
+    ----------
+    part : (A,) of `parted`
+    groups : (N,) of all candidates
+    rows : those that answers are about (A,)
+    """
+    known = dict(zip(groups[rows].tolist(), part.tolist()))
+    return np.array([known.get(group, 0) for group in groups.tolist()], int)
+
+
+def elsewhere(made: Sequence[Made], part: np.ndarray, likely_by: Callable[[Made], np.ndarray], least: Callable) -> Said:
+    """What judges say of all candidates (N,), each of its own part (`crosswise`).
+
+    Parameters
+    ----------
+    part : (N,) of `spread`
+    likely_by : the probability (N,) by a judge
+    least : from which one on a judge keeps a candidate, of all of its probabilities
+    """
+    likely, kept = np.zeros(len(part)), np.zeros(len(part), bool)
+    for number, judge in enumerate(made):
+        every, own = likely_by(judge), part == number
+        likely[own], kept[own] = every[own], every[own] >= least(every)
+    return Said(likely, kept)
 
 
 def found_again(questions: pd.DataFrame, answers: pd.DataFrame, about: pd.DataFrame) -> np.ndarray:

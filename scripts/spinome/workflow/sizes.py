@@ -121,4 +121,5 @@ def _resampled_voxels_of_stack(source: str, row: StackRow) -> float:
     from spinome.twophoton.preprocess import PIXEL_UM
 
     opened = open_stack(source, row.channel, row.voxel_um)
-    return prod(opened.shape) * max(1.0, prod(opened.voxel_um[1:]) / PIXEL_UM**2)
+    pixel = opened.voxel_um[1:] if opened.voxel_um else (PIXEL_UM, PIXEL_UM)
+    return prod(opened.shape) * max(1.0, prod(pixel) / PIXEL_UM**2)
