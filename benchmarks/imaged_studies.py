@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from spinome.columns import POSITION
 from spinome.compare.errors import counted_in_pairs, rates_by_level, rates_of_evaluation
 from spinome.compare.fit import Comparison, fit
 from spinome.configuration.twophoton import Twophoton
@@ -24,7 +25,7 @@ from spinome.phantom.study import BETWEEN_ANIMALS, CONDITIONS
 from spinome.phantom.twophoton import render_session, session_dendrites, session_spines, write_session
 from spinome.scores.intervals import evaluation_table
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import detect
 from spinome.twophoton.detector import load_detector

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from runner import Measured, PeerUnavailable, Row, measure, measure_command, peer_python, write_rows
 from simulated import grow
+from spinome.columns import POSITION
 from spinome.configuration import complete
 from spinome.io.models import load_model
 from spinome.io.stacks import open_stack
@@ -24,7 +25,7 @@ from spinome.scores.detection import average_precision, match_boxes
 from spinome.scores.matching import match_points
 from spinome.scores.tracking import idf1, link_f1
 from spinome.twophoton.backbone import NODE_COLUMNS
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.cross_session import agreed
 from spinome.twophoton.depth import learn_depth
 from spinome.twophoton.depth_track import find_spines, given_spines, overlap_track

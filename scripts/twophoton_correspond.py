@@ -2,8 +2,9 @@
 
 import tifffile
 
+from spinome.columns import POSITION
 from spinome.io.tables import read_table, write_table
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.registered import registered_grid, standing
 from spinome.workflow import step
 

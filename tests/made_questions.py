@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spinome.review.answers import ANSWER_COLUMNS, NEXT, POSITION
+from spinome.columns import POSITION
+from spinome.review.answers import ANSWER_COLUMNS, NEXT
 
 SERIES = {"specimen": "m", "field": "f"}
 

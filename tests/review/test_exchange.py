@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.columns import POSITION
 from spinome.linking.measure import INSIDE
 from spinome.neurons.spines import PAIR_PLACES
-from spinome.review.answers import NEXT, POSITION, Answers, agreed, standing
+from spinome.review.answers import NEXT, Answers, agreed, standing
 from spinome.review.exchange import (
     corrections_of,
     decisions_of,

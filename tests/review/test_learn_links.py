@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.columns import POSITION
 from spinome.linking.candidates import COLUMNS, FEATURES
 from spinome.linking.measure import INSIDE
-from spinome.review.answers import NEXT, POSITION, Answers, standing
+from spinome.review.answers import NEXT, Answers, standing
 from spinome.review.learn_links import (
     LEAST_LINKED,
     asked_about,

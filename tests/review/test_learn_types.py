@@ -12,12 +12,13 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
+from spinome.columns import POSITION
 from spinome.io.models import Model, load_model, save_model
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import write_volume
 from spinome.linking.shape import FEATURES, HKS_FEATURES, voxel_features
 from spinome.linking.typing import measure_segments
-from spinome.review.answers import NEXT, POSITION, Answers, standing
+from spinome.review.answers import NEXT, Answers, standing
 from spinome.review.held_out import HELD_OUT
 from spinome.review.learn_types import LEAST, NO_SPINE, Taught, learn, shares, statements, taught, teach, types_said
 from spinome.workflow import step

@@ -6,7 +6,8 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from made_questions import SERIES, answers_to, judged
-from spinome.review.answers import NEXT, POSITION
+from spinome.columns import POSITION
+from spinome.review.answers import NEXT
 from spinome.review.questions import (
     QUESTION_COLUMNS,
     accuracy,

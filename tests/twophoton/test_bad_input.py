@@ -10,11 +10,12 @@ import pytest
 import tifffile
 from scipy import ndimage
 
+from spinome.columns import POSITION
 from spinome.io.opened_stack import require_voxel_um
 from spinome.io.stacks import open_stack
 from spinome.io.synapflow import read_boxes
 from spinome.io.volumes import write_volume
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.depth import ESTIMATES
 from spinome.twophoton.depth_track import find_spines
 from spinome.twophoton.detect import BOX_COLUMNS

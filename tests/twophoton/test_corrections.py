@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinome.columns import POSITION
 from spinome.io.tables import read_table, write_table
 from spinome.twophoton.corrections import correct_links, correct_spines, table_of
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.depth_track import SPINE_COLUMNS
 from spinome.twophoton.review import REVIEW_COLUMNS, review_form
 from spinome.twophoton.time_track import candidate_links, follow_series, time_track, track_series

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from spinome.columns import POSITION
 from spinome.twophoton import cross_session
-from spinome.twophoton.correspond import POSITION
 from spinome.twophoton.cross_session import agreed_places, agreed_scores
 
 VOXEL, PIXEL = (1.0, 0.12, 0.12), 0.12

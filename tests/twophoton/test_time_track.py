@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
+from spinome.columns import POSITION
 from spinome.twophoton import time_track as time_track_module
-from spinome.twophoton.correspond import POSITION, correspond_series
+from spinome.twophoton.correspond import correspond_series
 from spinome.twophoton.time_track import assign, candidate_links, time_track, track_series
 
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from scipy import ndimage
 
 from spinome.colours import COLOURS
+from spinome.columns import POSITION
 from spinome.twophoton.registered import RegisteredStack
 
 # side of a frame in um and in pixels, the border around it, and room for the number in front of a strip
@@ -20,7 +21,6 @@ FRAME_UM, FRAME_PX, BORDER_PX, LABEL_PX = 3.6, 38, 2, 54
 # as many blocks of strips stand beside each other as fit into this width; more strips than this are not shown
 WIDTH_PX, MOST = 1300, 120
 DPI = 110
-POSITION = ["z_um", "y_um", "x_um"]
 # borders of frames: what became of the spine
 BORDERS = {
     "gained": COLOURS["soma"],

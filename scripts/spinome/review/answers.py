@@ -22,10 +22,10 @@ import pyarrow.parquet
 from scipy.spatial import cKDTree
 from sklearn.metrics import cohen_kappa_score
 
+from spinome.columns import POSITION
 from spinome.io.damage import DamagedError
 from spinome.review.extent import read_extent
 
-POSITION = ["z_um", "y_um", "x_um"]
 NEXT = [f"next_{axis}" for axis in POSITION]
 ANSWER_COLUMNS = {
     "answer_id": "string",

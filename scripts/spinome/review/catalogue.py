@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.columns import POSITION
 from spinome.hashing import content_hash, file_hash
 from spinome.io.datasets import read_rows
 from spinome.io.meshes import read_mesh
@@ -22,7 +23,7 @@ from spinome.linking.measure import INSIDE
 from spinome.mesh.surface import Mesh
 from spinome.neurons.instances import RISE_NM
 from spinome.review import questions as asking
-from spinome.review.answers import ANSWERS, NEXT, POSITION, UNSURE
+from spinome.review.answers import ANSWERS, NEXT, UNSURE
 from spinome.review.pictures import CANDIDATE_COLOURS, OUTLINE, View, labels_view, mesh_views, slices_view
 from spinome.review.scenes import Block, Scene, block_of, coarse, surface_around
 

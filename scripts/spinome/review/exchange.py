@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spinome.columns import POSITION
 from spinome.linking.measure import INSIDE
 from spinome.linking.proofread import DECISION_COLUMNS
 from spinome.linking.typing import TYPE_COLUMNS, TYPES
 from spinome.neurons.spines import PAIR_PLACES
-from spinome.review.answers import NEXT, POSITION, match
+from spinome.review.answers import NEXT, match
 from spinome.review.questions import NM_PER_UM
 from spinome.twophoton.corrections import CORRECTION_COLUMNS
 

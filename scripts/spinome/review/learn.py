@@ -18,7 +18,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold
 
-from spinome.review.answers import POSITION, match
+from spinome.columns import POSITION
+from spinome.review.answers import match
 from spinome.review.candidates import Candidates
 from spinome.review.held_out import best_threshold, drawn
 from spinome.review.questions import answered_by, spine_questions

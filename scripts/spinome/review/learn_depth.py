@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from spinome.review.answers import POSITION, REACH_UM, Z_WEIGHT, match
+from spinome.columns import POSITION
+from spinome.review.answers import REACH_UM, Z_WEIGHT, match
 from spinome.review.held_out import ERRORS, HELD_OUT, mean_gain
 from spinome.review.learn import questions_of
 from spinome.twophoton.depth import CLIPPED_UM, LEARNED_Z_UM, at_depth, learn_depth, true_heads

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from spinome.columns import POSITION
 from spinome.hashing import content_hash
 from spinome.io.models import Model
-from spinome.review.answers import POSITION
 from spinome.review.candidates import Candidates, described, joined
 from spinome.twophoton.augment import FAINTEST, vary, visibility
 from spinome.twophoton.depth_track import find_spines

@@ -12,11 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from spinome.columns import POSITION
 from spinome.linking.candidates import FEATURES
 from spinome.linking.link_model import LinkModel, lesson, train_links
 from spinome.linking.links import rank_links
 from spinome.linking.measure import INSIDE
-from spinome.review.answers import NEXT, POSITION, agreed
+from spinome.review.answers import NEXT, agreed
 from spinome.review.exchange import LabelAt
 from spinome.review.held_out import Verdict, drawn, mean_gain, surprise
 from spinome.review.questions import NM_PER_UM, answered_by, no_questions

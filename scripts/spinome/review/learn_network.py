@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from spinome.columns import POSITION
 from spinome.cuboids import Cuboid
 from spinome.hashing import content_hash
-from spinome.review.answers import POSITION
 from spinome.review.extent import Stroke, read_extent, within
 from spinome.review.questions import NM_PER_UM
 from spinome.synapses.classifiers import of_network

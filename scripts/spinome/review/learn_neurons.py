@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier
 
+from spinome.columns import POSITION
 from spinome.io.models import Model
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh
@@ -22,7 +23,7 @@ from spinome.neurons.classify import FEATURES, Examples, class_probabilities, do
 from spinome.neurons.condense import Domains
 from spinome.neurons.synapses import on_surface
 from spinome.neurons.truth import ON_SURFACE_NM
-from spinome.review.answers import POSITION, agreed
+from spinome.review.answers import agreed
 from spinome.review.held_out import HELD_OUT, Verdict, drawn, mean_gain, surprise
 from spinome.review.more_trees import remembered, with_trees_of
 from spinome.review.questions import NM_PER_UM, answered_by, label_questions, no_questions

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier
 
+from spinome.columns import POSITION
 from spinome.io.models import Model
 from spinome.linking.shape import FEATURES
-from spinome.review.answers import NEXT, POSITION, agreed
+from spinome.review.answers import NEXT, agreed
 from spinome.review.exchange import LabelAt
 from spinome.review.held_out import HELD_OUT, Verdict, mean_gain, surprise
 from spinome.review.more_trees import remembered, with_trees_of

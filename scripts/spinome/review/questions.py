@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from spinome.review.answers import NEXT, POSITION, UNSURE, match
+from spinome.columns import POSITION
+from spinome.review.answers import NEXT, UNSURE, match
 from spinome.seeds import number_of
 
 QUESTION_COLUMNS = {

@@ -25,8 +25,9 @@ import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
+from spinome.columns import POSITION
 from spinome.review import questions as asking
-from spinome.review.answers import ANSWER_COLUMNS, MARKS, NEXT, POSITION, Answers, agreement, standing
+from spinome.review.answers import ANSWER_COLUMNS, MARKS, NEXT, Answers, agreement, standing
 from spinome.review.catalogue import Catalogue
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from spinome.twophoton.correspond import POSITION, weighted_distance
+from spinome.columns import POSITION
+from spinome.twophoton.correspond import weighted_distance
 
 # a spine that a correction names lies this near to the place it gives; nearer than this a missed spine is one found
 REACH_UM, FOUND_UM = 1.0, 0.5

@@ -16,7 +16,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
-POSITION = ["z_um", "y_um", "x_um"]
+from spinome.columns import POSITION
+
 SHIFT_COLUMNS = ["session", "other", *POSITION, "correlation", "turned", "other_turned", "sharpness"]
 NEIGHBOURS = 8
 # widths of the band that session projections are compared in, um

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from spinome.twophoton.correspond import POSITION, coarse_shifts, correspond_series, weighted_distance
+from spinome.columns import POSITION
+from spinome.twophoton.correspond import coarse_shifts, correspond_series, weighted_distance
 from spinome.twophoton.fates import outside
 from spinome.twophoton.sessions import UNLIKE
 from spinome.twophoton.time_track import nearness

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
+from spinome.columns import POSITION
 from spinome.scores.detection import (
     average_precision,
     coco_average_precision,
@@ -30,7 +31,6 @@ REACH = {"": (0.7, 2), "_loose": (1.0, 3)}
 # boxes that the detector is trained on, and this side where no head's size is known
 OVERLAPS = (30, 50)
 MARGIN_UM, BOX_UM = 0.4, 1.1
-POSITION = ["z_um", "y_um", "x_um"]
 SERIES = ["specimen", "field"]
 
 

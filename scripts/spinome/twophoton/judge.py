@@ -20,10 +20,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from spinome.columns import POSITION
 from spinome.io.models import Model
 from spinome.twophoton.depth import at_depth, depth_estimates, true_heads, true_offsets
 from spinome.twophoton.depth_track import without_doubles
-from spinome.twophoton.place import POSITION, WIDTHS, moved, moves, offsets_in_frame, profiles
+from spinome.twophoton.place import WIDTHS, moved, moves, offsets_in_frame, profiles
 from spinome.twophoton.shaft import Shafts, shafts
 from spinome.twophoton.truth import distance_to_dendrites
 

@@ -14,6 +14,8 @@ import pandas as pd
 from scipy import ndimage
 from sklearn.linear_model import RidgeCV
 
+from spinome.columns import POSITION
+
 # places around a candidate at which light is taken, and how far apart they lie (um): z, outward, along the shaft
 GRID, STEP_UM = (9, 14, 14), (1.0, 0.32, 0.32)
 # halves of the squares (in steps) that light is averaged over slice by slice; the largest is what surrounds a head
@@ -27,7 +29,6 @@ STRENGTHS = np.logspace(-2, 4, 13)
 CHUNK = 200
 # numbers of the profiles along z, outward and along the shaft
 WIDTHS = (len(SQUARES) * GRID[0], len(STRIPS) * GRID[1], len(STRIPS) * GRID[2])
-POSITION = ["z_um", "y_um", "x_um"]
 
 
 def profiles(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from spinome.columns import POSITION
 from spinome.twophoton.corrections import CORRECTION_COLUMNS, OF_LINKS, OF_SPINES
-from spinome.twophoton.correspond import POSITION
 
 # links at least this probable are not asked about
 SURE = 0.7

@@ -11,8 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from spinome.columns import POSITION
 from spinome.twophoton.corrections import correct_links
-from spinome.twophoton.correspond import POSITION, weighted_distance
+from spinome.twophoton.correspond import weighted_distance
 from spinome.twophoton.dendrites import align_along, dendrite_table, number_dendrites
 from spinome.twophoton.fates import fates
 
