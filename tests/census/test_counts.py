@@ -114,7 +114,7 @@ def test_what_is_not_known_of_a_cell_is_missing_and_not_0(schema, neuron_spines,
     assert "spines_per_cell" not in missing["no_synapses"] and of(counts, "no_synapses", "spines_per_cell") == (0, 1)
     # no table of its synapses was given, so none is missing
     assert "input_on_spine" not in missing["nothing"] and "spines_per_cell" in missing["nothing"]
-    known = count_by_cell(neuron_synapses, spines, classes, {}, {}, NEURONS.assign(known=True))
+    known = count_by_cell(neuron_synapses, spines, classes, {}, {}, NEURONS[NEURONS["known"]])
     rest = counts[~counts["cell"].isin(missing.index)].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, known.reset_index(drop=True), check_dtype=False)
 
@@ -125,6 +125,18 @@ def test_what_is_not_known_of_a_cell_is_missing_and_not_0(schema, neuron_spines,
     # of a class of which nothing is known there is a row that says so
     alone = census_by_class(counts[counts["cell"] == "nothing"]).set_index("measure").loc["spines_per_cell"]
     assert pd.isna(alone["value"]) and (alone["n"], alone["cells"], alone["not_known"]) == (0, 0, 1)
+
+
+def test_cells_without_a_spine_and_a_synapse_count(schema, neuron_spines, neuron_synapses):
+    """Six known cells, of which one has all of the spines, and no table of synapses."""
+    names = [f"n{number}" for number in range(6)]
+    neurons = pd.DataFrame({"source": "sheet", "neuron": names, "with_synapses": False, "known": True, "synapses": None})
+    spines = pd.concat([neuron_spines[:1]] * 12).assign(neuron="n5", spine=range(12))
+    joint = join([from_neurons(spines, neuron_synapses[:0])], schema)
+    neurons["spines"] = [0] * 5 + [12]
+    counts = count_by_cell(neuron_synapses[:0], joint, dict.fromkeys(names, ["basket"]), {}, {}, neurons)
+    (row,) = census_by_class(counts).query("measure == 'spines_per_cell'").itertuples()
+    assert (row.value, row.n, row.cells, row.not_known) == (2, 6, 6, 0)
 
 
 def test_parts_add_up_to_the_whole(schema, neuron_spines, neuron_synapses):

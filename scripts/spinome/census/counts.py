@@ -52,7 +52,7 @@ def count_by_cell(
     known : classes of cells by root id: of partners, and of neurons that `classes` does not name
     roots : root ids of neurons by name, where the sample sheet has them; of another neuron its name, where that is a
         number, or the one `post_pt_root_id` that all its synapses have
-    neurons : `neurons/neurons.parquet`, for the cells of which something is not known
+    neurons : `neurons/neurons.parquet`, for the cells of which something is not known, and those that have nothing
 
     Returns
     -------
@@ -63,9 +63,9 @@ def count_by_cell(
     """
     tagged = synapses[synapses["tag"].isin(TAGS)].reset_index(drop=True)
     own, pairs = _pairs_of(tagged, ["source", "neuron"])
-    pairs["specimen"] = pairs["neuron"].where(pairs["specimen"] == SHEET, pairs["specimen"])
+    pairs["specimen"] = _specimens(pairs["specimen"], pairs["neuron"])
     failed = _failed(neurons)
-    cells = _receiving_cells(tagged, own, pairs, spines, failed, classes, known, roots or {})
+    cells = _receiving_cells(tagged, own, pairs, spines, _listed(neurons), classes, known, roots or {})
     tagged["cell"] = _places(pairs, cells)[own]
     carrying, parents = _pairs_of(spines, ["specimen", "parent"])
     carrying = _places(parents, cells)[carrying]
@@ -121,11 +121,11 @@ def count_parts(
 def has_rows(neurons: pd.DataFrame, synapses: pd.DataFrame, spines: pd.DataFrame) -> np.ndarray:
     """Which of the neurons a part of the synapses, or of the joint table of spines, has rows of."""
     there = _pairs_of(synapses, ["source", "neuron"])[1]
+    there["specimen"] = _specimens(there["specimen"], there["neuron"])
     carrying = _pairs_of(spines, ["specimen", "parent"])[1]
-    # a neuron of the sheet is its own specimen
-    carrying["specimen"] = carrying["specimen"].where(carrying["specimen"] != carrying["neuron"], SHEET)
-    cells = pd.MultiIndex.from_frame(neurons[["source", "neuron"]].astype(object))
-    return cells.isin(pd.MultiIndex.from_frame(pd.concat([there, carrying]).drop_duplicates()))
+    return pd.MultiIndex.from_frame(_listed(neurons)).isin(
+        pd.MultiIndex.from_frame(pd.concat([there, carrying]).drop_duplicates())
+    )
 
 
 def add_up_parts(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -241,18 +241,26 @@ def _pairs_of(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.D
     return codes, pd.DataFrame(pairs, dtype=object)
 
 
+def _specimens(sources: pd.Series, neurons: pd.Series) -> pd.Series:
+    """The specimens of neurons: a neuron of the sheet is its own, one made from a volume is of that."""
+    return neurons.where(sources == SHEET, sources)
+
+
+def _listed(neurons: pd.DataFrame | None) -> pd.DataFrame:
+    """`specimen neuron` of all neurons that there are."""
+    if neurons is None:
+        return pd.DataFrame(columns=["specimen", "neuron"], dtype=object)
+    specimens = _specimens(neurons["source"], neurons["neuron"])
+    return pd.DataFrame({"specimen": specimens, "neuron": neurons["neuron"]}, dtype=object)
+
+
 def _failed(neurons: pd.DataFrame | None) -> pd.DataFrame:
     """`specimen neuron spines synapses` of the neurons of which something is not known: which of both it is."""
     if neurons is None:
         return pd.DataFrame(columns=["specimen", "neuron", "spines", "synapses"])
     ours = neurons[~neurons["known"].astype(bool)]
-    return pd.DataFrame(
-        {
-            "specimen": ours["neuron"].where(ours["source"] == SHEET, ours["source"]),
-            "neuron": ours["neuron"],
-            "spines": ours["spines"].isna(),
-            "synapses": ours["synapses"].isna() & ours["with_synapses"],
-        }
+    return _listed(ours).assign(
+        spines=ours["spines"].isna(), synapses=ours["synapses"].isna() & ours["with_synapses"]
     )
 
 
@@ -283,19 +291,20 @@ def _receiving_cells(
     own: np.ndarray,
     there: pd.DataFrame,
     spines: pd.DataFrame,
-    failed: pd.DataFrame,
+    listed: pd.DataFrame,
     classes: Mapping[str, Classes],
     known: Mapping[int, Classes],
     roots: Mapping[str, int],
 ) -> pd.DataFrame:
-    """`specimen neuron cell_class broad_class` of every cell with a synapse or a spine, or of which none is known.
+    """`specimen neuron cell_class broad_class` of every cell: those listed, and those with a synapse or a spine.
 
     Parameters
     ----------
     own, there : row of the cell of each synapse in the table `specimen neuron`
+    listed : `specimen neuron` of cells, whether they have a synapse or a spine, have none, or nothing is known
     """
     carrying = _pairs_of(spines, ["specimen", "parent"])[1]
-    places = pd.concat([there, carrying, failed[["specimen", "neuron"]].astype(object)])
+    places = pd.concat([there, carrying, listed])
     places = places.drop_duplicates().sort_values(["specimen", "neuron"], ignore_index=True)
     groups = _integers(tagged.get("post_pt_root_id", pd.Series(pd.NA, tagged.index))).groupby(own)
     low, high = groups.min(), groups.max()
