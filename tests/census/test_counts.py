@@ -69,6 +69,13 @@ def test_where_the_class_of_a_neuron_comes_from(schema, neuron_spines, neuron_sy
     assert classes({"77": ["L6"], "p": ["simulated"]}) == {"77": "L6", "p/p-1": "simulated"}
 
 
+def test_a_segment_is_not_the_neuron_of_the_sheet_that_has_its_name(schema, neuron_spines, neuron_synapses):
+    spines, synapses = neuron_spines.assign(neuron="12"), neuron_synapses.assign(neuron="12")
+    counts = counted(schema, spines, synapses, {"12": ["L2/3"]}, {})
+    found = counts.drop_duplicates("cell").set_index("cell")["cell_class"].to_dict()
+    assert found == {"12": "L2/3", "p/12": "not given"}
+
+
 def test_a_root_id_is_that_of_the_sheet_and_never_the_first_of_many(schema, neuron_spines, neuron_synapses):
     mixed = neuron_synapses.assign(post_pt_root_id=pd.array([5, 77, 77, 77, 6], "Int64"))
     spines = join([from_neurons(neuron_spines, mixed)], schema)

@@ -314,7 +314,8 @@ def _receiving_cells(
     for specimen, name in zip(places["specimen"], places["neuron"]):
         own = int(name) if name.isdecimal() else alone.get((specimen, name))
         root = roots.get(name, own) if specimen == name else own
-        found.append(_two(classes.get(name) or classes.get(specimen) or known.get(root) or (UNKNOWN,)))
+        # a segment may be called as a neuron of the sheet is, and is another cell; its classes are those of its volume
+        found.append(_two(classes.get(specimen) or known.get(root) or (UNKNOWN,)))
     places[["cell_class", "broad_class"]] = found or None
     return places
 
