@@ -101,3 +101,13 @@ def test_roots_of_a_sheet_are_exact_and_a_name_that_is_a_number_is_one(tmp_path)
     (tmp_path / "neurons.tsv").write_text("neuron\tmesh\troot_id\na\tm.npz\t8.64691E+17\n")
     with pytest.raises(ValueError, match="row 2, column root_id"):
         read_sheet(tmp_path / "neurons.tsv", NeuronRow)
+
+
+def test_a_partner_of_0_is_none(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2, 3], "pre_pt_root_id": [0, -1, 5], "post_pt_root_id": [7, 7, 0]})
+    frame.assign(**dict.fromkeys(POSITION, 1.0)).to_csv(tmp_path / "all.csv", index=False)
+    table = read_synapses(tmp_path / "all.csv")
+    assert table["pre_pt_root_id"].tolist() == [pd.NA, pd.NA, 5]
+    assert table["post_pt_root_id"].tolist() == [7, 7, pd.NA]
+    assert read_owners(tmp_path / "all.csv") == [7]
+    assert read_synapses(tmp_path / "all.csv", root_id=7)["id"].tolist() == [1, 2]

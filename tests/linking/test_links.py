@@ -369,6 +369,9 @@ def test_linked_segments_are_one_closed_mesh(tissue):
     )
     table = synapse_tables(neurites, shafts)
     assert table[1].empty and table[2].iloc[0][["pre_pt_root_id", "post_pt_root_id"]].tolist() == [20, 2]
+    # 0 is where no second neurite was found
+    alone = synapse_tables(neurites.assign(neurite_a=2, neurite_b=0), shafts)[2].iloc[0]
+    assert pd.isna(alone["pre_pt_root_id"]) and alone["post_pt_root_id"] == 2
 
 
 def test_spines_carry_their_synapses():

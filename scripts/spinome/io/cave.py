@@ -26,6 +26,8 @@ def read_synapses(
 ) -> pd.DataFrame:
     """Read the input synapses of one neuron; `size`, the partners and the positions of both ends may be absent.
 
+    A partner of 0 or less is none: CAVE writes 0 where a synapse lies on what was not segmented.
+
     Parameters
     ----------
     voxel_nm : size x y z of the voxels that positions count, such as (4, 4, 40), in which CAVE gives them unless it is
@@ -46,7 +48,8 @@ def read_synapses(
     frame = read_table(path, integers=["id", *PARTNERS])
     require_synapses(path, frame.columns, voxel_nm)
     untold = pd.array([pd.NA] * len(frame), "Int64")
-    frame = frame.assign(**{column: untold for column in PARTNERS if column not in frame})
+    frame = frame.assign(**{column: frame.get(column, untold) for column in PARTNERS})
+    frame[PARTNERS] = frame[PARTNERS].where(frame[PARTNERS] > 0)
     owners = frame[OWNER].dropna().unique()
     require_own(path, owners, root_id)
     if root_id is not None and len(owners):
@@ -70,7 +73,8 @@ def read_owners(path: str | Path) -> list[int]:
     """The neurons that a table has input synapses of (`post_pt_root_id`), without its other columns; none if untold."""
     if OWNER not in table_columns(path):
         return []
-    return read_table(path, integers=[OWNER], columns=[OWNER])[OWNER].dropna().unique().tolist()
+    owners = read_table(path, integers=[OWNER], columns=[OWNER])[OWNER].dropna().unique()
+    return owners[owners > 0].tolist()
 
 
 def require_own(path: str | Path, owners: Collection[int], root_id: int | None) -> None:

@@ -174,7 +174,8 @@ def linked_meshes(
 def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, pd.DataFrame]:
     """The input synapses of each dendrite in the columns of a CAVE export.
 
-    The postsynaptic side is the neurite that is a dendrite; where both are, the synapse is in both tables.
+    The postsynaptic side is the neurite that is a dendrite; where both are, the synapse is in both tables. The
+    presynaptic neurite is empty where none was found.
 
     Parameters
     ----------
@@ -189,7 +190,7 @@ def synapse_tables(neurites: pd.DataFrame, dendrites: np.ndarray) -> dict[int, p
                 {
                     "id": side["synapse"],
                     "size": side["voxels"],
-                    "pre_pt_root_id": side[pre],
+                    "pre_pt_root_id": side[pre].convert_dtypes().where(side[pre] != 0),
                     "post_pt_root_id": side[post],
                     **{f"ctr_pt_position_{axis}": side[f"{axis}_nm"] for axis in "xyz"},
                 }
