@@ -111,3 +111,22 @@ def test_a_partner_of_0_is_none(tmp_path):
     assert table["post_pt_root_id"].tolist() == [7, 7, pd.NA]
     assert read_owners(tmp_path / "all.csv") == [7]
     assert read_synapses(tmp_path / "all.csv", root_id=7)["id"].tolist() == [1, 2]
+
+
+def test_positions_that_are_no_numbers_are_refused_and_empty_ones_are_not(tmp_path):
+    path = tmp_path / "all.tsv"
+    frame = pd.DataFrame({"id": [1, 2], **dict.fromkeys(POSITION, ["0.5", None])})
+    frame.to_csv(path, sep="\t", index=False)
+    assert read_synapses(path)[POSITION[0]].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+    frame.replace("0.5", "0,5").to_csv(path, sep="\t", index=False)
+    with pytest.raises(ValueError, match=r"all\.tsv: column ctr_pt_position_x must hold numbers, .* '0,5'; write"):
+        read_synapses(path)
+
+
+def test_a_table_in_which_no_synapse_has_a_position_is_refused(tmp_path):
+    frame = pd.DataFrame({"id": [1, 2], **dict.fromkeys(POSITION, [1.0, None])})
+    frame.assign(**{POSITION[0]: None}).to_csv(tmp_path / "all.csv", index=False)
+    with pytest.raises(ValueError, match=r"all\.csv: none of 2 synapses has a position; fill the columns"):
+        read_synapses(tmp_path / "all.csv")
+    frame[:0].to_csv(tmp_path / "all.csv", index=False)
+    assert read_synapses(tmp_path / "all.csv").empty

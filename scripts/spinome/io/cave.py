@@ -42,8 +42,9 @@ def read_synapses(
 
     Raises
     ------
-    ValueError: if a column is missing, ids are not integers or absent, positions are in one column and nothing says
-        their unit, or the table is not that of the neuron (`require_own`); the message names the file and the column.
+    ValueError: if a column is missing, ids are not integers or absent, positions are no numbers, are in one column and
+        nothing says their unit, or no synapse has one, or the table is not that of the neuron (`require_own`); the
+        message names the file and the column.
     """
     frame = read_table(path, integers=["id", *PARTNERS])
     require_synapses(path, frame.columns, voxel_nm)
@@ -61,9 +62,11 @@ def read_synapses(
         if point in frame and not set(columns) <= set(frame):
             frame[columns] = _points(path, point, frame.pop(point))
         for column in set(columns) & set(frame):
-            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
+            frame[column] = _floats(path, frame[column])
         if voxel_nm is not None and set(columns) <= set(frame):
             frame[columns] *= voxel_nm
+    if len(frame) and not np.isfinite(frame[POSITION].to_numpy(float)).all(axis=1).any():
+        raise ValueError(f"{path}: none of {len(frame)} synapses has a position; fill the columns {', '.join(POSITION)}")
     if "size" in frame:
         frame["size"] = numbers(frame["size"])
     return frame
@@ -113,6 +116,18 @@ def require_synapses(
         )
     else:
         require_columns(path, columns, ["id"])
+
+
+def _floats(path: str | Path, column: pd.Series) -> pd.Series:
+    """A column of positions, NaN where a cell is empty."""
+    values = pd.to_numeric(column, errors="coerce").astype("float64")
+    told = column[values.isna() & column.notna()].astype(str).str.strip()
+    if len(wrong := told[~told.str.lower().isin(["", "nan"])]):
+        raise ValueError(
+            f"{path}: column {column.name} must hold numbers, {len(wrong)} of {len(column)} are none, the first "
+            f"{wrong.iloc[0]!r}; write them with a decimal point, and leave the cell empty where a synapse has no position"
+        )
+    return values
 
 
 def _points(path: str | Path, point: str, column: pd.Series) -> np.ndarray:
