@@ -130,3 +130,11 @@ def test_a_table_in_which_no_synapse_has_a_position_is_refused(tmp_path):
         read_synapses(tmp_path / "all.csv")
     frame[:0].to_csv(tmp_path / "all.csv", index=False)
     assert read_synapses(tmp_path / "all.csv").empty
+
+
+def test_a_synapse_that_is_there_twice_counts_once(tmp_path, capsys):
+    frame = pd.DataFrame({"id": [1, 2, 1, 2], **dict.fromkeys(POSITION, [5.0, 6, 5, 7])})
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    # the index still counts the rows of the table; another place is another synapse
+    assert read_synapses(tmp_path / "all.csv").index.tolist() == [0, 1, 3]
+    assert "all.csv: 1 of 4 synapses are there again" in capsys.readouterr().out

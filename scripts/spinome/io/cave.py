@@ -26,7 +26,8 @@ def read_synapses(
 ) -> pd.DataFrame:
     """Read the input synapses of one neuron; `size`, the partners and the positions of both ends may be absent.
 
-    A partner of 0 or less is none: CAVE writes 0 where a synapse lies on what was not segmented.
+    A partner of 0 or less is none: CAVE writes 0 where a synapse lies on what was not segmented. Of rows with the same
+    id and place, which queries that overlap leave, the first counts.
 
     Parameters
     ----------
@@ -67,6 +68,10 @@ def read_synapses(
             frame[columns] *= voxel_nm
     if len(frame) and not np.isfinite(frame[POSITION].to_numpy(float)).all(axis=1).any():
         raise ValueError(f"{path}: none of {len(frame)} synapses has a position; fill the columns {', '.join(POSITION)}")
+    again = frame.duplicated(["id", *POSITION])
+    if again.any():
+        print(f"{path}: {again.sum()} of {len(frame)} synapses are there again, with the same id and place, and left out")
+        frame = frame[~again].copy()
     if "size" in frame:
         frame["size"] = numbers(frame["size"])
     return frame
