@@ -32,10 +32,14 @@ def compare_synapses(neuron: str, mesh: Mesh, synapses: pd.DataFrame, truth_file
     Returns
     -------
     Table `neuron kind group truth found value`; codes, found -1 where the synapse has no label
+
+    Raises
+    ------
+    ValueError: as `truth.truth_of_synapses`.
     """
     synapses = synapses.reset_index(drop=True)
     if truth.is_table(truth_file):
-        code = truth.truth_of_synapses(truth.read_synapse_truth(truth_file), synapses)
+        code = truth.truth_of_synapses(truth.read_synapse_truth(truth_file), synapses, truth_file)
     else:
         code = np.full(len(synapses), -1)
         points = synapses[truth.POINT].to_numpy(float)

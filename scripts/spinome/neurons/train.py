@@ -109,7 +109,7 @@ def vertex_labels(mesh: Mesh, truth_file: str, synapses: pd.DataFrame | None) ->
     if set(truth.POINT) <= set(table):
         points, code = table[truth.POINT].to_numpy(float), table["label"].to_numpy()
     elif synapses is not None:
-        points, code = synapses[POSITION].to_numpy(float), truth.truth_of_synapses(table, synapses)
+        points, code = synapses[POSITION].to_numpy(float), truth.truth_of_synapses(table, synapses, truth_file)
     else:
         raise ValueError(f"{truth_file}: names synapses by id or row; fill the column synapses of the sample sheet")
     known = (code >= 0) & np.isfinite(points).all(axis=1)

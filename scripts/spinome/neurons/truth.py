@@ -64,8 +64,12 @@ def read_synapse_truth(path: str | Path) -> pd.DataFrame:
 
     A row says which synapse it is by its `id`, its place `synapse_row` in the synapse table, or its position
     `x_nm y_nm z_nm`; the label is in `tag` or `label`.
+
+    Raises
+    ------
+    ValueError: if it has no such columns, or ids or rows are no whole numbers; the message names the file.
     """
-    table = read_table(path)
+    table = read_table(path, integers=["id", "synapse_row"])
     column = next((name for name in ("label", "tag") if name in table), None)
     if column is None or not ({"id", "synapse_row"} & set(table) or set(POINT) <= set(table)):
         raise ValueError(
@@ -77,20 +81,28 @@ def read_synapse_truth(path: str | Path) -> pd.DataFrame:
     return table[table["label"].notna()].astype({"label": int}).reset_index(drop=True)
 
 
-def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray:
+def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame, file: str | Path = "the truth") -> np.ndarray:
     """The true code of each row of a synapse table (N,), -1 where none is known.
 
     Parameters
     ----------
     truth : what `read_synapse_truth` returns
     synapses : rows of one neuron, with `row`, or the index, counting the rows of its table, and `id x_nm y_nm z_nm`
+    file : of the truth, for the message
+
+    Raises
+    ------
+    ValueError: if the truth names synapses by id or row, and none of them is the neuron's.
     """
     code = np.full(len(synapses), -1)
-    if "synapse_row" in truth:
+    named = next((name for name in ("synapse_row", "id") if name in truth), None)
+    if named:
+        truth = truth[truth[named].notna()]
+    if named == "synapse_row":
         rows = synapses.get("row", synapses.index)
         place = pd.Index(rows).get_indexer(truth["synapse_row"])
         code[place[place >= 0]] = truth["label"].to_numpy()[place >= 0]
-    elif "id" in truth:
+    elif named == "id":
         known = synapses["id"].map(truth.drop_duplicates("id").set_index("id")["label"])
         code[known.notna()] = known.dropna().astype(int)
     else:
@@ -100,4 +112,9 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame) -> np.ndarray
             distance, nearest = cKDTree(points[placed]).query(truth[POINT].to_numpy(float))
             near = distance <= SAME_SYNAPSE_NM
             code[placed[nearest[near]]] = truth["label"].to_numpy()[near]
+    if named and len(truth) and (code < 0).all():
+        raise ValueError(
+            f"{file}: none of {len(truth)} labels is of a synapse of this neuron, by the column {named}; is it another "
+            f"neuron's? Else correct the column, or name synapses by {' '.join(POINT)}"
+        )
     return code
