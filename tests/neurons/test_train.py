@@ -61,6 +61,9 @@ def test_points_are_evaluated_without_a_table_of_synapses(tmp_path, tube):
     assert (
         rows["synapse_f1_shaft"]["ci_low"] <= rows["synapse_f1_shaft"]["value"] <= rows["synapse_f1_shaft"]["ci_high"]
     )
+    # a label without a place is no error of the forest
+    file = points(tmp_path / "points.csv", [2500.0, None], ["shaft", "spine"])
+    assert compare_points("n", tube, labelled, file)["truth"].tolist() == [0]
     pd.DataFrame({"id": [1], "tag": ["spine"]}).to_csv(tmp_path / "ids.csv", index=False)
     with pytest.raises(ValueError, match="fill the column synapses"):
         compare_points("n", tube, labelled, str(tmp_path / "ids.csv"))

@@ -36,3 +36,12 @@ def test_labels_of_another_neuron_are_refused(tmp_path, synapses, column):
 def test_rows_may_have_empty_cells(tmp_path, synapses):
     pd.DataFrame({"synapse_row": [2, None, 0], "tag": ["soma", "spine", "shaft"]}).to_csv(tmp_path / "truth.csv")
     assert truth_of_synapses(read_synapse_truth(tmp_path / "truth.csv"), synapses).tolist() == [0, -1, 2]
+
+
+def test_labels_without_a_place_are_left_out(tmp_path, synapses, capsys):
+    truth = pd.DataFrame({"x_nm": [50.0, None], "y_nm": 0.0, "z_nm": 0.0, "tag": "spine"})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    synapses = synapses.assign(x_nm=[0.0, 900, 1800], y_nm=0.0, z_nm=0.0)
+    found = truth_of_synapses(read_synapse_truth(tmp_path / "truth.csv"), synapses, "truth.csv")
+    assert found.tolist() == [1, -1, -1]
+    assert "truth.csv: 1 of 2 labels have no position" in capsys.readouterr().out

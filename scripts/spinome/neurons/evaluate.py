@@ -73,6 +73,7 @@ def compare_points(neuron: str, mesh: Mesh, labelled: Labelled, truth_file: str)
     table = truth.read_synapse_truth(truth_file)
     if not set(truth.POINT) <= set(table):
         raise ValueError(f"{truth_file}: names synapses by id or row; fill the column synapses of the sample sheet")
+    table = truth.with_place(table, truth_file)
     points = table[truth.POINT].to_numpy(float)
     vertex, distance = nearest_on_surface(mesh.vertices, mesh.faces, points)
     near = distance <= truth.ON_SURFACE_NM

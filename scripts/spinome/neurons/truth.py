@@ -106,6 +106,7 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame, file: str | P
         known = synapses["id"].map(truth.drop_duplicates("id").set_index("id")["label"])
         code[known.notna()] = known.dropna().astype(int)
     else:
+        truth = with_place(truth, file)
         points = synapses[POINT].to_numpy(float)
         placed = np.flatnonzero(np.isfinite(points).all(axis=1))
         if len(placed):
@@ -118,3 +119,11 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame, file: str | P
             f"neuron's? Else correct the column, or name synapses by {' '.join(POINT)}"
         )
     return code
+
+
+def with_place(truth: pd.DataFrame, file: str | Path) -> pd.DataFrame:
+    """The rows of a truth that have a position; how many have none is printed."""
+    placed = np.isfinite(truth[POINT].to_numpy(float)).all(axis=1)
+    if not placed.all():
+        print(f"{file}: {(~placed).sum()} of {len(truth)} labels have no position, and are left out")
+    return truth[placed].reset_index(drop=True)
