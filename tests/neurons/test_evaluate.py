@@ -4,6 +4,7 @@ import pytest
 
 from spinome.mesh.surface import Mesh
 from spinome.neurons.evaluate import compare_spines, evaluation
+from spinome.neurons.truth import read_vertex_truth
 
 NO_LABELS = pd.DataFrame({"kind": []})
 
@@ -48,3 +49,16 @@ def test_seams_of_the_mesh_are_no_borders(four):
     apart = Mesh(mesh.vertices[corners], np.arange(len(corners)).reshape(-1, 3))
     table = compare_spines("n", apart, true[corners], true[corners])
     assert table["matched"].sum() == 3 and table["volume_ratio"].dropna().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_ids_of_true_spines_may_be_of_any_size(four, tmp_path, kind):
+    mesh, true = four
+    ids = true.copy()
+    ids[true >= 0] += 648518346349539862
+    if kind == "uint64":
+        ids = np.where(true < 0, 0, ids).astype("uint64") + np.uint64(1 << 63)
+    np.savez(tmp_path / "truth.npz", label=np.where(true < 0, 0, 1), spine_id=ids)
+    read = read_vertex_truth(tmp_path / "truth.npz", mesh).spine
+    assert read.tolist() == (true + (kind == "uint64")).tolist()
+    assert compare_spines("n", mesh, true, read)["matched"].sum() == 3

@@ -22,7 +22,7 @@ ON_SURFACE_NM = 300.0
 
 @dataclass(frozen=True)
 class VertexTruth:
-    """`label` (V,) codes of `CLASSES`, `spine` (V,) ids, -1 where none or where no ids are known."""
+    """`label` (V,) codes of `CLASSES`, `spine` (V,) from 0 without a gap, -1 where none or where no ids are known."""
 
     label: np.ndarray
     spine: np.ndarray
@@ -47,7 +47,7 @@ def read_vertex_truth(path: str | Path, mesh: Mesh) -> VertexTruth:
         if "label" not in data.files:
             raise ValueError(f"{path}: needs an array label (0 shaft, 1 spine, 2 soma), it has {', '.join(data.files)}")
         label = data["label"].astype(int)
-        spine = data["spine_id"].astype(int) if "spine_id" in data.files else np.full(len(label), -1)
+        spine = _numbered(data["spine_id"]) if "spine_id" in data.files else np.full(len(label), -1)
         if len(label) != len(mesh.vertices):
             if "vertices_nm" not in data.files:
                 raise ValueError(
@@ -57,6 +57,13 @@ def read_vertex_truth(path: str | Path, mesh: Mesh) -> VertexTruth:
             _, nearest = cKDTree(data["vertices_nm"]).query(mesh.vertices)
             label, spine = label[nearest], spine[nearest]
     return VertexTruth(label, spine)
+
+
+def _numbered(ids: np.ndarray) -> np.ndarray:
+    """Ids in their order as numbers from 0, -1 for those below 0: ids may have 18 digits, and numbers are counted."""
+    ids = ids if ids.dtype.kind in "iu" else ids.astype(int)
+    there, number = np.unique(ids, return_inverse=True)
+    return np.maximum(number.reshape(-1) - int((there < 0).sum()), -1)
 
 
 def read_synapse_truth(path: str | Path) -> pd.DataFrame:
