@@ -87,14 +87,12 @@ def _borders(faces: np.ndarray, owner: np.ndarray, size: int) -> tuple[np.ndarra
     """Directed edges of each region without one the other way: tail, head, region."""
     tail, head = faces.reshape(-1), faces[:, [1, 2, 0]].reshape(-1)
     region = np.repeat(owner, 3)
-    low, high = np.minimum(tail, head).astype(np.int64), np.maximum(tail, head)
-    regions = int(owner.max()) + 1
-    key = (low * size + high) * regions + region
-    order = np.argsort(key)
-    first = np.flatnonzero(np.r_[True, key[order][1:] != key[order][:-1]])
-    keys = key[order][first]
+    edge = np.minimum(tail, head).astype(np.int64) * size + np.maximum(tail, head)
+    # one number for edge and region would be too large for 64 bits in a mesh of 4e7 vertices
+    order = np.lexsort((region, edge))
+    edge, region = edge[order], region[order]
+    first = np.flatnonzero(np.r_[True, (edge[1:] != edge[:-1]) | (region[1:] != region[:-1])])
     excess = np.add.reduceat(np.where(tail < head, 1, -1)[order], first)
-    kept = np.repeat(np.arange(len(keys)), np.abs(excess))
-    edge, region = keys[kept] // regions, keys[kept] % regions
-    low, high, forward = edge // size, edge % size, excess[kept] > 0
-    return np.where(forward, low, high), np.where(forward, high, low), region
+    kept = np.repeat(first, np.abs(excess))
+    low, high, forward = edge[kept] // size, edge[kept] % size, np.repeat(excess, np.abs(excess)) > 0
+    return np.where(forward, low, high), np.where(forward, high, low), region[kept]
