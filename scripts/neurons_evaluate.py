@@ -26,7 +26,7 @@ folders = Finished.read(*step.by_name(inputs, "spines").values())
 synapses = read_rows(inputs.synapses, "neuron", list(params.aside.rows))
 synapses = synapses[synapses["source"] == "sheet"]
 neurons = read_table(inputs.neurons)
-unlabelled = set(neurons.loc[neurons["with_synapses"] & neurons["synapses"].isna(), "neuron"])
+neurons = neurons[(neurons["source"] == "sheet") & neurons["with_synapses"]].set_index("neuron")
 compared, spines, failed = [pd.DataFrame(columns=COMPARED)], [], 0
 for neuron in sheet_neurons(params.aside.rows, fetched).values():
     file = params.aside.truth[neuron.unit]
@@ -37,11 +37,14 @@ for neuron in sheet_neurons(params.aside.rows, fetched).values():
         failed += 1
         continue
     labelled = read_labelled(folders[neuron.unit])
-    if len(own) and neuron.unit in unlabelled:
+    # without a row, too, where the table could not be read
+    if neuron.unit in neurons.index and pd.isna(neurons.loc[neuron.unit, "synapses"]):
         print(f"{neuron.unit}: its synapses failed, and are not in the evaluation")
         failed += 1
     elif len(own):
         compared.append(compare_synapses(neuron.unit, mesh, own, file))
+    elif neuron.unit in neurons.index and truth.is_table(file) and not truth.has_places(file):
+        print(f"{neuron.unit}: its table has no synapse, and {file} has no position: nothing is compared")
     elif truth.is_table(file):
         compared.append(compare_points(neuron.unit, mesh, labelled, file))
     if not truth.is_table(file):

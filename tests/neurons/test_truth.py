@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from spinome.neurons.truth import read_synapse_truth, truth_of_synapses
+from spinome.neurons.truth import has_places, read_synapse_truth, truth_of_synapses
 
 # ids that are one and the same float of 64 bits
 IDS = [648518346349539862, 648518346349539863, 648518346349539864]
@@ -36,12 +36,14 @@ def test_labels_of_another_neuron_are_refused(tmp_path, synapses, column):
 def test_rows_may_have_empty_cells(tmp_path, synapses):
     pd.DataFrame({"synapse_row": [2, None, 0], "tag": ["soma", "spine", "shaft"]}).to_csv(tmp_path / "truth.csv")
     assert truth_of_synapses(read_synapse_truth(tmp_path / "truth.csv"), synapses).tolist() == [0, -1, 2]
+    assert not has_places(tmp_path / "truth.csv")
 
 
 def test_labels_without_a_place_are_left_out(tmp_path, synapses, capsys):
     truth = pd.DataFrame({"x_nm": [50.0, None], "y_nm": 0.0, "z_nm": 0.0, "tag": "spine"})
     truth.to_csv(tmp_path / "truth.csv", index=False)
     synapses = synapses.assign(x_nm=[0.0, 900, 1800], y_nm=0.0, z_nm=0.0)
+    assert has_places(tmp_path / "truth.csv")
     found = truth_of_synapses(read_synapse_truth(tmp_path / "truth.csv"), synapses, "truth.csv")
     assert found.tolist() == [1, -1, -1]
     assert "truth.csv: 1 of 2 labels have no position" in capsys.readouterr().out

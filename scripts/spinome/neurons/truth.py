@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from spinome.io.tables import read_table
+from spinome.io.tables import read_table, table_columns
 from spinome.mesh.surface import Mesh
 from spinome.neurons.classes import CLASSES
 
@@ -31,6 +31,11 @@ class VertexTruth:
 def is_table(path: str | Path) -> bool:
     """Whether the truth is a table of labelled synapses rather than labels of vertices."""
     return Path(path).suffix != ".npz"
+
+
+def has_places(path: str | Path) -> bool:
+    """Whether a table of labelled synapses has their positions."""
+    return set(POINT) <= set(table_columns(path))
 
 
 def read_vertex_truth(path: str | Path, mesh: Mesh) -> VertexTruth:
