@@ -163,6 +163,10 @@ def test_training_goes_on_with_the_networks_that_are_there(tmp_path, monkeypatch
         torch.testing.assert_close(again.net.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(TypeError):
         network_learner(volumes, steps=4, seed=0, store=tmp_path, code="code")((1,))
+    # mended labels count even where as many voxels are labelled as before
+    mended = {"v": (volumes["v"][0], Volume(np.roll(truth, 40, axis=2), VOXEL_NM, "t"))}
+    with pytest.raises(TypeError):
+        network_learner(mended, steps=3, seed=0, store=tmp_path, code="code")((1,))
     coarse = Volume(image, (45.0, 18.0, 18.0), "i"), Volume(truth, (45.0, 18.0, 18.0), "t")
     with pytest.raises(ValueError, match="pixels of 10 to 18 nm"):
         mixed = volumes | {"w": (Evidence(coarse[0], GREY), coarse[1])}

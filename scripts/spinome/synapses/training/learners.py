@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +123,11 @@ def network_learner(
     smallest, largest = min(sizes.values()), max(sizes.values())
     pixel_nm = float(np.sqrt(smallest * largest))
     shares = {name: TAUGHT / len(targets) if name in targets else (1 - TAUGHT) / len(labelled) for name in images}
-    sums = {name: [float(image.sum(dtype=float)), float(truth.sum())] for name, (image, truth, _) in images.items()}
-    key = content_hash(sums, sizes, steps, seed, code, start and file_hash(start))
+    known = {
+        name: [evidence.voxel_nm, truth.shape, *map(_bytes_hash, images[name][:2])]
+        for name, (evidence, truth) in volumes.items()
+    }
+    key = content_hash(known, sorted(targets), steps, seed, code, start and file_hash(start))
     first = load_network(start).net if start else None
 
     def learn(slabs: tuple[int, ...]) -> Network:
@@ -153,3 +157,8 @@ def network_learner(
         return network
 
     return learn
+
+
+def _bytes_hash(values: np.ndarray) -> str:
+    """What tells these values from others of the same shape, to the last one."""
+    return hashlib.blake2b(np.ascontiguousarray(values), digest_size=8).hexdigest()
