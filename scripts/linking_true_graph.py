@@ -19,19 +19,24 @@ sources += [step.source(snakemake, column) for column in ("truth_synapses", "syn
 volumes = [open_labels(source, params.voxel_nm) for source in sources]
 require_same_grid(volumes)
 segments, truth, synapses = volumes
-voxel_nm = require_voxel_size(segments)
+# a truth may state none, since it lies on the grid of the others
+voxel_nm = require_voxel_size(next((volume for volume in volumes if volume.voxel_nm), segments))
 true_labels = object_labels(truth[:])
+centres = synapse_centres(true_labels, voxel_nm)
 if inputs.gaps:
     # a true synapse where none could be looked for is not asked for
     cut = labels_at_gaps(true_labels, read_table(inputs.gaps))
     true_labels = np.where(np.isin(true_labels, cut), 0, true_labels)
+    centres = centres[~centres["synapse"].isin(cut)]
     print(f"{len(cut)} true synapses are in cuboids that are not known")
-neurites = synapse_neurites(segments, synapse_centres(true_labels, voxel_nm), voxel_nm)
+neurites = synapse_neurites(segments, centres, voxel_nm)
 if not dense:
     links = read_table(inputs.links)
     neurites = rename_neurites(neurites, dict(zip(links["orphan"].tolist(), links["shaft"].tolist())))
 pairs = line_graph(neurites)
-match = match_synapses(*overlaps(object_labels(synapses[:]), true_labels))
+# those that are found here keep the labels that their table has
+found = object_labels(synapses[:]) if params.aside.row["synapses"] else synapses[:]
+match = match_synapses(*overlaps(found, true_labels))
 print(f"{len(neurites)} true synapses, {len(pairs)} pairs, {len(match)} synapses found")
 write_table(pd.DataFrame(pairs, columns=["synapse_a", "synapse_b"]), output.pairs)
 write_table(pd.DataFrame(match.items(), columns=["synapse", "true"], dtype="int64"), output.matches)

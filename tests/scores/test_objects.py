@@ -124,10 +124,12 @@ def test_true_objects_left_out_take_their_found_ones_along():
 def test_objects_of_a_mask_touch_by_an_edge_and_not_by_a_corner():
     mask = np.zeros((2, 3, 4), np.uint8)
     mask[0, 0, 0] = mask[0, 1, 1] = mask[1, 2, 2] = 1
-    for objects in (object_labels(mask), object_labels(mask.astype(bool))):
+    for objects in (object_labels(mask), object_labels(mask * np.uint8(255)), object_labels(mask.astype(bool))):
         assert objects[0, 0, 0] == objects[0, 1, 1] != objects[1, 2, 2] and objects.max() == 2
-    labels = mask * np.uint8(7)
-    assert object_labels(labels) is labels
+    # labels are kept: of several objects, and of one alone
+    mask[1, 2, 2] = 7
+    for labels in (mask, np.where(mask == 7, mask, 0), np.zeros_like(mask)):
+        assert np.array_equal(object_labels(labels), labels)
 
 
 def test_the_interval_of_the_average_precision_holds_it_and_narrows_with_objects():

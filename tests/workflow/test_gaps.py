@@ -3,17 +3,14 @@
 import errno
 import json
 import resource
-import runpy
 import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from spinome.configuration.linking import Typing, Watershed
 from spinome.cuboids import and_next, cuboids
@@ -30,34 +27,11 @@ from spinome.linking.pieces import save_pieces
 from spinome.linking.typing import measure_segments
 from spinome.synapses.density.blocks import CUT
 from spinome.synapses.objects.patches import find_parts, save_parts
-from spinome.workflow import step
 from spinome.workflow.shards import Unit, run_shard
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SHAPE, CUBOID, VOXEL_NM = (16, 48, 96), (16, 48, 32), (20.0, 10.0, 10.0)
 SETTINGS = Watershed().model_dump()
-
-
-@pytest.fixture
-def run_script(tmp_path, monkeypatch):
-    """A function that runs a script as its rule does, with named files, parameters and what is set aside."""
-    # a script has its process for itself
-    monkeypatch.setattr(step, "log_to", lambda log, asked: None)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-
-    def run(name, given, made, aside=None, **params):
-        snakemake = SimpleNamespace(
-            input=InputFiles(fromdict=given),
-            output=OutputFiles(fromdict=made),
-            params=Params(fromdict=params | {"aside": SimpleNamespace(**(aside or {}))}),
-            wildcards=Wildcards(fromdict={"volume": "v", "shard": "0"}),
-            log=Log(fromdict={"log": str(tmp_path / "logs" / name / "v.log")}),
-            rule=name,
-            config={"results": str(tmp_path), "resources": "resources"},
-        )
-        runpy.run_path(str(SCRIPTS / f"{name}.py"), {"snakemake": snakemake})
-
-    return run
 
 
 @pytest.fixture

@@ -32,10 +32,14 @@ class Matched:
 
 
 def object_labels(objects: np.ndarray) -> np.ndarray:
-    """Labelled objects as they are; a mask of 0 and 1 is taken apart into what is connected, of 18 neighbours."""
-    if objects.dtype == bool or objects.max(initial=0) == 1:
-        return cc3d.connected_components(objects != 0, connectivity=18)
-    return objects
+    """Labelled objects as they are; a mask is taken apart into what is connected, of 18 neighbours.
+
+    A mask has one value above 0, such as 1 or 255. Where all of it is connected it is one object, whose label stays.
+    """
+    if objects.dtype != bool and ((objects != 0) & (objects != objects.max(initial=0))).any():
+        return objects
+    parts, number = cc3d.connected_components(objects != 0, connectivity=18, return_N=True)
+    return objects if number == 1 and objects.dtype != bool else parts
 
 
 def match_one_to_one(shared: pd.DataFrame, min_voxels: int = 10) -> pd.DataFrame:
