@@ -32,7 +32,7 @@ VOLUMES = [
 def plan(tmp_path):
     """A function that plans these volumes with keys of the branch."""
 
-    def make(models=None, synapses=None, learn=False, **keys):
+    def make(models=None, synapses=None, learn=False, rows=VOLUMES, **keys):
         config = configuration.complete(
             {
                 "results": str(tmp_path / "results"),
@@ -42,7 +42,7 @@ def plan(tmp_path):
                 "review": {"learn": learn},
             }
         )
-        study = Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in VOLUMES), (), {})
+        study = Study(config, REPOSITORY, (), tuple(VolumeRow(**row) for row in rows), (), {})
         return LinkingPlan(study, SynapsesPlan(study))
 
     return make
@@ -100,6 +100,21 @@ def test_volumes_that_are_trained_on_are_neither_scored_nor_shown(plan):
     assert taught.scored == taught.dense == ["bounded"] and taught.true_graphs == []
     assert taught.shown == ["bounded", "remote"]
     assert plan(find_synapses=False).true_graphs == ["shapes"]
+
+
+def test_what_was_cut_from_one_volume_with_a_training_volume_is_neither_scored_nor_shown(plan):
+    cut = [
+        {
+            "volume": f"cut_{number}",
+            "segmentation": f"{number}.zarr",
+            "truth_links": f"{number}.tsv",
+            "cut_from": "grey",
+        }
+        for number in (1, 2)
+    ]
+    one = plan(rows=[*VOLUMES, *cut], train=["cut_1"])
+    assert one.shown == ["bounded", "shapes", "remote"] and one.scored == ["bounded", "shapes"]
+    assert plan(rows=[*VOLUMES, *cut], train=["shapes"]).scored == ["grey", "bounded", "cut_1", "cut_2"]
 
 
 def test_each_model_learns_from_the_truth_that_it_needs(plan):

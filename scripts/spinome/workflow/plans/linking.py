@@ -101,8 +101,12 @@ class LinkingPlan(VolumesPlan):
 
     @cached_property
     def shown(self) -> list[str]:
-        """Volumes that figures show: those that no model was trained on."""
-        return [volume for volume in self.volumes if volume not in self.config["train"]]
+        """Volumes that figures show: those with tissue that no model was trained on.
+
+        What was cut from a training volume, or from the same volume as one, shows what a model has seen.
+        """
+        taught = {row.tissue for row in self.trained}
+        return [row.volume for row in self.study.volumes if row.tissue not in taught]
 
     @cached_property
     def scored(self) -> list[str]:
