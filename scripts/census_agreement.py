@@ -45,7 +45,8 @@ for volume, said in params.each.items():
     links, spines = read_rows(inputs.links, "volume", [volume]), every_spine[every_spine["source"] == volume]
     if not said["with_synapses"]:
         spines = spines.drop(columns="synapses")
-    best = best_candidates(links, read_candidates(candidates[volume]), read_table(typing[volume]))
+    measured = read_candidates(Finished.read(*candidates[volume]).values())
+    best = best_candidates(links, measured, read_table(typing[volume]))
     segments = open_labels(params.aside.segmentation[volume] or made[volume], said["voxel_nm"])
     edge = volume_edge(segments.shape, require_voxel_size(segments), params.working_nm)
     table = compare_meshes(surfaces(volume), spines, best, linked_from[volume], edge)

@@ -40,12 +40,13 @@ graphs.mkdir(parents=True, exist_ok=True)
 def linked(volume):
     """The tables of a volume by name."""
     done = list(step.by_name(inputs, f"candidates/{volume}").values())
-    candidates, segments = read_candidates(done), read_table(typings[volume])
+    finished = Finished.read(*done)
+    candidates, segments = read_candidates(finished.values()), read_table(typings[volume])
     none = pd.DataFrame({"synapse": [], "neurite_a": [], "neurite_b": []}, dtype=np.int64)
     synapses = read_table(synapse_files[volume]) if volume in synapse_files else none
     gaps = read_table(gap_files[volume]) if volume in gap_files else pd.DataFrame(columns=GAP_COLUMNS)
     measured = segments[segments["kind"] == "orphan"]
-    orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, Finished.read(*done))
+    orphans, failed = measured["segment"], failed_orphans(measured, params.group_nm, finished)
     probability = model.probabilities(candidates[FEATURES].to_numpy(np.float32))[:, 1] if len(candidates) else []
     links = rank_links(candidates, probability, orphans, threshold, failed)
     without = nothing_to_link(len(orphans), int((segments["kind"] == "shaft").sum()))

@@ -16,8 +16,10 @@ truths, typings = step.by_name(inputs, "truth"), step.by_name(inputs, "typing")
 lessons, bare, unseen_tables = [], [], []
 for volume, tissue in params.tissues.items():
     done = list(step.by_name(inputs, f"candidates/{volume}").values())
-    candidates, truth, typing = read_candidates(done), read_table(truths[volume]), read_table(typings[volume])
-    failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, Finished.read(*done))
+    finished = Finished.read(*done)
+    candidates = read_candidates(finished.values())
+    truth, typing = read_table(truths[volume]), read_table(typings[volume])
+    failed = failed_orphans(typing[typing["kind"] == "orphan"], params.group_nm, finished)
     truth = truth[~truth["orphan"].isin(failed)]
     print(f"{volume}: {len(failed)} orphans whose candidates are not known are left out")
     if tissue != volume:

@@ -20,12 +20,12 @@ old, places, rows = load_model(file, FEATURES), step.sources(snakemake, "segment
 volumes = {name: open_labels(places[name], row["voxel_nm"]) for name, row in rows.items()}
 orphans, candidates = [], []
 for name in rows:
-    done = list(step.by_name(inputs, f"candidates/{name}").values())
+    finished = Finished.read(*step.by_name(inputs, f"candidates/{name}").values())
     segments = read_table(typings[name])
     own = segments[segments["kind"] == "orphan"]
-    failed = failed_orphans(own, params.group_nm, Finished.read(*done))
+    failed = failed_orphans(own, params.group_nm, finished)
     orphans.append(own[~own["segment"].isin(failed)].assign(volume=name))
-    candidates.append(read_candidates(done).assign(volume=name))
+    candidates.append(read_candidates(finished.values()).assign(volume=name))
 asked = pd.concat(orphans, ignore_index=True)
 answers = links_said(standing(Answers(params.aside.answers).read()))
 questions = asked_about(asked)

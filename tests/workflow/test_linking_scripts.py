@@ -3,11 +3,32 @@
 import h5py
 import numpy as np
 import pandas as pd
+import pytest
 
+from spinome.io.damage import DamagedError
 from spinome.io.tables import read_table, write_table
 from spinome.io.volumes import write_volume
+from spinome.linking.candidates import COLUMNS, TYPES, read_candidates
+from spinome.workflow.shards import Finished, Unit, run_shard
 
 VOXEL_NM = (40.0, 8.0, 8.0)
+
+
+def test_candidates_are_held_against_their_checksums(tmp_path):
+    def compute(unit, path):
+        write_table(pd.DataFrame(1.0, index=[0], columns=COLUMNS).astype(TYPES), path)
+
+    done, failures = tmp_path / "done.parquet", tmp_path / "failures.parquet"
+    shard = {"step": "linking_candidates", "store": tmp_path / "units", "suffix": ".parquet", "key": "k"}
+    run_shard([Unit("0-0-0"), Unit("0-0-5")], compute, done=done, failures=failures, **shard)
+    finished = Finished.read(done)
+    assert len(read_candidates(finished.values())) == 2
+    lost = finished["0-0-5"]
+    lost.unlink()
+    with pytest.raises(DamagedError, match="run again"):
+        read_candidates(finished.values())
+    # so that the next run makes it again
+    assert not done.exists()
 
 
 def test_a_truth_takes_the_size_of_a_voxel_from_the_synapses(run_script, tmp_path):

@@ -10,6 +10,7 @@ orphan. And there is what the candidate is by its own shape.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import edt
 import fastremap
@@ -294,9 +295,9 @@ def _thinned(
     return volume[tuple(slice(a * step, b, step) for a, b, step in zip(low, ends, stride))]
 
 
-def read_candidates(done: Iterable[str]) -> pd.DataFrame:
-    """The candidates of all shards of a volume, from the shards' tables of finished units."""
-    frame = concatenate(concatenate(done)["file"], COLUMNS)
+def read_candidates(files: Iterable[str | Path]) -> pd.DataFrame:
+    """The candidates of a volume, from the files of the units of all of its shards."""
+    frame = concatenate(files, COLUMNS)
     return frame.astype(TYPES).sort_values(["orphan", "shaft", "end"], ignore_index=True)
 
 
