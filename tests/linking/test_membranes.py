@@ -81,6 +81,8 @@ def test_cuboids_leave_no_seam(opinionated, random):
     voxel_nm = random.choice([VOXEL, (10.0, 10.0, 10.0), (9.0, 4.5, 3.3), (40.0, 4.6, 4.6), (5.0, 5.0, 5.0)])
     noise = np.random.default_rng(random.getrandbits(32)).normal(0, random.choice([0, 10, 60]), shape)
     image = (255 * draw_membrane(random, shape) + noise).clip(0, 255).astype(random.choice([np.uint8, np.float32]))
+    # a blank image is refused
+    image[0, 0, 0] = max(image[0, 0, 0], 1)
     size = draw_cut(random, shape, most=8)
     note(f"cuboids of {size} in {shape}, voxels of {voxel_nm} nm")
     pixels = pixels_of(image, voxel_nm)
@@ -178,6 +180,21 @@ def test_padding_does_not_count_in_the_fit(opinionated, monkeypatch, nothing):
     # where no tile is free of it those with the least of it count
     padded[:3, :, :32] = nothing
     assert not torch.isnan(statistics(fit_to(opinionated, Pixels(padded, voxel_nm, grey))[0])).any()
+
+
+def test_every_section_of_a_thin_volume_says_what_its_grey_values_are():
+    image = np.random.default_rng(0).integers(60, 200, (10, 300, 300)).astype(np.uint8)
+    image[0] = 0
+    assert grey_range(image, most=500) == pytest.approx(grey_range(image), abs=4)
+    # where no axis is short one step serves all of them
+    thick = np.random.default_rng(0).integers(60, 200, (40, 90, 90)).astype(np.uint8)
+    sample = thick[::5, ::5, ::5]
+    assert grey_range(thick, most=thick.size // 120) == tuple(np.percentile(sample, [1, 99]))
+
+
+def test_padding_alone_has_no_grey_values():
+    with pytest.raises(ValueError, match="no grey value but 0"):
+        grey_range(np.zeros((4, 8, 8), np.uint8))
 
 
 def test_a_voxel_more_is_no_tile_more_in_the_fit(opinionated, monkeypatch):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,9 @@ PADDED = 0.1
 # little on tissue that is alike (docs/benchmarks.md)
 SHARE = 0.25
 LEVELS = 255
+# of an axis the sample of grey values has so many places, unless the volume is that short: else a wide, thin one would
+# be known by its first section
+PLACES = 4
 
 
 class MembraneNet(nn.Module):
@@ -113,14 +117,35 @@ class Pixels:
 def grey_range(image: Volume, most: int = 2_000_000) -> tuple[float, float]:
     """Grey values (1st and 99th percentile) that a volume is scaled by, from a regular sample of its voxels.
 
-    Voxels of 0, with which volumes are padded, and those that are no number are passed over where there are others.
+    Voxels of 0, with which volumes are padded, and those that are no number are passed over.
+
+    Raises
+    ------
+    ValueError: if the sample holds nothing else; the message names the file.
     """
-    step = max(1, math.ceil((math.prod(image.shape) / most) ** (1 / 3)))
-    sample = image[::step, ::step, ::step].ravel()
+    sample = image[tuple(slice(None, None, step) for step in _steps(image.shape, most))].ravel()
     sample = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
     seen = sample[sample != 0]
-    low, high = np.percentile(seen, [1, 99]) if len(seen) else (0.0, 0.0)
+    if not len(seen):
+        raise ValueError(f"{getattr(image, 'source', 'the image')}: has no grey value but 0; is it the image?")
+    low, high = np.percentile(seen, [1, 99])
     return float(low), float(max(high, low + 1e-6))
+
+
+def _steps(shape: Sequence[int], most: int) -> list[int]:
+    """Steps of a regular sample, one for all axes, but that short ones keep `PLACES` places; the others pay for it."""
+    steps, left = [1] * len(shape), float(most)
+    order = sorted(range(len(shape)), key=lambda axis: shape[axis])
+    for number, axis in enumerate(order):
+        others = order[number:]
+        step = max(1, math.ceil((math.prod(shape[other] for other in others) / left) ** (1 / len(others))))
+        steps[axis] = min(step, max(1, shape[axis] // PLACES))
+        if steps[axis] == step:
+            for other in others:
+                steps[other] = step
+            break
+        left /= math.ceil(shape[axis] / steps[axis])
+    return steps
 
 
 def scaled(image: np.ndarray, grey: tuple[float, float]) -> np.ndarray:
