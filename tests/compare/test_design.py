@@ -136,6 +136,10 @@ def test_effects_that_follow_from_each_other_are_told():
 def test_truths_are_counts_of_one():
     made = design(made_spines(), "mushroom ~ condition")
     assert made.kind == "binomial" and set(made.whole) == {1}
+    table = made_spines().astype({"mushroom": object})
+    table.loc[3, "mushroom"] = None
+    some = design(table, "mushroom ~ condition")
+    assert some.kind == "binomial" and np.array_equal(some.response, np.delete(made.response, 3))
 
 
 def test_types_of_tables_do_not_matter():

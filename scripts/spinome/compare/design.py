@@ -191,7 +191,8 @@ def _complete(frame: pd.DataFrame, formula: Formula, ways: Sequence[tuple[str, .
 def _response(frame: pd.DataFrame, formula: Formula) -> tuple[str, np.ndarray, np.ndarray]:
     part = _sum(frame, formula.part)
     if not formula.whole:
-        truths = pd.api.types.is_bool_dtype(frame[formula.part[0]])
+        # a column of truths that had empty cells holds objects
+        truths = pd.api.types.is_bool_dtype(frame[formula.part[0]].infer_objects())
         return "binomial" if truths else "linear", np.log(part) if formula.log else part, np.ones(len(frame))
     whole = _sum(frame, formula.whole)
     if (part < 0).any() or (whole < 0).any() or (part != np.round(part)).any():
