@@ -11,7 +11,7 @@ from spinome.workflow import step
 inputs, params, output = step.begin(snakemake)
 typing = read_table(inputs.typing)
 if given := inputs.truth_links:
-    links = read_table(given, ["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)
+    links = read_table(given, ["orphan", "shaft"], integers=["orphan", "shaft"])[["orphan", "shaft"]].astype(np.int64)
     fragments = true_fragments(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
 else:
     columns = ("segmentation", "truth_segmentation")

@@ -31,6 +31,24 @@ def test_candidates_are_held_against_their_checksums(tmp_path):
     assert not done.exists()
 
 
+def truth_of(run_script, tmp_path, links):
+    """What the script says of given true links."""
+    write_table(links, tmp_path / "given.parquet")
+    write_table(pd.DataFrame({"segment": [1], "on_edge": [False]}), tmp_path / "typing.parquet")
+    made = {"links": str(tmp_path / "links.parquet"), "fragments": str(tmp_path / "fragments.parquet")}
+    given = {"typing": str(tmp_path / "typing.parquet"), "truth_links": str(tmp_path / "given.parquet")}
+    run_script("linking_truth", given, made, cuboid=[8, 8, 8], voxel_nm=None)
+    return read_table(tmp_path / "links.parquet")
+
+
+def test_true_links_are_read_to_the_last_digit(run_script, tmp_path):
+    big = 720575940379279312
+    links = pd.DataFrame({"orphan": [big + 1, big + 3], "shaft": [5, 7]})
+    assert truth_of(run_script, tmp_path, links.astype(str))["orphan"].tolist() == [big + 1, big + 3]
+    with pytest.raises(ValueError, match=r"given\.parquet: column orphan must hold integers"):
+        truth_of(run_script, tmp_path, links.astype(float))
+
+
 def test_a_truth_takes_the_size_of_a_voxel_from_the_synapses(run_script, tmp_path):
     segments = np.ones((4, 24, 24), np.uint32)
     segments[:, :, 12:] = 2

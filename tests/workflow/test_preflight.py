@@ -350,6 +350,16 @@ def test_failed_units_are_told_of_at_the_end(tmp_path):
     assert "neurons_simplify n: ValueError: um.ply" in second
 
 
+def test_true_links_that_floats_have_rounded(em, tmp_path):
+    links, big = tmp_path / "links.parquet", 720575940379279312
+    table = pd.DataFrame({"orphan": [big + 1], "shaft": [3]})
+    table.to_parquet(links)
+    assert check_volume(volume(segmentation=f"{em}::labels", truth_links=links)) == []
+    table.astype(float).to_parquet(links)
+    (problem,) = check_volume(volume(segmentation=f"{em}::labels", truth_links=links))
+    assert str(links) in problem and "column orphan must hold integers" in problem
+
+
 @pytest.mark.parametrize(
     ("rows", "word"),
     [

@@ -324,6 +324,9 @@ def _check_tables(row: Row) -> list[str]:
 def _check_table(row: Row, column: str, source: str) -> None:
     numbers = [name for name in COLUMNS[column] if name.endswith("_px") or name in ("orphan", "shaft", "segment")]
     _check_numbers(source, numbers, COLUMNS[column])
+    if column == "truth_links" and _small_table(source) is not None:
+        # ids that floats have rounded name other segments
+        read_table(source, integers=COLUMNS[column])
     if column == "truth_types" and (table := _small_table(source)) is not None:
         require_types(source, table)
     if isinstance(row, StackRow):
