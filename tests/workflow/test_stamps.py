@@ -70,6 +70,31 @@ def test_every_file_of_a_small_folder_counts(tmp_path, monkeypatch, whole):
     assert stamp(tmp_path / "v") != before
 
 
+def test_every_file_of_a_large_folder_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(stamps, "WHOLE_BYTES", 0)
+    for number in range(20_010):
+        (tmp_path / f"{number:05}").touch()
+    (tmp_path / "00000").write_text("a")
+    found = {stamp(tmp_path)}
+    # one whose content is no piece, and the last
+    for name in ("00131", "20009"):
+        (tmp_path / name).write_text("ab")
+        found.add(stamp(tmp_path))
+    assert len(found) == 3
+
+
+def test_an_address_of_a_folder_here_counts_as_the_folder(tmp_path):
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "info").write_text("one")
+    address, cache = f"file://{tmp_path}/a%20b", tmp_path / "cache"
+    before = source_stamp(address), Stamps(cache).of([f"precomputed://{address}::1"])
+    (tmp_path / "a b" / "info").write_text("two")
+    after = source_stamp(address), Stamps(cache).of([f"precomputed://{address}::1"])
+    assert before[0] != after[0] and before[1] != after[1]
+    assert stamp(address) == stamp(tmp_path / "a b")
+    assert Stamps(cache).of([f"{address}::1"]) != Stamps(cache).of([f"{address}::2"])
+
+
 def test_an_absent_file_and_an_address_have_stamps_too(tmp_path):
     absent, address = Stamps(tmp_path / "c").of([tmp_path / "nowhere", "precomputed://gs://b/m::1"])
     assert absent == "absent" and address != absent

@@ -3,7 +3,8 @@
 Files of up to `WHOLE_BYTES` count by their whole content, and by nothing else: a copy with another time is the same
 input. Of larger ones the size, the time of change and `PIECES` evenly spaced pieces count. Of a folder (a Zarr volume,
 a series of slices) the names count, and of its files the content of all of them where together they are small, else
-sizes, times and the content of `PIECES` evenly spaced ones. Of a public address the address itself counts.
+sizes, times and the content of `PIECES` evenly spaced ones. Of a public address the address itself counts; one of a
+folder here (`file://`) counts as that folder.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
+from urllib.parse import unquote
 
 from spinome.hashing import content_hash, file_hash
 from spinome.io.atomic import atomic
@@ -21,8 +22,6 @@ from spinome.io.sources import is_address
 
 WHOLE_BYTES = 1 << 25
 PIECES, PIECE_BYTES = 32, 1 << 14
-# a folder of more files than these is known by the first of them by name
-MOST_FILES = 20_000
 
 
 def stamp(path: str | Path) -> str:
@@ -32,10 +31,11 @@ def stamp(path: str | Path) -> str:
     ------
     OSError: if the path is absent or cannot be read
     """
+    path = _local_of(path) or path
     if is_address(str(path)):
         return content_hash(str(path))
     path = Path(path)
-    files = [(path.name, path)] if path.is_file() else list(islice(_files(path), MOST_FILES))
+    files = [(path.name, path)] if path.is_file() else list(_files(path))
     states = [(name, file.stat()) for name, file in files]
     if sum(state.st_size for _, state in states) <= WHOLE_BYTES:
         # a file counts by its content alone, whatever it is called
@@ -64,8 +64,14 @@ def record_of(state: os.stat_result) -> list[int]:
     return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
 
 
+def _local_of(source: str | Path) -> str | None:
+    """The path in an address of a file or folder here, with or without `precomputed://`; None of any other source."""
+    scheme, _, rest = str(source).removeprefix("precomputed://").partition("://")
+    return unquote(rest.partition("::")[0]) if scheme == "file" else None
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files below a folder in the order of their names, without walking further than is asked for."""
+    """The files below a folder in the order of their names."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir():
             yield from ((f"{entry.name}/{name}", file) for name, file in _files(Path(entry.path)))
@@ -114,6 +120,8 @@ class Stamps:
 
     def _of(self, path: str) -> str:
         try:
+            if (local := _local_of(path)) is not None:
+                return content_hash(path, self._of(local))
             if is_address(path):
                 return stamp(path)
             state = Path(path).stat()
