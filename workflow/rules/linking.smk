@@ -404,7 +404,7 @@ rule linking_shapes:
         cuboid=config["linking"]["cuboid"],
         min_um3=linking_plan.surface_min_um3,
         group_nm=config["linking"]["candidates"]["group_nm"],
-        inputs=linking_plan.stamps("segmentation"),
+        inputs=linking_plan.shape_stamps,
         aside=linking_plan.aside("segmentation"),
         shards=config["linking"]["shards"],
         code=script_hash("linking_shapes"),

@@ -117,6 +117,18 @@ def test_what_was_cut_from_one_volume_with_a_training_volume_is_neither_scored_n
     assert plan(rows=[*VOLUMES, *cut], train=["shapes"]).scored == ["grey", "bounded", "cut_1", "cut_2"]
 
 
+def test_types_that_are_learned_from_count_among_what_shapes_are_made_of(plan, tmp_path):
+    types = tmp_path / "types.tsv"
+    types.write_text("segment\ttype\n1\tshaft\n")
+    rows = [*VOLUMES, {"volume": "typed", "segmentation": "t.zarr", "truth_types": str(types)}]
+    taught, given = plan(rows=rows, train=["typed"]), plan(rows=rows)
+    assert given.shape_stamps(of("typed")) == given.stamps("segmentation")(of("typed"))
+    before = taught.shape_stamps(of("typed"))
+    types.write_text("segment\ttype\n2\tshaft\n")
+    assert plan(rows=rows, train=["typed"]).shape_stamps(of("typed")) != before
+    assert len(before) == 2 and len(taught.shape_stamps(of("grey"))) == 1
+
+
 def test_each_model_learns_from_the_truth_that_it_needs(plan):
     one = plan(train=["bounded", "shapes"])
     assert one.membrane_teachers == one.agglomeration_teachers == one.dense_teachers == ["bounded"]

@@ -360,6 +360,11 @@ class LinkingPlan(VolumesPlan):
         taught = self.taught_typing.trained and wildcards.volume in self.typing_teachers
         return file_of(self.row(wildcards.volume).truth_types if taught else None)
 
+    def shape_stamps(self, wildcards: Any) -> list[str]:
+        """What counts of the sources that tell which surfaces of the rule's volume are described."""
+        columns = ("segmentation", "truth_types") if self.taught_types(wildcards) else ("segmentation",)
+        return self.stamps_of([wildcards.volume], *columns)
+
     def is_typed(self, wildcards: Any) -> bool:
         """Whether the types of the segments of the rule's volume are given."""
         return bool(self.row(wildcards.volume).truth_types)
