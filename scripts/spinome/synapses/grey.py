@@ -27,8 +27,10 @@ class Grey:
     spread: float
 
     def levels(self, image: np.ndarray) -> np.ndarray:
-        """Scale grey values to levels: (Z, Y, X) uint8."""
+        """Scale grey values to levels: (Z, Y, X) uint8; what is not finite is as grey as the median."""
         scaled = (image.astype(np.float32) - np.float32(self.centre)) * np.float32(SPREAD / self.spread)
+        if image.dtype.kind == "f":
+            scaled[~np.isfinite(scaled)] = 0
         return np.clip(np.rint(scaled + np.float32(MIDDLE)), 0, 255).astype(np.uint8)
 
 
