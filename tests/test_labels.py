@@ -25,6 +25,15 @@ def test_compact_tells_large_labels_apart(kind):
     assert compact(labels, ids).tolist() == [[2, 2, -1], [1, -1, 0]]
 
 
+@pytest.mark.parametrize(("kind", "other"), [(np.int64, np.uint64), (np.uint64, np.int64)])
+def test_compact_tells_large_labels_from_ids_of_another_sign(kind, other):
+    ids = np.array([3, 2**60 + 1, 2**60 + 2], other)
+    assert compact(np.array([2**60 + 2, 2**60 + 3, 2**60 + 1], kind), ids).tolist() == [2, -1, 1]
+    # ids that no such label can be
+    ids = np.array([3, 2**60, 2**63], np.uint64) if other is np.uint64 else np.array([-(2**63), 3, 2**60])
+    assert compact(np.array([3, 2**63 - 1, 2**60], kind), ids).tolist() == ([0, -1, 1] if ids[0] == 3 else [1, -1, 2])
+
+
 def test_labels_are_renamed_by_a_longer_table():
     ids, names = np.array([1, 2**40, 2**64 - 1], np.uint64), np.array([7, 7, 9], np.uint64)
     labels = np.array([[0, 1, 2], [2**64 - 1, 2**40, 2**64 - 2]], np.uint64)

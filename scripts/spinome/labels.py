@@ -27,13 +27,15 @@ def compact(labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
         return numbers
     if not len(ids):
         return np.full(labels.shape, NONE, dtype=np.int32)
+    # in the type of the labels: numpy compares with and without a sign as floats. Ids that it cannot hold come before
+    # or after all others, and are no label's
     own = ids.astype(labels.dtype)
-    if (own == ids).all() and own.dtype.kind == ids.dtype.kind:
-        numbers = np.empty(labels.shape, dtype=np.int32)
-        _search(labels.ravel(), own, numbers.ravel())
-        return numbers
-    position = np.searchsorted(ids, labels).clip(max=len(ids) - 1).astype(np.int32)
-    return np.where(ids[position] == labels, position, np.int32(NONE))
+    held = own == ids
+    numbers = np.full(labels.shape, NONE, dtype=np.int32)
+    if held.any():
+        _search(labels.ravel(), own[held], numbers.ravel())
+        numbers[numbers != NONE] += np.int32(held.argmax())
+    return numbers
 
 
 def rename(labels: np.ndarray, ids: np.ndarray, names: np.ndarray) -> np.ndarray:
