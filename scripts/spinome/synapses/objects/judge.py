@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from spinome.synapses.objects.measures import MEASURES
@@ -25,12 +26,17 @@ LEAST = 5
 
 @dataclass(frozen=True)
 class Judge:
-    """Weights of the standardised measures: each of `middle`, `spread` and `weight` has an entry for each measure."""
+    """Weights of the standardised measures: each of `middle`, `spread` and `weight` has an entry for each measure.
+
+    `pieces` is the judge that chooses among objects of which some lie in others (`spinome.synapses.objects.pieces`),
+    before this one judges what was chosen; without it candidates are what the lowest threshold makes.
+    """
 
     middle: np.ndarray
     spread: np.ndarray
     weight: np.ndarray
     offset: float
+    pieces: Judge | None = None
 
     def probability(self, candidates: pd.DataFrame) -> np.ndarray:
         """How likely each candidate is to be a synapse: (N,) float64, of the columns `MEASURES`."""
@@ -39,12 +45,13 @@ class Judge:
         # one measure after the other, since the order of a longer sum depends on how many rows there are
         for column, weight in zip(measures.T, self.weight):
             logit += column * weight
-        return 1 / (1 + np.exp(-logit))
+        return expit(logit)
 
     def for_card(self) -> dict[str, Any]:
         """As plain values."""
         columns = [dict(zip(MEASURES, map(float, values))) for values in (self.middle, self.spread, self.weight)]
-        return dict(zip(("middle", "spread", "weight"), columns)) | {"offset": self.offset}
+        card = dict(zip(("middle", "spread", "weight"), columns)) | {"offset": self.offset}
+        return card | ({"pieces": self.pieces.for_card()} if self.pieces else {})
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any]) -> Judge | None:
@@ -62,7 +69,7 @@ class Judge:
         middle, spread, weight = (
             np.array([kept[name][measure] for measure in MEASURES]) for name in ("middle", "spread", "weight")
         )
-        return cls(middle, spread, weight, kept["offset"])
+        return cls(middle, spread, weight, kept["offset"], cls.of_card({"judge": kept.get("pieces")}))
 
 
 def fit_judge(candidates: pd.DataFrame, true: np.ndarray, freedom: float = FREEDOM, least: int = LEAST) -> Judge | None:
