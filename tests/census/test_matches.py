@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import cdist
 
-from spinome.census.matches import distance_to_spines, match_views
+from spinome.census.matches import _match_near, distance_to_spines, match_views
 from spinome.census.spines import from_linking, from_neurons, from_twophoton, join
+from spinome.scores.matching import match_within
 
 
 def test_distance_is_to_the_line_from_base_to_head():
@@ -30,6 +32,18 @@ def test_views_of_one_specimen_are_matched_pairwise(table):
         ("linking", "linking/p/11", "neurons", "neurons/p/p/0"),
     }
     assert matches["distance_um"].max() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("counts", [(60, 45), (5, 200), (1, 1)])
+def test_groups_are_matched_as_all_points_at_once(counts):
+    drawn = np.random.default_rng(sum(counts))
+    one, other = (drawn.uniform(0, 5, (count, 3)) for count in counts)
+    one[0] = np.nan
+    distance = cdist(one, other)
+    i, j = match_within(distance, distance <= 0.8)
+    rows, columns, apart = _match_near(one, other, 0.8)
+    assert (rows.tolist(), columns.tolist()) == (i.tolist(), j.tolist())
+    np.testing.assert_array_equal(apart, distance[i, j])
 
 
 def test_nothing_to_match_gives_an_empty_table(table):
