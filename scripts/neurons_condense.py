@@ -22,7 +22,8 @@ def compute(unit, part):
     mesh = read_simplified(meshes[unit.name], fetched.read(neurons[unit.name]))
     log_hks = read_signatures(signatures[unit.name])
     domains = condense(mesh.vertices, mesh.faces, log_hks, params.distance)
-    np.savez_compressed(part, **vars(replace(domains, label=domains.label[mesh.vertex_of])))
+    domains = replace(domains, label=domains.label[mesh.vertex_of], vertices=mesh.welded)
+    np.savez_compressed(part, **vars(domains))
 
 
 units, before = step.units_after(meshes, signatures), (meshes, signatures)

@@ -21,6 +21,13 @@ def weld(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     return Mesh(mesh.vertices[first], faces, {key: value[first] for key, value in mesh.vertex_data.items()}), origin
 
 
+def used_vertices(mesh: Mesh) -> int:
+    """How many vertices have a face."""
+    used = np.zeros(len(mesh.vertices), bool)
+    used[mesh.faces] = True
+    return int(used.sum())
+
+
 def proper_faces(faces: np.ndarray) -> np.ndarray:
     """Those of the faces (F, 3) that have no corner twice."""
     a, b, c = faces.T

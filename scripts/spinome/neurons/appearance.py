@@ -47,7 +47,9 @@ def describe(domains: Domains) -> np.ndarray:
     sampled = domains.log_hks[:, SAMPLED].astype(float)
     mean = share @ sampled
     spread = np.sqrt(share @ (sampled - mean) ** 2)
-    density = [np.log(count / area_um2.sum()) for count in (len(domains.label), len(share))]
+    # vertices that are doubled or have no face do not make a mesh finer
+    vertices = len(domains.label) if domains.vertices is None else int(domains.vertices)
+    density = [np.log(count / area_um2.sum()) for count in (vertices, len(share))]
     return np.array([[*density, *mean, *spread]])
 
 

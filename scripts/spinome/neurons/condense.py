@@ -19,6 +19,7 @@ class Domains:
     The file of a neuron has the label of each vertex of its own mesh, not of the simplified one.
 
     `around_log_hks` (D, T) float32 is the area-weighted mean of `log_hks` over a domain and those that it touches.
+    `vertices` says how many vertices with a face its own mesh has at different places, None where all (V,) are such.
     """
 
     label: np.ndarray
@@ -26,6 +27,7 @@ class Domains:
     around_log_hks: np.ndarray
     centre_nm: np.ndarray
     area_nm2: np.ndarray
+    vertices: int | None = None
 
 
 def condense(vertices: np.ndarray, faces: np.ndarray, log_hks: np.ndarray, distance: float = 3.0) -> Domains:

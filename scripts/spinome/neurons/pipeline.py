@@ -56,7 +56,7 @@ def condense_mesh(
     """
     small = simplify(mesh, vertices_per_um2, reduction, soma_vertices_per_um2=soma_vertices_per_um2)
     domains = condense(small.vertices, small.faces, log_hks(small.vertices, small.faces, **hks), distance)
-    return replace(domains, label=domains.label[small.vertex_of])
+    return replace(domains, label=domains.label[small.vertex_of], vertices=small.welded)
 
 
 def label_neuron(mesh: Mesh, model: Model, synapses: pd.DataFrame | None = None, **options: Any) -> LabelledNeuron:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from spinome.mesh.surface import Mesh, components, vertex_areas
-from spinome.mesh.welding import proper_faces, weld
+from spinome.mesh.welding import proper_faces, used_vertices, weld
 from spinome.neurons.somata import broad
 
 # components with fewer vertices are kept as they are: there is nothing to gain, and they could vanish
@@ -46,13 +46,15 @@ class Collapses:
 class Simplified:
     """`vertices` (S, 3) nm, `faces` (F, 3), and for each vertex of the original mesh its one in `vertex_of` (V,).
 
-    `collapses` are those of the welded mesh, by which it is made again.
+    `collapses` are those of the welded mesh, by which it is made again, and `welded` says how many vertices with a face
+    that has.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
     vertex_of: np.ndarray
     collapses: Collapses
+    welded: int
 
 
 def simplify(
@@ -102,7 +104,7 @@ def simplify(
     merged = np.flatnonzero(now != np.arange(len(now)))
     moved = np.flatnonzero((left.vertices != welded.vertices).any(axis=1))
     collapses = Collapses(merged, now[merged], moved, left.vertices[moved])
-    return _numbered(left, now[vertex_of], mesh.vertices, collapses)
+    return _numbered(left, now[vertex_of], mesh.vertices, collapses, used_vertices(welded))
 
 
 def write_simplified(path: str | Path, simplified: Simplified) -> None:
@@ -125,7 +127,7 @@ def read_simplified(path: str | Path, given: Mesh) -> Simplified:
         collapses = Collapses(**data)
     welded, vertex_of = weld(given)
     left, now = collapses.apply(welded)
-    return _numbered(left, now[vertex_of], given.vertices, collapses)
+    return _numbered(left, now[vertex_of], given.vertices, collapses, used_vertices(welded))
 
 
 def _too_many(mesh: Mesh, chosen: np.ndarray, vertices_per_um2: float) -> float:
@@ -172,7 +174,9 @@ def _collapsed(
     return collapsed, became[now]
 
 
-def _numbered(mesh: Mesh, vertex_of: np.ndarray, positions: np.ndarray, collapses: Collapses) -> Simplified:
+def _numbered(
+    mesh: Mesh, vertex_of: np.ndarray, positions: np.ndarray, collapses: Collapses, welded: int
+) -> Simplified:
     """Renumber so that each vertex has a face; an original vertex whose own is gone takes the nearest."""
     used = np.zeros(len(mesh.vertices), bool)
     used[mesh.faces] = True
@@ -181,4 +185,4 @@ def _numbered(mesh: Mesh, vertex_of: np.ndarray, positions: np.ndarray, collapse
     lost = vertex_of < 0
     if lost.any():
         vertex_of[lost] = cKDTree(vertices).query(positions[lost])[1]
-    return Simplified(vertices, number[mesh.faces], vertex_of.astype(np.int32), collapses)
+    return Simplified(vertices, number[mesh.faces], vertex_of.astype(np.int32), collapses, welded)

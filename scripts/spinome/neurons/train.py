@@ -14,6 +14,7 @@ from spinome.io.models import Model
 from spinome.mesh.hks import log_hks
 from spinome.mesh.nearest_point import nearest_on_surface
 from spinome.mesh.surface import Mesh, vertex_areas
+from spinome.mesh.welding import used_vertices, weld
 from spinome.neurons import truth
 from spinome.neurons.classes import CLASSES
 from spinome.neurons.classify import (
@@ -55,7 +56,7 @@ def coarser_copies(neuron: str, mesh: Mesh, distance: float = 3.0, **hks: Any) -
     distance : height at which Ward's tree is cut (`condense`)
     hks : options of `log_hks`
     """
-    density = len(mesh.vertices) / (vertex_areas(mesh.vertices, mesh.faces).sum() / 1e6)
+    density = used_vertices(weld(mesh)[0]) / (vertex_areas(mesh.vertices, mesh.faces).sum() / 1e6)
     copies = {}
     for target in COARSER:
         if density > DENSER * target:
