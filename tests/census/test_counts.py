@@ -137,11 +137,13 @@ def test_what_is_not_known_of_a_cell_is_missing_and_not_0(schema, neuron_spines,
 def test_cells_without_a_spine_and_a_synapse_count(schema, neuron_spines, neuron_synapses):
     """Six known cells, of which one has all of the spines, and no table of synapses."""
     names = [f"n{number}" for number in range(6)]
-    neurons = pd.DataFrame({"source": "sheet", "neuron": names, "with_synapses": False, "known": True, "synapses": None})
+    neurons = pd.DataFrame(
+        {"source": "sheet", "neuron": names, "with_synapses": False, "known": True, "synapses": None}
+    )
     spines = pd.concat([neuron_spines[:1]] * 12).assign(neuron="n5", spine=range(12))
     joint = join([from_neurons(spines, neuron_synapses[:0])], schema)
     neurons["spines"] = [0] * 5 + [12]
-    counts = count_by_cell(neuron_synapses[:0], joint, dict.fromkeys(names, ["basket"]), {}, {}, neurons)
+    counts = count_by_cell(neuron_synapses[:0], joint, {name: ["basket"] for name in names}, {}, {}, neurons)
     (row,) = census_by_class(counts).query("measure == 'spines_per_cell'").itertuples()
     assert (row.value, row.n, row.cells, row.not_known) == (2, 6, 6, 0)
 

@@ -115,7 +115,7 @@ def test_a_partner_of_0_is_none(tmp_path):
 
 def test_positions_that_are_no_numbers_are_refused_and_empty_ones_are_not(tmp_path):
     path = tmp_path / "all.tsv"
-    frame = pd.DataFrame({"id": [1, 2], **dict.fromkeys(POSITION, ["0.5", None])})
+    frame = pd.DataFrame({"id": [1, 2], **{column: ["0.5", None] for column in POSITION}})
     frame.to_csv(path, sep="\t", index=False)
     assert read_synapses(path)[POSITION[0]].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
     frame.replace("0.5", "0,5").to_csv(path, sep="\t", index=False)
@@ -124,7 +124,7 @@ def test_positions_that_are_no_numbers_are_refused_and_empty_ones_are_not(tmp_pa
 
 
 def test_a_table_in_which_no_synapse_has_a_position_is_refused(tmp_path):
-    frame = pd.DataFrame({"id": [1, 2], **dict.fromkeys(POSITION, [1.0, None])})
+    frame = pd.DataFrame({"id": [1, 2], **{column: [1.0, None] for column in POSITION}})
     frame.assign(**{POSITION[0]: None}).to_csv(tmp_path / "all.csv", index=False)
     with pytest.raises(ValueError, match=r"all\.csv: none of 2 synapses has a position; fill the columns"):
         read_synapses(tmp_path / "all.csv")
@@ -133,8 +133,8 @@ def test_a_table_in_which_no_synapse_has_a_position_is_refused(tmp_path):
 
 
 def test_a_synapse_that_is_there_twice_counts_once(tmp_path, capsys):
-    frame = pd.DataFrame({"id": [1, 2, 1, 2], **dict.fromkeys(POSITION, [5.0, 6, 5, 7])})
+    frame = pd.DataFrame({"id": [1, 2, 1, 2], **{column: [5.0, 6, 5, 7] for column in POSITION}})
     frame.to_csv(tmp_path / "all.csv", index=False)
     # the index still counts the rows of the table; another place is another synapse
     assert read_synapses(tmp_path / "all.csv").index.tolist() == [0, 1, 3]
-    assert "all.csv: 1 of 4 synapses are there again" in capsys.readouterr().out
+    assert "all.csv: 1 of 4 synapses have id and place of another" in capsys.readouterr().out

@@ -259,9 +259,7 @@ def _failed(neurons: pd.DataFrame | None) -> pd.DataFrame:
     if neurons is None:
         return pd.DataFrame(columns=["specimen", "neuron", "spines", "synapses"])
     ours = neurons[~neurons["known"].astype(bool)]
-    return _listed(ours).assign(
-        spines=ours["spines"].isna(), synapses=ours["synapses"].isna() & ours["with_synapses"]
-    )
+    return _listed(ours).assign(spines=ours["spines"].isna(), synapses=ours["synapses"].isna() & ours["with_synapses"])
 
 
 def _unknown(failed: pd.DataFrame, cell: np.ndarray) -> pd.DataFrame:

@@ -67,10 +67,12 @@ def read_synapses(
         if voxel_nm is not None and set(columns) <= set(frame):
             frame[columns] *= voxel_nm
     if len(frame) and not np.isfinite(frame[POSITION].to_numpy(float)).all(axis=1).any():
-        raise ValueError(f"{path}: none of {len(frame)} synapses has a position; fill the columns {', '.join(POSITION)}")
+        raise ValueError(
+            f"{path}: none of {len(frame)} synapses has a position; fill the columns {', '.join(POSITION)}"
+        )
     again = frame.duplicated(["id", *POSITION])
     if again.any():
-        print(f"{path}: {again.sum()} of {len(frame)} synapses are there again, with the same id and place, and left out")
+        print(f"{path}: {again.sum()} of {len(frame)} synapses have id and place of another, and are left out")
         frame = frame[~again].copy()
     if "size" in frame:
         frame["size"] = numbers(frame["size"])
@@ -130,7 +132,7 @@ def _floats(path: str | Path, column: pd.Series) -> pd.Series:
     if len(wrong := told[~told.str.lower().isin(["", "nan"])]):
         raise ValueError(
             f"{path}: column {column.name} must hold numbers, {len(wrong)} of {len(column)} are none, the first "
-            f"{wrong.iloc[0]!r}; write them with a decimal point, and leave the cell empty where a synapse has no position"
+            f"{wrong.iloc[0]!r}; write them with a decimal point, and leave cells empty where there is none"
         )
     return values
 
