@@ -137,3 +137,10 @@ def test_ids_beyond_what_their_type_holds_are_refused():
         exact_integers(pd.Series([16777220.0, 1], dtype="float32"))
     assert exact_integers(pd.Series([2**63 - 1, None], dtype="UInt64"))[0] == 2**63 - 1
     assert exact_integers(pd.Series([16777216.0, None], dtype="float32"))[0] == 16777216
+
+
+def test_folders_of_parquet_files_may_stand_for_columns(tmp_path):
+    FRAME.to_parquet(tmp_path / "parts.parquet", partition_cols=["tag"])
+    read = read_table(tmp_path / "parts.parquet", columns=["id", "tag"]).sort_values("id")
+    assert read["id"].tolist() == [1, 2] and read["tag"].tolist() == ["spine", "shaft"]
+    assert set(table_columns(tmp_path / "parts.parquet")) == set(FRAME.columns)

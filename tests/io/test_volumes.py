@@ -182,6 +182,25 @@ def test_sections_that_were_added_to_a_tiff_one_by_one_are_one_volume(tmp_path):
     np.testing.assert_array_equal(volume[2:4, 1:, ::2], DATA[2:4, 1:, ::2])
 
 
+def test_sections_that_are_each_stored_in_a_way_of_its_own_are_read_as_they_are(tmp_path):
+    data = np.random.default_rng(1).integers(0, 999, (4, 64, 96)).astype(np.uint16)
+    kinds = [{"tile": (16, 32)}, {"tile": (32, 16), "compression": "zlib"}, {"rowsperstrip": 7}, {}]
+    with tifffile.TiffWriter(tmp_path / "v.tif") as writer:
+        for section, options in zip(data, kinds):
+            writer.write(section[None], **options)
+    volume = open_volume(str(tmp_path / "v.tif"))
+    np.testing.assert_array_equal(volume[:], data)
+    np.testing.assert_array_equal(volume[1:4:2, 3:50, 5:90:2], data[1:4:2, 3:50, 5:90:2])
+
+
+@pytest.mark.parametrize("options", [{"subfiletype": 1}, {"ome": True, "metadata": {"Name": "thumbnail image"}}])
+def test_a_thumbnail_beside_a_volume_does_not_count(tmp_path, options):
+    with tifffile.TiffWriter(tmp_path / "v.tif", ome=options.pop("ome", None)) as writer:
+        writer.write(DATA, photometric="minisblack")
+        writer.write(DATA[0, ::2, ::2], **options)
+    np.testing.assert_array_equal(open_volume(str(tmp_path / "v.tif"))[:], DATA)
+
+
 def test_a_tiff_of_several_volumes_is_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
         writer.write(DATA)
@@ -206,7 +225,7 @@ def test_a_tiff_whose_sections_lie_in_other_files_needs_all_of_them(tmp_path):
         tifffile.imwrite(tmp_path / name, DATA[number], description=text, metadata=None)
     np.testing.assert_array_equal(open_volume(str(tmp_path / ids[0]))[:], DATA[:3])
     (tmp_path / ids[1]).unlink()
-    with pytest.raises(ValueError, match=r"s0\.ome\.tif: lacks pages that another file"):
+    with pytest.raises(ValueError, match=r"s0\.ome\.tif: lacks pages that its description promises"):
         open_volume(str(tmp_path / ids[0]))
 
 
@@ -219,9 +238,10 @@ def test_channels_of_a_zarr_are_no_sections(tmp_path):
         open_volume(str(tmp_path / "v.zarr"))
 
 
-def test_names_of_the_axes_of_a_plain_zarr_count(tmp_path):
+@pytest.mark.parametrize("depth", ["z", "section", None])
+def test_names_of_the_axes_of_a_plain_zarr_count(tmp_path, depth):
     path = str(tmp_path / "v.zarr")
-    zarr.create_array(path, data=DATA.transpose(), dimension_names=["x", "y", "z"], zarr_format=3)
+    zarr.create_array(path, data=DATA.transpose(), dimension_names=["x", "y", depth], zarr_format=3)
     np.testing.assert_array_equal(open_volume(path)[:], DATA)
 
 
@@ -231,6 +251,14 @@ def test_a_damaged_chunk_of_a_gzipped_volume_is_named(tmp_path):
     chunk.write_bytes(chunk.read_bytes()[:20])
     with pytest.raises(ValueError, match=f"chunk {chunk.stem} is damaged"):
         open_volume(path)[:]
+
+
+def test_chunks_that_are_packed_in_another_way_are_refused(tmp_path):
+    path = write_gzipped_precomputed(tmp_path)
+    for chunk in list((tmp_path / "v").glob("*/*.gz")):
+        chunk.rename(chunk.with_suffix(".br"))
+    with pytest.raises(ValueError, match=r"chunks are packed as \.br; write them unpacked"):
+        open_volume(path)
 
 
 @pytest.mark.parametrize("data_type", ["uint32", "uint64"])
@@ -439,8 +467,9 @@ def test_volumes_of_one_row_that_state_other_places_are_refused():
     )
     unstated = Volume(DATA, VOXEL_NM, "d", (-0.5, -0.5, -0.5))
     require_same_grid([here, near, unstated])
-    with pytest.raises(ValueError, match=r"c: begins at voxel .*140.*a at .*100.*offsets"):
-        require_same_grid([here, away])
+    for volumes in ([here, away], [unstated, here, away]):
+        with pytest.raises(ValueError, match=r"c: begins at voxel .*140.*a at .*100.*offsets"):
+            require_same_grid(volumes)
 
 
 def test_a_sparse_map_that_was_taken_for_a_mask_is_refused_where_it_is_read(tmp_path):

@@ -74,7 +74,8 @@ def test_the_shipped_forest_says_what_it_knows(candidates):
 
 def test_segments_thinned_to_another_size_than_was_learned_at_are_told(candidates):
     card = {"working_nm": 32}
-    assert not judge_limits(candidates, card, 32.0)["lacking"] and not judge_limits(candidates, {}, 25.0)["lacking"]
+    for known, working_nm in ((card, 32.0), (card, 30.0), ({}, 25.0)):
+        assert not judge_limits(candidates, known, working_nm)["lacking"]
     volumes = pd.DataFrame([{"volume": "v"} | judge_limits(candidates, card, 25.0)])
     (told,) = tell_unlike(volumes, "model of links")
     assert "thinned to voxels of 32 nm" in told and "thinned to 25 nm" in told and "linking.typing.working_nm" in told

@@ -17,6 +17,7 @@ from spinome.review.learn_synapses import (
     painted,
     retrained,
     teach,
+    with_extents,
 )
 from spinome.review.questions import answered_by, in_order
 from spinome.review.ways import PARTS
@@ -214,3 +215,19 @@ def test_an_extent_teaches_no_network_that_is_asked_about_what_it_covers(tmp_pat
     assert sum(row in rows for rows, _, _ in calls) == PARTS - 1
     course.finish("network")
     assert calls[-1][2] == [one]
+
+
+def test_an_extent_is_silent_where_a_candidate_beside_what_it_covers_is_asked_about():
+    frame, _ = measured(40)
+    places = cubes(frame)
+    # the extent of another answer covers row 1, and row 0 is moved into the same cube
+    frame.loc[0, ["z_nm", "y_nm", "x_nm"]] = frame.loc[1, ["z_nm", "y_nm", "x_nm"]].to_numpy()
+    assert cubes(frame)[0] == cubes(frame)[1] and places[2] != places[1]
+    about = pd.DataFrame(
+        {"answer_id": ["a", "b", "c"], "answer": ["no synapse", "synapse", "synapse"]}, index=[0, 2, 3]
+    )
+    parts, owner = np.array([1, 3]), np.array(["b", "c"], object)
+    rows, true = with_extents(frame, about, parts, owner, np.array([True, False, False]))
+    assert rows.tolist() == [2, 3] and true.all()
+    rows, _ = with_extents(frame, about, parts, owner, np.array([False, False, True]))
+    assert sorted(rows.tolist()) == [0, 1, 2]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ HEADER_BYTES = 1 << 20
 FARTHEST = 1 << 40
 # reads a chunk by its name and its place in the grid; None for one that is not stored
 GetChunk = Callable[[str, Sequence[int]], bytes | None]
+# files of a folder that are looked at, to see how they are packed
+LOOKED_AT = 1000
 # indices of shards that are kept, since neighbouring chunks are found in the same one; each has some kB
 KEPT_INDICES = 32
 
@@ -71,10 +75,23 @@ def open_public_volume(address: str, key: str = "") -> tensorstore.TensorStore:
     return _open_chunks(public_info(address), key, reader, without_password(public))
 
 
-def is_gzipped(folder: Path, scale: Mapping[str, Any]) -> bool:
-    """Whether the chunks of a scale in a folder are files whose names end in `.gz`."""
-    inside = folder / checked_name(scale.get("key"))
-    return not scale.get("sharding") and inside.is_dir() and next(inside.glob("*.gz"), None) is not None
+def are_packed(folder: Path, scale: Mapping[str, Any]) -> bool:
+    """Whether the chunks of a scale in a folder are files whose names end in `.gz`.
+
+    Raises
+    ------
+    ValueError: if they are packed in a way that is not read, as their voxels would be taken for 0.
+    """
+    inside = folder / str(scale.get("key"))
+    if scale.get("sharding") or not inside.is_dir():
+        return False
+    with os.scandir(inside) as files:
+        # all are packed alike, and there may be millions
+        endings = {Path(file.name).suffix for file in islice(files, LOOKED_AT)}
+    unread = endings & {".br", ".zst", ".xz", ".lzma", ".bz2"}
+    if unread:
+        raise ValueError(f"its chunks are packed as {', '.join(sorted(unread))}; write them unpacked, or as .gz")
+    return ".gz" in endings
 
 
 def open_gzipped_volume(folder: Path, info: dict[str, Any], key: str = "") -> tensorstore.TensorStore:
@@ -91,7 +108,7 @@ def open_gzipped_volume(folder: Path, info: dict[str, Any], key: str = "") -> te
     """
 
     def reader(scale: dict[str, Any], grid: Sequence[int], most: int) -> GetChunk:
-        inside = folder / checked_name(scale.get("key"))
+        inside = folder / str(scale.get("key"))
 
         def read(name: str, place: Sequence[int]) -> bytes | None:
             plain, packed = inside / name, inside / f"{name}.gz"

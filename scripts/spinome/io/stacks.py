@@ -21,7 +21,7 @@ from spinome.io.prairie import open_prairie, prairie_xml
 from spinome.io.scanimage import open_scanimage
 from spinome.io.sections import in_order, refuse_days
 from spinome.io.sources import split_source
-from spinome.io.tiff import only_image, require_whole_tiff
+from spinome.io.tiff import only_image, require_pages, require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_um
 from spinome.io.zarr_arrays import open_array
 
@@ -81,7 +81,7 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     if file.is_scanimage:
         return open_scanimage(path, file, channel)
     _check_last_page(path, file)
-    series = only_image(path, file)
+    series, _ = only_image(path, file)
     axes, shape = series.axes, series.shape
     # a plain TIFF does not say what its pages are: slices
     axes = re.sub("[QI]", "Z", axes) if "Z" not in axes else axes
@@ -96,14 +96,17 @@ def _open_tiff(path: Path, channel: Channel | None) -> Stack:
     pick, depth = pick_plane(path, axes, shape, channel, names)
     outer = [length for axis, length in zip(axes, shape) if axis not in "YX"]
 
-    def read(z: int) -> np.ndarray:
+    def page_of(z: int) -> tifffile.TiffPage | tifffile.TiffFrame | None:
         index = [value for value in pick(z) if not isinstance(value, slice)]
-        number = int(np.ravel_multi_index(index, outer)) if outer else 0
-        page = series.pages[number]
-        # `only_image` has seen to it
+        return series.pages[int(np.ravel_multi_index(index, outer)) if outer else 0]
+
+    def read(z: int) -> np.ndarray:
+        page = page_of(z)
+        # looked at below
         assert page is not None
         return page.asarray()
 
+    require_pages(path, map(page_of, range(depth)))
     return Stack((depth, *_plane(axes, shape)), series.dtype, voxel, str(path), read)
 
 
@@ -168,7 +171,7 @@ def _open_zarr(path: Path, group: str, channel: Channel | None) -> Stack:
     image = read_image(node, path)
     array = open_array(path / group / image.path, image.array)
     axes = "".join(axis[0].upper() for axis in image.axes)
-    sizes = dict(zip(image.axes, image.sizes))
+    sizes = dict(zip(map(str.lower, image.axes), image.sizes))
     voxel = complete(in_um(*sizes.get(axis, (None, ""))) for axis in "zyx")
     pick, depth = pick_plane(path, axes, array.shape, channel, image.channels)
     dtype = np.dtype(image.array.dtype)

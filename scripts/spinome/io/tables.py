@@ -22,18 +22,24 @@ def _read_parquet(path: Path, columns: list[str] | None, as_text: Iterable[str])
     """As the file has it: an index that pandas stored is a column where it has a name, and rows count from 0."""
     stored = None
     if columns is not None:
-        stored = [name for name in columns if name in pyarrow.dataset.dataset(path, format="parquet").schema.names]
+        stored = [name for name in columns if name in _parquet_schema(path).names]
     frame = pd.read_parquet(path, columns=stored)
     named = [name for name in frame.index.names if name is not None and name not in frame.columns]
     frame = frame.reset_index(level=named).reset_index(drop=True)
     return frame if columns is None else frame[[name for name in columns if name in frame.columns]]
 
 
+def _parquet_schema(path: Path) -> pyarrow.Schema:
+    """Of a file, or of a folder of files, whose subfolders may stand for columns."""
+    return pyarrow.dataset.dataset(path, format="parquet", partitioning="hive").schema
+
+
 def _parquet_names(path: Path) -> list[str]:
     """The columns as `_read_parquet` gives them; of an index that is a range pandas stores its name alone."""
-    schema = pyarrow.dataset.dataset(path, format="parquet").schema
+    schema = _parquet_schema(path)
     index = (schema.pandas_metadata or {}).get("index_columns", [])
-    ranges = [one["name"] for one in index if isinstance(one, dict) and one["name"] is not None]
+    # pandas does not give that of several files
+    ranges = [one["name"] for one in index if isinstance(one, dict) and one["name"] is not None and path.is_file()]
     unnamed = [one for one in index if isinstance(one, str) and re.fullmatch(r"__index_level_\d+__", one)]
     return ranges + [name for name in schema.names if name not in unnamed]
 

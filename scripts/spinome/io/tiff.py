@@ -7,13 +7,19 @@ looks like a shorter one, or like one without its description.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import tifffile
+
+from spinome.io.slicing import Box
 
 # of classic TIFF and BigTIFF: formats of an offset, of a number of entries and of an entry, place of the first offset
 LAYOUTS = {42: ("I", "H", "HHII", 4), 43: ("Q", "Q", "HHQQ", 8)}
+# names of images that show another one in small, or its slide
+THUMBNAILS = {"thumbnail", "preview", "label", "macro", "overview"}
 # bytes of a value by the number of its type
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
@@ -44,39 +50,76 @@ def require_whole_tiff(path: str | Path) -> None:
         raise ValueError(f"{path}: is truncated, it ends after {size} bytes and needs more; copy or export it again")
 
 
-def only_image(path: str | Path, file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
-    """The image of an opened file, with all of its pages.
+class Pages:
+    """Pages of one size as an array (pages, Y, X), read one by one: each may be stored in a way of its own."""
+
+    def __init__(self, series: tifffile.TiffPageSeries) -> None:
+        # none lacks where `require_pages` has looked
+        self._pages = [page for page in series.pages if page is not None]
+        self.shape, self.dtype, self.ndim = tuple(series.shape), series.dtype, 3
+
+    def __getitem__(self, box: Box) -> np.ndarray:
+        pages = range(len(self._pages))[box[0]]
+        return np.stack([np.asarray(self._pages[page].asarray())[box[1:]] for page in pages])
+
+
+def only_image(path: str | Path, file: tifffile.TiffFile) -> tuple[tifffile.TiffPageSeries, bool]:
+    """The image of an opened file, and whether it was put together from one image a slice.
 
     A program that adds slice after slice leaves an image for each; these are one stack, whose first axis has no name.
+    Thumbnails do not count.
 
     Raises
     ------
-    ValueError: if the file holds several images that are no slices of one size, or lacks a page that another file
-        should hold; the message names the file and the remedy.
+    ValueError: if the file holds several images that are no slices of one size; the message names the file and the
+        remedy.
     """
-    first, *others = file.series
     # the others of Zeiss' LSM are thumbnails
-    if not others or file.is_lsm:
-        image = first
-    else:
-        sizes = sorted({" x ".join(map(str, one.shape)) for one in file.series})
-        if not all(len(one.pages) == 1 and set(one.axes) <= set("YXS") for one in file.series):
-            raise ValueError(
-                f"{path}: holds {len(file.series)} images ({' and '.join(sizes)}); write the one that is meant to a "
-                "file of its own"
-            )
-        if len({(one.shape, one.axes, one.dtype) for one in file.series}) > 1:
-            raise ValueError(
-                f"{path}: slices have different sizes or types ({' and '.join(sizes)}); all slices of a stack must "
-                "be alike"
-            )
-        pages = [one.pages[0] for one in file.series]
-        image = tifffile.TiffPageSeries(
-            pages, shape=(len(pages), *first.shape), dtype=first.dtype, axes=f"Q{first.axes}", kind=first.kind
+    images = file.series[:1] if file.is_lsm else [one for one in file.series if not _is_thumbnail(one)]
+    images = images or file.series[:1]
+    if len(images) == 1:
+        return images[0], False
+    sizes = sorted({" x ".join(map(str, one.shape)) for one in images})
+    planes = [_plane_of(one) for one in images]
+    if not all(len(one.pages) == 1 and set(axes) <= set("YXS") for one, (axes, _) in zip(images, planes)):
+        raise ValueError(
+            f"{path}: holds {len(images)} images ({' and '.join(sizes)}); write the one that is meant to a file of its "
+            "own"
         )
-    if any(page is None for page in image.pages):
-        raise ValueError(f"{path}: lacks pages that another file of its series should hold; put all files beside it")
-    return image
+    if len({(*plane, one.dtype) for one, plane in zip(images, planes)}) > 1:
+        raise ValueError(
+            f"{path}: slices have different sizes or types ({' and '.join(sizes)}); all slices of a stack must be alike"
+        )
+    pages = [one.pages[0] for one in images]
+    axes, shape = planes[0]
+    joined = tifffile.TiffPageSeries(
+        pages, shape=(len(pages), *shape), dtype=images[0].dtype, axes=f"Q{axes}", kind=images[0].kind
+    )
+    return joined, True
+
+
+def _is_thumbnail(series: tifffile.TiffPageSeries) -> bool:
+    return series.keyframe.is_reduced or series.name.lower().partition(" ")[0] in THUMBNAILS
+
+
+def _plane_of(series: tifffile.TiffPageSeries) -> tuple[str, tuple[int, ...]]:
+    """Axes and shape without axes of one entry that are none of a plane."""
+    kept = [(axis, length) for axis, length in zip(series.axes, series.shape) if length > 1 or axis in "YX"]
+    return "".join(axis for axis, _ in kept), tuple(length for _, length in kept)
+
+
+def require_pages(path: str | Path, pages: Iterable[object]) -> None:
+    """Refuse an image some of whose pages lie in other files that are not here, or were never written.
+
+    Raises
+    ------
+    ValueError: the message names the file and the remedy.
+    """
+    if any(page is None for page in pages):
+        raise ValueError(
+            f"{path}: lacks pages that its description promises; put the other files of its series beside it, or "
+            "export what there is, where the recording was stopped early"
+        )
 
 
 def require_grey(path: str | Path, series: tifffile.TiffPageSeries) -> None:

@@ -25,12 +25,12 @@ from spinome.io.damage import DamagedError
 from spinome.io.hdf5 import data_set
 from spinome.io.ome import multiscales, read_image, xml_sizes
 from spinome.io.png import png_facts
-from spinome.io.public_volumes import is_gzipped, open_gzipped_volume, open_public_volume, public_info
+from spinome.io.public_volumes import are_packed, open_gzipped_volume, open_public_volume, public_info
 from spinome.io.pyramid import METHODS, Kind, fill_levels, level_factors
 from spinome.io.sections import in_order
 from spinome.io.slicing import Box, read_as_numpy
 from spinome.io.sources import is_address, split_source
-from spinome.io.tiff import only_image, require_grey, require_whole_tiff
+from spinome.io.tiff import Pages, only_image, require_grey, require_pages, require_whole_tiff
 from spinome.io.units import VoxelSize, complete, in_nm
 from spinome.io.untrusted import json_object
 from spinome.io.web.limits import DownloadError
@@ -41,6 +41,8 @@ TIFF_SUFFIXES, PNG_SUFFIX = {".tif", ".tiff"}, ".png"
 ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray")
 # of a data set: the size of a voxel along z, y and x in nm
 HDF5_SIZE = "voxel_size_nm_zyx"
+# names of axes that are none of space
+NO_DEPTH = {"t", "time", "c", "channel", "s", "sample"}
 LARGEST_LABEL = np.iinfo(np.int64).max
 
 
@@ -247,14 +249,15 @@ def require_same_grid(volumes: Iterable[Volume]) -> None:
         the message names both.
     """
     first, *others = volumes
-    for other in others:
-        # one that begins at 0 mostly says nothing of its place
-        stated = all(np.abs(volume.corner).max() > 1 for volume in (first, other))
-        if stated and np.abs(np.subtract(first.corner, other.corner)).max() > 1:
+    # one that begins at 0 mostly says nothing of its place
+    stated = [volume for volume in (first, *others) if np.abs(volume.corner).max() > 1]
+    for other in stated[1:]:
+        if np.abs(np.subtract(stated[0].corner, other.corner)).max() > 1:
             raise ValueError(
-                f"{other.source}: begins at voxel {other.corner} (z, y, x), {first.source} at {first.corner}; volumes "
-                "of one row of the sample sheet must show one place, cut them alike or correct their offsets"
+                f"{other.source}: begins at voxel {other.corner} (z, y, x), {stated[0].source} at {stated[0].corner}; "
+                "volumes of one row of the sample sheet must show one place, cut them alike or correct their offsets"
             )
+    for other in others:
         if other.shape != first.shape:
             raise ValueError(
                 f"{other.source}: has shape {other.shape}, {first.source} has {first.shape}; "
@@ -404,6 +407,9 @@ def _by_name(source: str | Path, array: Any, names: Sequence[str]) -> tuple[Any,
     called = [name.lower() for name in names]
     if not {"y", "x"} <= set(called):
         return array, list(range(array.ndim)[-3:])
+    depths = [place for place, name in enumerate(called) if name not in {"y", "x", *NO_DEPTH}]
+    if "z" not in called and len(depths) == 1:
+        called[depths[0]] = "z"
     places = [called.index(axis) if axis in called else None for axis in "zyx"]
     if any(length > 1 for place, length in enumerate(array.shape) if place not in places):
         raise ValueError(
@@ -473,15 +479,19 @@ def _open_tiff(path: Path) -> tuple[Any, VoxelSize | None]:
         ) from error
     if images == 0:
         raise ValueError(f"{path}: has no image in it; export it again")
-    series = only_image(path, file)
+    series, appended = only_image(path, file)
+    require_pages(path, series.pages)
+    require_grey(path, series)
+    voxel_nm = complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
+    if appended:
+        return Pages(series), voxel_nm
     # axes of one entry are left out of a squeezed series, and with them the z of a single section, which has
     # another name or none where no program named the axes
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     spatial = set("YX") <= set(axes) and all(n == 1 for axis, n in zip(axes, shape) if axis not in "ZYX")
     array: Any = zarr.open(series.aszarr(level=0, squeeze=not spatial), mode="r")
-    require_grey(path, series)
     array = _SpatialAxes(array, [axes.index(axis) if axis in axes else None for axis in "ZYX"]) if spatial else array
-    return array, complete(in_nm(*size) for size in xml_sizes(file.ome_metadata))
+    return array, voxel_nm
 
 
 def _is_zarr(path: Path) -> bool:
@@ -513,7 +523,7 @@ def _tiff_facts(file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype of a section, none of whose voxels is read."""
     require_whole_tiff(file)
     with tifffile.TiffFile(file) as section:
-        series = only_image(file, section)
+        series, _ = only_image(file, section)
         require_grey(file, series)
         return series.shape, series.dtype
 
@@ -542,7 +552,7 @@ def _open_local_precomputed(address: str, name: str) -> tensorstore.TensorStore:
     if name and name not in scales:
         raise ValueError(f"has no scale '{name}'; write {address}::KEY with one of {', '.join(scales)}")
     folder = Path(address.removeprefix("file://"))
-    if is_gzipped(folder, info["scales"][scales.index(name) if name else 0]):
+    if are_packed(folder, info["scales"][scales.index(name) if name else 0]):
         return open_gzipped_volume(folder, info, name)
     return tensorstore.open(
         {

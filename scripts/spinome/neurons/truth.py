@@ -20,6 +20,10 @@ SAME_SYNAPSE_NM = 100.0
 ON_SURFACE_NM = 300.0
 
 
+class NoLabelsError(ValueError):
+    """A truth says nothing of a neuron."""
+
+
 @dataclass(frozen=True)
 class VertexTruth:
     """`label` (V,) codes of `CLASSES`, `spine` (V,) from 0 without a gap, -1 where none or where no ids are known."""
@@ -104,7 +108,7 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame, file: str | P
 
     Raises
     ------
-    ValueError: if the truth names synapses by id or row, and none of them is the neuron's.
+    NoLabelsError: if the truth names synapses by id or row, and none of them is the neuron's.
     """
     code = np.full(len(synapses), -1)
     named = next((name for name in ("synapse_row", "id") if name in truth), None)
@@ -126,7 +130,7 @@ def truth_of_synapses(truth: pd.DataFrame, synapses: pd.DataFrame, file: str | P
             near = distance <= SAME_SYNAPSE_NM
             code[placed[nearest[near]]] = truth["label"].to_numpy()[near]
     if named and len(truth) and (code < 0).all():
-        raise ValueError(
+        raise NoLabelsError(
             f"{file}: none of {len(truth)} labels is of a synapse of this neuron, by the column {named}; is it another "
             f"neuron's? Else correct the column, or name synapses by {' '.join(POINT)}"
         )

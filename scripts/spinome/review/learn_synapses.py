@@ -174,7 +174,7 @@ def learn(
     taken, verdict, reason = choose(tried, true, weight, again)
     reason = reason or f"fewer than {LEAST_OF_EACH} answers of either kind to learn from, or all in few places"
     learned = Learned()
-    every, all_true = with_extents(about, *extents, np.zeros(len(about), bool))
+    every, all_true = with_extents(candidates, about, *extents, np.zeros(len(about), bool))
     if taken == "judge" and (judge := teach(candidates, every, all_true, seed)) is not None:
         learned = Learned(_for_card(judge, candidates))
     elif again and taken:
@@ -212,7 +212,7 @@ def before(candidates: pd.DataFrame, rows: np.ndarray, true: np.ndarray, part: n
 
 
 def with_extents(
-    about: pd.DataFrame, parts: np.ndarray, owner: np.ndarray, left: np.ndarray
+    candidates: pd.DataFrame, about: pd.DataFrame, parts: np.ndarray, owner: np.ndarray, left: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What teaches a judge: rows of the candidates (B,) of answers and under extents, and whether each is a synapse.
 
@@ -221,11 +221,11 @@ def with_extents(
     Parameters
     ----------
     about : of `spinome.review.questions.answered_by`
-    parts, owner : of `painted`
-    left : answers (A,) that are left out, and with them the extents that tell of their candidates
+    candidates, parts, owner : as `painted` takes and gives them
+    left : answers (A,) that are left out, and with them the extents that tell of candidates in a cube of theirs
     """
     rows, true = about.index.to_numpy(int), (about["answer"] == "synapse").to_numpy()
-    silent = _telling(parts, owner, about, left)
+    silent = _telling(candidates, parts, owner, about, left)
     more = np.setdiff1d(parts[[name not in silent for name in owner]], rows)
     return np.concatenate([rows[~left], more]), np.concatenate([true[~left], np.ones(len(more), bool)])
 
@@ -241,7 +241,7 @@ def said_by_judge(
     part : (A,) of `spinome.review.ways.parted`
     extents : of `painted`
     """
-    made = crosswise(part, lambda used: teach(candidates, *with_extents(about, *extents, ~used), seed))
+    made = crosswise(part, lambda used: teach(candidates, *with_extents(candidates, about, *extents, ~used), seed))
     if made is None:
         return None
     places = spread(part, cubes(candidates), about.index.to_numpy(int))
@@ -263,7 +263,7 @@ def retrained(
 
     def with_answers(used: np.ndarray) -> tuple[Network, pd.DataFrame, np.ndarray] | None:
         told = answers[(answers["answer"] == "synapse") & (answers["extent"] != "")]
-        told = told[~told["answer_id"].isin(_telling(*extents, about, ~used))]
+        told = told[~told["answer_id"].isin(_telling(candidates, *extents, about, ~used))]
         masked = np.isin(about["answer_id"].to_numpy(), told["answer_id"].to_numpy())
         return relearn(rows[used & ~masked], true[used & ~masked], told)
 
@@ -304,11 +304,15 @@ def retrained(
     return Retrained(said, looked, finish)
 
 
-def _telling(parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np.ndarray) -> set[str]:
-    """The answers that tell of those left out (A,) of `about`: these, and the extents that cover their candidates.
+def _telling(
+    candidates: pd.DataFrame, parts: np.ndarray, owner: np.ndarray, about: pd.DataFrame, left: np.ndarray
+) -> set[str]:
+    """The answers that tell of those left out (A,) of `about`: these, and the extents in a cube of theirs.
 
     Parameters
     ----------
-    parts, owner : of `painted`
+    candidates, parts, owner : as `painted` takes and gives them
     """
-    return {*about["answer_id"].to_numpy()[left], *owner[np.isin(parts, about.index.to_numpy(int)[left])]}
+    places, rows = cubes(candidates), about.index.to_numpy(int)
+    near = np.isin(places[parts], places[rows[left]])
+    return {*about["answer_id"].to_numpy()[left], *owner[near]}

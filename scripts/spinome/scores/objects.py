@@ -18,6 +18,9 @@ from scipy.sparse.csgraph import connected_components
 from spinome.scores import detection
 from spinome.scores.intervals import bootstrap
 
+# what masks have for what is inside
+MASKS = (0, 1, 255, 65535)
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -34,9 +37,11 @@ class Matched:
 def object_labels(objects: np.ndarray) -> np.ndarray:
     """Labelled objects as they are; a mask is taken apart into what is connected, of 18 neighbours.
 
-    A mask has one value above 0, such as 1 or 255. Where all of it is connected it is one object, whose label stays.
+    A mask has one value above 0: 1, or the largest of 8 or 16 bits. Where all of it is connected it is one object, and
+    its label stays.
     """
-    if objects.dtype != bool and ((objects != 0) & (objects != objects.max(initial=0))).any():
+    highest = objects.max(initial=0)
+    if objects.dtype != bool and (highest not in MASKS or ((objects != 0) & (objects != highest)).any()):
         return objects
     parts, number = cc3d.connected_components(objects != 0, connectivity=18, return_N=True)
     return objects if number == 1 and objects.dtype != bool else parts
