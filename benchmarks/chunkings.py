@@ -19,8 +19,6 @@ from spinome.synapses.classify import Evidence
 from spinome.synapses.density.blocks import block_axes, count_voxels, gather_counts
 from spinome.synapses.grey import Grey
 from spinome.synapses.objects.detect import detect, take_given
-from spinome.synapses.objects.judge import Judge
-from spinome.synapses.objects.measures import MEASURES
 from spinome.synapses.objects.merge import Rules, merge_parts
 from spinome.synapses.objects.patches import Parts, paint_parts, save_parts
 from volumes import draw_cut, draw_labels, draw_mask, draw_probability, draw_shape
@@ -32,12 +30,11 @@ VOLUMES, CUTS = 5_000, 4
 
 @dataclass(frozen=True)
 class Specimen:
-    """A volume with given labels, or with probabilities and thresholds; and all that is asked of it but the cut."""
+    """A volume with given labels, or with probabilities and a threshold; and all that is asked of it but the cut."""
 
     labels: np.ndarray | None
     probability: np.ndarray | None
-    thresholds: list[float]
-    judge: Judge | None
+    threshold: float
     valid: np.ndarray | None
     connectivity: int
     rules: Rules
@@ -52,7 +49,7 @@ class Specimen:
         if self.labels is not None:
             return take_given(Volume(self.labels, VOXEL_NM, "labels"), cuboid)
         evidence = Evidence(Volume(self.probability, VOXEL_NM, "image"), Grey(128.0, 32.0))
-        return detect(evidence, cuboid, lambda _, piece: self.probability[piece.core], self.thresholds)
+        return detect(evidence, cuboid, lambda _, piece: self.probability[piece.core], self.threshold)
 
 
 @dataclass(frozen=True)
@@ -77,30 +74,20 @@ def draw_specimen(random: Random) -> Specimen:
     """Given labels or probabilities, all connectivities, rules or none, a mask or none, blocks of any size."""
     shape = draw_shape(random)
     labels = probability = None
-    threshold, further = 0.5, 0
+    threshold = 0.5
     if random.random() < 0.5:
         labels = draw_labels(random, shape)
     else:
         probability, threshold = draw_probability(random, shape)
-        further = random.choice([0, 1, 2])
     return Specimen(
         labels,
         probability,
-        [threshold, *sorted(random.uniform(threshold, 1) for _ in range(further))],
-        draw_judge(random) if further else None,
+        threshold,
         draw_mask(random, shape),
         random.choice([6, 18, 26]),
         draw_rules(random) if random.random() < 0.4 else Rules(),
         tuple(random.uniform(1, 1.5 * length) * size / 1000 for length, size in zip(shape, VOXEL_NM)),
     )
-
-
-def draw_judge(random: Random) -> Judge:
-    """A judge, and one of pieces, that go by any of the measures."""
-    rng = np.random.default_rng(random.getrandbits(32))
-    pieces, weight = rng.normal(0, 0.1, (2, len(MEASURES)))
-    middle, spread = rng.normal(size=len(MEASURES)), rng.uniform(0.5, 2, len(MEASURES))
-    return Judge(middle, spread, weight, rng.normal(), Judge(middle, spread, pieces, rng.normal()))
 
 
 def draw_rules(random: Random) -> Rules:
@@ -112,7 +99,6 @@ def draw_rules(random: Random) -> Rules:
         min_volume_um3=random.choice([0, 0, 3, 10]) * VOXEL_UM3,
         min_sections=random.choice([1, 1, 2, 3]),
         min_peak=random.choice([0, 0, 0.95]),
-        min_probability=random.choice([0, 0, 0.3]),
     )
 
 
@@ -124,7 +110,7 @@ def find(specimen: Specimen, size: Shape, folder: Path) -> Found:
     files = [folder / f"{piece.name}.npz" for piece in pieces]
     for own, file in zip(parts, files):
         save_parts(file, own)
-    objects, ids = merge_parts(files, shape, VOXEL_NM, specimen.connectivity, specimen.rules, specimen.judge, True)
+    objects, ids = merge_parts(files, shape, VOXEL_NM, specimen.connectivity, specimen.rules, measured=True)
     axes, grid = block_axes(shape, VOXEL_NM, specimen.block_um)
     labels, counts = np.zeros(shape, np.uint64), []
     for piece, own, found in zip(pieces, parts, ids):
@@ -165,7 +151,6 @@ def kinds(specimen: Specimen, whole: Found, size: Shape) -> list[str]:
     named = {
         f"given labels, connectivity {specimen.connectivity}": specimen.labels is not None,
         f"detected probabilities, connectivity {specimen.connectivity}": specimen.labels is None,
-        "pieces chosen among components above several thresholds": specimen.judge is not None,
         "patches and objects dropped by rules": specimen.rules != Rules(),
         "no object": not per_um3,
         "up to 2 objects a um3": 0 < per_um3 <= 2,

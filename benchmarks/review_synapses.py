@@ -50,7 +50,7 @@ def candidates() -> Candidates:
     evidence, truth = fly()["fly"]
     network, probability = shipped()
     card = network.card
-    found = find_candidates(probability, evidence, truth, card["threshold"])
+    found = find_candidates(probability, evidence, truth, (card["threshold"],))[card["threshold"]]
     table = found.table
     kept = (table["volume_um3"] >= card["min_volume_um3"]) & (table["max_score"] >= card["min_peak"])
     return replace(found, table=table.assign(volume="fly", synapse=np.where(kept, table["synapse"], 0)))
@@ -90,7 +90,7 @@ def _quarter(found: Candidates, slab: int, order: str, wrong: float, seed: int) 
     rng = np.random.default_rng([seed, slab, len(order)])
     said = (found.partner[asked] >= 0) ^ (rng.random(len(asked)) < wrong)
     # of a second piece of a synapse a person is not sure
-    sure = found.is_clear[asked]
+    sure = found.teaches[asked]
     shuffled = [(row, "random") for row in rng.permutation(len(asked))]
     drawn_by, table, out = np.full(len(asked), "", object), own, []
     for count in COUNTS:
@@ -154,7 +154,7 @@ def _networks(found: Candidates, slab: int, count: int, seed: int) -> dict:
     # a person answers all that is asked up to the count as the judge alone makes the order
     drawn_by = _asked_first(found, asked, table, count, seed)
     said = np.where(found.partner[asked] >= 0, "synapse", "no synapse")
-    rows = np.flatnonzero((drawn_by != "") & found.is_clear[asked])
+    rows = np.flatnonzero((drawn_by != "") & found.teaches[asked])
     answers = asked_about(table).iloc[rows].assign(answer=said[rows], who="simulated", extent="", drawn=drawn_by[rows])
     answers["answer_id"] = [str(row) for row in rows]
     started = time.process_time()
@@ -196,7 +196,7 @@ def _asked_first(found: Candidates, asked: np.ndarray, table: pd.DataFrame, coun
         done = drawn_by != ""
         for row, how in in_order(asked_about(now), done, seed)[: step - int(done.sum())]:
             drawn_by[row] = how
-        rows = np.flatnonzero((drawn_by != "") & found.is_clear[asked])
+        rows = np.flatnonzero((drawn_by != "") & found.teaches[asked])
         judge = teach(table, rows, found.partner[asked][rows] >= 0, seed)
         if judge is not None:
             likely = judge.probability(table)
@@ -226,7 +226,7 @@ def _source(asked: np.ndarray, slab: int) -> Source:
 def _outcome(network: Network, card: dict | None, evidence, truth, slab: int) -> Matched:
     """What becomes of the objects of a quarter by a network that learned, and its judge if it has one."""
     threshold = network.card["threshold"]
-    found = find_candidates(first_map(evidence, of_network(network)), evidence, truth, threshold)
+    found = find_candidates(first_map(evidence, of_network(network)), evidence, truth, (threshold,))[threshold]
     if card is None:
         rank = found.table["volume_um3"].to_numpy()
         return found.outcome(rank, rank >= network.card["min_volume_um3"], slab)

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
@@ -36,12 +36,12 @@ from spinome.synapses.grey import measure_grey
 from spinome.synapses.network.adapt import adapt
 from spinome.synapses.network.published import translate
 from spinome.synapses.network.unet import Network, load_network
-from spinome.synapses.objects.detect import detect, thresholds_of
+from spinome.synapses.objects.detect import detect
 from spinome.synapses.objects.evaluate import compare
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.merge import Rules, merge_parts
 from spinome.synapses.objects.patches import load_parts, paint_parts, save_parts
-from spinome.synapses.training.candidates import THRESHOLDS, choose_operation, find_components, train_judge
+from spinome.synapses.training.candidates import choose_operation, find_candidates, train_judge
 from spinome.synapses.training.folds import SLABS, slab_of
 from spinome.synapses.training.learners import Learner, Volumes, forest_learner, network_learner
 from spinome.synapses.training.operating_point import Tried, best_point, try_points
@@ -134,14 +134,13 @@ def folds(kind: str) -> dict[str, tuple[float, tuple[float, float]]]:
 
 def judged(probability: np.ndarray, evidence: Evidence, truth: Volume, slab: int) -> dict[str, Matched]:
     """What became of the candidates of a slab, judged and kept by what was learnt of the other slabs."""
-    every = find_components(probability, evidence, truth)
+    every = find_candidates(probability, evidence, truth)
     chosen = choose_operation([every], (slab,))
     if chosen is None:
         # the other slabs hold too few candidates for a judge; training goes by rules then
         return ruled(probability, truth, slab)
-    operation, *_ = chosen
-    one = every.chosen(operation.judge.pieces)
-    inside = np.flatnonzero(one.slab == slab)
+    operation, _ = chosen
+    one, inside = every[operation.threshold], np.flatnonzero(every[operation.threshold].slab == slab)
     likely = operation.judge.probability(one.table)
     pieces = {}
     for name, least in (("f1", operation.min_probability), ("ap", 0.0)):
@@ -209,9 +208,9 @@ def detection(kind: str) -> dict[str, float]:
         for piece in cuboids(part.image.shape, size, classifier.halo(part)):
             probability[piece.core] = classifier.probability(part, piece)
         maps.append(probability)
-    judge, _ = train_judge([find_components(first_map(evidence, classifier), evidence, volumes["fly"][1])])
+    judge = train_judge([find_candidates(first_map(evidence, classifier), evidence, volumes["fly"][1])[0.5]])
     started = time.process_time()
-    find_objects(evidence, classifier, THRESHOLDS, Rules(), judge)
+    find_objects(evidence, classifier, 0.5, Rules(), judge)
     seconds = time.process_time() - started
     return {"speed": evidence.image.array.size / seconds / 1e3, "seam": float(np.abs(maps[0] - maps[1]).max())}
 
@@ -225,11 +224,7 @@ def first_map(evidence: Evidence, classifier: Classifier) -> np.ndarray:
 
 
 def find_objects(
-    evidence: Evidence,
-    classifier: Classifier,
-    thresholds: Sequence[float],
-    rules: Rules,
-    judge: Judge | None = None,
+    evidence: Evidence, classifier: Classifier, threshold: float, rules: Rules, judge: Judge | None = None
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Table and labels of the objects of a volume, by way of cuboids and files as in the workflow."""
     pieces = list(cuboids(evidence.image.shape, CUBOID, classifier.halo(evidence)))
@@ -237,7 +232,7 @@ def find_objects(
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{piece.name}.npz" for piece in pieces]
         for piece, file in zip(pieces, files):
-            save_parts(file, detect(evidence, piece, classifier.probability, thresholds))
+            save_parts(file, detect(evidence, piece, classifier.probability, threshold))
         objects, ids = merge_parts(files, evidence.image.shape, evidence.voxel_nm, 18, rules, judge)
         for piece, file, found in zip(pieces, files, ids):
             labels[piece.core] = paint_parts(load_parts(file), found)
@@ -297,7 +292,7 @@ def at_its_own_point(
     evidence, truth = volume or fly()["fly"]
     card = classifier.card
     rules = Rules(**{name: card.get(name, 0.0) for name in ("min_volume_um3", "min_peak", "min_probability")})
-    objects, labels = find_objects(evidence, classifier, thresholds_of(card), rules, Judge.of_card(card))
+    objects, labels = find_objects(evidence, classifier, card["threshold"], rules, Judge.of_card(card))
     if truth is None:
         return None, (objects, labels)
     if columns is not None:

@@ -36,12 +36,12 @@ for name, row in params.aside.rows.items():
     blocks = [block for block in cuboids(shape, cuboid) if block.name in files]
     parts = [files[block.name] for block in blocks]
     card = load_card(models.get(name) or params.aside.model)
-    taken, judge = (shape, voxel_nm, connectivity), Judge.of_card(card)
-    candidates, _ = merge_candidates(parts, *taken, Rules.of(settings, card), judge, measured=True)
+    taken = shape, voxel_nm, connectivity
+    candidates, _ = merge_candidates(parts, *taken, Rules.of(settings, card), Judge.of_card(card), measured=True)
     if params.relearns:
         # rules on patches alone number all candidates, in the same order
         areas = Rules(min_area_um2=settings["min_area_um2"], max_area_um2=settings["max_area_um2"])
-        _, ids = merge_candidates(parts, *taken, areas, judge)
+        _, ids = merge_candidates(parts, *taken, areas)
         found.append((name, evidence, sum(map(len, tables)), blocks, parts, ids))
     tables.append(candidates.assign(volume=name, section_um=voxel_nm[0] / NM_PER_UM))
 answers = candidates_said(standing(Answers(params.aside.answers).read()), "synapse")

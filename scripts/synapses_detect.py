@@ -7,7 +7,7 @@ from spinome.io.volumes import open_labels, require_voxel_size
 from spinome.synapses.classifiers import load_classifier, read_recipe
 from spinome.synapses.classify import open_evidence
 from spinome.synapses.grey import read_grey
-from spinome.synapses.objects.detect import detect, take_given, thresholds_of
+from spinome.synapses.objects.detect import detect, take_given
 from spinome.synapses.objects.patches import save_parts
 from spinome.workflow import step
 from spinome.workflow.stamps import source_stamp
@@ -26,12 +26,12 @@ else:
     model, grey = step.model_file(snakemake), read_grey(inputs.grey)
     evidence = open_evidence(row, grey)
     classifier = load_classifier(model, read_recipe(options["recipe"], inputs.profile))
-    thresholds = thresholds_of(classifier.card, options["threshold"])
+    threshold = options["threshold"] or classifier.card["threshold"]
     blocks = cuboids(evidence.image.shape, tuple(params.cuboid), classifier.halo(evidence))
-    state = [thresholds, asdict(grey), source_stamp(str(model), *inputs.profile)]
+    state = [threshold, asdict(grey), source_stamp(str(model), *inputs.profile)]
 
     def find(block):
-        return detect(evidence, block, classifier.probability, thresholds)
+        return detect(evidence, block, classifier.probability, threshold)
 
 
 blocks = {block.name: block for block in blocks}

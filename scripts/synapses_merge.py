@@ -1,7 +1,6 @@
 """Merge the parts of all cuboids of a volume to objects; which object each part belongs to goes to its shard."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,6 @@ if row["synapses"]:
     rules, judge = Rules(), None
 else:
     tuned = load_card(step.model_file(snakemake))
-    first = Judge.of_card(tuned)
     # what people answered goes before what the model came with
     learned = json.loads(Path(inputs.learned).read_text()) if inputs.learned else {}
     own, network = snakemake.wildcards.volume, learned.get("network", [])
@@ -38,9 +36,6 @@ else:
     # a judge of what the network finds is for its candidates alone
     tuned = learned if learned.get("judge") and (own in network or not network) else tuned
     rules, judge = Rules.of(settings, tuned), Judge.of_card(tuned)
-    if judge and first and own not in network:
-        # the candidates that people were asked about are the ones that the model chose
-        judge = replace(judge, pieces=first.pieces)
 parts = [files[name] for name in names]
 candidates, ids = merge_candidates(parts, volume.shape, voxel_nm, connectivity, rules, judge)
 objects = candidates[candidates["synapse"] > 0].reset_index(drop=True)

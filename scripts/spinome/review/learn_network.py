@@ -27,7 +27,7 @@ from spinome.synapses.classify import Evidence
 from spinome.synapses.network.augment import Teacher, pixels_of
 from spinome.synapses.network.fit import fit_network
 from spinome.synapses.network.unet import CELL, Network, average, shrink
-from spinome.synapses.objects.detect import detect, thresholds_of
+from spinome.synapses.objects.detect import detect
 from spinome.synapses.objects.merge import Rules, merge_candidates
 from spinome.synapses.objects.patches import Parts, load_parts, paint_parts
 from spinome.synapses.training.learners import FEW_STEPS
@@ -155,8 +155,8 @@ def _hash_of(teachers: Sequence[Teacher], seed: int) -> str:
 def find_again(source: Source, network: Network) -> pd.DataFrame:
     """The candidates of a network in the cuboids of a source, measured; `synapse` is 0 where its rules drop one."""
     probability, voxel_nm = of_network(network).probability, source.evidence.voxel_nm
-    thresholds, settings = thresholds_of(network.card), dict(source.rules)
-    parts = [detect(source.evidence, cuboid, probability, thresholds) for cuboid in source.cuboids]
+    threshold, settings = network.card["threshold"], dict(source.rules)
+    parts = [detect(source.evidence, cuboid, probability, threshold) for cuboid in source.cuboids]
     connectivity, rules = settings.pop("connectivity"), Rules.of(settings, network.card)
     found, _ = merge_candidates(parts, source.evidence.image.shape, voxel_nm, connectivity, rules, measured=True)
     return found.assign(volume=source.name, section_um=voxel_nm[0] / NM_PER_UM)

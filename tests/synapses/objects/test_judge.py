@@ -1,8 +1,5 @@
 """The second classifier: what it learns, that its answer is about one candidate alone, and where it operates."""
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,15 +32,6 @@ def test_a_probability_does_not_depend_on_the_other_candidates(candidates):
     judge = Judge.of_card({"judge": fit_judge(table, true).for_card()})
     whole = judge.probability(table)
     assert np.concatenate([judge.probability(table[row : row + 1]) for row in range(200)]).tolist() == whole.tolist()
-
-
-def test_the_judge_of_pieces_is_on_the_same_card(candidates):
-    table, true = candidates
-    first = fit_judge(table, true)
-    judge = replace(fit_judge(table[:100], true[:100]), pieces=first)
-    read = Judge.of_card(json.loads(json.dumps({"judge": judge.for_card()})))
-    assert read.pieces.probability(table).tolist() == first.probability(table).tolist() and read.pieces.pieces is None
-    assert Judge.of_card({"judge": first.for_card()}).pieces is None
 
 
 def test_too_few_candidates_teach_nothing(candidates):

@@ -7,16 +7,7 @@ from spinome.io.volumes import Volume
 from spinome.scores.objects import precision_recall_f1
 from spinome.synapses.classify import Evidence
 from spinome.synapses.grey import Grey
-from spinome.synapses.objects.judge import Judge
-from spinome.synapses.objects.merge import Rules, merge_parts
-from spinome.synapses.objects.patches import find_nested_parts, paint_parts
-from spinome.synapses.training.candidates import (
-    THRESHOLDS,
-    choose_operation,
-    find_candidates,
-    find_components,
-    train_judge,
-)
+from spinome.synapses.training.candidates import THRESHOLDS, choose_operation, find_candidates, train_judge
 from spinome.synapses.training.train import operate, operate_few
 
 VOXEL_NM = (45.0, 9.0, 9.0)
@@ -44,44 +35,19 @@ def test_synapses_of_a_single_section_are_told_from_specks_like_them(volume):
     card, result = operate({"v": (evidence, truth)}, [probability])
     assert precision_recall_f1(result)[2] > 0.95
     assert card["min_volume_um3"] == card["min_peak"] == 0
-    assert [card["threshold"], *card["further_thresholds"]] == list(THRESHOLDS) and 0 < card["min_probability"] < 1
+    assert card["threshold"] in THRESHOLDS and 0 < card["min_probability"] < 1
     assert card["judge"]["weight"]["grey"] < 0
-
-
-def test_synapses_that_run_together_are_told_apart():
-    """Two by two they are one above the lowest threshold; false objects as large as two are one all over."""
-    rng = np.random.default_rng(0)
-    truth, probability = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.float32)
-    for number in range(32):
-        z, y, x = rng.integers(5), rng.integers(5, 60), 40 * number + rng.integers(4)
-        place = (z, slice(y, y + 8), slice(x, x + 28))
-        if number % 2:
-            probability[place] = rng.uniform(0.3, 0.7, (8, 28))
-            continue
-        probability[place] = 0.4
-        for part in (slice(x, x + 12), slice(x + 16, x + 28)):
-            probability[z, y : y + 8, part] = rng.uniform(0.85, 0.95, (8, 12))
-            truth[z, y : y + 8, part] = 1
-    evidence = Evidence(Volume(np.full(SHAPE, 128, np.uint8), VOXEL_NM, "image"), Grey(128.0, 32.0))
-    volume = evidence, Volume(truth, VOXEL_NM, "truth")
-    card, result = operate({"v": volume}, [probability])
-    assert result.truth_found.sum() == len(result.truth_found) == 32 and result.found_true.all()
-    judge = Judge.of_card(card)
-    thresholds = [card["threshold"], *card["further_thresholds"]]
-    parts = find_nested_parts(probability, thresholds, (0, 0, 0), SHAPE, evidence)
-    rules = Rules(min_probability=card["min_probability"])
-    objects, (ids,) = merge_parts([parts], SHAPE, VOXEL_NM, rules=rules, judge=judge)
-    assert len(objects) == 32 and not (paint_parts(parts, ids)[truth == 0] > 0).any()
 
 
 def test_what_is_left_out_teaches_nothing(volume):
     evidence, truth, probability = volume
-    before = choose_operation([find_components(probability, evidence, truth)], (1,))[0]
+    candidates = find_candidates(probability, evidence, truth)
+    before = choose_operation([candidates], (1,))[0]
     spoilt = truth[:].copy()
     spoilt[:, :, 320:640] = 1 - spoilt[:, :, 320:640] * (probability[:, :, 320:640] > 0)
-    after = choose_operation([find_components(probability, evidence, Volume(spoilt, VOXEL_NM, "spoilt"))], (1,))[0]
+    after = choose_operation([find_candidates(probability, evidence, Volume(spoilt, VOXEL_NM, "spoilt"))], (1,))[0]
+    assert after.threshold == before.threshold
     np.testing.assert_allclose(after.judge.weight, before.judge.weight)
-    np.testing.assert_allclose(after.judge.pieces.weight, before.judge.pieces.weight)
     assert after.min_probability == pytest.approx(before.min_probability)
 
 
@@ -91,16 +57,16 @@ def test_a_second_piece_of_a_synapse_is_neither_true_nor_false(volume):
     first = np.argwhere(truth[:])[0]
     label = (first[0], slice(None), slice(first[2] + 4, first[2] + 6))
     cut[label] = 0
-    whole, pieces = (find_candidates(array, evidence, truth, 0.5) for array in (probability, cut))
+    whole, pieces = (find_candidates(array, evidence, truth, (0.5,))[0.5] for array in (probability, cut))
     assert len(pieces.table) == len(whole.table) + 1
-    assert (~pieces.is_clear).sum() == 1 and whole.is_clear.all()
+    assert (~pieces.teaches).sum() == 1 and whole.teaches.all()
     assert (pieces.partner >= 0).sum() == (whole.partner >= 0).sum()
 
 
 def test_rules_decide_where_there_is_too_little_to_learn_from(volume):
     evidence, _, probability = volume
     nothing = Volume(np.zeros(SHAPE, np.uint8), VOXEL_NM, "nothing")
-    assert train_judge([find_components(probability, evidence, nothing)]) is None
+    assert train_judge([find_candidates(probability, evidence, nothing)[0.5]]) is None
     assert "judge" not in operate({"v": (evidence, nothing)}, [probability])[0]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from spinome.io.volumes import Volume
 from spinome.synapses.classify import SMOOTH_NM, Evidence, Recipe, describe, probability_map
 from spinome.synapses.forest.box_sums import box_count, box_sum
 from spinome.synapses.forest.section_filters import odd_box
-from spinome.synapses.objects.patches import Parts, find_nested_parts, find_parts
+from spinome.synapses.objects.patches import Parts, find_parts
 
 SMOOTH_UNIT = 10_000
 
@@ -53,20 +52,15 @@ def detect(
     evidence: Evidence,
     cuboid: Cuboid,
     probability_of: Callable[[Evidence, Cuboid], np.ndarray],
-    thresholds: Sequence[float],
+    threshold: float,
 ) -> Parts:
-    """Parts of the synapses in a cuboid, where the probability reaches each threshold; see `patches.find_nested_parts`.
+    """Parts of the synapses in a cuboid, where the probability reaches the threshold; see `parts.find_parts`.
 
     `probability_of` is that of a `spinome.synapses.classifiers.Classifier`.
     """
     probability = probability_of(evidence, cuboid)
-    return find_nested_parts(probability, thresholds, cuboid.start, evidence.image.shape, evidence)
-
-
-def thresholds_of(card: Mapping[str, Any], threshold: float | None = None) -> list[float]:
-    """The rising thresholds that the card of a model asks for, above the lowest one, which settings may overrule."""
-    lowest = threshold or card["threshold"]
-    return [lowest, *(one for one in card.get("further_thresholds", []) if one > lowest)]
+    found = (probability >= threshold).astype(np.uint8)
+    return find_parts(found, probability, cuboid.start, evidence.image.shape, evidence)
 
 
 def take_given(labels: Volume, cuboid: Cuboid) -> Parts:

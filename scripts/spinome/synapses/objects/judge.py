@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from spinome.synapses.objects.measures import MEASURES
@@ -26,17 +25,12 @@ LEAST = 5
 
 @dataclass(frozen=True)
 class Judge:
-    """Weights of the standardised measures: each of `middle`, `spread` and `weight` has an entry for each measure.
-
-    `pieces` is the judge that chooses among objects of which some lie in others (`spinome.synapses.objects.pieces`),
-    before this one judges what was chosen; without it candidates are what the lowest threshold makes.
-    """
+    """Weights of the standardised measures: each of `middle`, `spread` and `weight` has an entry for each measure."""
 
     middle: np.ndarray
     spread: np.ndarray
     weight: np.ndarray
     offset: float
-    pieces: Judge | None = None
 
     def probability(self, candidates: pd.DataFrame) -> np.ndarray:
         """How likely each candidate is to be a synapse: (N,) float64, of the columns `MEASURES`."""
@@ -45,13 +39,12 @@ class Judge:
         # one measure after the other, since the order of a longer sum depends on how many rows there are
         for column, weight in zip(measures.T, self.weight):
             logit += column * weight
-        return expit(logit)
+        return 1 / (1 + np.exp(-logit))
 
     def for_card(self) -> dict[str, Any]:
         """As plain values."""
         columns = [dict(zip(MEASURES, map(float, values))) for values in (self.middle, self.spread, self.weight)]
-        card = dict(zip(("middle", "spread", "weight"), columns)) | {"offset": self.offset}
-        return card | ({"pieces": self.pieces.for_card()} if self.pieces else {})
+        return dict(zip(("middle", "spread", "weight"), columns)) | {"offset": self.offset}
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any]) -> Judge | None:
@@ -69,7 +62,7 @@ class Judge:
         middle, spread, weight = (
             np.array([kept[name][measure] for measure in MEASURES]) for name in ("middle", "spread", "weight")
         )
-        return cls(middle, spread, weight, kept["offset"], cls.of_card({"judge": kept.get("pieces")}))
+        return cls(middle, spread, weight, kept["offset"])
 
 
 def fit_judge(candidates: pd.DataFrame, true: np.ndarray, freedom: float = FREEDOM, least: int = LEAST) -> Judge | None:

@@ -20,11 +20,8 @@ from spinome.io.units import VoxelSize
 from spinome.synapses.objects.judge import Judge
 from spinome.synapses.objects.measures import MEASURES, measure_candidates
 from spinome.synapses.objects.patches import PART_COLUMNS, PROBABILITY_UNIT, Parts, load_parts, nearest_contacts
-from spinome.synapses.objects.pieces import choose_pieces
 from spinome.synapses.objects.run_labelling import X0, Y, Z, touching_runs
 
-# columns of a run on a surface: the part that it is of, and the level of that
-PART, LEVEL = 5, 6
 # how far apart joined voxels may be: over a face, an edge, a corner
 REACH = {6: 1, 18: 2, 26: 3}
 
@@ -123,48 +120,6 @@ def merge_candidates(
     Takes and raises what `merge_parts` does, and returns the same, with a row more for each object that these rules
     drop: `synapse` is 0 there.
     """
-    rules = rules or Rules()
-    pieces = judge.pieces if judge else None
-    objects, owner, sizes = nested_objects(files, shape, voxel_nm, connectivity, rules, measured or judge is not None)
-    level = objects["level"].to_numpy()
-    if pieces:
-        taken = choose_pieces(level, objects["parent"].to_numpy(), pieces.probability(objects))
-    else:
-        taken = level == 0
-    numbers = np.zeros(len(objects) + 1, np.int64)
-    place, objects = np.flatnonzero(taken), objects[taken]
-    large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
-    found = large & (objects["max_score"].fillna(1) >= rules.min_peak)
-    if judge is not None:
-        objects = objects.assign(probability=judge.probability(objects))
-        found &= objects["probability"] >= rules.min_probability
-    numbers[place] = np.where(found, np.cumsum(found), 0)
-    objects.insert(0, "synapse", numbers[place])
-    columns = [*OBJECT_COLUMNS, *MEASURES] if measured else OBJECT_COLUMNS
-    # what belongs to no object looks at the last number, which is 0
-    return objects[columns].reset_index(drop=True), np.split(numbers[owner], np.cumsum(sizes))[:-1]
-
-
-def nested_objects(
-    files: Sequence[str | Path | Parts],
-    shape: tuple[int, int, int],
-    voxel_nm: VoxelSize,
-    connectivity: int = 18,
-    rules: Rules | None = None,
-    measured: bool = False,
-) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
-    """Join the parts of cuboids into all objects above each threshold that these were cut at.
-
-    Takes and raises what `merge_parts` does; of the rules those on patches alone count.
-
-    Returns
-    -------
-    objects : in the raster order of first voxels, the ones that hold others first: columns of `OBJECT_COLUMNS` but
-        `synapse`, `MEASURES` where these are wanted, `level` counts the thresholds from 0, `parent` is the row of the
-        object at the threshold below that holds it, or -1
-    owner : the row of each part, -1 where rules drop it
-    sizes : how many parts there are in each file
-    """
     if connectivity not in REACH:
         raise ValueError(f"objects are connected over 6, 18 or 26 neighbours, not {connectivity}")
     rules = rules or Rules()
@@ -177,24 +132,19 @@ def nested_objects(
     kept = area >= rules.min_area_um2
     if rules.max_area_um2 is not None:
         kept &= area <= rules.max_area_um2
-    level, parent = parts["level"].to_numpy(), parts["parent"].to_numpy()
-    for at in range(1, level.max(initial=0) + 1):
-        # what a dropped patch holds goes with it, so that what is left still lies in each other
-        kept[level == at] &= kept[parent[level == at]]
     parts["object"] = _components(len(parts), contacts[(step <= REACH[connectivity]) & kept[first] & kept[second]])
-    left = parts[kept]
-    objects = _summarise(left, voxel_nm)
-    if measured:
-        objects = objects.join(measure_candidates(left, voxel_nm))
-    one = left.drop_duplicates("object").set_index("object")
-    objects["level"] = one["level"]
-    objects = objects.sort_values(["first", "level"])
-    row = np.full(parts["object"].max() + 1 if len(parts) else 0, -1)
-    row[objects.index] = np.arange(len(objects))
-    above = one["parent"].reindex(objects.index).to_numpy(np.int64)
-    owner = np.where(kept, row[parts["object"]], -1)
-    objects["parent"] = np.where(above >= 0, owner[above], -1) if len(owner) else np.zeros(0, np.int64)
-    return objects.reset_index(drop=True), owner, sizes
+    objects = _summarise(parts[kept], voxel_nm).sort_values("first")
+    if measured or judge is not None:
+        objects = objects.join(measure_candidates(parts[kept], voxel_nm))
+    large = (objects["volume_um3"] >= rules.min_volume_um3) & (objects["sections"] >= rules.min_sections)
+    found = large & (objects["max_score"].fillna(1) >= rules.min_peak)
+    if judge is not None:
+        objects = objects.assign(probability=judge.probability(objects))
+        found &= objects["probability"] >= rules.min_probability
+    objects.insert(0, "synapse", np.where(found, np.cumsum(found), 0).astype(np.int64))
+    id_of = objects["synapse"].reindex(parts["object"]).fillna(0).to_numpy(np.int64) * kept
+    columns = [*OBJECT_COLUMNS, *MEASURES] if measured else OBJECT_COLUMNS
+    return objects[columns].reset_index(drop=True), np.split(id_of, np.cumsum(sizes))[:-1]
 
 
 def _gather(files: Sequence[str | Path | Parts]) -> tuple[pd.DataFrame, np.ndarray, list[int]]:
@@ -203,9 +153,8 @@ def _gather(files: Sequence[str | Path | Parts]) -> tuple[pd.DataFrame, np.ndarr
     Only the surfaces of one layer of cuboids, and of the last section before it, are held at a time. A layer ends where
     a cuboid starts in a later section, whatever the cuboids hold: their objects may begin in any section or be none.
     """
-    columns = [*PART_COLUMNS, "level", "parent"]
-    tables, contacts, sizes = [np.empty((0, len(columns)), np.int64)], [np.empty((0, 3), np.int64)], []
-    layer, before, section, offset = [], np.empty((0, 7), np.int64), 0, 0
+    tables, contacts, sizes = [np.empty((0, len(PART_COLUMNS)), np.int64)], [np.empty((0, 3), np.int64)], []
+    layer, before, section, offset = [], np.empty((0, 6), np.int64), 0, 0
     for file in files:
         parts = file if isinstance(file, Parts) else load_parts(file)
         if parts.start[Z] < section:
@@ -215,15 +164,13 @@ def _gather(files: Sequence[str | Path | Parts]) -> tuple[pd.DataFrame, np.ndarr
         if parts.start[Z] > section:
             before = _close_layer(contacts, before, layer)
             layer, section = [], parts.start[Z]
-        shell = np.column_stack([parts.shell, parts.level[parts.shell[:, PART]]])
-        layer.append(shell + np.array([0, 0, 0, 0, 0, offset, 0]))
+        layer.append(parts.shell + np.array([0, 0, 0, 0, 0, offset]))
         contacts.append(parts.contacts + np.array([offset, offset, 0]))
-        parent = np.where(parts.parent >= 0, parts.parent + offset, -1)
-        tables.append(np.column_stack([parts.table, parts.level, parent]))
+        tables.append(parts.table)
         sizes.append(len(parts.table))
         offset += len(parts.table)
     _close_layer(contacts, before, layer)
-    return pd.DataFrame(np.concatenate(tables), columns=columns), np.concatenate(contacts), sizes
+    return pd.DataFrame(np.concatenate(tables), columns=PART_COLUMNS), np.concatenate(contacts), sizes
 
 
 def _close_layer(contacts: list[np.ndarray], before: np.ndarray, layer: list[np.ndarray]) -> np.ndarray:
@@ -233,11 +180,8 @@ def _close_layer(contacts: list[np.ndarray], before: np.ndarray, layer: list[np.
     """
     runs = np.concatenate([before, *layer])
     runs = runs[np.lexsort((runs[:, X0], runs[:, Y], runs[:, Z]))]
-    for level in np.unique(runs[:, LEVEL]):
-        # runs of one level do not overlap
-        own = runs[runs[:, LEVEL] == level]
-        pairs = touching_runs(own, max(REACH.values()))
-        contacts.append(nearest_contacts(own[pairs[:, 0], PART], own[pairs[:, 1], PART], pairs[:, 2]))
+    pairs = touching_runs(runs, max(REACH.values()))
+    contacts.append(nearest_contacts(runs[pairs[:, 0], -1], runs[pairs[:, 1], -1], pairs[:, 2]))
     return runs[runs[:, Z] == runs[-1, Z]] if len(runs) else before
 
 

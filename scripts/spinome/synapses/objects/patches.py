@@ -1,13 +1,11 @@
 """The parts of objects in one cuboid: what merging needs to know, without the voxels ever being read again.
 
 A part is a connected patch of one section of one cuboid. Everything an object is, its size, its extent, how many
-sections it spans, how large its patches are, follows from its parts and from which of them touch. Where probabilities
-are cut at several thresholds, each part also knows the one of the next lower threshold that it lies in.
+sections it spans, how large its patches are, follows from its parts and from which of them touch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +66,6 @@ class Parts:
         touch (1 over a face, 2 an edge, 3 a corner)
     shell : (M, 6) int64, the runs on the surface of the cuboid: z, y, first and last x in the volume, value, part
     runs : (R, 5) int32, all runs: z, y, first and last x in the cuboid, part
-    level : (P,) int64, which of several rising thresholds a part is of, from 0; parts of a level are numbered together
-    parent : (P,) int64, the part of the level below that a part lies in, -1 at the lowest
     start, shape : (3,) first voxel of the cuboid in the volume, and its voxels (z, y, x)
     """
 
@@ -77,8 +73,6 @@ class Parts:
     contacts: np.ndarray
     shell: np.ndarray
     runs: np.ndarray
-    level: np.ndarray
-    parent: np.ndarray
     start: np.ndarray
     shape: np.ndarray
 
@@ -125,53 +119,7 @@ def find_parts(
     offset = np.array([start[0], start[1], start[2], start[2], 0])
     shell = np.column_stack([runs[surface] + offset, patch[surface]])
     stored = np.column_stack([runs[:, :VALUE], patch]).astype(np.int32)
-    level, parent = np.zeros(count, np.int64), np.full(count, -1)
-    return Parts(table, contacts, shell, stored, level, parent, np.array(start), np.array(values.shape))
-
-
-def find_nested_parts(
-    probability: np.ndarray,
-    thresholds: Sequence[float],
-    start: tuple[int, int, int],
-    shape: tuple[int, int, int],
-    evidence: Evidence | None = None,
-) -> Parts:
-    """Find the parts of a cuboid above each of several thresholds that rise, and which lies in which.
-
-    Parameters and raises as `find_parts`.
-    """
-    levels = [find_parts((probability >= least).astype(np.uint8), probability, start, shape) for least in thresholds]
-    before = np.cumsum([0, *(len(one.table) for one in levels)])
-    parent = [levels[0].parent]
-    for below, above, offset in zip(levels, levels[1:], before):
-        parent.append(offset + _part_at(below, above.table[:, PART_COLUMNS.index("first")], shape))
-    shifts = [np.array([0, 0, 0, 0, offset]) for offset in before]
-    runs = np.concatenate([one.runs + shift for one, shift in zip(levels, shifts)]).astype(np.int32)
-    table = np.concatenate([one.table for one in levels])
-    if evidence is not None:
-        # the maps of a section are made once for all levels
-        in_order = runs[np.argsort(runs[:, Z], kind="stable")].astype(np.int64)
-        z, y, x = (slice(low, low + length) for low, length in zip(start, probability.shape))
-        table[:, _OWN:] = sum_surround(evidence, (z, y, x), in_order, in_order[:, VALUE], len(table))
-    return Parts(
-        table,
-        np.concatenate([one.contacts + np.array([offset, offset, 0]) for one, offset in zip(levels, before)]),
-        np.concatenate([one.shell + np.append(0, shift) for one, shift in zip(levels, shifts)]),
-        runs,
-        np.repeat(np.arange(len(levels)), np.diff(before)),
-        np.concatenate(parent),
-        levels[0].start,
-        levels[0].shape,
-    )
-
-
-def _part_at(parts: Parts, voxels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """The part that each voxel (N,) lies in, by its raster index in the volume; each lies in one."""
-    place = np.stack(np.unravel_index(voxels, shape), axis=-1) - parts.start
-    _, height, width = parts.shape
-    begins = (parts.runs[:, Z].astype(np.int64) * height + parts.runs[:, Y]) * width + parts.runs[:, X0]
-    at = (place[:, 0] * height + place[:, 1]) * width + place[:, 2]
-    return parts.runs[np.searchsorted(begins, at, side="right") - 1, VALUE].astype(np.int64)
+    return Parts(table, contacts, shell, stored, np.array(start), np.array(values.shape))
 
 
 def nearest_contacts(first: np.ndarray, second: np.ndarray, step: np.ndarray) -> np.ndarray:

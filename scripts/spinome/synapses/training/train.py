@@ -16,7 +16,7 @@ from spinome.scores.objects import Matched, pool, precision_recall_f1
 from spinome.synapses.appearance import known_of
 from spinome.synapses.classifiers import Classifier
 from spinome.synapses.classify import Evidence
-from spinome.synapses.training.candidates import THRESHOLDS, choose_operation, find_candidates, find_components
+from spinome.synapses.training.candidates import choose_operation, find_candidates
 from spinome.synapses.training.folds import FEW, folds_of, slab_width, synapse_boxes, synapse_volumes
 from spinome.synapses.training.learners import Learner, Volumes
 from spinome.synapses.training.operating_point import best_point, try_points
@@ -121,18 +121,17 @@ def operate(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str, Any
 
     Returns
     -------
-    `threshold min_volume_um3 min_peak`, with `further_thresholds judge min_probability` where candidates are judged;
-    and what became of the objects of all volumes
+    `threshold min_volume_um3 min_peak`, with `judge min_probability` where candidates are judged; and what became of
+    the objects of all volumes
     """
     pairs = list(zip(volumes.values(), maps))
-    every = [find_components(probability, evidence, truth) for (evidence, truth), probability in pairs]
+    every = [find_candidates(probability, evidence, truth) for (evidence, truth), probability in pairs]
     if chosen := choose_operation(every):
-        operation, candidates, probabilities = chosen
-        lowest, *further = THRESHOLDS
-        card: dict[str, Any] = {"threshold": lowest, "further_thresholds": further}
-        card |= {"min_volume_um3": 0.0, "min_peak": 0.0, "min_probability": operation.min_probability}
-        card["judge"] = operation.judge.for_card()
-        results = [one.outcome(p, p >= operation.min_probability) for one, p in zip(candidates, probabilities)]
+        operation, probabilities = chosen
+        card: dict[str, Any] = {"threshold": operation.threshold, "min_volume_um3": 0.0, "min_peak": 0.0}
+        card |= {"judge": operation.judge.for_card(), "min_probability": operation.min_probability}
+        at = [one[operation.threshold] for one in every]
+        results = [one.outcome(p, p >= operation.min_probability) for one, p in zip(at, probabilities)]
         return card, pool(results)
     return operate_by_rules(volumes, maps)
 
@@ -164,7 +163,7 @@ def operate_few(volumes: Volumes, maps: Sequence[np.ndarray]) -> tuple[dict[str,
     least = FEW_SHARE * float(np.median(np.concatenate(sizes)))
     results = []
     for (evidence, truth), probability in pairs:
-        one = find_candidates(probability, evidence, truth, FEW_THRESHOLD)
+        one = find_candidates(probability, evidence, truth, (FEW_THRESHOLD,))[FEW_THRESHOLD]
         volume = one.table["volume_um3"].to_numpy()
         results.append(one.outcome(volume, volume >= least))
     return {"threshold": FEW_THRESHOLD, "min_volume_um3": least, "min_peak": 0.0}, pool(results)
