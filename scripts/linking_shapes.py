@@ -20,7 +20,7 @@ cuboid, pieces = volume.cuboid(params.cuboid), Finished.read(*inputs.pieces)
 segments = read_table(inputs.segments)
 large = segments["volume_um3"] >= (np.inf if params.min_um3 is None else params.min_um3)
 # of what the forest of types learns from, the small ones are described as well
-taught = read_table(inputs.types, ["segment"], integers=["segment"])["segment"] if inputs.types else []
+taught = read_table(inputs.types, ["segment"], integers=["segment"])["segment"].dropna() if inputs.types else []
 segments = segments[large | segments["segment"].isin(taught)]
 groups = dict(list(segments.groupby(group_names(segments, params.group_nm))))
 

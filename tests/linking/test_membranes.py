@@ -217,3 +217,9 @@ def test_a_voxel_that_is_no_number_is_dark_and_spoils_nothing(opinionated):
 def test_tiles_of_fine_voxels_are_no_larger(opinionated):
     sides = [Pixels(None, (size,) * 3, (0.0, 1.0)).tile for size in (10.0, 5.0, 2.0)]
     assert sides == [(64, 128, 128), (64, 128, 128), (80, 160, 160)]
+
+
+def test_tissue_between_the_places_of_the_sample_is_seen():
+    image = np.zeros((16, 64, 64), np.uint8)
+    image[1:3, 3:6, 3:6] = 90
+    assert grey_range(image, 100)[0] == 90

@@ -47,3 +47,14 @@ def test_labels_without_a_place_are_left_out(tmp_path, synapses, capsys):
     found = truth_of_synapses(read_synapse_truth(tmp_path / "truth.csv"), synapses, "truth.csv")
     assert found.tolist() == [1, -1, -1]
     assert "truth.csv: 1 of 2 labels have no position" in capsys.readouterr().out
+
+
+def test_ids_that_are_names_do_not_matter_where_there_are_positions(tmp_path):
+    truth = pd.DataFrame({"id": ["a", "b"], "x_nm": [0.0, 900.0], "y_nm": 0.0, "z_nm": 0.0, "tag": ["spine", "shaft"]})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    synapses = pd.DataFrame({"id": [1, 2], "x_nm": [900.0, 0.0], "y_nm": 0.0, "z_nm": 0.0})
+    read = read_synapse_truth(tmp_path / "truth.csv")
+    assert truth_of_synapses(read, synapses).tolist() == read["label"].tolist()[::-1]
+    truth.drop(columns="x_nm").to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(ValueError, match="column id must hold integers"):
+        read_synapse_truth(tmp_path / "truth.csv")

@@ -62,7 +62,7 @@ def read_synapses(
         columns = [f"{point}_{axis}" for axis in "xyz"]
         if point in frame and not set(columns) <= set(frame):
             frame[columns] = _points(path, point, frame.pop(point))
-        for column in set(columns) & set(frame):
+        for column in frame.columns.intersection(columns):
             frame[column] = _floats(path, frame[column])
         if voxel_nm is not None and set(columns) <= set(frame):
             frame[columns] *= voxel_nm
@@ -129,7 +129,7 @@ def _floats(path: str | Path, column: pd.Series) -> pd.Series:
     """A column of positions, NaN where a cell is empty."""
     values = pd.to_numeric(column, errors="coerce").astype("float64")
     told = column[values.isna() & column.notna()].astype(str).str.strip()
-    if len(wrong := told[~told.str.lower().isin(["", "nan"])]):
+    if len(wrong := told[~told.str.lower().isin(["", "nan", "na", "none", "null", "<na>"])]):
         raise ValueError(
             f"{path}: column {column.name} must hold numbers, {len(wrong)} of {len(column)} are none, the first "
             f"{wrong.iloc[0]!r}; write them with a decimal point, and leave cells empty where there is none"

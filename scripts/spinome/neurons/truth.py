@@ -85,7 +85,13 @@ def read_synapse_truth(path: str | Path) -> pd.DataFrame:
     ------
     ValueError: if it has no such columns, or ids or rows are no whole numbers; the message names the file.
     """
-    table = read_table(path, integers=["id", "synapse_row"])
+    try:
+        table = read_table(path, integers=["id", "synapse_row"])
+    except ValueError:
+        if not set(POINT) <= set(table_columns(path)):
+            raise
+        # ids of another program; positions say which synapse it is
+        table = read_table(path).drop(columns=["id", "synapse_row"], errors="ignore")
     column = next((name for name in ("label", "tag") if name in table), None)
     if column is None or not ({"id", "synapse_row"} & set(table) or set(POINT) <= set(table)):
         raise ValueError(
