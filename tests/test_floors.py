@@ -12,6 +12,7 @@ LIBRARY = Path(__file__).parents[1] / "scripts" / "spinome"
 FLOORS = (
     (
         "colours",
+        "columns",
         "cuboids",
         "design",
         "flat_forest",
