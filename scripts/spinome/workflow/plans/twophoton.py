@@ -256,23 +256,11 @@ class TwophotonPlan:
 
     def sizes_of(self, rows: Iterable[StackRow]) -> SizeOf:
         """The size of a job that goes through stacks one after another."""
-        rows = list(rows)
-
-        def size(wildcards: Any, input: Any) -> Size:
-            voxels = [self.study.sizes.stack(row) for row in rows]
-            return Size(max(voxels, default=0.0), sum(voxels))
-
-        return size
+        return _one_after_another(rows, self.study.sizes.stack)
 
     def resampled_sizes_of(self, rows: Iterable[StackRow]) -> SizeOf:
         """The size of a job that looks through stacks by a detector, one after another."""
-        rows = list(rows)
-
-        def size(wildcards: Any, input: Any) -> Size:
-            voxels = [self.study.sizes.resampled(row) for row in rows]
-            return Size(max(voxels, default=0.0), sum(voxels))
-
-        return size
+        return _one_after_another(rows, self.study.sizes.resampled)
 
     def _last(self, kind: str, row: StackRow) -> str:
         if self.learns and kind in FOUND:
@@ -294,6 +282,17 @@ def stack_name(row: StackRow) -> str:
 def stack_rows(rows: Iterable[StackRow], *columns: str) -> dict[str, dict[str, Any]]:
     """What the sheet says of stacks, by `specimen.field.timepoint`: the columns that a step uses."""
     return {stack_name(row): {column: getattr(row, column) for column in columns} for row in rows}
+
+
+def _one_after_another(rows: Iterable[StackRow], voxels_of: Callable[[StackRow], float]) -> SizeOf:
+    """The size of a job that holds one stack at a time, of so many voxels each."""
+    rows = list(rows)
+
+    def size(wildcards: Any, input: Any) -> Size:
+        voxels = [voxels_of(row) for row in rows]
+        return Size(max(voxels, default=0.0), sum(voxels))
+
+    return size
 
 
 def _file(kind: str, row: StackRow) -> str:
